@@ -1,0 +1,234 @@
+"""What all resamplers share: decide from the labels, take the rows, weight them."""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from numbers import Integral
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin
+
+from skstrat._labels import Labels, encode_labels
+from skstrat._plan import Plan
+from skstrat._rows import count_rows, take_rows
+from skstrat._sklearn import (
+    STOCK_PIPELINE_CALL,
+    check_feature_names,
+    check_n_features,
+    sampler_tags,
+)
+from skstrat._strategy import Targets
+from skstrat._weights import (
+    Floats,
+    Weighting,
+    check_sample_weight,
+    class_totals,
+    class_weights,
+)
+
+
+class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
+    """Base of the resamplers: three results, always.
+
+    A subclass says how many rows of each class it wants; everything else, the draw,
+    the weights, the containers and the learned names, is here.
+    """
+
+    weighting: Weighting
+    random_state: Any = None
+
+    @abstractmethod
+    def _targets(self, labels: Labels, y: Any) -> Targets:
+        """Say how many rows of each class are wanted."""
+
+    def _class_weights(
+        self, labels: Labels, targets: Targets, mass: Floats, drawn: Floats
+    ) -> Floats:
+        return class_weights(labels, targets.factor, self.weighting, mass, drawn)
+
+    def _take(self, X: Any, labels: Labels) -> Any:  # noqa: ARG002
+        """Take the rows drawn from X."""
+        return take_rows(X, self.sample_indices_)
+
+    def fit(self, X: Any, y: Any, *, sample_weight: Any = None) -> Self:
+        """Decide which rows to draw and what each counts, without taking them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, ...)
+            Data. Only its length is looked at.
+        y : array-like of shape (n_rows,)
+            Class labels.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Incoming weights, positive; 1 for every row if None.
+
+        Returns
+        -------
+        self : object
+            The fitted resampler.
+
+        Raises
+        ------
+        ValueError
+            If lengths differ, labels are missing or of one class, or weights are not
+            positive and finite.
+        """
+        self._learn(X, y, sample_weight)
+        return self
+
+    def fit_resample(
+        self, X: Any, y: Any, *, sample_weight: Any = None
+    ) -> tuple[Any, Any, Floats]:
+        """Draw rows and give each the weight it stands for.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, ...)
+            Data of any kind; rows are taken, values are not read.
+        y : array-like of shape (n_rows,)
+            Class labels.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Incoming weights, positive; 1 for every row if None.
+
+        Returns
+        -------
+        X_resampled : same kind as X, of shape (n_drawn, ...)
+            The rows drawn, in their original order. ``X`` itself if no row moves.
+        y_resampled : same kind as y, of shape (n_drawn,)
+            Their labels.
+        sample_weight : ndarray of shape (n_drawn,)
+            Their weights, float64, finite and positive.
+
+        Raises
+        ------
+        ValueError
+            If lengths differ, labels are missing or of one class, or weights are not
+            positive and finite.
+        TypeError
+            If a stock imbalanced-learn Pipeline calls, which cannot carry weights.
+        """
+        _refuse_stock_pipeline(type(self).__name__)
+        labels, weights = self._learn(X, y, sample_weight)
+        if not self.plan_.moves_rows:
+            return X, y, weights
+        y_resampled = take_rows(y, self.sample_indices_)
+        return self._take(X, labels), y_resampled, weights
+
+    def _learn(self, X: Any, y: Any, sample_weight: Any) -> tuple[Labels, Floats]:
+        self._validate_params()
+        labels = encode_labels(y)
+        n_rows = count_rows(X)
+        if n_rows != len(labels.codes):
+            raise ValueError(
+                "X and y must have one row each per example; found input variables "
+                f"with inconsistent numbers of samples: {n_rows} in X and "
+                f"{len(labels.codes)} in y."
+            )
+        check_n_features(self, X, reset=True)
+        check_feature_names(self, X, reset=True)
+        incoming = check_sample_weight(sample_weight, n_rows)
+        targets = self._targets(labels, y)
+        plan, indices = Plan.draw(labels, targets.rows, seed_of(self.random_state))
+        codes = labels.codes[indices]
+        n_classes = len(labels.classes)
+        if incoming is None:
+            mass, drawn = labels.counts.astype(float), targets.rows.astype(float)
+        else:
+            mass = class_totals(labels.codes, incoming, n_classes)
+            drawn = class_totals(codes, incoming[indices], n_classes)
+        multiplier = self._class_weights(labels, targets, mass, drawn)
+        names = labels.classes.tolist()
+        self.classes_ = labels.classes
+        self.plan_ = plan.weighted(mass, multiplier)
+        self.sampling_strategy_ = dict(zip(names, plan.rows, strict=True))
+        self.class_weight_ = dict(zip(names, multiplier.tolist(), strict=True))
+        self.sample_indices_ = indices
+        weights: Floats = multiplier[codes]
+        if incoming is not None:
+            weights *= incoming[indices]
+        return labels, weights
+
+    def __sklearn_tags__(self) -> Any:
+        return sampler_tags()
+
+
+def seed_of(random_state: Any) -> int:
+    """Take the 64-bit seed of a draw from ``random_state``.
+
+    Parameters
+    ----------
+    random_state : int, Generator, RandomState or None
+        An int is the seed itself; the others give one, None a fresh one.
+
+    Returns
+    -------
+    int
+        The seed.
+    """
+    if isinstance(random_state, Integral):
+        return int(random_state)
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**63 - 1, dtype=np.int64))
+    return int(np.random.default_rng(random_state).integers(2**63))
+
+
+def _refuse_stock_pipeline(name: str) -> None:
+    # Called from fit_resample, so the pipeline would be two frames up.
+    caller = sys._getframe(2)
+    where = caller.f_globals.get("__name__"), caller.f_code.co_name
+    if where == STOCK_PIPELINE_CALL:
+        raise TypeError(
+            f"{name}.fit_resample returns X, y and sample_weight, and "
+            "imblearn.pipeline.Pipeline has no place for the weights. Write "
+            "'from skstrat import Pipeline, make_pipeline' instead, or keep that "
+            "pipeline and make ResampledClassifier(classifier, resampler) its last "
+            "step."
+        )
+
+
+def resample(
+    sampler: Any, X: Any, y: Any, sample_weight: Any
+) -> tuple[Any, Any, Floats | None]:
+    """Run any sampler, of three results or of two, and keep the weights in step.
+
+    Parameters
+    ----------
+    sampler : object with ``fit_resample``
+        A skstrat resampler, or one from imbalanced-learn.
+    X : array-like of shape (n_rows, ...)
+        Data.
+    y : array-like of shape (n_rows,)
+        Labels.
+    sample_weight : array-like of shape (n_rows,) or None
+        Weights under way.
+
+    Returns
+    -------
+    X_resampled, y_resampled : same kinds as X and y
+        The resampled rows.
+    sample_weight : ndarray of shape (n_drawn,) or None
+        Their weights; None if none are under way and the sampler makes none.
+
+    Raises
+    ------
+    ValueError
+        If weights are under way and a sampler of two results does not say which rows
+        it kept.
+    """
+    if isinstance(sampler, BaseResampler):
+        return sampler.fit_resample(X, y, sample_weight=sample_weight)
+    X_resampled, y_resampled = sampler.fit_resample(X, y)
+    if sample_weight is None:
+        return X_resampled, y_resampled, None
+    indices = getattr(sampler, "sample_indices_", None)
+    if indices is None or np.min(indices, initial=0) < 0:
+        raise ValueError(
+            f"{type(sampler).__name__} does not say which rows it kept "
+            "(sample_indices_), so the weights that reach it cannot follow the rows. "
+            "Put it before the step that makes the weights, or wrap it in a sampler "
+            f"that weights its rows: Weighted({type(sampler).__name__}(...))."
+        )
+    weights = check_sample_weight(sample_weight, count_rows(X))
+    return X_resampled, y_resampled, None if weights is None else weights[indices]

@@ -1,0 +1,391 @@
+"""An ordinary classifier that trains on resampled rows and predicts the original."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_softmax
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.utils import get_tags
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from skstrat._base import BaseResampler, resample
+from skstrat._errors import UnusedWeightsError
+from skstrat._estimators import (
+    class_weight_of,
+    final_estimator,
+    fit_arguments,
+    is_linear,
+    request_weights,
+)
+from skstrat._labels import Labels, encode_labels
+from skstrat._prior import correct_prior, prior_shift
+from skstrat._rows import count_rows
+from skstrat._sklearn import HasMethods, StrOptions, estimator_has, routing_enabled
+from skstrat._weights import Floats, check_sample_weight, class_totals
+
+# Masses that agree to rounding leave predictions as they are, to the last bit.
+_ROUNDING = 1e-9
+
+
+class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    r"""Any classifier, trained on resampled rows, calibrated to the original prior.
+
+    ``fit`` resamples the training data and fits the estimator on the rows drawn;
+    predictions are for the distribution of the original rows:
+
+    .. math:: \log p_c = \log q_c + \log(M_c / m_c) + \text{const}
+
+    with *q* the estimator's probabilities, *M* the original mass of each class and *m*
+    the mass that the estimator really saw. With the restoring weights passed the
+    correction is nothing; with the weights withheld it is the classical prior
+    correction (Elkan, 2001; Saerens, Latinne and Decaestecker, 2002). It is an
+    ordinary classifier and sits in any pipeline, search or calibrator.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Any classifier, pipelines included. A clone of it is fitted.
+    resampler : resampler or None, default=None
+        A resampler of this package or one of imbalanced-learn's; None trains on the
+        true distribution.
+    use_weights : {"auto"} or bool, default="auto"
+        Whether the estimator is fitted with the weights of the resampled rows.
+        ``"auto"`` passes them to linear models, which keep their full-data target
+        with weights, and to estimators without ``predict_proba``, and withholds them
+        from all others, whose prior is corrected instead: boosted and bagged trees
+        overpredict with them. ``True`` and ``False`` force it. Weights given to
+        ``fit`` are always passed on, and so are those of a resampler that moves no
+        row, which would otherwise do nothing.
+    prior_correction : bool, default=True
+        Whether predictions are turned to the original prior. False gives the
+        estimator's own.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The fitted clone.
+    resampler_ : resampler or None
+        The fitted clone.
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    original_mass_ : ndarray of shape (n_classes,)
+        Rows (with ``sample_weight``: total weight) of each class in the data.
+    trained_mass_ : ndarray of shape (n_classes,)
+        Mass of each class that the estimator was fitted with.
+    n_samples_fit_ : int
+        Rows that the estimator was fitted with.
+    n_features_in_ : int
+        Columns of X, if the estimator knows them.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, if the estimator knows them.
+
+    See Also
+    --------
+    correct_prior : The formula as a function of probabilities.
+    Pipeline : Resamplers and transformers as steps.
+
+    Notes
+    -----
+    The correction is exact if the rows of a class are a random sample of it. Rows
+    repeated many times are not one for a flexible learner: it undershoots then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skstrat import DownsampleUpweight, ResampledClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(20000, 2))
+    >>> y = rng.random(20000) < 0.02 * np.exp(X[:, 0])
+    >>> model = ResampledClassifier(
+    ...     GaussianNB(), DownsampleUpweight(factor=10, random_state=0)
+    ... ).fit(X, y)
+    >>> p = model.predict_proba(X)[:, 1]
+    >>> model.n_samples_fit_ < 3000, bool(0.9 < p.mean() / y.mean() < 1.1)
+    (True, True)
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "estimator": [HasMethods(["fit", "predict"])],
+        "resampler": [HasMethods(["fit_resample"]), None],
+        "use_weights": [StrOptions({"auto"}), "boolean"],
+        "prior_correction": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        resampler: Any = None,
+        *,
+        use_weights: Literal["auto"] | bool = "auto",
+        prior_correction: bool = True,
+    ) -> None:
+        self.estimator = estimator
+        self.resampler = resampler
+        self.use_weights = use_weights
+        self.prior_correction = prior_correction
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Resample, then fit a clone of the estimator.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, ...)
+            Training data, whatever the estimator accepts.
+        y : array-like of shape (n_rows,)
+            Labels.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Incoming weights, positive; the original distribution is the weighted one.
+
+        Returns
+        -------
+        self : ResampledClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        UnusedWeightsError
+            If weights were given, made or forced that the estimator cannot take, or
+            if it takes none and has no ``predict_proba`` to correct.
+        ValueError
+            If the estimator has a ``class_weight`` of its own and weights are passed:
+            they cancel silently.
+        """
+        self._validate_params()
+        labels = encode_labels(y)
+        incoming = check_sample_weight(sample_weight, count_rows(X))
+        X, y, weights = self._resample(X, y, incoming)
+        drawn = labels if weights is incoming else encode_labels(y)
+        if len(drawn.classes) != len(labels.classes):
+            raise ValueError(
+                "resampler must keep rows of every class; it kept "
+                f"{drawn.classes.tolist()!r} of {labels.classes.tolist()!r}."
+            )
+        estimator = clone(self.estimator)
+        if routing_enabled():
+            request_weights(estimator)
+        passed = self._weights_to_pass(estimator, drawn.codes, weights, incoming)
+        arguments = {} if passed is None else fit_arguments(estimator, passed)
+        if arguments is None:
+            self._check_weights_may_be_dropped(estimator, incoming)
+            passed, arguments = None, {}
+        trained = _trained_mass(estimator, drawn, passed)
+        self.estimator_ = estimator.fit(X, y, **arguments)
+        self.n_samples_fit_ = len(drawn.codes)
+        original = class_totals(labels.codes, incoming, len(labels.classes))
+        self._learn_masses(labels.classes, original, trained)
+        return self
+
+    def _resample(
+        self, X: Any, y: Any, incoming: Floats | None
+    ) -> tuple[Any, Any, Floats | None]:
+        self.resampler_: Any = None
+        if self.resampler is None:
+            return X, y, incoming
+        self.resampler_ = clone(self.resampler)
+        X, y, weights = resample(self.resampler_, X, y, incoming)
+        return X, y, np.ones(count_rows(X)) if weights is None else weights
+
+    def _weights_to_pass(
+        self,
+        estimator: Any,
+        codes: NDArray[Any],
+        weights: Floats | None,
+        incoming: Floats | None,
+    ) -> Floats | None:
+        """Choose between the full weights, the incoming part of them, and none."""
+        multiplier = np.ones(1)
+        if isinstance(self.resampler_, BaseResampler):
+            multiplier = np.array(self.resampler_.plan_.class_weight)
+        if (multiplier == 1).all():
+            return None if incoming is None else weights
+        use_weights = self.use_weights
+        if use_weights == "auto":
+            use_weights = (
+                not self.resampler_.plan_.moves_rows
+                or is_linear(estimator)
+                or not hasattr(estimator, "predict_proba")
+            )
+        if use_weights:
+            return weights
+        return None if incoming is None else weights / multiplier[codes]
+
+    def _check_weights_may_be_dropped(
+        self, estimator: Any, incoming: Floats | None
+    ) -> None:
+        """Refuse to go on without weights where nothing else does their work."""
+        if incoming is not None and np.ptp(incoming) > 0:
+            reason = "sample_weight was given to fit"
+        elif self.use_weights is True:
+            reason = "use_weights=True"
+        elif not self.resampler_.plan_.moves_rows:
+            reason = f"{type(self.resampler_).__name__} does nothing but weight rows"
+        else:
+            return
+        raise UnusedWeightsError(
+            f"{type(estimator).__name__} cannot take sample_weight in fit, and "
+            f"{reason}. Use an estimator that takes weights, or leave the weights out."
+        )
+
+    def _learn_masses(
+        self, classes: NDArray[Any], original: Floats, trained: Floats
+    ) -> None:
+        self.classes_ = getattr(self.estimator_, "classes_", classes)
+        code_of = {label: code for code, label in enumerate(classes.tolist())}
+        order = [code_of[label] for label in np.asarray(self.classes_).tolist()]
+        self.original_mass_ = original[order]
+        self.trained_mass_ = trained[order]
+        if self._shift().any() and not hasattr(self.estimator_, "predict_proba"):
+            raise UnusedWeightsError(
+                f"{type(self.estimator_).__name__} was trained on other class masses "
+                f"({self.trained_mass_.tolist()}) than the original "
+                f"({self.original_mass_.tolist()}) and has no predict_proba that could "
+                "be corrected. Use a resampler that restores the masses, wrap the "
+                "estimator in CalibratedClassifierCV, or set prior_correction=False."
+            )
+
+    def _shift(self) -> Floats:
+        """Give what is added to the log probability of each class."""
+        shift = prior_shift(self.trained_mass_, self.original_mass_)
+        if not self.prior_correction or np.ptp(shift) < _ROUNDING:
+            return np.zeros(len(shift))
+        return shift
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Predict the most probable class under the original distribution.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, ...)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+            Labels.
+        """
+        check_is_fitted(self)
+        if not self._shift().any():
+            return np.asarray(self.estimator_.predict(X))
+        return np.asarray(self.classes_)[self.predict_proba(X).argmax(axis=1)]
+
+    @available_if(estimator_has("predict_proba"))
+    def predict_proba(self, X: Any) -> NDArray[Any]:
+        """Predict probabilities of the original distribution.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, ...)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_classes)
+            Probabilities; float64, or the estimator's own if nothing is corrected.
+        """
+        check_is_fitted(self)
+        proba = self.estimator_.predict_proba(X)
+        if not self._shift().any():
+            return np.asarray(proba)
+        return correct_prior(proba, self.trained_mass_, self.original_mass_)
+
+    @available_if(estimator_has("predict_log_proba"))
+    def predict_log_proba(self, X: Any) -> NDArray[Any]:
+        """Predict log probabilities of the original distribution.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, ...)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_classes)
+            Natural logarithms of the probabilities.
+        """
+        check_is_fitted(self)
+        log_proba = np.asarray(self.estimator_.predict_log_proba(X))
+        shift = self._shift()
+        return log_softmax(log_proba + shift, axis=1) if shift.any() else log_proba
+
+    @available_if(estimator_has("decision_function"))
+    def decision_function(self, X: Any) -> NDArray[Any]:
+        """Give the estimator's decision values, moved by the log ratio of the masses.
+
+        The move is exact where decision values are log odds, as those of logistic
+        regression and boosting are.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, ...)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,) or (n_rows, n_classes)
+            Decision values; one dimension for two classes.
+
+        Raises
+        ------
+        ValueError
+            If the values are of pairs of classes and a correction is due.
+        """
+        check_is_fitted(self)
+        decision = np.asarray(self.estimator_.decision_function(X))
+        shift = self._shift()
+        if not shift.any():
+            return decision
+        if decision.ndim == 1:
+            return decision + shift[1]
+        if decision.shape[1] != len(shift):
+            raise ValueError(
+                "decision_function needs one value per class for the correction of the "
+                f"prior; got {decision.shape[1]} values for {len(shift)} classes. Use "
+                "predict_proba, or one-against-rest decisions."
+            )
+        return decision + shift
+
+    @property
+    def n_features_in_(self) -> int:
+        """Columns of X that the fitted estimator saw."""
+        return int(self.estimator_.n_features_in_)
+
+    @property
+    def feature_names_in_(self) -> NDArray[Any]:
+        """Names of the columns that the fitted estimator saw."""
+        return np.asarray(self.estimator_.feature_names_in_)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.estimator)
+        tags.input_tags = inner.input_tags
+        if inner.classifier_tags is not None:
+            tags.classifier_tags = replace(inner.classifier_tags, multi_label=False)
+        return tags
+
+
+def _trained_mass(estimator: Any, drawn: Labels, passed: Floats | None) -> Floats:
+    """Add up the weight of each class that the estimator is about to see."""
+    mass = class_totals(drawn.codes, passed, len(drawn.classes))
+    class_weight = class_weight_of(estimator)
+    if class_weight is None:
+        return mass
+    if passed is not None:
+        raise ValueError(
+            f"{type(final_estimator(estimator)).__name__}(class_weight="
+            f"{class_weight!r}) reweights the classes and silently cancels the weights "
+            "passed to it. Set class_weight=None, or use ClassWeight as resampler."
+        )
+    if isinstance(class_weight, str):
+        # Of each class, in every subsample too, the same total.
+        return np.full(len(mass), mass.sum() / len(mass))
+    own = compute_class_weight(
+        class_weight, classes=drawn.classes, y=drawn.classes[drawn.codes]
+    )
+    return mass * own

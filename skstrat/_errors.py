@@ -1,0 +1,47 @@
+"""The errors a program may want to catch, and the warnings it may want to filter."""
+
+
+class MissingLabelsError(ValueError):
+    """Some labels in ``y`` are missing (NaN, None, NaT or a null).
+
+    Parameters
+    ----------
+    n_missing : int
+        Number of missing labels.
+    n_labels : int
+        Number of labels.
+
+    Attributes
+    ----------
+    n_missing : int
+        Number of missing labels.
+    n_labels : int
+        Number of labels.
+    """
+
+    def __init__(self, n_missing: int, n_labels: int) -> None:
+        self.n_missing = n_missing
+        self.n_labels = n_labels
+        super().__init__(
+            f"y must have a label in every row; {n_missing} of {n_labels} labels are "
+            "missing (NaN or None). Remove those rows from X and y first."
+        )
+
+    def __reduce__(self) -> tuple[type, tuple[int, int]]:
+        return type(self), (self.n_missing, self.n_labels)
+
+
+class UnusedWeightsError(ValueError):
+    """Weights were given or made, and nothing that follows would use them."""
+
+
+class AbsentClassWarning(UserWarning):
+    """A class named in a dict is not among the labels, so its entry does nothing."""
+
+
+class TreeWeightsWarning(UserWarning):
+    """Trees are fitted with large weights that stand for rows taken away or repeated.
+
+    Boosted and bagged trees fit the holes between the kept rows, so the weights do
+    not bring the original probabilities back; ``ResampledClassifier`` does.
+    """

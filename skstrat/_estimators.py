@@ -1,0 +1,206 @@
+"""What must be known of an estimator before it is handed weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    BaggingClassifier,
+    ExtraTreesClassifier,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
+from sklearn.feature_selection import RFE, RFECV, SelectFromModel
+from sklearn.pipeline import Pipeline as SklearnPipeline
+from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.metadata_routing import get_routing_for_object
+from sklearn.utils.validation import has_fit_parameter
+
+from skstrat._sklearn import BaseSearchCV, LinearClassifierMixin, routing_enabled
+from skstrat._weights import Floats
+
+# Bagging and AdaBoost come here only without an estimator of their own: then they
+# grow trees.
+_TREE_MODELS = (
+    AdaBoostClassifier,
+    BaggingClassifier,
+    DecisionTreeClassifier,
+    ExtraTreesClassifier,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
+_BOOSTING_LIBRARIES = frozenset({"lightgbm", "xgboost", "catboost"})
+# Without metadata routing these hand all keyword arguments of fit to their estimator.
+_HAND_ON = (BaseSearchCV, SelectFromModel, RFE)
+
+
+def final_estimator(estimator: Any) -> Any:
+    """Look through pipelines and meta-estimators for the model that learns.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Any estimator.
+
+    Returns
+    -------
+    estimator
+        The last step of a pipeline, the ``estimator`` of a search, calibrator,
+        threshold tuner or ensemble, and so on until there is none inside.
+    """
+    inner = estimator
+    while True:
+        if isinstance(inner, SklearnPipeline):
+            within = inner.steps[-1][1]
+        else:
+            within = getattr(inner, "estimator", None)
+        if not hasattr(within, "fit"):
+            return inner
+        inner = within
+
+
+def is_linear(estimator: Any) -> bool:
+    """Tell whether the model that learns is a linear classifier.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Any estimator.
+
+    Returns
+    -------
+    bool
+        True for logistic regression, linear SVM, SGD, ridge and their like.
+    """
+    return isinstance(final_estimator(estimator), LinearClassifierMixin)
+
+
+def is_tree_model(estimator: Any) -> bool:
+    """Tell whether the model that learns is a tree or an ensemble of trees.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Any estimator.
+
+    Returns
+    -------
+    bool
+        True for scikit-learn's trees, forests and boosting, and for LightGBM,
+        XGBoost and CatBoost models.
+    """
+    model = final_estimator(estimator)
+    libraries = {base.__module__.partition(".")[0] for base in type(model).__mro__}
+    return isinstance(model, _TREE_MODELS) or bool(libraries & _BOOSTING_LIBRARIES)
+
+
+def class_weight_of(estimator: Any) -> Any:
+    """Give the ``class_weight`` of the model that learns, None if it has none.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Any estimator.
+
+    Returns
+    -------
+    dict, str or None
+        The parameter.
+    """
+    return getattr(final_estimator(estimator), "class_weight", None)
+
+
+def fit_arguments(estimator: Any, weights: Floats) -> dict[str, Any] | None:
+    """Find the keyword arguments that bring weights to every learner inside.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The estimator about to be fitted.
+    weights : ndarray of shape (n_rows,)
+        The weights.
+
+    Returns
+    -------
+    dict or None
+        Arguments for ``estimator.fit``; None if it cannot take weights. With metadata
+        routing enabled, a request not to be given weights is respected, and a
+        meta-estimator takes weights if something inside it requests them.
+    """
+    if routing_enabled():
+        taken = _takes_by_routing(estimator)
+        return {"sample_weight": weights} if taken else None
+    if isinstance(estimator, SklearnPipeline) and not _has_weight_parameter(estimator):
+        return _pipeline_arguments(estimator, weights)
+    if isinstance(estimator, _HAND_ON) and not isinstance(estimator, RFECV):
+        return fit_arguments(estimator.estimator, weights)
+    if isinstance(estimator, (VotingClassifier, StackingClassifier)):
+        inside = [inner for _, inner in estimator.estimators if inner != "drop"]
+    elif not _has_weight_parameter(estimator):
+        return None
+    elif isinstance(estimator, CalibratedClassifierCV) and estimator.estimator:
+        inside = [estimator.estimator]
+    else:
+        inside = []
+    taken = all(map(_has_weight_parameter, inside))
+    return {"sample_weight": weights} if taken else None
+
+
+def request_weights(estimator: Any) -> None:
+    """Request weights, for metadata routing, wherever the user has said nothing.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A clone; its own and its inner estimators' requests for ``fit``, and for the
+        ``score`` that a search inside compares by, are changed.
+    """
+    for part in (estimator, *estimator.get_params(deep=True).values()):
+        if not (hasattr(part, "fit") and _has_weight_parameter(part)):
+            continue
+        routing = get_routing_for_object(part)
+        for method in ("fit", "score"):
+            requests = getattr(getattr(routing, method, None), "requests", {})
+            if requests.get("sample_weight", False) is None:
+                getattr(part, f"set_{method}_request")(sample_weight=True)
+
+
+def _has_weight_parameter(estimator: Any) -> bool:
+    return bool(has_fit_parameter(estimator, "sample_weight"))
+
+
+def _takes_by_routing(estimator: Any) -> bool:
+    routing = get_routing_for_object(estimator)
+    request = getattr(routing, "fit", None)
+    if request is None:
+        return "sample_weight" in routing.consumes("fit", {"sample_weight"})
+    refused = request.requests.get("sample_weight") is False
+    return _has_weight_parameter(estimator) and not refused
+
+
+def _pipeline_arguments(
+    pipeline: SklearnPipeline, weights: Floats
+) -> dict[str, Any] | None:
+    """Address the weights to every step of a stock pipeline that takes them."""
+    steps = [
+        (name, step)
+        for name, step in pipeline.steps
+        if step is not None and step != "passthrough"
+    ]
+    # A stock pipeline would hand weights of the old length to what follows a sampler.
+    if not steps or any(hasattr(step, "fit_resample") for _, step in steps):
+        return None
+    arguments = {name: fit_arguments(step, weights) for name, step in steps}
+    if arguments[steps[-1][0]] is None:
+        return None
+    return {
+        f"{name}__{key}": value
+        for name, own in arguments.items()
+        for key, value in (own or {}).items()
+    }

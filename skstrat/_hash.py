@@ -1,0 +1,218 @@
+"""XXH64 in numpy: one 64-bit number per row identity and seed.
+
+The hash is the published one (Collet, 2012, xxHash specification 0.1.1), so any
+engine that has it (Spark, Polars, DuckDB, a C program) can draw the same rows. For a
+fixed seed it is a bijection on 8-byte input: different integers never tie.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+UInt64Array = NDArray[np.uint64]
+
+_PRIME_1 = np.uint64(0x9E3779B185EBCA87)
+_PRIME_2 = np.uint64(0xC2B2AE3D27D4EB4F)
+_PRIME_3 = np.uint64(0x165667B19E3779F9)
+_PRIME_4 = np.uint64(0x85EBCA77C2B2AE63)
+_PRIME_5 = np.uint64(0x27D4EB2F165667C5)
+
+# Spark's xxhash64(seed, key) starts from 42; so does the seed of a draw, which lets
+# an SQL engine repeat it with its own function.
+_SEED_OF_SEEDS = 42
+
+
+def _rotate_left(values: UInt64Array, bits: int, scratch: UInt64Array) -> None:
+    np.right_shift(values, np.uint64(64 - bits), out=scratch)
+    np.left_shift(values, np.uint64(bits), out=values)
+    np.bitwise_or(values, scratch, out=values)
+
+
+def _xor_shift(values: UInt64Array, bits: int, scratch: UInt64Array) -> None:
+    np.right_shift(values, np.uint64(bits), out=scratch)
+    np.bitwise_xor(values, scratch, out=values)
+
+
+def _round(accumulator: UInt64Array | np.uint64, lane: UInt64Array) -> UInt64Array:
+    """One round of the specification; ``lane`` is read only."""
+    mixed = lane * _PRIME_2
+    mixed += accumulator
+    _rotate_left(mixed, 31, np.empty_like(mixed))
+    mixed *= _PRIME_1
+    return mixed
+
+
+def _absorb_8_bytes(hashed: UInt64Array, lane: UInt64Array) -> None:
+    hashed ^= _round(np.uint64(0), lane)
+    _rotate_left(hashed, 27, np.empty_like(hashed))
+    hashed *= _PRIME_1
+    hashed += _PRIME_4
+
+
+def _avalanche(hashed: UInt64Array) -> None:
+    scratch = np.empty_like(hashed)
+    _xor_shift(hashed, 33, scratch)
+    hashed *= _PRIME_2
+    _xor_shift(hashed, 29, scratch)
+    hashed *= _PRIME_3
+    _xor_shift(hashed, 32, scratch)
+
+
+def _wrapping(value: int) -> np.uint64:
+    return np.uint64(value & 0xFFFFFFFFFFFFFFFF)
+
+
+def hash_integers(identities: NDArray[Any], seed: int) -> UInt64Array:
+    """Hash each integer as its eight little-endian bytes (two's complement).
+
+    Parameters
+    ----------
+    identities : ndarray of shape (n_rows,)
+        Integers of any width; they are widened to 64 bits, not reinterpreted.
+    seed : int
+        The hash's own 64-bit seed.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        XXH64 of every integer, uint64.
+    """
+    lane: UInt64Array = identities.astype(np.uint64, copy=False)
+    hashed = np.full(lane.shape, _wrapping(seed + int(_PRIME_5) + 8), dtype=np.uint64)
+    _absorb_8_bytes(hashed, lane)
+    _avalanche(hashed)
+    return hashed
+
+
+def _absorb_stripes(lanes: UInt64Array, seed: int) -> UInt64Array:
+    """Fold the 32-byte stripes; ``lanes`` is (n_rows, 4 * n_stripes)."""
+    rows = lanes.shape[0]
+    starts = (
+        seed + int(_PRIME_1) + int(_PRIME_2),
+        seed + int(_PRIME_2),
+        seed,
+        seed - int(_PRIME_1),
+    )
+    accumulators = [np.full(rows, _wrapping(start), np.uint64) for start in starts]
+    for position in range(lanes.shape[1]):
+        which = position % 4
+        accumulators[which] = _round(accumulators[which], lanes[:, position])
+    hashed = np.zeros(rows, np.uint64)
+    for accumulator, bits in zip(accumulators, (1, 7, 12, 18), strict=True):
+        rotated = accumulator.copy()
+        _rotate_left(rotated, bits, np.empty_like(rotated))
+        hashed += rotated
+    for accumulator in accumulators:
+        hashed ^= _round(np.uint64(0), accumulator)
+        hashed *= _PRIME_1
+        hashed += _PRIME_4
+    return hashed
+
+
+def _hash_equal_lengths(data: NDArray[np.uint8], seed: int) -> UInt64Array:
+    """Hash every row of a (n_rows, n_bytes) matrix."""
+    rows, length = data.shape
+    striped = length // 32 * 32
+    in_eights = length // 8 * 8
+    lanes = np.ascontiguousarray(data[:, :in_eights]).view("<u8").astype(np.uint64)
+    if striped:
+        hashed = _absorb_stripes(lanes[:, : striped // 8], seed)
+    else:
+        hashed = np.full(rows, _wrapping(seed + int(_PRIME_5)), np.uint64)
+    hashed += np.uint64(length)
+    for position in range(striped // 8, in_eights // 8):
+        _absorb_8_bytes(hashed, lanes[:, position])
+    scratch = np.empty_like(hashed)
+    done = in_eights
+    if length - done >= 4:
+        four = np.ascontiguousarray(data[:, done : done + 4]).view("<u4")[:, 0]
+        hashed ^= four.astype(np.uint64) * _PRIME_1
+        _rotate_left(hashed, 23, scratch)
+        hashed *= _PRIME_2
+        hashed += _PRIME_3
+        done += 4
+    for position in range(done, length):
+        hashed ^= data[:, position].astype(np.uint64) * _PRIME_5
+        _rotate_left(hashed, 11, scratch)
+        hashed *= _PRIME_1
+    _avalanche(hashed)
+    return hashed
+
+
+def hash_bytes(identities: list[bytes], seed: int) -> UInt64Array:
+    """Hash byte strings of any lengths, one group of equal lengths at a time.
+
+    Parameters
+    ----------
+    identities : list of bytes
+        The byte strings.
+    seed : int
+        The hash's own 64-bit seed.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        XXH64 of every string, uint64.
+    """
+    lengths = np.fromiter(map(len, identities), np.intp, count=len(identities))
+    hashed = np.empty(len(identities), np.uint64)
+    by_length = np.argsort(lengths, kind="stable")
+    ends = np.flatnonzero(np.diff(lengths[by_length])) + 1
+    for group in np.split(by_length, ends) if len(identities) else ():
+        length = int(lengths[group[0]])
+        joined = b"".join(identities[row] for row in group)
+        data = np.frombuffer(joined, np.uint8).reshape(len(group), length)
+        hashed[group] = _hash_equal_lengths(data, seed)
+    return hashed
+
+
+def mix_seed(seed: int) -> int:
+    """Spread a user's seed over 64 bits, so that nearby seeds share nothing.
+
+    Parameters
+    ----------
+    seed : int
+        A user's seed.
+
+    Returns
+    -------
+    int
+        XXH64 of the seed, itself seeded with 42.
+    """
+    return int(hash_integers(np.array([_wrapping(seed)]), _SEED_OF_SEEDS)[0])
+
+
+def hash_keys(keys: NDArray[Any], seed: int) -> UInt64Array:
+    """Hash integer or string identities.
+
+    Parameters
+    ----------
+    keys : ndarray of shape (n_rows,)
+        Integers, or strings (hashed as UTF-8), or bytes.
+    seed : int
+        The hash's own 64-bit seed.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        One uint64 per key.
+
+    Raises
+    ------
+    TypeError
+        If the keys are neither integers nor strings.
+    """
+    if keys.dtype.kind in "iu":
+        return hash_integers(keys, seed)
+    values = keys.tolist()
+    if keys.dtype.kind in "UO" and all(isinstance(value, str) for value in values):
+        return hash_bytes([value.encode() for value in values], seed)
+    if keys.dtype.kind in "SO" and all(isinstance(value, bytes) for value in values):
+        return hash_bytes(values, seed)
+    raise TypeError(
+        "key must hold integers or strings without missing values, one per row; got "
+        f"dtype {keys.dtype}. Convert it, or leave key out to draw by position."
+    )

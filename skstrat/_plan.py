@@ -1,0 +1,294 @@
+"""Which rows, and what each one counts: a small frozen value that knows no data.
+
+Every row has an identity: its position, or a key. A published 64-bit hash of identity
+and seed decides (bottom-k sampling; Cohen and Kaplan, 2007): of class c the rows with
+the smallest hashes are kept. The plan stores one threshold per class, so any block of
+rows can be decided alone and the same rows are kept for every cutting of the data.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skstrat._hash import hash_integers, hash_keys, mix_seed
+from skstrat._labels import Labels
+
+_BLOCK = 1 << 14  # row identities whose hashes stay in the cache
+_LARGEST = 2**64 - 1
+_FORMAT = 1
+_HASH = "xxh64"
+
+Indices = NDArray[np.intp]
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Rows drawn and weight for each class, for any block of the data.
+
+    Attributes
+    ----------
+    classes : tuple
+        The labels, as Python values.
+    rows_seen : tuple of int
+        Rows of each class in the data that the plan was made for.
+    rows : tuple of int
+        Rows of each class after resampling.
+    mass : tuple of float
+        Total incoming weight of each class (its row count without weights).
+    class_weight : tuple of float
+        What the incoming weight of a drawn row of each class is multiplied by.
+    threshold : tuple of int
+        Of each class, rows whose hash is below this are drawn once more.
+    seed : int
+        The user's 64-bit seed.
+    """
+
+    classes: tuple[Any, ...]
+    rows_seen: tuple[int, ...]
+    rows: tuple[int, ...]
+    mass: tuple[float, ...]
+    class_weight: tuple[float, ...]
+    threshold: tuple[int, ...]
+    seed: int
+
+    @classmethod
+    def draw(cls, labels: Labels, rows: Array, seed: int) -> tuple[Self, Indices]:
+        """Make the plan that draws ``rows`` of each class, by position.
+
+        Parameters
+        ----------
+        labels : Labels
+            Class codes, classes and counts of all rows.
+        rows : ndarray of shape (n_classes,)
+            Rows wanted of each class, at least 1.
+        seed : int
+            64-bit seed.
+
+        Returns
+        -------
+        plan : Plan
+            With every class weight 1.
+        indices : ndarray of shape (n_drawn,)
+            The rows drawn, ascending, a row drawn m times standing m times.
+        """
+        counts = labels.counts
+        copies, remainder = np.divmod(rows, counts)
+        threshold, extra = _smallest_hashes(labels.codes, counts, remainder, seed)
+        plan = cls(
+            classes=tuple(labels.classes.tolist()),
+            rows_seen=tuple(counts.tolist()),
+            rows=tuple(rows.tolist()),
+            mass=tuple(counts.astype(float).tolist()),
+            class_weight=(1.0,) * len(counts),
+            threshold=tuple(threshold.tolist()),
+            seed=seed,
+        )
+        return plan, _merge(_whole_copies(labels.codes, copies), extra)
+
+    def weighted(self, mass: Array, class_weight: Array) -> Self:
+        """Give the same draw with other masses and weights.
+
+        Parameters
+        ----------
+        mass : ndarray of shape (n_classes,)
+            Total incoming weight of each class.
+        class_weight : ndarray of shape (n_classes,)
+            Multiplier of the incoming weight of a drawn row.
+
+        Returns
+        -------
+        Plan
+            A new plan.
+        """
+        return replace(
+            self,
+            mass=tuple(mass.tolist()),
+            class_weight=tuple(class_weight.tolist()),
+        )
+
+    @property
+    def moves_rows(self) -> bool:
+        """Whether any row is dropped or repeated."""
+        return self.rows != self.rows_seen
+
+    @cached_property
+    def _copies(self) -> Array:
+        return np.floor_divide(self.rows, self.rows_seen)
+
+    def select(
+        self, codes: Array, offset: int = 0, key: Array | None = None
+    ) -> tuple[Indices, NDArray[np.float64]]:
+        """Decide a block of rows.
+
+        Parameters
+        ----------
+        codes : ndarray of shape (n_rows,)
+            Class codes (positions in ``classes``) of a block of the data.
+        offset : int, default=0
+            Position of the block's first row in the whole data.
+        key : ndarray of shape (n_rows,), default=None
+            Identities of the rows, integers or strings, instead of their positions.
+
+        Returns
+        -------
+        indices : ndarray of shape (n_drawn,)
+            Positions in the block, ascending, a row drawn m times standing m times.
+        weights : ndarray of shape (n_drawn,)
+            Class weight of each, to be multiplied into the row's own weight.
+
+        Raises
+        ------
+        ValueError
+            If a code is not one of the plan's, or the lengths differ.
+        """
+        codes = np.asarray(codes)
+        _check_block(codes, len(self.classes), offset, key)
+        limit = np.array(self.threshold, dtype=np.uint64)
+        extra, _ = _below(codes, limit, mix_seed(self.seed), offset, key)
+        indices = _merge(_whole_copies(codes, self._copies), extra)
+        return indices, np.array(self.class_weight)[codes[indices]]
+
+    def to_json(self) -> str:
+        """Write the plan as JSON text.
+
+        Returns
+        -------
+        str
+            An object with the plan's fields, its format and the name of its hash.
+
+        Raises
+        ------
+        TypeError
+            If a label is not a string, number or boolean.
+        """
+        return json.dumps({"format": _FORMAT, "hash": _HASH, **asdict(self)})
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read a plan that :meth:`to_json` wrote.
+
+        Parameters
+        ----------
+        text : str
+            JSON text.
+
+        Returns
+        -------
+        Plan
+            Equal to the one that was written.
+
+        Raises
+        ------
+        ValueError
+            If the text is not a plan of this format and hash.
+        """
+        fields = json.loads(text)
+        found = fields.pop("format", None), fields.pop("hash", None)
+        if found != (_FORMAT, _HASH):
+            raise ValueError(
+                f"text must hold a plan of format {_FORMAT} with hash {_HASH!r}; got "
+                f"format {found[0]!r} with hash {found[1]!r}."
+            )
+        seed = fields.pop("seed")
+        return cls(seed=seed, **{name: tuple(value) for name, value in fields.items()})
+
+
+def _check_block(codes: Array, n_classes: int, offset: int, key: Array | None) -> None:
+    if len(codes) and not (codes.min() >= 0 and codes.max() < n_classes):
+        raise ValueError(
+            f"codes must lie in 0 to {n_classes - 1}, the plan's classes; got "
+            f"{codes.min()} to {codes.max()}."
+        )
+    if offset < 0:
+        raise ValueError(f"offset must not be negative; got {offset}.")
+    if key is not None and len(key) != len(codes):
+        raise ValueError(
+            f"key must have one value per row; got {len(key)} for {len(codes)} rows."
+        )
+
+
+def _below(
+    codes: Array, limit: Array, hash_seed: int, offset: int, key: Array | None
+) -> tuple[Indices, Array]:
+    """Find the rows whose hash is below their class's limit, and those hashes."""
+    rows: list[Array] = [np.empty(0, dtype=np.intp)]
+    hashes: list[Array] = [np.empty(0, dtype=np.uint64)]
+    loosest = limit.max()
+    for start in range(0, len(codes) if loosest else 0, _BLOCK):
+        stop = min(start + _BLOCK, len(codes))
+        if key is None:
+            identities = np.arange(offset + start, offset + stop, dtype=np.int64)
+            hashed = hash_integers(identities, hash_seed)
+        else:
+            hashed = hash_keys(np.asarray(key[start:stop]), hash_seed)
+        hits = np.flatnonzero(hashed < loosest)
+        found = hashed[hits]
+        hits += start
+        below = found < limit[codes[hits]]
+        rows.append(hits[below])
+        hashes.append(found[below])
+    return np.concatenate(rows), np.concatenate(hashes)
+
+
+def _smallest_hashes(
+    codes: Array, counts: Array, wanted: Array, seed: int
+) -> tuple[Array, Indices]:
+    """Find each class's threshold and the rows below it, in one pass.
+
+    Only rows below a guess, 8 standard deviations above the share wanted, are ever
+    looked at one by one; in the rare case that they do not suffice, all are.
+    """
+    share = wanted / counts
+    guess = share + 8 * np.sqrt(share * (1 - share) / counts) + 32 / counts
+    guess[wanted == 0] = 0
+    limit = np.array(
+        [min(int(part * 2.0**64), _LARGEST) for part in guess.tolist()], dtype=np.uint64
+    )
+    hash_seed = mix_seed(seed)
+    rows, hashes = _below(codes, limit, hash_seed, 0, None)
+    found = np.bincount(codes[rows], minlength=len(counts))
+    short = (found <= wanted) & (wanted > 0) & (limit < _LARGEST)
+    if short.any():
+        limit[short] = _LARGEST
+        rows, hashes = _below(codes, limit, hash_seed, 0, None)
+    threshold = _thresholds(codes[rows], hashes, wanted)
+    return threshold, rows[hashes < threshold[codes[rows]]]
+
+
+def _thresholds(codes: Array, hashes: Array, wanted: Array) -> Array:
+    """Give the (wanted + 1)-th smallest hash of each class among the candidates."""
+    by_class = hashes[np.argsort(codes, kind="stable")]
+    ends = np.cumsum(np.bincount(codes, minlength=len(wanted)))
+    threshold = np.zeros(len(wanted), dtype=np.uint64)
+    for drawn in np.flatnonzero(wanted):
+        start = ends[drawn - 1] if drawn else 0
+        own = by_class[start : ends[drawn]]
+        k = int(wanted[drawn])
+        # A class has more rows than are wanted; the one that may be missing here is
+        # the one whose hash is the largest number there is.
+        threshold[drawn] = np.partition(own, k)[k] if k < len(own) else _LARGEST
+    return threshold
+
+
+def _whole_copies(codes: Array, copies: Array) -> Indices:
+    """List the rows of the classes that are kept whole, repeated as often as asked."""
+    if not copies.any():
+        return np.empty(0, dtype=np.intp)
+    rows = np.flatnonzero((copies > 0)[codes])
+    if copies.max() == 1:
+        return rows
+    return np.repeat(rows, copies[codes[rows]])
+
+
+def _merge(whole: Indices, extra: Indices) -> Indices:
+    """Merge two ascending lists; a stable sort of two runs is one linear merge."""
+    if not (len(whole) and len(extra)):
+        return whole if len(whole) else extra
+    return np.sort(np.concatenate([whole, extra]), kind="stable")

@@ -1,0 +1,96 @@
+"""Take rows of any container and keep its kind: the only place that touches X.
+
+Rows come in ascending order, so memory is read in sequence. Libraries are recognised
+through ``sys.modules``; nothing is converted, scanned or copied but the result.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from skstrat._sklearn import num_samples
+
+
+def count_rows(X: Any) -> int:
+    """Count the rows of a container.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_rows, ...)
+        Data.
+
+    Returns
+    -------
+    int
+        Number of rows.
+
+    Raises
+    ------
+    TypeError
+        If X has no length.
+    """
+    return int(num_samples(X))
+
+
+def take_rows(X: Any, rows: NDArray[np.intp]) -> Any:
+    """Take rows by position.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_rows, ...)
+        An ndarray or memmap of any dimension, a scipy sparse matrix or array, a
+        pandas, polars or pyarrow container, a list, or anything that can be indexed
+        by an integer array.
+    rows : ndarray of shape (n_taken,)
+        Positions, ascending.
+
+    Returns
+    -------
+    same kind as X
+        The rows, with index, column names and dtypes kept.
+
+    Raises
+    ------
+    TypeError
+        If X cannot be indexed by rows.
+    """
+    if isinstance(X, np.ndarray):
+        return _take_array(X, rows)
+    if sparse.issparse(X):
+        return _take_sparse(X, rows)
+    library = type(X).__module__.partition(".")[0]
+    if library == "pandas":
+        return X.take(rows)
+    if library == "polars":
+        polars = sys.modules["polars"]
+        return X[polars.Series(rows, dtype=polars.UInt32)]
+    if library == "pyarrow":
+        return X.take(sys.modules["pyarrow"].array(rows))
+    if hasattr(X, "iloc"):
+        return X.iloc[rows]
+    if hasattr(X, "shape") and hasattr(X, "__getitem__"):
+        return X[rows]
+    if isinstance(X, (list, tuple)):
+        return type(X)(map(X.__getitem__, rows.tolist()))
+    raise TypeError(
+        "X must be a list, an array or a table whose rows can be taken by position; "
+        f"got {type(X).__name__}. Convert it, for example with numpy.asarray."
+    )
+
+
+def _take_array(X: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:
+    if X.ndim > 1 and X.flags.f_contiguous and not X.flags.c_contiguous:
+        # numpy copies all of an array in Fortran order to take rows of it.
+        return X.T.take(rows, axis=-1, mode="clip").T
+    return X.take(rows, axis=0, mode="clip")
+
+
+def _take_sparse(X: Any, rows: NDArray[np.intp]) -> Any:
+    if X.format in ("csr", "csc", "lil"):
+        return X[rows]
+    return X.tocsr()[rows].asformat(X.format)

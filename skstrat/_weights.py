@@ -1,0 +1,142 @@
+r"""How much each drawn row counts.
+
+Weight out = weight in x (mass wanted of the class / sum of the incoming weights of
+its drawn rows): the ratio form of Hajek (1971), which keeps class totals exactly, not
+only on average as weight x factor does (Horvitz and Thompson, 1952).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skstrat._labels import Labels
+
+Weighting = Literal["original", "balanced", "uniform", "factor"] | Mapping[Any, float]
+Floats = NDArray[np.float64]
+
+
+def check_sample_weight(sample_weight: Any, n_rows: int) -> Floats | None:
+    """Check incoming weights.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_rows,) or None
+        Weights, one per row.
+    n_rows : int
+        Rows of the data.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,) or None
+        The weights as float64.
+
+    Raises
+    ------
+    ValueError
+        If the shape is not ``(n_rows,)`` or a weight is not positive and finite.
+    """
+    if sample_weight is None:
+        return None
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.shape != (n_rows,):
+        raise ValueError(
+            f"sample_weight must have shape ({n_rows},), one weight per row of X; got "
+            f"shape {weights.shape}."
+        )
+    bad = np.flatnonzero(~((weights > 0) & (weights < np.inf)))
+    if len(bad):
+        raise ValueError(
+            f"sample_weight must be positive and finite; got {weights[bad[0]]} in row "
+            f"{bad[0]} and {len(bad)} such rows in all. A row that must not count has "
+            "to be removed from X and y first."
+        )
+    return weights
+
+
+def class_totals(codes: NDArray[Any], weights: Floats | None, n_classes: int) -> Floats:
+    """Add up the weights of each class.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_rows,)
+        Class code of each row.
+    weights : ndarray of shape (n_rows,) or None
+        Weight of each row, 1 if None.
+    n_classes : int
+        Number of classes.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+        Totals, float64.
+    """
+    totals = np.bincount(codes, weights=weights, minlength=n_classes)
+    return totals.astype(np.float64, copy=False)
+
+
+def class_weights(
+    labels: Labels, factor: Floats, weighting: Weighting, mass: Floats, drawn: Floats
+) -> Floats:
+    """Find what the incoming weights of each class are multiplied by.
+
+    Parameters
+    ----------
+    labels : Labels
+        Classes and counts.
+    factor : ndarray of shape (n_classes,)
+        The nominal number of original rows that one drawn row stands for.
+    weighting : {"original", "balanced", "uniform", "factor"} or mapping
+        What the total weight of each class shall be; a mapping has shares by label.
+    mass : ndarray of shape (n_classes,)
+        Total incoming weight of each class.
+    drawn : ndarray of shape (n_classes,)
+        Total incoming weight of the drawn rows of each class.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+        One multiplier per class.
+
+    Raises
+    ------
+    ValueError
+        If a share is missing or not positive.
+    """
+    if weighting == "uniform":
+        return np.ones(len(mass))
+    if weighting == "factor":
+        return factor
+    if weighting == "original":
+        return mass / drawn
+    if weighting == "balanced":
+        return mass.sum() / len(mass) / drawn
+    return mass.sum() * _shares(labels, weighting) / drawn
+
+
+def _shares(labels: Labels, shares: str | Mapping[Any, float]) -> Floats:
+    if not isinstance(shares, Mapping):
+        raise TypeError(
+            'weighting must be "original", "balanced", "uniform", "factor" or a dict '
+            f"of class shares; got {shares!r}."
+        )
+    named = labels.by_class(shares, "weighting")
+    names = labels.classes.tolist()
+    unnamed = [name for code, name in enumerate(names) if code not in named]
+    if unnamed:
+        raise ValueError(
+            "weighting must give a share for every class when it is a dict; none for "
+            f"{unnamed!r}."
+        )
+    for code, share in named.items():
+        if not (isinstance(share, Real) and 0 < float(share) < np.inf):
+            raise ValueError(
+                "weighting must give a positive share for every class; got "
+                f"{share!r} for class {names[code]!r}."
+            )
+    values = np.array([float(named[code]) for code in range(len(names))])
+    return values / values.sum()
