@@ -1,0 +1,45 @@
+"""Fixtures shared by all tests."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def real_data():
+    """Give a function that loads a real data set as (X, y) from the data folder."""
+
+    def load(name):
+        path = DATA / f"{name}.csv.gz"
+        if not path.exists():
+            pytest.skip(f"{path.name} is not here: the data sets are not distributed")
+        import pandas as pd
+
+        frame = pd.read_csv(path)
+        return frame.drop(columns="target"), frame["target"]
+
+    return load
+
+
+@pytest.fixture
+def rare_events():
+    """Give a function that makes rows with a known logistic P(y = 1 | x)."""
+
+    def make(n_rows=20_000, prevalence=0.01, signal=1.0, n_features=3, seed=0):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(n_rows, n_features))
+        score = signal * X[:, 0] - 0.5 * signal * X[:, 1]
+        low, high = -50.0, 50.0
+        for _ in range(60):
+            middle = (low + high) / 2
+            if (1 / (1 + np.exp(-(middle + score)))).mean() < prevalence:
+                low = middle
+            else:
+                high = middle
+        p = 1 / (1 + np.exp(-(low + score)))
+        return X, (rng.random(n_rows) < p).astype(int), p
+
+    return make
