@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin
 
 from skstrat._labels import Labels, encode_labels
@@ -26,7 +28,35 @@ from skstrat._weights import (
     check_sample_weight,
     class_totals,
     class_weights,
+    counted_rows,
 )
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The rows that count: those whose incoming weight is not zero."""
+
+    labels: Labels
+    y: Any
+    sample_weight: Floats | None
+    counted: NDArray[np.intp] | None  # their positions, None for all
+
+
+def _look_at(X: Any, y: Any, sample_weight: Any) -> _Seen:
+    labels = encode_labels(y)
+    n_rows = count_rows(X)
+    if n_rows != len(labels.codes):
+        raise ValueError(
+            "X and y must have one row each per example; found input variables with "
+            f"inconsistent numbers of samples: {n_rows} in X and {len(labels.codes)} "
+            "in y."
+        )
+    incoming = check_sample_weight(sample_weight, n_rows)
+    counted = counted_rows(incoming)
+    if incoming is None or counted is None:
+        return _Seen(labels, y, incoming, None)
+    y = take_rows(y, counted)
+    return _Seen(encode_labels(y), y, incoming[counted], counted)
 
 
 class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
@@ -48,7 +78,7 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
     ) -> Floats:
         return class_weights(labels, targets.factor, self.weighting, mass, drawn)
 
-    def _take(self, X: Any, labels: Labels) -> Any:  # noqa: ARG002
+    def _take(self, X: Any, seen: _Seen) -> Any:  # noqa: ARG002
         """Take the rows drawn from X."""
         return take_rows(X, self.sample_indices_)
 
@@ -62,7 +92,8 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         y : array-like of shape (n_rows,)
             Class labels.
         sample_weight : array-like of shape (n_rows,), default=None
-            Incoming weights, positive; 1 for every row if None.
+            Incoming weights, 1 for every row if None; a row of zero weight is not
+            there.
 
         Returns
         -------
@@ -72,8 +103,8 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         Raises
         ------
         ValueError
-            If lengths differ, labels are missing or of one class, or weights are not
-            positive and finite.
+            If lengths differ, labels are missing or of one class, or weights are
+            negative or not finite.
         """
         self._learn(X, y, sample_weight)
         return self
@@ -90,7 +121,8 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         y : array-like of shape (n_rows,)
             Class labels.
         sample_weight : array-like of shape (n_rows,), default=None
-            Incoming weights, positive; 1 for every row if None.
+            Incoming weights, 1 for every row if None; a row of zero weight is not
+            there.
 
         Returns
         -------
@@ -104,33 +136,28 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         Raises
         ------
         ValueError
-            If lengths differ, labels are missing or of one class, or weights are not
-            positive and finite.
+            If lengths differ, labels are missing or of one class, or weights are
+            negative or not finite.
         TypeError
             If a stock imbalanced-learn Pipeline calls, which cannot carry weights.
         """
         _refuse_stock_pipeline(type(self).__name__)
-        labels, weights = self._learn(X, y, sample_weight)
-        if not self.plan_.moves_rows:
+        seen, weights = self._learn(X, y, sample_weight)
+        if not self.plan_.moves_rows and len(weights) == count_rows(X):
             return X, y, weights
         y_resampled = take_rows(y, self.sample_indices_)
-        return self._take(X, labels), y_resampled, weights
+        return self._take(X, seen), y_resampled, weights
 
-    def _learn(self, X: Any, y: Any, sample_weight: Any) -> tuple[Labels, Floats]:
+    def _learn(self, X: Any, y: Any, sample_weight: Any) -> tuple[_Seen, Floats]:
         self._validate_params()
-        labels = encode_labels(y)
-        n_rows = count_rows(X)
-        if n_rows != len(labels.codes):
-            raise ValueError(
-                "X and y must have one row each per example; found input variables "
-                f"with inconsistent numbers of samples: {n_rows} in X and "
-                f"{len(labels.codes)} in y."
-            )
+        seen = _look_at(X, y, sample_weight)
+        labels, incoming = seen.labels, seen.sample_weight
         check_n_features(self, X, reset=True)
         check_feature_names(self, X, reset=True)
-        incoming = check_sample_weight(sample_weight, n_rows)
-        targets = self._targets(labels, y)
-        plan, indices = Plan.draw(labels, targets.rows, seed_of(self.random_state))
+        targets = self._targets(labels, seen.y)
+        plan, indices = Plan.draw(
+            labels, targets.rows, seed_of(self.random_state), key=seen.counted
+        )
         codes = labels.codes[indices]
         n_classes = len(labels.classes)
         if incoming is None:
@@ -144,11 +171,13 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         self.plan_ = plan.weighted(mass, multiplier)
         self.sampling_strategy_ = dict(zip(names, plan.rows, strict=True))
         self.class_weight_ = dict(zip(names, multiplier.tolist(), strict=True))
-        self.sample_indices_ = indices
+        self.sample_indices_ = (
+            indices if seen.counted is None else seen.counted[indices]
+        )
         weights: Floats = multiplier[codes]
         if incoming is not None:
             weights *= incoming[indices]
-        return labels, weights
+        return seen, weights
 
     def __sklearn_tags__(self) -> Any:
         return sampler_tags()
@@ -219,8 +248,9 @@ def resample(
     """
     if isinstance(sampler, BaseResampler):
         return sampler.fit_resample(X, y, sample_weight=sample_weight)
+    X, y, weights = drop_zero_weights(X, y, sample_weight)
     X_resampled, y_resampled = sampler.fit_resample(X, y)
-    if sample_weight is None:
+    if weights is None:
         return X_resampled, y_resampled, None
     indices = getattr(sampler, "sample_indices_", None)
     if indices is None or np.min(indices, initial=0) < 0:
@@ -230,5 +260,32 @@ def resample(
             "Put it before the step that makes the weights, or wrap it in a sampler "
             f"that weights its rows: Weighted({type(sampler).__name__}(...))."
         )
+    return X_resampled, y_resampled, weights[indices]
+
+
+def drop_zero_weights(
+    X: Any, y: Any, sample_weight: Any
+) -> tuple[Any, Any, Floats | None]:
+    """Leave out rows of zero weight, for what takes no weights and would use them.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_rows, ...)
+        Data.
+    y : array-like of shape (n_rows,)
+        Labels.
+    sample_weight : array-like of shape (n_rows,) or None
+        Weights.
+
+    Returns
+    -------
+    X, y : same kinds as X and y
+        The rows that count; X and y themselves if all do.
+    sample_weight : ndarray of shape (n_counted,) or None
+        Their weights.
+    """
     weights = check_sample_weight(sample_weight, count_rows(X))
-    return X_resampled, y_resampled, None if weights is None else weights[indices]
+    counted = counted_rows(weights)
+    if weights is None or counted is None:
+        return X, y, weights
+    return take_rows(X, counted), take_rows(y, counted), weights[counted]

@@ -14,7 +14,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skstrat._base import BaseResampler, resample
+from skstrat._base import BaseResampler, drop_zero_weights, resample
 from skstrat._errors import UnusedWeightsError
 from skstrat._estimators import (
     class_weight_of,
@@ -27,7 +27,7 @@ from skstrat._labels import Labels, encode_labels
 from skstrat._prior import correct_prior, prior_shift
 from skstrat._rows import count_rows
 from skstrat._sklearn import HasMethods, StrOptions, estimator_has, routing_enabled
-from skstrat._weights import Floats, check_sample_weight, class_totals
+from skstrat._weights import Floats, class_totals
 
 # Masses that agree to rounding leave predictions as they are, to the last bit.
 _ROUNDING = 1e-9
@@ -141,7 +141,8 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         y : array-like of shape (n_rows,)
             Labels.
         sample_weight : array-like of shape (n_rows,), default=None
-            Incoming weights, positive; the original distribution is the weighted one.
+            Incoming weights; the original distribution is the weighted one. A row of
+            zero weight is not there.
 
         Returns
         -------
@@ -158,8 +159,8 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             they cancel silently.
         """
         self._validate_params()
+        X, y, incoming = drop_zero_weights(X, y, sample_weight)
         labels = encode_labels(y)
-        incoming = check_sample_weight(sample_weight, count_rows(X))
         X, y, weights = self._resample(X, y, incoming)
         drawn = labels if weights is incoming else encode_labels(y)
         if len(drawn.classes) != len(labels.classes):
@@ -220,11 +221,12 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self, estimator: Any, incoming: Floats | None
     ) -> None:
         """Refuse to go on without weights where nothing else does their work."""
+        plan = getattr(self.resampler_, "plan_", None)
         if incoming is not None and np.ptp(incoming) > 0:
             reason = "sample_weight was given to fit"
         elif self.use_weights is True:
             reason = "use_weights=True"
-        elif not self.resampler_.plan_.moves_rows:
+        elif plan and not plan.moves_rows and len(set(plan.class_weight)) > 1:
             reason = f"{type(self.resampler_).__name__} does nothing but weight rows"
         else:
             return

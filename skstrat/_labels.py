@@ -103,7 +103,9 @@ def encode_labels(y: Any) -> Labels:
         that cannot be sorted.
     """
     if y is None:
-        raise ValueError("y cannot be None: resampling needs a label in every row.")
+        raise ValueError(
+            "This estimator requires y to be passed, but the target y is None."
+        )
     codes, classes = _factorize(_one_column(y))
     if codes.shape[0] == 0:
         raise ValueError("Found array with 0 sample(s) while a minimum of 1 is needed.")
@@ -353,6 +355,8 @@ def _check_classes(classes: Array) -> None:
     labels = classes.tolist()
     if any(map(_is_missing, labels)):
         raise _MissingLabelFoundError
+    if classes.dtype.kind == "c":
+        raise ValueError("Complex data not supported: y must hold class labels.")
     if classes.dtype.kind not in "biufUSO":
         raise ValueError(
             "Unknown label type: y must hold class labels (integers, booleans, "

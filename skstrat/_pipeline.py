@@ -22,7 +22,7 @@ from skstrat._estimators import (
     is_tree_model,
 )
 from skstrat._rows import count_rows
-from skstrat._weights import Floats, check_sample_weight
+from skstrat._weights import Floats
 
 # Boosted trees predicted 1.1 to 1.4 times the rate with rows weighted 5 times as
 # high as others, 1.8 to 2.7 times at 20.
@@ -126,7 +126,7 @@ class Pipeline(ImblearnPipeline):
         y : array-like of shape (n_rows,), default=None
             Labels.
         sample_weight : array-like of shape (n_rows,), default=None
-            Incoming weights, positive.
+            Incoming weights; positive if a sampler follows.
         **params : dict
             As in ``imblearn.pipeline.Pipeline.fit``.
 
@@ -150,8 +150,7 @@ class Pipeline(ImblearnPipeline):
             If the last step is a tree model and weights stand for dropped rows.
         """
         if sample_weight is not None:
-            weights = check_sample_weight(sample_weight, count_rows(X))
-            params["sample_weight"] = weights
+            params["sample_weight"] = np.asarray(sample_weight, dtype=np.float64)
         super().fit(X, y, **params)
         return self
 

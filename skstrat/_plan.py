@@ -59,8 +59,10 @@ class Plan:
     seed: int
 
     @classmethod
-    def draw(cls, labels: Labels, rows: Array, seed: int) -> tuple[Self, Indices]:
-        """Make the plan that draws ``rows`` of each class, by position.
+    def draw(
+        cls, labels: Labels, rows: Array, seed: int, key: Array | None = None
+    ) -> tuple[Self, Indices]:
+        """Make the plan that draws ``rows`` of each class.
 
         Parameters
         ----------
@@ -70,6 +72,9 @@ class Plan:
             Rows wanted of each class, at least 1.
         seed : int
             64-bit seed.
+        key : ndarray of shape (n_rows,), default=None
+            Identities of the rows, integers or strings, all different; their
+            positions if None.
 
         Returns
         -------
@@ -77,10 +82,21 @@ class Plan:
             With every class weight 1.
         indices : ndarray of shape (n_drawn,)
             The rows drawn, ascending, a row drawn m times standing m times.
+
+        Raises
+        ------
+        ValueError
+            If keys repeat, so that the rows wanted cannot be told from others.
         """
         counts = labels.counts
         copies, remainder = np.divmod(rows, counts)
-        threshold, extra = _smallest_hashes(labels.codes, counts, remainder, seed)
+        threshold, extra = _smallest_hashes(labels.codes, counts, remainder, seed, key)
+        if len(extra) != remainder.sum():
+            raise ValueError(
+                "key must be different in every row to draw an exact number of rows; "
+                f"rows of equal keys stand together and {len(extra)} were drawn for "
+                f"{remainder.sum()} wanted. Add a column that tells the rows apart."
+            )
         plan = cls(
             classes=tuple(labels.classes.tolist()),
             rows_seen=tuple(counts.tolist()),
@@ -238,7 +254,7 @@ def _below(
 
 
 def _smallest_hashes(
-    codes: Array, counts: Array, wanted: Array, seed: int
+    codes: Array, counts: Array, wanted: Array, seed: int, key: Array | None
 ) -> tuple[Array, Indices]:
     """Find each class's threshold and the rows below it, in one pass.
 
@@ -252,12 +268,12 @@ def _smallest_hashes(
         [min(int(part * 2.0**64), _LARGEST) for part in guess.tolist()], dtype=np.uint64
     )
     hash_seed = mix_seed(seed)
-    rows, hashes = _below(codes, limit, hash_seed, 0, None)
+    rows, hashes = _below(codes, limit, hash_seed, 0, key)
     found = np.bincount(codes[rows], minlength=len(counts))
     short = (found <= wanted) & (wanted > 0) & (limit < _LARGEST)
     if short.any():
         limit[short] = _LARGEST
-        rows, hashes = _below(codes, limit, hash_seed, 0, None)
+        rows, hashes = _below(codes, limit, hash_seed, 0, key)
     threshold = _thresholds(codes[rows], hashes, wanted)
     return threshold, rows[hashes < threshold[codes[rows]]]
 

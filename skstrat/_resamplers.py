@@ -250,19 +250,26 @@ class RandomOversample(BaseResampler):
         strategy = "auto" if self.sampling_strategy is None else self.sampling_strategy
         return targets_from_sampling_strategy(labels, y, strategy, "over")
 
-    def _take(self, X: Any, labels: Labels) -> Any:
-        indices = self.sample_indices_
-        X_drawn = take_rows(X, indices)
+    def _take(self, X: Any, seen: Any) -> Any:
         if self.smoothing is None:
-            return X_drawn
+            return super()._take(X, seen)
+        labels, indices = seen.labels, self.sample_indices_
+        if seen.counted is not None:
+            X = take_rows(X, seen.counted)
+            indices = np.searchsorted(seen.counted, indices)
+        X_drawn = take_rows(X, indices)
         shrinkage = np.zeros(len(labels.classes))
         if isinstance(self.smoothing, Mapping):
             for code, value in labels.by_class(self.smoothing, "smoothing").items():
+                if not (isinstance(value, Real) and 0 <= float(value) < np.inf):
+                    raise ValueError(
+                        "smoothing must be finite and not negative for every class; "
+                        f"got {value!r} for class {labels.classes.tolist()[code]!r}."
+                    )
                 shrinkage[code] = value
         else:
             shrinkage[:] = self.smoothing
         moved = move_copies(X, X_drawn, indices, labels, shrinkage, self.plan_.seed)
-        self.sample_indices_ = indices.copy()
         self.sample_indices_[copies_among(indices)] = -1
         return moved
 

@@ -35,11 +35,13 @@ STOCK_PIPELINE_CALL = ("imblearn.pipeline", "_fit_resample_one")
 
 
 def sampler_tags() -> _ImblearnTags:
-    """Give the tags of a sampler that looks only at the length of X."""
+    """Give the tags of a sampler that looks only at the length of X.
+
+    X may have any number of dimensions, but the one_d_array and three_d_array tags
+    stand for estimators whose common tests shall run on such data only.
+    """
     inputs = SamplerInputTags(
-        one_d_array=True,
         two_d_array=True,
-        three_d_array=True,
         sparse=True,
         categorical=True,
         string=True,

@@ -33,12 +33,14 @@ def check_sample_weight(sample_weight: Any, n_rows: int) -> Floats | None:
     Returns
     -------
     ndarray of shape (n_rows,) or None
-        The weights as float64.
+        The weights as float64. A weight of zero says that the row is not there, as
+        in scikit-learn, whose bagging leaves rows out that way.
 
     Raises
     ------
     ValueError
-        If the shape is not ``(n_rows,)`` or a weight is not positive and finite.
+        If the shape is not ``(n_rows,)``, a weight is negative or not finite, or all
+        are zero.
     """
     if sample_weight is None:
         return None
@@ -48,14 +50,36 @@ def check_sample_weight(sample_weight: Any, n_rows: int) -> Floats | None:
             f"sample_weight must have shape ({n_rows},), one weight per row of X; got "
             f"shape {weights.shape}."
         )
-    bad = np.flatnonzero(~((weights > 0) & (weights < np.inf)))
+    bad = np.flatnonzero(~((weights >= 0) & (weights < np.inf)))
     if len(bad):
         raise ValueError(
-            f"sample_weight must be positive and finite; got {weights[bad[0]]} in row "
-            f"{bad[0]} and {len(bad)} such rows in all. A row that must not count has "
-            "to be removed from X and y first."
+            "sample_weight must be finite and not negative; got "
+            f"{weights[bad[0]]} in row {bad[0]} and {len(bad)} such rows in all. "
+            "Correct those weights, or remove the rows from X and y."
+        )
+    if not weights.any():
+        raise ValueError(
+            "sample_weight must have a positive weight in some row; got only zeros."
         )
     return weights
+
+
+def counted_rows(sample_weight: Floats | None) -> NDArray[np.intp] | None:
+    """Find the rows whose weight is not zero.
+
+    Parameters
+    ----------
+    sample_weight : ndarray of shape (n_rows,) or None
+        Checked weights.
+
+    Returns
+    -------
+    ndarray of shape (n_counted,) or None
+        Positions, ascending; None if all rows count.
+    """
+    if sample_weight is None or sample_weight.all():
+        return None
+    return np.flatnonzero(sample_weight)
 
 
 def class_totals(codes: NDArray[Any], weights: Floats | None, n_classes: int) -> Floats:

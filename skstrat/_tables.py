@@ -1,0 +1,273 @@
+"""A table from a file: its features, its labels, and how imbalanced they are."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from skstrat._errors import MissingLabelsError
+from skstrat._labels import Labels, encode_labels
+
+_CSV = (".csv", ".csv.gz")
+_PARQUET = (".parquet", ".pq")
+_MOST_COLUMNS_NAMED = 12
+
+
+class TableError(ValueError):
+    """A file, column or set of labels cannot be used; the text is one line."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Features and labels of the same rows.
+
+    Attributes
+    ----------
+    source : str
+        Where the rows come from, for people.
+    target : str
+        Name of the label column.
+    features : DataFrame of shape (n_rows, n_columns)
+        All other columns, as they were read.
+    labels : Labels
+        Class codes, classes and counts.
+    """
+
+    source: str
+    target: str
+    features: Any
+    labels: Labels
+
+    @property
+    def smallest(self) -> int:
+        """Code of the smallest class, the first of them if several are as small."""
+        return int(self.labels.counts.argmin())
+
+    @property
+    def shares(self) -> list[float]:
+        """Share of the rows, one per class."""
+        return (self.labels.counts / self.labels.counts.sum()).tolist()
+
+    @property
+    def degree(self) -> str:
+        """Degree of imbalance, see :func:`imbalance_degree`."""
+        return imbalance_degree(self.labels.counts)
+
+    def codes(self) -> Any:
+        """Give the label of every row as a number.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+            1 for the smaller and 0 for the larger of two classes; with more classes
+            their positions in ``labels.classes``.
+        """
+        if len(self.labels.classes) > 2:
+            return self.labels.codes.astype(np.int64)
+        return (self.labels.codes == self.smallest).astype(np.int64)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Describe the table in types that JSON knows.
+
+        Returns
+        -------
+        dict
+            Source, size, classes with counts and shares, degree of imbalance.
+        """
+        names = [plain_label(label) for label in self.labels.classes.tolist()]
+        counts = self.labels.counts.tolist()
+        return {
+            "source": self.source,
+            "rows": len(self.features),
+            "features": list(self.features.columns),
+            "target": self.target,
+            "classes": [
+                {"label": name, "rows": count, "share": share}
+                for name, count, share in zip(names, counts, self.shares, strict=True)
+            ],
+            "smallest_class": names[self.smallest],
+            "degree_of_imbalance": self.degree,
+        }
+
+
+def plain_label(label: Any) -> Any:
+    """Give a label as JSON can hold it.
+
+    Parameters
+    ----------
+    label : object
+        A class label.
+
+    Returns
+    -------
+    bool, int, float or str
+        The label itself, or its text.
+    """
+    return label if isinstance(label, (bool, int, float, str)) else str(label)
+
+
+def imbalance_degree(counts: Any) -> str:
+    """Name the degree of imbalance by the share of the smallest class.
+
+    Parameters
+    ----------
+    counts : array-like of shape (n_classes,)
+        Rows per class.
+
+    Returns
+    -------
+    {"none", "mild", "moderate", "extreme"}
+        Extreme under 1 %, moderate under 20 %, mild under 40 % (Google's Machine
+        Learning Crash Course), else none. Several classes that are about equally
+        large are not imbalanced however many they are: from 80 % of an equal share
+        on, which is the 40 % of two classes, it is none.
+    """
+    share = np.min(counts) / np.sum(counts)
+    if share >= 0.8 / len(counts):
+        return "none"
+    if share >= 0.2:
+        return "mild"
+    return "moderate" if share >= 0.01 else "extreme"
+
+
+def read_table(path: Path, target: str) -> Table:
+    """Read a CSV, gzip CSV or Parquet file.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its ending tells the format.
+    target : str
+        Name of the label column.
+
+    Returns
+    -------
+    Table
+        Features and labels.
+
+    Raises
+    ------
+    TableError
+        If the file is absent, of an unknown kind or unreadable, or its column cannot
+        be the target.
+    """
+    return make_table(_read_frame(path), target, source=str(path))
+
+
+def make_table(frame: Any, target: str, *, source: str) -> Table:
+    """Split a frame into features and labels.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        All columns.
+    target : str
+        Name of the label column.
+    source : str
+        Where the frame comes from, for people.
+
+    Returns
+    -------
+    Table
+        Features and labels.
+
+    Raises
+    ------
+    TableError
+        If there is no such column, no other column with a value, or the column does
+        not hold at least two classes with a label in every row.
+    """
+    frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()].tolist()
+        raise TableError(f"column names must differ; {source} has {twice} twice")
+    if target not in frame.columns:
+        raise TableError(
+            f"no column {target!r} in {source}; {_name_columns(target, frame)}"
+        )
+    features = frame.drop(columns=target)
+    if not features.notna().to_numpy().any():
+        raise TableError(
+            f"{source} has no column with values besides the target {target!r}; there "
+            "is nothing to learn from"
+        )
+    return Table(source, target, features, _encode(frame[target], target))
+
+
+def check_folds(table: Table, folds: int) -> None:
+    """Refuse a class that cannot have a row in every fold.
+
+    Parameters
+    ----------
+    table : Table
+        Features and labels.
+    folds : int
+        Number of folds.
+
+    Raises
+    ------
+    TableError
+        If the smallest class has fewer rows than there are folds.
+    """
+    rows = int(table.labels.counts.min())
+    if rows >= folds:
+        return
+    label = plain_label(table.labels.classes.tolist()[table.smallest])
+    advice = f"use --folds {rows} or fewer" if rows > 1 else "leave that class out"
+    raise TableError(
+        f"class {label!r} of {table.target!r} has {rows} "
+        f"{'row' if rows == 1 else 'rows'}, fewer than the {folds} folds; {advice}"
+    )
+
+
+def _read_frame(path: Path) -> Any:
+    name = path.name.lower()
+    if not name.endswith(_CSV + _PARQUET):
+        raise TableError(
+            f"{path} is of an unknown kind; its name must end in one of "
+            f"{', '.join(_CSV + _PARQUET)}"
+        )
+    if not path.is_file():
+        problem = "is not a file" if path.exists() else "does not exist"
+        raise TableError(f"{path} {problem}")
+    try:
+        if name.endswith(_PARQUET):
+            return pd.read_parquet(path)
+        # In one piece: in pieces, the type of a column may change half-way.
+        return pd.read_csv(path, low_memory=False)
+    except ImportError:
+        raise TableError(
+            f'reading {path} needs pyarrow; install it with: pip install "skstrat[cli]"'
+        ) from None
+    # What the readers raise for a broken file, pyarrow's own errors among them.
+    except (OSError, ValueError, EOFError, NotImplementedError, zlib.error) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise TableError(f"{path} cannot be read: {reason}") from error
+
+
+def _name_columns(wanted: str, frame: Any) -> str:
+    columns = list(frame.columns)
+    close = get_close_matches(wanted, columns, n=3)
+    if close:
+        return "the closest: " + ", ".join(map(repr, close))
+    named = ", ".join(map(repr, columns[:_MOST_COLUMNS_NAMED]))
+    more = len(columns) - _MOST_COLUMNS_NAMED
+    return f"there are: {named}" + (f" and {more} more" if more > 0 else "")
+
+
+def _encode(column: Any, target: str) -> Labels:
+    try:
+        return encode_labels(column)
+    except MissingLabelsError as error:
+        raise TableError(
+            f"column {target!r} must have a label in every row; {error.n_missing} of "
+            f"{error.n_labels} are missing. Remove those rows first"
+        ) from None
+    except ValueError as error:
+        raise TableError(f"column {target!r} cannot be the target: {error}") from None

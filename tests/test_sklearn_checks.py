@@ -1,0 +1,152 @@
+"""scikit-learn's and imbalanced-learn's own checks, on every public estimator."""
+
+import pytest
+from imblearn.utils.estimator_checks import estimator_checks_generator
+from sklearn.base import BaseEstimator, clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import skstrat
+from skstrat import (
+    ClassWeight,
+    CombinedResample,
+    DownsampleUpweight,
+    Pipeline,
+    RandomOversample,
+    ResampledClassifier,
+)
+
+RESAMPLERS = [
+    DownsampleUpweight(),
+    DownsampleUpweight(factor=3, weighting="balanced"),
+    RandomOversample(),
+    RandomOversample(smoothing=1.0),
+    CombinedResample(),
+    ClassWeight(),
+]
+SAMPLER_FAILURES = {
+    "check_estimators_empty_data_messages": "X is not read, so it may have no column",
+    "check_fit1d": "X is not read, so it may have one dimension",
+}
+IN_PLACE = "steps are fitted in place, as in imbalanced-learn's and scikit-learn's own"
+PIPELINE_FAILURES = {
+    "check_estimators_overwrite_params": IN_PLACE,
+    "check_dont_overwrite_parameters": IN_PLACE,
+}
+UNUSED = "weights that the estimator cannot take are refused, not dropped"
+KNN_FAILURES = {
+    "check_sample_weights_not_overwritten": UNUSED,
+    "check_sample_weight_equivalence_on_dense_data": UNUSED,
+    "check_sample_weight_equivalence_on_sparse_data": UNUSED,
+}
+BY_POSITION = "a row of weight 2 has one position in the draw, a row twice has two"
+OVERSAMPLED_FAILURES = {
+    "check_sample_weight_equivalence_on_dense_data": BY_POSITION,
+    "check_sample_weight_equivalence_on_sparse_data": BY_POSITION,
+}
+
+
+def expected_failures(estimator):
+    if isinstance(estimator, Pipeline):
+        return PIPELINE_FAILURES
+    if not isinstance(estimator, ResampledClassifier):
+        return SAMPLER_FAILURES
+    if isinstance(estimator.estimator, KNeighborsClassifier):
+        return KNN_FAILURES
+    if isinstance(estimator.resampler, RandomOversample):
+        return OVERSAMPLED_FAILURES
+    return {}
+
+
+@parametrize_with_checks(
+    [
+        *RESAMPLERS,
+        ResampledClassifier(LogisticRegression(), DownsampleUpweight(random_state=0)),
+        ResampledClassifier(LogisticRegression(), RandomOversample(random_state=0)),
+        ResampledClassifier(KNeighborsClassifier(), DownsampleUpweight(random_state=0)),
+        ResampledClassifier(LogisticRegression()),
+        Pipeline([("down", DownsampleUpweight()), ("model", LogisticRegression())]),
+    ],
+    expected_failed_checks=expected_failures,
+    xfail_strict=True,
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+def test_scikit_learn_check(estimator, check):
+    check(estimator)
+
+
+class TwoValues(BaseEstimator):
+    """A resampler as imbalanced-learn's checks want it: the weights left out."""
+
+    def __init__(self, resampler):
+        self.resampler = resampler
+
+    def fit(self, X, y):
+        return self._take_attributes(self.resampler.fit(X, y))
+
+    def fit_resample(self, X, y):
+        X, y, _ = self.resampler.fit_resample(X, y)
+        self._take_attributes(self.resampler)
+        return X, y
+
+    def _take_attributes(self, resampler):
+        for name, value in vars(resampler).items():
+            if name.endswith("_"):
+                setattr(self, name, value)
+        return self
+
+    def get_feature_names_out(self, input_features=None):
+        return self.resampler.get_feature_names_out(input_features)
+
+    def set_params(self, **params):
+        self.resampler.set_params(**params)
+        return self
+
+    def __sklearn_tags__(self):
+        return self.resampler.__sklearn_tags__()
+
+
+SMOOTHING_READS_X = "smoothing adds noise to floats and refuses anything else"
+IMBLEARN_FAILURES = {
+    "RandomOversample(smoothing=1.0)": {
+        "check_samplers_sparse": SMOOTHING_READS_X,
+        "check_samplers_pandas_sparse": SMOOTHING_READS_X,
+        "check_samplers_string": SMOOTHING_READS_X,
+        "check_samplers_list": SMOOTHING_READS_X,
+    },
+}
+
+
+def imblearn_checks():
+    made = []
+    for resampler in RESAMPLERS:
+        failures = IMBLEARN_FAILURES.get(repr(resampler), {})
+        seeded = clone(resampler)
+        if "random_state" in seeded.get_params():
+            seeded.set_params(random_state=0)
+        for adapter, check in estimator_checks_generator(TwoValues(seeded)):
+            name = check.func.__name__
+            marks = []
+            if name in failures:
+                marks = pytest.mark.xfail(reason=failures[name], strict=True)
+            made.append(
+                pytest.param(adapter, check, marks=marks, id=f"{resampler}-{name}")
+            )
+    return made
+
+
+@pytest.mark.parametrize(("adapter", "check"), imblearn_checks())
+def test_imbalanced_learn_check(adapter, check):
+    check(adapter)
+
+
+def test_every_public_estimator_is_checked():
+    public = {
+        getattr(skstrat, name)
+        for name in skstrat.__all__
+        if isinstance(getattr(skstrat, name), type)
+        and issubclass(getattr(skstrat, name), BaseEstimator)
+    }
+    checked = {type(resampler) for resampler in RESAMPLERS}
+    assert public == checked | {ResampledClassifier, Pipeline}
