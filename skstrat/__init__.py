@@ -8,6 +8,7 @@ from skstrat._errors import (
     UnusedWeightsError,
 )
 from skstrat._grid import strategy_grid
+from skstrat._oversample import RandomOversample
 from skstrat._pipeline import Pipeline, make_pipeline
 from skstrat._plan import Plan
 from skstrat._prior import correct_prior
@@ -15,7 +16,6 @@ from skstrat._resamplers import (
     ClassWeight,
     CombinedResample,
     DownsampleUpweight,
-    RandomOversample,
 )
 
 __version__ = "0.1.0"

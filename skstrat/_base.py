@@ -17,6 +17,7 @@ from skstrat._plan import Plan
 from skstrat._rows import count_rows, take_rows
 from skstrat._sklearn import (
     STOCK_PIPELINE_CALL,
+    Interval,
     check_feature_names,
     check_n_features,
     sampler_tags,
@@ -30,6 +31,13 @@ from skstrat._weights import (
     class_weights,
     counted_rows,
 )
+
+RANDOM_STATE = [
+    Interval(Integral, 0, 2**64 - 1, closed="both"),
+    np.random.Generator,
+    np.random.RandomState,
+    None,
+]
 
 
 @dataclass(frozen=True)
@@ -97,7 +105,7 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
 
         Returns
         -------
-        self : object
+        BaseResampler
             The fitted resampler.
 
         Raises
@@ -257,8 +265,9 @@ def resample(
         raise ValueError(
             f"{type(sampler).__name__} does not say which rows it kept "
             "(sample_indices_), so the weights that reach it cannot follow the rows. "
-            "Put it before the step that makes the weights, or wrap it in a sampler "
-            f"that weights its rows: Weighted({type(sampler).__name__}(...))."
+            "Put it before the step that makes the weights. A wrapper that weights such "
+            f"a sampler's rows, Weighted({type(sampler).__name__}(...)), is not in this "
+            "release."
         )
     return X_resampled, y_resampled, weights[indices]
 

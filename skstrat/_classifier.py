@@ -146,7 +146,7 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
         Returns
         -------
-        self : ResampledClassifier
+        ResampledClassifier
             The fitted classifier.
 
         Raises

@@ -20,12 +20,8 @@ from sklearn.metrics import (
 from sklearn.model_selection import cross_validate
 
 from skstrat._classifier import ResampledClassifier
-from skstrat._resamplers import (
-    ClassWeight,
-    CombinedResample,
-    DownsampleUpweight,
-    RandomOversample,
-)
+from skstrat._oversample import RandomOversample
+from skstrat._resamplers import ClassWeight, CombinedResample, DownsampleUpweight
 
 DEFAULT_FACTORS = (5.0, 20.0, 100.0)
 
@@ -196,7 +192,7 @@ def list_strategies(
     combined = CombinedResample(random_state=random_state)
     strategies = [
         Strategy("true distribution"),
-        *_with_and_without("random under-sampling 1:1", undersampler),
+        *_with_and_without("under-sampling 1:1", undersampler),
         *_with_and_without("class weights", ClassWeight()),
     ]
     for factor in factors:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from skstrat._oversample import RandomOversample
 from skstrat._resamplers import (
     ClassWeight,
     CombinedResample,
     DownsampleUpweight,
-    RandomOversample,
 )
 
 FAMILIES = ("downsample", "oversample", "combined", "class_weight")

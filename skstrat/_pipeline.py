@@ -132,7 +132,7 @@ class Pipeline(ImblearnPipeline):
 
         Returns
         -------
-        self : Pipeline
+        Pipeline
             The fitted pipeline.
 
         Raises

@@ -32,7 +32,7 @@ Array = NDArray[Any]
 class Plan:
     """Rows drawn and weight for each class, for any block of the data.
 
-    Attributes
+    Parameters
     ----------
     classes : tuple
         The labels, as Python values.

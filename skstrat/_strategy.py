@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skstrat._labels import Labels
+from skstrat._sklearn import Interval
 
 Direction = Literal["down", "over"]
 Strategy = float | str | Mapping[Any, int] | Callable[[Any], Mapping[Any, int]]
@@ -24,6 +25,10 @@ WORDS: dict[Direction, tuple[str, ...]] = {
     "down": ("auto", "majority", "not minority", "not majority", "all"),
     "over": ("auto", "minority", "not minority", "not majority", "all"),
 }
+# What the parameters of that name may be.
+FACTOR = [Interval(Real, 1, None, closed="left"), Mapping, None]
+RATIO = Interval(Real, 0, 1, closed="right")
+
 _AUTO: dict[Direction, str] = {"down": "not minority", "over": "not majority"}
 
 
@@ -41,6 +46,28 @@ class Targets:
 
     rows: NDArray[np.int64]
     factor: NDArray[np.float64]
+
+
+def refuse_both(first: str, first_value: Any, second: str, second_value: Any) -> None:
+    """Refuse two arguments that say the same thing.
+
+    Parameters
+    ----------
+    first, second : str
+        Names of the arguments.
+    first_value, second_value : object
+        Their values; None means not given.
+
+    Raises
+    ------
+    ValueError
+        If both are given.
+    """
+    if first_value is not None and second_value is not None:
+        raise ValueError(
+            f"Give either {first} or {second}, not both; got {first}={first_value!r} "
+            f"and {second}={second_value!r}."
+        )
 
 
 def targets_from_rows(labels: Labels, rows: NDArray[Any]) -> Targets:

@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skstrat._labels import Labels
+from skstrat._sklearn import StrOptions
 
 Weighting = Literal["original", "balanced", "uniform", "factor"] | Mapping[Any, float]
+WEIGHTING = [StrOptions({"original", "balanced", "uniform", "factor"}), Mapping]
 Floats = NDArray[np.float64]
 
 

@@ -1,0 +1,28 @@
+"""The door of the command line: it opens only where its libraries are installed."""
+
+from __future__ import annotations
+
+import sys
+
+_OPTIONAL = frozenset({"click", "pandas", "rich"})
+
+
+def main() -> None:
+    """Run the command line; without its libraries, say in one line what to install.
+
+    Raises
+    ------
+    SystemExit
+        With the exit code of the command; 1 if a library is not installed.
+    """
+    try:
+        # Here, because the libraries of the extra are imported behind this line.
+        from skstrat._commands import skstrat_command
+    except ModuleNotFoundError as error:
+        if error.name not in _OPTIONAL:
+            raise
+        sys.exit(
+            f"skstrat: the command line needs {error.name}, which is not installed. "
+            'Run: pip install "skstrat[cli]"'
+        )
+    skstrat_command(prog_name="skstrat")

@@ -1,0 +1,169 @@
+"""Promises about the project itself: imports, names, docstrings, the README."""
+
+import ast
+import doctest
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from numpydoc.validate import validate
+
+import skstrat
+
+ROOT = Path(__file__).parents[1]
+# Imports point down: a room may import only rooms of a lower level.
+LEVELS = [
+    ["_errors", "_hash", "_prior", "_sklearn"],
+    ["_labels", "_rows"],
+    ["_plan", "_smoothing", "_strategy", "_weights"],
+    ["_base", "_estimators"],
+    ["_classifier", "_oversample", "_pipeline", "_resamplers"],
+    ["_grid", "_preprocessing", "_tables"],
+    ["_compare", "_demo"],
+    ["_terminal"],
+    ["_commands"],
+    ["_cli"],
+    ["__init__"],
+    ["__main__"],
+]
+OPTIONAL = ["click", "matplotlib", "pandas", "polars", "pyarrow", "rich", "torch"]
+
+
+def rooms():
+    return sorted(path.stem for path in (ROOT / "skstrat").glob("*.py"))
+
+
+def imports_of(room):
+    tree = ast.parse((ROOT / "skstrat" / f"{room}.py").read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        names = []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        for name in names:
+            package, _, inner = name.partition(".")
+            if package == "skstrat":
+                yield inner or "__init__"
+
+
+def test_every_room_has_a_level():
+    assert sorted(room for level in LEVELS for room in level) == rooms()
+
+
+@pytest.mark.parametrize("room", rooms())
+def test_imports_point_down(room):
+    level = {name: depth for depth, names in enumerate(LEVELS) for name in names}
+    # The package's own name is no room: importing it for its version goes nowhere.
+    imported = set(imports_of(room)) - {"__init__"}
+    assert [other for other in imported if level[other] >= level[room]] == []
+
+
+def test_private_names_of_others_come_through_one_door():
+    doors = {
+        room
+        for room in rooms()
+        for line in (ROOT / "skstrat" / f"{room}.py").read_text("utf-8").splitlines()
+        if line.startswith(("from sklearn", "from imblearn", "import sklearn"))
+        and ("._" in line or "import _" in line)
+    }
+    assert doors == {"_sklearn"}
+
+
+def test_front_door_lists_what_is_there():
+    tree = ast.parse((ROOT / "skstrat" / "__init__.py").read_text(encoding="utf-8"))
+    imported = {
+        alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert imported == set(skstrat.__all__)
+    assert sorted(skstrat.__all__) == skstrat.__all__
+    for name in skstrat.__all__:
+        assert getattr(skstrat, name).__name__ == name
+
+
+def run_python(code):
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_import_loads_no_optional_library():
+    # scikit-learn itself loads pandas where it is installed, hence the comparison.
+    listing = "import sys; print(*sorted(m for m in sys.modules if '.' not in m))"
+    before = run_python(f"import sklearn, imblearn.pipeline; {listing}").split()
+    after = run_python(f"import skstrat; {listing}").split()
+    assert set(after) - set(before) == {"skstrat"}
+
+
+def test_it_works_where_no_optional_library_is_installed():
+    code = f"""
+import sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {OPTIONAL}:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Absent())
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+import skstrat
+X, y = np.arange(2100.0).reshape(-1, 1) % 7, np.repeat([0, 1], [2000, 100])
+down = skstrat.DownsampleUpweight(factor=4)
+skstrat.make_pipeline(down, LogisticRegression()).fit(X, y)
+print(down.sampling_strategy_, *sorted(set(sys.modules) & set({OPTIONAL})))
+"""
+    assert run_python(code) == "{0: 500, 1: 100}\n"
+
+
+def public_objects():
+    for name in skstrat.__all__:
+        yield f"skstrat.{name}"
+        member = getattr(skstrat, name)
+        if not inspect.isclass(member) or issubclass(member, Warning):
+            continue
+        for method, value in vars(member).items():
+            if not method.startswith("_") and callable(value):
+                yield f"skstrat.{name}.{method}"
+
+
+# GL01: a summary may start on the line of the quotes. SA01, ES01: not every method
+# needs a See Also or a second paragraph. EX01: methods are shown on their class.
+IGNORED = {"GL01", "SA01", "ES01", "SA04", "GL08"}
+
+
+@pytest.mark.parametrize("name", list(public_objects()))
+def test_docstrings_are_numpydoc(name):
+    ignored = IGNORED | ({"EX01"} if needs_no_example(name) else set())
+    found = [error for error in validate(name)["errors"] if error[0] not in ignored]
+    assert found == []
+
+
+def needs_no_example(name):
+    return name.count(".") == 2 or name.endswith(("Error", "Warning", "Plan"))
+
+
+def test_docstrings_of_every_room_are_there():
+    for module in pkgutil.iter_modules(skstrat.__path__):
+        if module.name in ("__main__", "_cli"):
+            continue
+        room = importlib.import_module(f"skstrat.{module.name}")
+        for name, member in vars(room).items():
+            own = getattr(member, "__module__", None) == room.__name__
+            if own and not name.startswith("_") and callable(member):
+                assert inspect.getdoc(member), f"{room.__name__}.{name}"
+
+
+def test_readme_examples_give_what_they_show():
+    failures, tried = doctest.testfile(
+        str(ROOT / "README.md"),
+        module_relative=False,
+        optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE,
+    )
+    assert tried > 10
+    assert failures == 0
