@@ -265,9 +265,8 @@ def resample(
         raise ValueError(
             f"{type(sampler).__name__} does not say which rows it kept "
             "(sample_indices_), so the weights that reach it cannot follow the rows. "
-            "Put it before the step that makes the weights. A wrapper that weights such "
-            f"a sampler's rows, Weighted({type(sampler).__name__}(...)), is not in this "
-            "release."
+            "Put it before the step that makes the weights. A wrapper that weights the "
+            f"rows itself, Weighted({type(sampler).__name__}(...)), is not released yet."
         )
     return X_resampled, y_resampled, weights[indices]
 
