@@ -32,6 +32,7 @@ from skstrat._weights import (
     counted_rows,
 )
 
+Indices = NDArray[np.intp]
 RANDOM_STATE = [
     Interval(Integral, 0, 2**64 - 1, closed="both"),
     np.random.Generator,
@@ -47,7 +48,32 @@ class _Seen:
     labels: Labels
     y: Any
     sample_weight: Floats | None
-    counted: NDArray[np.intp] | None  # their positions, None for all
+    counted: Indices | None  # their positions, None for all
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What a resampler has decided, before it takes any row of X.
+
+    Attributes
+    ----------
+    labels : Labels
+        Class codes of the rows that count.
+    counted : ndarray of shape (n_counted,) or None
+        Positions of the rows that count; None if all do.
+    indices : ndarray of shape (n_drawn,)
+        Rows drawn, as positions among those that count.
+    rows : ndarray of shape (n_drawn,)
+        Rows drawn, as positions in X.
+    weights : ndarray of shape (n_drawn,)
+        Their weights.
+    """
+
+    labels: Labels
+    counted: Indices | None
+    indices: Indices
+    rows: Indices
+    weights: Floats
 
 
 def _look_at(X: Any, y: Any, sample_weight: Any) -> _Seen:
@@ -86,9 +112,9 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
     ) -> Floats:
         return class_weights(labels, targets.factor, self.weighting, mass, drawn)
 
-    def _take(self, X: Any, seen: _Seen) -> Any:  # noqa: ARG002
+    def _take(self, X: Any, drawn: Drawn) -> Any:
         """Take the rows drawn from X."""
-        return take_rows(X, self.sample_indices_)
+        return take_rows(X, drawn.rows)
 
     def fit(self, X: Any, y: Any, *, sample_weight: Any = None) -> Self:
         """Decide which rows to draw and what each counts, without taking them.
@@ -150,17 +176,19 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
             If a stock imbalanced-learn Pipeline calls, which cannot carry weights.
         """
         _refuse_stock_pipeline(type(self).__name__)
-        seen, weights = self._learn(X, y, sample_weight)
-        if not self.plan_.moves_rows and len(weights) == count_rows(X):
-            return X, y, weights
-        y_resampled = take_rows(y, self.sample_indices_)
-        return self._take(X, seen), y_resampled, weights
+        drawn = self._learn(X, y, sample_weight)
+        if not self.plan_.moves_rows and len(drawn.rows) == count_rows(X):
+            return X, y, drawn.weights
+        return self._take(X, drawn), take_rows(y, drawn.rows), drawn.weights
 
-    def _learn(self, X: Any, y: Any, sample_weight: Any) -> tuple[_Seen, Floats]:
+    def _learn(self, X: Any, y: Any, sample_weight: Any) -> Drawn:
         self._validate_params()
         seen = _look_at(X, y, sample_weight)
         labels, incoming = seen.labels, seen.sample_weight
-        check_n_features(self, X, reset=True)
+        if hasattr(self, "n_features_in_"):
+            del self.n_features_in_
+        if getattr(X, "ndim", 2) == 2:
+            check_n_features(self, X, reset=True)
         check_feature_names(self, X, reset=True)
         targets = self._targets(labels, seen.y)
         plan, indices = Plan.draw(
@@ -179,13 +207,12 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         self.plan_ = plan.weighted(mass, multiplier)
         self.sampling_strategy_ = dict(zip(names, plan.rows, strict=True))
         self.class_weight_ = dict(zip(names, multiplier.tolist(), strict=True))
-        self.sample_indices_ = (
-            indices if seen.counted is None else seen.counted[indices]
-        )
+        rows = indices if seen.counted is None else seen.counted[indices]
+        self.sample_indices_ = rows
         weights: Floats = multiplier[codes]
         if incoming is not None:
             weights *= incoming[indices]
-        return seen, weights
+        return Drawn(labels, seen.counted, indices, rows, weights)
 
     def __sklearn_tags__(self) -> Any:
         return sampler_tags()
@@ -265,8 +292,8 @@ def resample(
         raise ValueError(
             f"{type(sampler).__name__} does not say which rows it kept "
             "(sample_indices_), so the weights that reach it cannot follow the rows. "
-            "Put it before the step that makes the weights. A wrapper that weights the "
-            f"rows itself, Weighted({type(sampler).__name__}(...)), is not released yet."
+            "Put it before the step that makes the weights. A wrapper that gives it "
+            f"weights, Weighted({type(sampler).__name__}(...)), is not released yet."
         )
     return X_resampled, y_resampled, weights[indices]
 

@@ -164,7 +164,7 @@ def _one_column(y: Any) -> Any:
         return y.to_series(0)
     if _loaded(y, "pyarrow"):
         return y.column(0)
-    return np.asarray(y)[:, 0]
+    return y[:, 0]
 
 
 def _factorize(y: Any) -> tuple[Array, Array]:
@@ -174,10 +174,14 @@ def _factorize(y: Any) -> tuple[Array, Array]:
         return _factorize_polars(y, polars)
     if _loaded(y, "pyarrow") and hasattr(y, "dictionary_encode"):
         return _factorize_arrow(y)
+    if isinstance(y, np.ma.MaskedArray) and np.ma.getmaskarray(y).any():
+        raise MissingLabelsError(int(np.ma.getmaskarray(y).sum()), len(y))
     values = np.asarray(y)
     if values.dtype.kind == "U" and isinstance(y, (list, tuple)):
         # numpy writes a missing value or a number in a list of strings as text.
         values = np.array(y, dtype=object)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
     if values.ndim == 2:
         return _factorize_one_hot(values)
     if values.ndim != 1:
@@ -189,7 +193,7 @@ def _factorize(y: Any) -> tuple[Array, Array]:
 
 def _factorize_pandas(y: Any, pandas: Any) -> tuple[Array, Array]:
     if isinstance(y.dtype, pandas.CategoricalDtype):
-        values = y.array
+        values = getattr(y, "array", y)
         return _from_dictionary(values.codes, values.categories.tolist())
     if isinstance(y.dtype, np.dtype):
         return _factorize_array(y.to_numpy())
@@ -233,8 +237,14 @@ def _factorize_one_hot(y: Array) -> tuple[Array, Array]:
 
 def _from_dictionary(codes: Array, labels: list[Any]) -> tuple[Array, Array]:
     """Take codes into ``labels``, -1 for a missing label."""
-    if len(codes) and codes.min() < 0:
-        raise MissingLabelsError(int(np.count_nonzero(codes < 0)), len(codes))
+    absent = [-1, *(code for code, label in enumerate(labels) if _is_missing(label))]
+    missing = np.isin(codes, absent)
+    if missing.any():
+        raise MissingLabelsError(int(np.count_nonzero(missing)), len(codes))
+    first = {label: code for code, label in reversed(list(enumerate(labels)))}
+    if len(first) < len(labels):
+        # A dictionary may name a label twice.
+        codes = np.array([first[label] for label in labels])[codes]
     classes = np.empty(len(labels), dtype=object)
     classes[:] = labels
     # scikit-learn's classes_ are objects for strings and typed for numbers.
@@ -320,11 +330,13 @@ def _factorize_few(values: Array) -> tuple[Array, Array]:
 
 
 def _factorize_by_table(values: Array, low: int, high: int) -> tuple[Array, Array]:
-    # Unsigned 64-bit labels far above zero would not fit a signed difference.
-    shifted = (values - values.dtype.type(low)).astype(np.intp, copy=False)
+    # The difference of narrow labels may not fit their own type, and unsigned 64-bit
+    # labels far above zero fit no other.
+    wide = np.uint64 if values.dtype.kind == "u" else np.int64
+    shifted = (values.astype(wide) - wide(low)).astype(np.intp)
     seen = np.bincount(shifted, minlength=high - low + 1) > 0
     position = np.cumsum(seen) - 1
-    classes = np.flatnonzero(seen).astype(values.dtype) + values.dtype.type(low)
+    classes = (np.flatnonzero(seen).astype(wide) + wide(low)).astype(values.dtype)
     return position[shifted], classes
 
 

@@ -7,12 +7,13 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from skstrat._base import RANDOM_STATE, BaseResampler
+from skstrat._base import RANDOM_STATE, BaseResampler, Drawn
 from skstrat._labels import Labels
 from skstrat._rows import take_rows
 from skstrat._sklearn import Interval, StrOptions
-from skstrat._smoothing import copies_among, move_copies
+from skstrat._smoothing import copies_to_move, move_copies
 from skstrat._strategy import (
     FACTOR,
     RATIO,
@@ -128,25 +129,37 @@ class RandomOversample(BaseResampler):
         strategy = "auto" if self.sampling_strategy is None else self.sampling_strategy
         return targets_from_sampling_strategy(labels, y, strategy, "over")
 
-    def _take(self, X: Any, seen: Any) -> Any:
+    def _learn(self, X: Any, y: Any, sample_weight: Any) -> Drawn:
+        drawn = super()._learn(X, y, sample_weight)
+        if self.smoothing is not None:
+            moved = copies_to_move(drawn.indices, drawn.labels, self._shrinkage(drawn))
+            self.sample_indices_ = drawn.rows.copy()
+            self.sample_indices_[moved] = -1
+        return drawn
+
+    def _take(self, X: Any, drawn: Drawn) -> Any:
+        X_drawn = super()._take(X, drawn)
         if self.smoothing is None:
-            return super()._take(X, seen)
-        labels, indices = seen.labels, self.sample_indices_
-        if seen.counted is not None:
-            X = take_rows(X, seen.counted)
-            indices = np.searchsorted(seen.counted, indices)
-        X_drawn = take_rows(X, indices)
+            return X_drawn
+        return move_copies(
+            X if drawn.counted is None else take_rows(X, drawn.counted),
+            X_drawn,
+            drawn.indices,
+            drawn.labels,
+            self._shrinkage(drawn),
+            self.plan_.seed,
+        )
+
+    def _shrinkage(self, drawn: Drawn) -> NDArray[np.float64]:
+        labels = drawn.labels
+        if not isinstance(self.smoothing, Mapping):
+            return np.full(len(labels.classes), self.smoothing, dtype=np.float64)
         shrinkage = np.zeros(len(labels.classes))
-        if isinstance(self.smoothing, Mapping):
-            for code, value in labels.by_class(self.smoothing, "smoothing").items():
-                if not (isinstance(value, Real) and 0 <= float(value) < np.inf):
-                    raise ValueError(
-                        "smoothing must be finite and not negative for every class; "
-                        f"got {value!r} for class {labels.classes.tolist()[code]!r}."
-                    )
-                shrinkage[code] = value
-        else:
-            shrinkage[:] = self.smoothing
-        moved = move_copies(X, X_drawn, indices, labels, shrinkage, self.plan_.seed)
-        self.sample_indices_[copies_among(indices)] = -1
-        return moved
+        for code, value in labels.by_class(self.smoothing, "smoothing").items():
+            if not (isinstance(value, Real) and 0 <= float(value) < np.inf):
+                raise ValueError(
+                    "smoothing must be finite and not negative for every class; got "
+                    f"{value!r} for class {labels.classes.tolist()[code]!r}."
+                )
+            shrinkage[code] = value
+        return shrinkage

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
+from dataclasses import fields as dataclass_fields
 from functools import cached_property
 from typing import Any, Self
 
@@ -31,6 +32,9 @@ Array = NDArray[Any]
 @dataclass(frozen=True)
 class Plan:
     """Rows drawn and weight for each class, for any block of the data.
+
+    Rows of zero weight are not there: leave them out of a block, and then give the
+    positions of the others as ``key``.
 
     Parameters
     ----------
@@ -165,6 +169,8 @@ class Plan:
             If a code is not one of the plan's, or the lengths differ.
         """
         codes = np.asarray(codes)
+        if not len(codes):
+            codes = codes.astype(np.intp)
         _check_block(codes, len(self.classes), offset, key)
         limit = np.array(self.threshold, dtype=np.uint64)
         extra, _ = _below(codes, limit, mix_seed(self.seed), offset, key)
@@ -206,11 +212,14 @@ class Plan:
             If the text is not a plan of this format and hash.
         """
         fields = json.loads(text)
-        found = fields.pop("format", None), fields.pop("hash", None)
-        if found != (_FORMAT, _HASH):
+        names = {field.name for field in dataclass_fields(cls)}
+        found = fields if isinstance(fields, dict) else {}
+        marks = found.pop("format", None), found.pop("hash", None)
+        if marks != (_FORMAT, _HASH) or found.keys() != names:
             raise ValueError(
-                f"text must hold a plan of format {_FORMAT} with hash {_HASH!r}; got "
-                f"format {found[0]!r} with hash {found[1]!r}."
+                f"text must hold a plan of format {_FORMAT} with hash {_HASH!r} and "
+                f"fields {sorted(names)}; got format {marks[0]!r} with hash "
+                f"{marks[1]!r} and fields {sorted(found)}."
             )
         seed = fields.pop("seed")
         return cls(seed=seed, **{name: tuple(value) for name, value in fields.items()})

@@ -267,6 +267,7 @@ class ClassWeight(BaseResampler):
     _parameter_constraints: dict[str, list[Any]] = {
         "class_weight": [StrOptions({"balanced"}), Mapping],
     }
+    random_state = 0  # nothing is drawn
 
     def __init__(self, class_weight: str | Mapping[Any, float] = "balanced") -> None:
         self.class_weight = class_weight

@@ -84,10 +84,12 @@ def take_rows(X: Any, rows: NDArray[np.intp]) -> Any:
 
 
 def _take_array(X: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:
-    if X.ndim > 1 and X.flags.f_contiguous and not X.flags.c_contiguous:
-        # numpy copies all of an array in Fortran order to take rows of it.
+    # numpy copies all of an array that is not in C order to take rows of it.
+    if X.flags.c_contiguous:
+        return X.take(rows, axis=0, mode="clip")
+    if X.flags.f_contiguous:
         return X.T.take(rows, axis=-1, mode="clip").T
-    return X.take(rows, axis=0, mode="clip")
+    return X[rows]
 
 
 def _take_sparse(X: Any, rows: NDArray[np.intp]) -> Any:

@@ -38,20 +38,25 @@ def bandwidth(n_rows: int, n_features: int) -> float:
     return float((4 / ((n_features + 2) * n_rows)) ** exponent)
 
 
-def copies_among(indices: Indices) -> Indices:
-    """Find the drawn rows that repeat the one before them.
+def copies_to_move(indices: Indices, labels: Labels, shrinkage: Array) -> Indices:
+    """Find the drawn rows that repeat the one before them, of the classes to smooth.
 
     Parameters
     ----------
     indices : ndarray of shape (n_drawn,)
         Rows drawn, ascending.
+    labels : Labels
+        Class codes of the original rows.
+    shrinkage : ndarray of shape (n_classes,)
+        Multiplier of each class's bandwidth; 0 leaves its copies where they are.
 
     Returns
     -------
     ndarray of shape (n_copies,)
         Positions in ``indices``.
     """
-    return np.flatnonzero(np.diff(indices, prepend=-1) == 0)
+    copies = np.flatnonzero(np.diff(indices, prepend=-1) == 0)
+    return copies[shrinkage[labels.codes[indices[copies]]] > 0]
 
 
 def move_copies(
@@ -87,7 +92,7 @@ def move_copies(
         If a class to be copied has one row, which has no width.
     """
     values = _float_table(X)
-    copies = copies_among(indices)
+    copies = copies_to_move(indices, labels, shrinkage)
     codes = labels.codes[indices[copies]]
     width = _widths(values, labels, np.unique(codes), shrinkage)
     noise = np.random.default_rng(seed).standard_normal((len(copies), values.shape[1]))
@@ -113,8 +118,9 @@ def _widths(values: Array, labels: Labels, copied: Array, shrinkage: Array) -> A
                 f"one row of class {labels.classes.tolist()[code]!r}. Use "
                 "smoothing=None, or collect more rows."
             )
-        spread = np.nanstd(members, axis=0, ddof=1)
-        width[code] = shrinkage[code] * bandwidth(*members.shape) * spread
+        known = np.count_nonzero(~np.isnan(members), axis=0) > 1
+        spread = np.nanstd(members[:, known], axis=0, ddof=1)
+        width[code, known] = shrinkage[code] * bandwidth(*members.shape) * spread
     return width
 
 

@@ -13,15 +13,15 @@ from rich.table import Table as Grid
 from skstrat._compare import Outcome
 from skstrat._tables import Table
 
-# Wide enough for every column on one line where there is no terminal to fit into.
-_PIPE_WIDTH = 140
+# What the tables take with a mean and its spread side by side.
+_WIDE = 132
 _MEASURES = (
-    ("fit_time", "fit time, s", 2),
-    ("roc_auc", "ROC AUC", 3),
-    ("average_precision", "avg precision", 3),
-    ("log_loss", "log loss", 4),
+    ("fit_time", "fit\ntime, s", 2),
+    ("roc_auc", "ROC\nAUC", 3),
+    ("average_precision", "average\nprecision", 3),
+    ("log_loss", "log\nloss", 4),
     ("brier", "Brier", 4),
-    ("mean_probability_ratio", "mean p / prevalence", 2),
+    ("mean_probability_ratio", "mean p /\nprevalence", 2),
 )
 _MODEL_NAMES = {
     "logistic": "Logistic regression",
@@ -37,7 +37,7 @@ def open_console() -> Console:
     Console
         As wide as the terminal; in a pipe, as wide as the tables.
     """
-    width = None if sys.stdout.isatty() else _PIPE_WIDTH
+    width = None if sys.stdout.isatty() else _WIDE
     return Console(width=width, markup=False, highlight=False, emoji=False)
 
 
@@ -93,6 +93,8 @@ def print_classes(console: Console, table: Table) -> None:
 def print_outcomes(console: Console, model: str, outcomes: Iterable[Outcome]) -> None:
     """Print one row per strategy, in their order.
 
+    Where there is less room than for one line, the spread is below its mean.
+
     Parameters
     ----------
     console : Console
@@ -102,20 +104,21 @@ def print_outcomes(console: Console, model: str, outcomes: Iterable[Outcome]) ->
     outcomes : iterable of Outcome
         What was measured.
     """
-    grid = Grid(
-        title=_MODEL_NAMES.get(model, model), title_justify="left", box=SIMPLE_HEAD
-    )
-    grid.add_column("strategy", no_wrap=True)
-    grid.add_column("rows used", justify="right")
+    wide = console.width >= _WIDE
+    between = " " if wide else "\n"
+    padding = (0, 1, 0, 0) if wide else 0
+    grid = Grid(box=SIMPLE_HEAD, padding=padding, show_edge=False)
+    grid.add_column("strategy")
+    grid.add_column("rows\nused", justify="right")
     for _, title, _ in _MEASURES:
         grid.add_column(title, justify="right")
     for outcome in outcomes:
         cells = [
-            f"{outcome.mean(name):.{digits}f} ±{outcome.sd(name):.{digits}f}"
+            f"{outcome.mean(name):.{digits}f}{between}±{outcome.sd(name):.{digits}f}"
             for name, _, digits in _MEASURES
         ]
         grid.add_row(outcome.strategy.name, f"{outcome.mean('rows'):,.0f}", *cells)
-    console.print()
+    console.print(f"\n{_MODEL_NAMES.get(model, model)}")
     console.print(grid)
 
 

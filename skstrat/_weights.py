@@ -59,6 +59,13 @@ def check_sample_weight(sample_weight: Any, n_rows: int) -> Floats | None:
             f"{weights[bad[0]]} in row {bad[0]} and {len(bad)} such rows in all. "
             "Correct those weights, or remove the rows from X and y."
         )
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if total == np.inf:
+        raise ValueError(
+            "sample_weight must have a finite sum; got weights as large as "
+            f"{weights.max()}. Divide them all by one number."
+        )
     if not weights.any():
         raise ValueError(
             "sample_weight must have a positive weight in some row; got only zeros."

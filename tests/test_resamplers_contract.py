@@ -1,0 +1,931 @@
+"""One contract for every resampler and every container (C1 to C5, C8, C9)."""
+
+import pickle
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+
+from skstrat import (
+    AbsentClassWarning,
+    ClassWeight,
+    CombinedResample,
+    DownsampleUpweight,
+    MissingLabelsError,
+    RandomOversample,
+)
+
+N_ROWS = 246
+COUNTS = {"a": 200, "b": 40, "c": 6}
+SHARES = {"a": 1.0, "b": 2.0, "c": 5.0}
+Y = np.random.default_rng(4).permutation(np.repeat(list(COUNTS), list(COUNTS.values())))
+
+
+def halve_the_largest(y):
+    """Ask as a callable: half the rows of the most frequent label."""
+    labels, counts = np.unique(np.asarray(y), return_counts=True)
+    return {labels[counts.argmax()]: int(counts.max()) // 2}
+
+
+def cases(cls, default, variants):
+    weightings = ("original", "balanced", "uniform", "factor", SHARES)
+    return [cls(**variant, random_state=3) for variant in variants] + [
+        cls(**default, weighting=weighting, random_state=3) for weighting in weightings
+    ]
+
+
+RESAMPLERS = [
+    *cases(
+        DownsampleUpweight,
+        {"factor": 7},
+        [
+            {},
+            {"factor": 1},
+            {"factor": {"a": 10, "b": 3.5}},
+            {"sampling_strategy": 0.5},
+            {"sampling_strategy": "auto"},
+            {"sampling_strategy": {"a": 50, "b": 1000}},
+            {"sampling_strategy": halve_the_largest},
+        ],
+    ),
+    *cases(
+        RandomOversample,
+        {"factor": 4.5},
+        [
+            {},
+            {"factor": 1},
+            {"factor": {"b": 2, "c": 8.2}},
+            {"sampling_strategy": 0.5},
+            {"sampling_strategy": "minority"},
+            {"sampling_strategy": {"c": 31, "a": 3}},
+        ],
+    ),
+    *cases(
+        CombinedResample,
+        {"balance": 0.7},
+        [
+            {},
+            {"balance": 0},
+            {"balance": 1},
+            {"sampling_strategy": {"a": 90, "c": 20}},
+            {"sampling_strategy": halve_the_largest},
+        ],
+    ),
+    ClassWeight(),
+    ClassWeight({"b": 3, "c": 0.5}),
+]
+SMOOTHED = [
+    RandomOversample(smoothing=0.7, random_state=3),
+    RandomOversample(factor=4, smoothing={"c": 1.0}, random_state=3),
+]
+NAMES = [f"{number}-{its}" for number, its in enumerate(RESAMPLERS)]
+every_resampler = pytest.mark.parametrize("resampler", RESAMPLERS, ids=NAMES)
+
+# Containers of X -------------------------------------------------------------------
+
+
+def numbers(dtype=float):
+    values = np.random.default_rng(0).integers(-90, 90, size=(N_ROWS, 4))
+    return values.astype(dtype)
+
+
+def with_holes():
+    X = numbers()
+    X[::3, 1] = np.nan
+    return X
+
+
+def mixed():
+    rows = np.empty((N_ROWS, 2), dtype=object)
+    rows[:, 0] = [f"text {row}" if row % 4 else None for row in range(N_ROWS)]
+    rows[:, 1] = np.arange(N_ROWS) / 3
+    return rows
+
+
+def memmap(folder):
+    X = np.memmap(folder / "X.dat", dtype=np.float32, mode="w+", shape=(N_ROWS, 4))
+    X[:] = with_holes()
+    return X
+
+
+def records():
+    X = np.zeros(N_ROWS, dtype=[("amount", "f4"), ("shop", "U9")])
+    X["amount"], X["shop"] = np.arange(N_ROWS) / 7, Y
+    return X
+
+
+def mixed_columns():
+    row = np.arange(N_ROWS)
+    return {
+        "number": row / 7,
+        "text": [f"t{k}" if k % 5 else None for k in row],
+        "date": np.datetime64("2024-01-01", "us") + row * 3600,
+    }
+
+
+def mixed_frame():
+    frame = pd.DataFrame(mixed_columns())
+    row = np.arange(N_ROWS)
+    return frame.assign(
+        category=pd.Categorical(Y, categories=["z", "c", "b", "a"]),
+        nullable=pd.array(np.where(row % 4, row, None), dtype="Int64"),
+        flag=pd.array(row % 3 == 0, dtype="boolean"),
+        arrow=pd.array(row * 2, dtype="int64[pyarrow]"),
+        narrow=row.astype(np.int8),
+        zone=pd.date_range("2024", periods=N_ROWS, tz="Europe/Warsaw"),
+    )
+
+
+def reindexed():
+    index = pd.Index([f"key {row // 2}" for row in range(N_ROWS)], name="id")
+    return pd.DataFrame(with_holes(), index=index, columns=[3, 1, 4, 15])
+
+
+def two_levels():
+    index = pd.MultiIndex.from_product(
+        [range(N_ROWS // 2), list("xy")], names=["n", None]
+    )
+    return pd.DataFrame(numbers(np.float32), index=index, columns=list("pqrs"))
+
+
+def polars_frame():
+    frame = pl.DataFrame(mixed_columns())
+    return frame.with_columns(category=pl.Series(Y, dtype=pl.Enum(["c", "b", "a"])))
+
+
+def thin(make):
+    values = np.where(numbers() > 50, numbers(), 0)
+    return lambda folder: make(values)
+
+
+# Name: (maker, columns that scikit-learn's n_features_in_ counts).
+CONTAINERS = {
+    "C": (lambda folder: with_holes(), 4),
+    "Fortran": (lambda folder: np.asfortranarray(with_holes()), 4),
+    "float32": (lambda folder: with_holes().astype(np.float32), 4),
+    "int": (lambda folder: numbers(np.int16), 4),
+    "big-endian": (lambda folder: numbers(">i4"), 4),
+    "strided": (lambda folder: np.tile(with_holes(), 2)[:, ::2], 4),
+    "objects": (lambda folder: mixed(), 2),
+    "strings": (lambda folder: mixed().astype(str), 2),
+    "dates": (lambda folder: numbers("datetime64[s]"), 4),
+    "records": (lambda folder: records(), None),
+    "images": (lambda folder: numbers().reshape(N_ROWS, 2, 2, 1), None),
+    "Fortran images": (lambda folder: numbers().T.reshape(1, 2, 2, N_ROWS).T, None),
+    "1-D": (lambda folder: with_holes()[:, 1].copy(), None),
+    "memmap": (memmap, 4),
+    "lists": (lambda folder: with_holes().tolist(), 4),
+    "list of texts": (lambda folder: [f"text {row}" for row in range(N_ROWS)], None),
+    "tuple": (lambda folder: tuple(numbers().tolist()), 4),
+    "pandas": (lambda folder: mixed_frame(), 9),
+    "pandas reindexed": (lambda folder: reindexed(), 4),
+    "pandas two levels": (lambda folder: two_levels(), 4),
+    "pandas series": (lambda folder: mixed_frame()["nullable"], None),
+    "polars": (lambda folder: polars_frame(), 4),
+    "polars series": (lambda folder: polars_frame()["text"], None),
+    "arrow": (lambda folder: pa.table(mixed_columns()), 3),
+    "arrow chunks": (lambda folder: chunks(pa.table(mixed_columns())), 3),
+    "arrow column": (lambda folder: pa.table(mixed_columns()).column("text"), None),
+    "arrow array": (lambda folder: pa.array(mixed_columns()["text"]), None),
+    **{
+        f"{name}": (thin(getattr(sparse, name)), 4)
+        for form in ("csr", "csc", "coo", "lil", "bsr")
+        for name in (f"{form}_matrix", f"{form}_array")
+    },
+    "sparse int": (thin(lambda X: sparse.csr_array(X.astype(np.int8))), 4),
+}
+FLOATS = ["C", "Fortran", "float32", "memmap", "strided", "pandas two levels"]
+
+
+def chunks(table):
+    return pa.concat_tables([table.slice(0, 100), table.slice(100)])
+
+
+def rows_as_text(X):
+    """List the rows as text, read one after the other: NaN equals NaN."""
+    if sparse.issparse(X):
+        X = X.toarray()
+    if isinstance(X, np.ndarray):
+        return [repr(row) for row in X.tolist()]
+    if isinstance(X, pd.DataFrame):
+        return [repr(row) for row in X.itertuples(name=None)]
+    if isinstance(X, pd.Series):
+        return [repr(row) for row in X.items()]
+    if isinstance(X, pl.DataFrame):
+        return [repr(row) for row in X.rows()]
+    if isinstance(X, (pl.Series, pa.Table, pa.Array, pa.ChunkedArray)):
+        return (
+            [repr(row) for row in X.to_pylist()]
+            if hasattr(X, "to_pylist")
+            else [repr(row) for row in X.to_list()]
+        )
+    return [repr(row) for row in X]
+
+
+def kind_of(X):
+    """Tell what must not change when rows are taken."""
+    if isinstance(X, np.ndarray):
+        order = X.ndim > 1 and X.flags.f_contiguous
+        return np.ndarray, X.dtype, X.shape[1:], order
+    if sparse.issparse(X):
+        return type(X), X.dtype, X.shape[1:]
+    if isinstance(X, pd.DataFrame):
+        names = X.index.names, X.index.dtype, X.columns.names
+        return type(X), list(X.columns), X.dtypes.tolist(), *names
+    if isinstance(X, pd.Series):
+        return type(X), X.name, X.dtype, X.index.name, X.index.dtype
+    if isinstance(X, (pl.DataFrame, pa.Table)):
+        return type(X), X.schema
+    return type(X), getattr(X, "dtype", None), getattr(X, "type", None)
+
+
+def assert_weights(weights, n_rows):
+    assert type(weights) is np.ndarray
+    assert weights.dtype == np.float64
+    assert weights.shape == (n_rows,)
+    assert np.isfinite(weights).all()
+    assert (weights > 0).all()
+
+
+def incoming():
+    return np.random.default_rng(8).lognormal(size=N_ROWS)
+
+
+# What the weights come to has no part in which rows are taken.
+MOVERS = [its for its in RESAMPLERS if "weighting" not in repr(its)]
+PAIRS = [
+    pytest.param(resampler, name, id=f"{number}-{resampler}-{name}")
+    for number, resampler in enumerate([*MOVERS, *SMOOTHED])
+    for name in (FLOATS if resampler in SMOOTHED else CONTAINERS)
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("memmap")
+
+
+@pytest.mark.parametrize(("resampler", "name"), PAIRS)
+def test_rows_of_every_container(resampler, name, folder):
+    X = CONTAINERS[name][0](folder)
+    before, kind = rows_as_text(X), kind_of(X)
+    resampler = clone(resampler)
+    X_res, y_res, weights = resampler.fit_resample(X, Y, sample_weight=incoming())
+    drawn = resampler.sample_indices_
+    after = rows_as_text(X_res)
+    assert rows_as_text(X) == before
+    assert kind_of(X_res) == kind
+    assert len(after) == len(y_res) == len(drawn)
+    assert_weights(weights, len(drawn))
+    originals = np.flatnonzero(drawn >= 0)
+    assert (np.diff(drawn[originals]) >= 0).all()
+    assert [after[row] for row in originals] == [
+        before[row] for row in drawn[originals]
+    ]
+    assert (y_res[originals] == Y[drawn[originals]]).all()
+    # The rows are a matter of labels and seed alone.
+    reference = clone(resampler).fit(np.zeros((N_ROWS, 1)), Y).plan_
+    assert (resampler.plan_.rows, resampler.plan_.threshold) == (
+        reference.rows,
+        reference.threshold,
+    )
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_the_number_of_columns_is_learned(name, folder):
+    make, n_features = CONTAINERS[name]
+    resampler = DownsampleUpweight(factor=7).fit(make(folder), Y)
+    assert getattr(resampler, "n_features_in_", None) == n_features
+
+
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [
+        ("pandas two levels", list("pqrs")),
+        ("polars", ["number", "text", "date", "category"]),
+        ("arrow", ["number", "text", "date"]),
+        ("pandas reindexed", None),
+        ("C", None),
+    ],
+)
+def test_the_names_of_columns_are_learned(name, columns, folder):
+    resampler = DownsampleUpweight(factor=7).fit(CONTAINERS[name][0](folder), Y)
+    learned = getattr(resampler, "feature_names_in_", None)
+    assert (None if learned is None else learned.tolist()) == columns
+
+
+# Containers of y -------------------------------------------------------------------
+
+LABEL_CONTAINERS = {
+    "list": Y.tolist(),
+    "tuple": tuple(Y.tolist()),
+    "objects": Y.astype(object),
+    "bytes": Y.astype("S1"),
+    "column": Y.reshape(-1, 1),
+    "integers": np.searchsorted(list(COUNTS), Y),
+    "floats": np.searchsorted(list(COUNTS), Y).astype(np.float32),
+    "one-hot": np.eye(3, dtype=int)[np.searchsorted(list(COUNTS), Y)],
+    "pandas": pd.Series(Y, index=np.arange(N_ROWS) // 3 * 5, name="target"),
+    "pandas objects": pd.Series(Y, dtype=object),
+    "pandas category": pd.Series(pd.Categorical(Y, categories=["c", "z", "a", "b"])),
+    "pandas nullable": pd.Series(np.searchsorted(list(COUNTS), Y), dtype="Int64"),
+    "pandas arrow": pd.Series(Y, dtype="string[pyarrow]"),
+    "pandas frame": pd.DataFrame({"target": Y}),
+    "pandas index": pd.Index(Y),
+    "polars": pl.Series("target", Y),
+    "polars enum": pl.Series(Y, dtype=pl.Enum(["c", "a", "b"])),
+    "polars frame": pl.DataFrame({"target": Y}),
+    "arrow": pa.array(Y),
+    "arrow chunks": pa.chunked_array([pa.array(Y[:99]), pa.array(Y[99:])]),
+    "arrow dictionary": pa.array(Y).dictionary_encode(),
+    "arrow table": pa.table({"target": Y}),
+}
+
+
+@pytest.mark.parametrize(
+    "resampler",
+    [
+        DownsampleUpweight(random_state=3),
+        RandomOversample(random_state=3),
+        CombinedResample(random_state=3),
+        ClassWeight(),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("name", LABEL_CONTAINERS)
+def test_labels_of_every_container(resampler, name):
+    y, X = LABEL_CONTAINERS[name], numbers()
+    reference = clone(resampler).fit(X, Y)
+    resampler = clone(resampler)
+    X_res, y_res, weights = resampler.fit_resample(X, y)
+    drawn = resampler.sample_indices_
+    assert drawn.tolist() == reference.sample_indices_.tolist()
+    assert kind_of(y_res) == kind_of(y)
+    before, after = rows_as_text(y), rows_as_text(y_res)
+    assert after == [before[row] for row in drawn]
+    assert (X_res == X[drawn]).all()
+    assert_weights(weights, len(drawn))
+    by_code = [list(its.class_weight_.values()) for its in (resampler, reference)]
+    assert by_code[0] == by_code[1]
+
+
+def test_booleans_are_labels():
+    y = Y == "c"
+    resampler = DownsampleUpweight(factor={False: 10}, random_state=0)
+    _, y_res, weights = resampler.fit_resample(numbers(), y)
+    assert y_res.dtype == bool
+    assert resampler.sampling_strategy_ == {False: 24, True: 6}
+    assert weights[~y_res].sum() == pytest.approx(240, rel=1e-12)
+
+
+# Weights ---------------------------------------------------------------------------
+
+
+def totals(y, weights):
+    return {label: weights[np.asarray(y) == label].sum() for label in COUNTS}
+
+
+def expected_totals(resampler, mass, drawn):
+    """Total weight of each class that C2 promises, from the words alone."""
+    if isinstance(resampler, ClassWeight):
+        if resampler.class_weight == "balanced":
+            return dict.fromkeys(COUNTS, sum(mass.values()) / 3)
+        return {its: mass[its] * resampler.class_weight.get(its, 1) for its in COUNTS}
+    if isinstance(resampler.weighting, dict):
+        whole = sum(mass.values()) / sum(SHARES.values())
+        return {its: SHARES[its] * whole for its in COUNTS}
+    return {
+        "original": mass,
+        "balanced": dict.fromkeys(COUNTS, sum(mass.values()) / 3),
+        "uniform": drawn,
+        "factor": {its: drawn[its] * nominal_factor(resampler, its) for its in COUNTS},
+    }[resampler.weighting]
+
+
+def nominal_factor(resampler, label):
+    if isinstance(resampler, DownsampleUpweight):
+        return {"a": 7}.get(label, 1)
+    if isinstance(resampler, RandomOversample):
+        return {"c": 1 / 4.5}.get(label, 1)
+    return COUNTS[label] / resampler.sampling_strategy_[label]
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["ones", "weights"])
+@every_resampler
+def test_class_totals_are_what_weighting_says(resampler, weighted):
+    sample_weight = incoming() if weighted else None
+    resampler = clone(resampler)
+    _, y_res, weights = resampler.fit_resample(
+        numbers(), Y, sample_weight=sample_weight
+    )
+    old = np.ones(N_ROWS) if sample_weight is None else sample_weight
+    mass = totals(Y, old)
+    drawn = totals(y_res, old[resampler.sample_indices_])
+    promised = expected_totals(resampler, mass, drawn)
+    assert totals(y_res, weights) == pytest.approx(promised, rel=1e-12)
+    assert resampler.plan_.mass == pytest.approx(list(mass.values()), rel=1e-12)
+
+
+@every_resampler
+def test_incoming_weights_are_multiplied_by_one_number_per_class(resampler):
+    old = incoming()
+    resampler = clone(resampler)
+    _, y_res, weights = resampler.fit_resample(numbers(), Y, sample_weight=old)
+    multiplier = np.array([resampler.class_weight_[label] for label in y_res])
+    assert (weights == multiplier * old[resampler.sample_indices_]).all()
+    assert resampler.plan_.class_weight == tuple(resampler.class_weight_.values())
+
+
+@every_resampler
+@pytest.mark.parametrize("scale", [1e-9, 0.3, 7, 1e9])
+def test_scaled_weights_give_scaled_weights(resampler, scale):
+    X, old = numbers(), incoming()
+    *_, weights = clone(resampler).fit_resample(X, Y, sample_weight=old)
+    *_, scaled = clone(resampler).fit_resample(X, Y, sample_weight=scale * old)
+    np.testing.assert_allclose(scaled, scale * weights, rtol=1e-13)
+
+
+@every_resampler
+def test_no_weights_are_ones(resampler):
+    X = numbers()
+    *_, without = clone(resampler).fit_resample(X, Y)
+    *_, ones = clone(resampler).fit_resample(X, Y, sample_weight=np.ones(N_ROWS))
+    assert without.tolist() == ones.tolist()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        np.ndarray.tolist,
+        lambda w: pd.Series(w, index=np.arange(N_ROWS)[::-1]),
+        pl.Series,
+    ],
+    ids=["list", "pandas", "polars"],
+)
+def test_weights_of_other_containers_go_by_position(make):
+    X, old = numbers(), incoming()
+    resampler = DownsampleUpweight(factor=7, random_state=0)
+    *_, expected = resampler.fit_resample(X, Y, sample_weight=old)
+    *_, weights = resampler.fit_resample(X, Y, sample_weight=make(old))
+    assert weights.tolist() == expected.tolist()
+
+
+def test_incoming_weights_do_not_choose_rows_and_are_not_changed():
+    old = incoming()
+    before = old.copy()
+    plain = DownsampleUpweight(factor=7, random_state=0).fit(numbers(), Y)
+    weighted = clone(plain).fit(numbers(), Y, sample_weight=old)
+    assert weighted.sample_indices_.tolist() == plain.sample_indices_.tolist()
+    assert old.tolist() == before.tolist()
+
+
+def test_untouched_classes_keep_their_weights_bitwise():
+    old = incoming()
+    for resampler in (
+        DownsampleUpweight(factor=7, random_state=0),
+        RandomOversample(factor=3, weighting="original", random_state=0),
+    ):
+        _, y_res, weights = resampler.fit_resample(numbers(), Y, sample_weight=old)
+        untouched = y_res == "b"
+        assert weights[untouched].tolist() == old[Y == "b"].tolist()
+
+
+@pytest.mark.parametrize(("factor", "per_positive"), [(20, 10), (10, 20)])
+def test_googles_example(factor, per_positive):
+    y = np.arange(201 * 50) % 201 == 0
+    X = np.arange(len(y))
+    _, y_res, weights = DownsampleUpweight(factor=factor).fit_resample(X, y)
+    assert (y_res.sum(), (~y_res).sum()) == (50, 50 * per_positive)
+    assert set(weights[~y_res].tolist()) == {float(factor)}
+    assert set(weights[y_res].tolist()) == {1.0}
+
+
+@pytest.mark.parametrize("resampler", [*RESAMPLERS, SMOOTHED[0]], ids=str)
+def test_rows_of_zero_weight_are_not_there(resampler):
+    X, old = numbers(), incoming()
+    old[np.random.default_rng(1).permutation(N_ROWS)[:60]] = 0
+    left = np.flatnonzero(old)
+    resampler, without = clone(resampler), clone(resampler)
+    X_res, y_res, weights = resampler.fit_resample(X, Y, sample_weight=old)
+    without.fit(X[left], Y[left], sample_weight=old[left])
+    drawn = resampler.sample_indices_
+    assert np.isin(drawn, [*left, -1]).all()
+    assert (X_res[drawn >= 0] == X[drawn[drawn >= 0]]).all()
+    assert (y_res[drawn >= 0] == Y[drawn[drawn >= 0]]).all()
+    assert_weights(weights, len(y_res))
+    assert resampler.sampling_strategy_ == without.sampling_strategy_
+    mass = totals(Y, old)
+    assert resampler.plan_.mass == pytest.approx(list(mass.values()), rel=1e-12)
+
+
+def test_rows_of_zero_weight_leave_other_classes_alone():
+    X, old = numbers(), np.where(np.arange(N_ROWS) % 2 == 0, 1.0, 0.0)
+    old[Y != "a"] = 1
+    resampler = DownsampleUpweight(factor={"a": 4, "b": 4}, random_state=0)
+    some = clone(resampler).fit(X, Y, sample_weight=old).sample_indices_
+    everything = clone(resampler).fit(X, Y).sample_indices_
+    assert some[Y[some] == "b"].tolist() == everything[Y[everything] == "b"].tolist()
+
+
+# Identity --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "resampler",
+    [
+        DownsampleUpweight(factor=1),
+        DownsampleUpweight(factor={"a": 1, "c": 1.0}, weighting="factor"),
+        DownsampleUpweight(sampling_strategy=1e-6),
+        DownsampleUpweight(sampling_strategy={"a": 10_000}),
+        RandomOversample(factor=1),
+        RandomOversample(sampling_strategy={"c": 1}, weighting="original"),
+        RandomOversample(factor=1, smoothing=1.0),
+        CombinedResample(balance=0, weighting="original"),
+        CombinedResample(balance=0, weighting="uniform"),
+        ClassWeight({"a": 1.0}),
+    ],
+    ids=str,
+)
+def test_identity(resampler):
+    X, old = with_holes(), incoming()
+    X_res, y_res, weights = resampler.fit_resample(X, Y, sample_weight=old)
+    np.testing.assert_array_equal(X_res, X)
+    assert y_res.tolist() == Y.tolist()
+    assert weights.tolist() == old.tolist()
+    assert resampler.sample_indices_.tolist() == list(range(N_ROWS))
+
+
+def test_balance_0_moves_no_row_and_weights_as_class_weight_does():
+    X, old = with_holes(), incoming()
+    *_, weights = CombinedResample(balance=0).fit_resample(X, Y, sample_weight=old)
+    *_, expected = ClassWeight().fit_resample(X, Y, sample_weight=old)
+    assert weights.tolist() == expected.tolist()
+
+
+# What is learned -------------------------------------------------------------------
+
+
+def learned(resampler):
+    """Give what fitting left, as values that compare."""
+    return {
+        name: value.tolist() if isinstance(value, np.ndarray) else value
+        for name, value in vars(resampler).items()
+        if name.endswith("_")
+    }
+
+
+@pytest.mark.parametrize(
+    "resampler", [*RESAMPLERS, *SMOOTHED], ids=[*NAMES, "smoothed", "smoothed dict"]
+)
+def test_fit_and_fit_resample_learn_the_same(resampler):
+    X, old = two_levels(), incoming()
+    fitted = clone(resampler).fit(X, Y, sample_weight=old)
+    resampled = clone(resampler)
+    _, y_res, _ = resampled.fit_resample(X, Y, sample_weight=old)
+    assert learned(fitted) == learned(resampled)
+    assert set(learned(fitted)) == {
+        "classes_",
+        "sampling_strategy_",
+        "class_weight_",
+        "sample_indices_",
+        "plan_",
+        "n_features_in_",
+        "feature_names_in_",
+    }
+    assert fitted.classes_.tolist() == list(COUNTS)
+    found = {label: int((y_res == label).sum()) for label in COUNTS}
+    assert fitted.sampling_strategy_ == found
+    assert fitted.plan_.rows == tuple(found.values())
+    assert fitted.plan_.rows_seen == tuple(COUNTS.values())
+    assert fitted.plan_.classes == tuple(COUNTS)
+
+
+@every_resampler
+def test_the_plan_selects_the_rows_learned(resampler):
+    resampler = clone(resampler).fit(numbers(), Y)
+    indices, weights = resampler.plan_.select(np.searchsorted(list(COUNTS), Y))
+    assert indices.tolist() == resampler.sample_indices_.tolist()
+    assert weights.tolist() == [resampler.class_weight_[its] for its in Y[indices]]
+
+
+@pytest.mark.parametrize(
+    ("resampler", "rows"),
+    [
+        (DownsampleUpweight(), {"a": 60, "b": 40, "c": 6}),
+        (DownsampleUpweight(factor=7), {"a": 29, "b": 40, "c": 6}),
+        (DownsampleUpweight(sampling_strategy=0.5), {"a": 12, "b": 12, "c": 6}),
+        (DownsampleUpweight(sampling_strategy="majority"), {"a": 6, "b": 40, "c": 6}),
+        (RandomOversample(), {"a": 200, "b": 200, "c": 200}),
+        (RandomOversample(factor=4.5), {"a": 200, "b": 40, "c": 27}),
+        (RandomOversample(sampling_strategy=0.5), {"a": 200, "b": 100, "c": 100}),
+        (CombinedResample(), {"a": 85, "b": 38, "c": 15}),
+        (CombinedResample(balance=1), {"a": 36, "b": 36, "c": 36}),
+        (ClassWeight(), COUNTS),
+    ],
+    ids=str,
+)
+def test_rows_by_hand(resampler, rows):
+    assert resampler.fit(numbers(), Y).sampling_strategy_ == rows
+
+
+def test_another_fit_forgets_the_columns_of_the_last():
+    resampler = DownsampleUpweight(factor=7).fit(two_levels(), Y)
+    resampler.fit([f"text {row}" for row in range(N_ROWS)], Y)
+    assert not hasattr(resampler, "feature_names_in_")
+    assert not hasattr(resampler, "n_features_in_")
+
+
+# Seeds -----------------------------------------------------------------------------
+
+
+def drawn_with(random_state):
+    resampler = DownsampleUpweight(factor=7, random_state=random_state)
+    return resampler.fit(numbers(), Y).sample_indices_.tolist()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: 5, lambda: np.uint8(5), lambda: 2**64 - 1],
+    ids=["int", "numpy int", "largest"],
+)
+def test_a_seed_gives_the_same_rows_every_time(make):
+    assert drawn_with(make()) == drawn_with(make())
+    assert drawn_with(make()) != drawn_with(0)
+
+
+def test_integer_types_do_not_matter():
+    assert drawn_with(5) == drawn_with(np.int64(5)) == drawn_with(np.uint8(5))
+
+
+@pytest.mark.parametrize("make", [np.random.default_rng, np.random.RandomState])
+def test_a_generator_is_advanced(make):
+    generator, twin = make(5), make(5)
+    first, second = drawn_with(generator), drawn_with(generator)
+    assert first != second
+    assert [first, second] == [drawn_with(twin), drawn_with(twin)]
+
+
+def test_none_draws_anew():
+    assert drawn_with(None) != drawn_with(None)
+
+
+def test_numpys_global_seed_is_left_alone():
+    before = np.random.get_state()[1].tolist()  # noqa: NPY002
+    drawn_with(None)
+    RandomOversample(smoothing=1.0).fit_resample(numbers(), Y)
+    assert np.random.get_state()[1].tolist() == before  # noqa: NPY002
+
+
+def test_larger_factors_keep_subsets():
+    kept = [
+        set(DownsampleUpweight(factor=k, random_state=1).fit(Y, Y).sample_indices_)
+        for k in (1, 1.5, 2, 7, 50, 200)
+    ]
+    assert all(more >= fewer for more, fewer in pairwise(kept))
+
+
+# scikit-learn's conventions --------------------------------------------------------
+
+
+@every_resampler
+def test_parameters_go_through_clone_and_set_params(resampler):
+    copied = clone(resampler)
+    assert copied.get_params() == resampler.get_params()
+    assert copied.set_params(**resampler.get_params()) is copied
+    assert type(resampler).__name__ in repr(copied)
+    assert type(resampler).__name__ in copied._repr_html_()
+
+
+@every_resampler
+def test_fitting_does_not_change_parameters(resampler):
+    fitted = clone(resampler)
+    before = pickle.dumps(fitted.get_params())
+    fitted.fit_resample(numbers(), Y, sample_weight=incoming())
+    assert pickle.dumps(fitted.get_params()) == before
+
+
+@every_resampler
+def test_fitted_resamplers_pickle(resampler):
+    fitted = clone(resampler).fit(two_levels(), Y)
+    again = pickle.loads(pickle.dumps(fitted))
+    assert learned(again) == learned(fitted)
+    assert again.fit(two_levels(), Y).sample_indices_.tolist() == (
+        fitted.sample_indices_.tolist()
+    )
+
+
+def test_repr_shows_what_was_set():
+    assert repr(DownsampleUpweight(factor=7)) == "DownsampleUpweight(factor=7)"
+    assert repr(RandomOversample()) == "RandomOversample()"
+
+
+# Smoothing -------------------------------------------------------------------------
+
+
+def smoothed(X, **params):
+    resampler = RandomOversample(random_state=3, **params)
+    X_res, y_res, _ = resampler.fit_resample(X, Y)
+    return X_res, y_res, resampler
+
+
+@pytest.mark.parametrize("name", FLOATS)
+def test_smoothing_moves_copies_and_only_copies(name, folder):
+    X = CONTAINERS[name][0](folder)
+    X_res, _, resampler = smoothed(X, smoothing=1.0)
+    plain = RandomOversample(random_state=3).fit(X, Y).sample_indices_
+    is_made = resampler.sample_indices_ == -1
+    assert is_made.sum() == 600 - N_ROWS
+    values, sources = np.asarray(X_res), np.asarray(X)[plain]
+    np.testing.assert_array_equal(values[~is_made], np.asarray(X))
+    assert (np.isnan(values) == np.isnan(sources)).all()
+    present = ~np.isnan(sources[is_made])
+    assert (values[is_made] != sources[is_made])[present].all()
+
+
+def test_smoothing_is_the_same_for_arrays_and_frames():
+    X = numbers()
+    expected, _, _ = smoothed(X, smoothing=1.0)
+    frame, _, _ = smoothed(pd.DataFrame(X, columns=list("pqrs")), smoothing=1.0)
+    assert frame.to_numpy().tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("smoothing", [{"c": 1.0}, {"b": 0.0, "c": 1.0}])
+def test_only_rows_that_smoothing_moved_have_no_origin(smoothing):
+    X = numbers()
+    X_res, y_res, resampler = smoothed(X, smoothing=smoothing)
+    drawn = resampler.sample_indices_
+    assert (drawn[y_res == "b"] >= 0).all()
+    assert (X_res[drawn >= 0] == X[drawn[drawn >= 0]]).all()
+    assert (drawn[y_res == "c"] == -1).sum() == 194
+
+
+def test_a_feature_without_values_stays_without_values():
+    X = numbers()
+    X[Y == "c", 2] = np.nan
+    X_res, y_res, _ = smoothed(X, smoothing=1.0)
+    assert np.isnan(X_res[y_res == "c", 2]).all()
+    assert np.isfinite(X_res[y_res == "b"]).all()
+
+
+@pytest.mark.parametrize(
+    ("X", "text"),
+    [
+        (numbers(int), "2-D ndarray or pandas DataFrame of floats"),
+        (numbers().tolist(), "2-D ndarray or pandas DataFrame of floats; got list"),
+        (sparse.csr_array(numbers()), "2-D ndarray or pandas DataFrame of floats"),
+        (numbers().reshape(N_ROWS, 2, 2), "2-D ndarray or pandas DataFrame of floats"),
+        (mixed_frame(), "needs floats in every column; these are not: .'text'"),
+    ],
+    ids=["int", "list", "sparse", "3-D", "frame"],
+)
+def test_smoothing_needs_a_table_of_floats(X, text):
+    with pytest.raises(TypeError, match=text):
+        smoothed(X, smoothing=1.0)
+
+
+@pytest.mark.parametrize("value", [-1.0, np.nan, np.inf, "wide"])
+def test_smoothing_by_class_must_be_a_width(value):
+    with pytest.raises(ValueError, match=r"smoothing .*class 'c'"):
+        smoothed(numbers(), smoothing={"c": value})
+
+
+def test_smoothing_needs_two_rows_of_a_class():
+    y = np.array(["a"] * 8 + ["c"])
+    with pytest.raises(ValueError, match=r"at least two rows .*one row of class 'c'"):
+        RandomOversample(smoothing=1.0).fit_resample(numbers()[:9], y)
+
+
+# Errors ----------------------------------------------------------------------------
+
+ONE_OF_EACH = [
+    DownsampleUpweight(factor=7),
+    RandomOversample(),
+    CombinedResample(),
+    ClassWeight(),
+]
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        ({"X": numbers()[:-1]}, "numbers of samples: 245 in X and 246 in y"),
+        ({"y": np.full(N_ROWS, "a")}, "at least two classes; got one class, 'a'"),
+        ({"y": np.linspace(0, 1, N_ROWS)}, "continuous"),
+        ({"y": None}, "y"),
+        ({"sample_weight": np.ones(N_ROWS - 1)}, r"must have shape \(246,\).*\(245,\)"),
+        ({"sample_weight": np.ones((N_ROWS, 1))}, r"shape \(246,\).*got shape \(246"),
+        ({"sample_weight": 2.0}, r"sample_weight must have shape \(246,\)"),
+        ({"sample_weight": -np.ones(N_ROWS)}, "not negative; got -1.0 in row 0"),
+        ({"sample_weight": np.zeros(N_ROWS)}, "positive weight .*got only zeros"),
+        ({"sample_weight": np.where(Y == "a", 1, 0)}, "got one class, 'a', in all 200"),
+        ({"sample_weight": np.full(N_ROWS, np.nan)}, "got nan in row 0 and 246 such"),
+        ({"sample_weight": np.r_[np.ones(245), np.inf]}, "got inf in row 245"),
+    ],
+    ids=[
+        "lengths", "one class", "continuous", "no labels", "short", "column", "number",
+        "negative", "zeros", "one class weighs", "NaN", "infinite",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("method", ["fit", "fit_resample"])
+@pytest.mark.parametrize("resampler", ONE_OF_EACH, ids=str)
+def test_data_that_cannot_be_resampled(resampler, method, data, text):
+    given = {"X": numbers(), "y": Y, **data}
+    call = getattr(clone(resampler), method)
+    with pytest.raises(ValueError, match=text):
+        call(**given)
+
+
+@pytest.mark.parametrize("resampler", ONE_OF_EACH, ids=str)
+def test_missing_labels(resampler):
+    y = np.where(np.arange(N_ROWS) < 5, None, Y)
+    with pytest.raises(MissingLabelsError, match="5 of 246 labels are missing"):
+        clone(resampler).fit_resample(numbers(), y)
+
+
+@pytest.mark.parametrize("resampler", ONE_OF_EACH, ids=str)
+def test_weights_so_large_that_their_sum_is_not_a_number(resampler):
+    sample_weight = np.full(N_ROWS, 1e307)
+    with pytest.raises(ValueError, match="sample_weight"):
+        clone(resampler).fit_resample(numbers(), Y, sample_weight=sample_weight)
+
+
+@pytest.mark.parametrize(
+    ("resampler", "text"),
+    [
+        (DownsampleUpweight(factor=2, sampling_strategy=0.5), "either factor or sampl"),
+        (RandomOversample(factor=2, sampling_strategy="all"), "either factor or sampl"),
+        (
+            CombinedResample(balance=0, sampling_strategy={"a": 9}),
+            "either balance or s",
+        ),
+        (DownsampleUpweight(factor=0.5), "'factor' parameter"),
+        (DownsampleUpweight(factor=np.nan), "'factor' parameter"),
+        (DownsampleUpweight(factor="much"), "'factor' parameter"),
+        (DownsampleUpweight(factor={"a": 0.5}), "factor must .*got 0.5 for class 'a'"),
+        (RandomOversample(factor={"c": np.inf}), "factor must .*got inf for class 'c'"),
+        (DownsampleUpweight(sampling_strategy=1.5), "'sampling_strategy' parameter"),
+        (DownsampleUpweight(sampling_strategy="minority"), "'sampling_strategy' param"),
+        (RandomOversample(sampling_strategy="majority"), "'sampling_strategy' param"),
+        (DownsampleUpweight(sampling_strategy={"a": 0}), "rows >= 1 .*0 for class 'a'"),
+        (
+            CombinedResample(sampling_strategy={"c": 1.5}),
+            "rows >= 1 .*1.5 for class 'c",
+        ),
+        (CombinedResample(balance=1.1), "'balance' parameter"),
+        (DownsampleUpweight(factor=2, weighting="even"), "'weighting' parameter"),
+        (DownsampleUpweight(weighting={"a": 1, "b": 1}), "every class .*none for .'c'"),
+        (
+            RandomOversample(weighting=dict.fromkeys(COUNTS, 0)),
+            "positive share .*got 0",
+        ),
+        (RandomOversample(smoothing=-1), "'smoothing' parameter"),
+        (ClassWeight("heavy"), "'class_weight' parameter"),
+        (ClassWeight({"b": 0}), "positive and finite .*got 0 for class 'b'"),
+        (ClassWeight({"b": np.inf}), "positive and finite .*got inf for class 'b'"),
+        (DownsampleUpweight(random_state=-1), "'random_state' parameter"),
+        (DownsampleUpweight(random_state="zero"), "'random_state' parameter"),
+    ],
+    ids=str,
+)
+def test_parameters_that_make_no_sense(resampler, text):
+    with pytest.raises(ValueError, match=text):
+        resampler.fit_resample(numbers(), Y)
+
+
+@pytest.mark.parametrize(
+    ("resampler", "without"),
+    [
+        (DownsampleUpweight(factor={"a": 2, "x": 9}), DownsampleUpweight(factor=2)),
+        (
+            DownsampleUpweight(sampling_strategy={"a": 50, "x": 9}),
+            DownsampleUpweight(sampling_strategy={"a": 50}),
+        ),
+        (
+            CombinedResample(sampling_strategy={"c": 50, "x": 9}),
+            CombinedResample(sampling_strategy={"c": 50}),
+        ),
+        (
+            RandomOversample(weighting=SHARES | {"x": 9.0}),
+            RandomOversample(weighting=SHARES),
+        ),
+        (ClassWeight({"a": 2, "x": 9}), ClassWeight({"a": 2})),
+    ],
+    ids=str,
+)
+def test_a_class_absent_from_this_fold_is_a_no_op_with_a_warning(resampler, without):
+    without.fit(numbers(), Y)
+    with pytest.warns(AbsentClassWarning, match=r"names \['x'\]"):
+        resampler.fit(numbers(), Y)
+    assert resampler.sampling_strategy_ == without.sampling_strategy_
+    assert resampler.class_weight_ == without.class_weight_
+
+
+@pytest.mark.parametrize("X", [5, None, {1, 2, 3}, (row for row in range(3))], ids=str)
+def test_things_that_have_no_rows(X):
+    with pytest.raises(TypeError, match=r"X must|[Ee]xpected"):
+        DownsampleUpweight(factor=2).fit_resample(X, ["a", "a", "b"])
