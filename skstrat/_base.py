@@ -30,6 +30,7 @@ from skstrat._weights import (
     class_totals,
     class_weights,
     counted_rows,
+    multiply_weights,
 )
 
 Indices = NDArray[np.intp]
@@ -211,7 +212,7 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         self.sample_indices_ = rows
         weights: Floats = multiplier[codes]
         if incoming is not None:
-            weights *= incoming[indices]
+            weights = multiply_weights(weights, incoming[indices])
         return Drawn(labels, seen.counted, indices, rows, weights)
 
     def __sklearn_tags__(self) -> Any:

@@ -10,23 +10,21 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.utils import get_tags
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skstrat._base import BaseResampler, drop_zero_weights, resample
+from skstrat._base import drop_zero_weights, resample
 from skstrat._errors import UnusedWeightsError
-from skstrat._estimators import (
-    class_weight_of,
-    final_estimator,
-    fit_arguments,
-    is_linear,
-    request_weights,
-)
-from skstrat._labels import Labels, encode_labels
+from skstrat._estimators import fit_arguments, is_linear, request_weights
+from skstrat._labels import encode_labels
 from skstrat._prior import correct_prior, prior_shift
 from skstrat._rows import count_rows
 from skstrat._sklearn import HasMethods, StrOptions, estimator_has, routing_enabled
+from skstrat._trained_mass import (
+    refuse_class_weight,
+    trained_mass,
+    warn_of_weighted_trees,
+)
 from skstrat._weights import Floats, class_totals
 
 # Masses that agree to rounding leave predictions as they are, to the last bit.
@@ -112,7 +110,7 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
-        "estimator": [HasMethods(["fit", "predict"])],
+        "estimator": [HasMethods(["fit"])],
         "resampler": [HasMethods(["fit_resample"]), None],
         "use_weights": [StrOptions({"auto"}), "boolean"],
         "prior_correction": ["boolean"],
@@ -157,6 +155,13 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ValueError
             If the estimator has a ``class_weight`` of its own and weights are passed:
             they cancel silently.
+
+        Warns
+        -----
+        TreeWeightsWarning
+            If a tree model is fitted with large class weights, its own or those of
+            :class:`ClassWeight`, and ``use_weights`` is ``"auto"``: the correction
+            undershoots then.
         """
         self._validate_params()
         X, y, incoming = drop_zero_weights(X, y, sample_weight)
@@ -171,14 +176,20 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         estimator = clone(self.estimator)
         if routing_enabled():
             request_weights(estimator)
-        passed = self._weights_to_pass(estimator, drawn.codes, weights, incoming)
+        incoming_part = self._incoming_part(drawn.codes, weights, incoming)
+        passed = self._weights_to_pass(estimator, weights, incoming_part)
         arguments = {} if passed is None else fit_arguments(estimator, passed)
         if arguments is None:
             self._check_weights_may_be_dropped(estimator, incoming)
             passed, arguments = None, {}
-        trained = _trained_mass(estimator, drawn, passed)
+        if passed is not None:
+            refuse_class_weight(estimator)
         self.estimator_ = estimator.fit(X, y, **arguments)
         self.n_samples_fit_ = len(drawn.codes)
+        trained = trained_mass(self.estimator_, drawn, passed)
+        if self.prior_correction and self.use_weights == "auto":
+            unweighted = class_totals(drawn.codes, incoming_part, len(trained))
+            warn_of_weighted_trees(estimator, trained / unweighted)
         original = class_totals(labels.codes, incoming, len(labels.classes))
         self._learn_masses(labels.classes, original, trained)
         return self
@@ -193,29 +204,30 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         X, y, weights = resample(self.resampler_, X, y, incoming)
         return X, y, np.ones(count_rows(X)) if weights is None else weights
 
+    def _incoming_part(
+        self, codes: NDArray[Any], weights: Floats | None, incoming: Floats | None
+    ) -> Floats | None:
+        """Take the resampler's class factor out of the weights of the drawn rows."""
+        if weights is None or incoming is None:
+            return None
+        plan = getattr(self.resampler_, "plan_", None)
+        return weights / np.array(plan.class_weight)[codes] if plan else weights
+
     def _weights_to_pass(
-        self,
-        estimator: Any,
-        codes: NDArray[Any],
-        weights: Floats | None,
-        incoming: Floats | None,
+        self, estimator: Any, weights: Floats | None, incoming_part: Floats | None
     ) -> Floats | None:
         """Choose between the full weights, the incoming part of them, and none."""
-        multiplier = np.ones(1)
-        if isinstance(self.resampler_, BaseResampler):
-            multiplier = np.array(self.resampler_.plan_.class_weight)
-        if (multiplier == 1).all():
-            return None if incoming is None else weights
+        plan = getattr(self.resampler_, "plan_", None)
+        if plan is None or set(plan.class_weight) == {1.0}:
+            return incoming_part
         use_weights = self.use_weights
         if use_weights == "auto":
             use_weights = (
-                not self.resampler_.plan_.moves_rows
+                not plan.moves_rows
                 or is_linear(estimator)
                 or not hasattr(estimator, "predict_proba")
             )
-        if use_weights:
-            return weights
-        return None if incoming is None else weights / multiplier[codes]
+        return weights if use_weights else incoming_part
 
     def _check_weights_may_be_dropped(
         self, estimator: Any, incoming: Floats | None
@@ -370,24 +382,3 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if inner.classifier_tags is not None:
             tags.classifier_tags = replace(inner.classifier_tags, multi_label=False)
         return tags
-
-
-def _trained_mass(estimator: Any, drawn: Labels, passed: Floats | None) -> Floats:
-    """Add up the weight of each class that the estimator is about to see."""
-    mass = class_totals(drawn.codes, passed, len(drawn.classes))
-    class_weight = class_weight_of(estimator)
-    if class_weight is None:
-        return mass
-    if passed is not None:
-        raise ValueError(
-            f"{type(final_estimator(estimator)).__name__}(class_weight="
-            f"{class_weight!r}) reweights the classes and silently cancels the weights "
-            "passed to it. Set class_weight=None, or use ClassWeight as resampler."
-        )
-    if isinstance(class_weight, str):
-        # Of each class, in every subsample too, the same total.
-        return np.full(len(mass), mass.sum() / len(mass))
-    own = compute_class_weight(
-        class_weight, classes=drawn.classes, y=drawn.classes[drawn.codes]
-    )
-    return mass * own

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 _OPTIONAL = frozenset({"click", "pandas", "rich"})
@@ -19,10 +20,14 @@ def main() -> None:
         # Here, because the libraries of the extra are imported behind this line.
         from skstrat._commands import skstrat_command
     except ModuleNotFoundError as error:
-        if error.name not in _OPTIONAL:
+        library = (error.name or "").partition(".")[0]
+        if library not in _OPTIONAL:
             raise
         sys.exit(
-            f"skstrat: the command line needs {error.name}, which is not installed. "
+            f"skstrat: the command line needs {library}, which is not installed. "
             'Run: pip install "skstrat[cli]"'
         )
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A sign that standard output cannot write must not cost the whole report.
+        sys.stdout.reconfigure(errors="replace")
     skstrat_command(prog_name="skstrat")

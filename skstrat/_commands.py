@@ -15,10 +15,12 @@ import numpy as np
 import pandas as pd
 import sklearn
 from sklearn.model_selection import StratifiedKFold
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 import skstrat
 from skstrat._compare import (
     Outcome,
+    Strategy,
     choose_factors,
     list_strategies,
     make_scoring,
@@ -82,6 +84,13 @@ def _finite(context: Any, parameter: Any, factors: tuple[float, ...]) -> list[fl
     type=click.IntRange(0, 2**32 - 1),
     help="Of the folds, the draws and the trees.",
 )
+@click.option(
+    "--jobs",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Folds fitted at the same time, each in a process.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("--demo", is_flag=True, help="A generated table instead of FILE.")
 def compare(
@@ -91,6 +100,7 @@ def compare(
     folds: int,
     factors: list[float],
     seed: int,
+    jobs: int,
     as_json: bool,
     demo: bool,
 ) -> None:
@@ -110,7 +120,9 @@ def compare(
     if console:
         print_classes(console, table)
     measured = {}
-    for model, outcomes in _measure(table, models, folds, factors, seed):
+    strategies = list_strategies(factors, random_state=seed)
+    cv = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    for model, outcomes in _measure(table, models, strategies, cv, jobs):
         measured[model] = outcomes
         if console:
             print_outcomes(console, model, outcomes)
@@ -138,22 +150,23 @@ def _get_table(file: Path | None, target: str | None, *, demo: bool) -> Table:
 
 
 def _measure(
-    table: Table, models: Iterable[str], folds: int, factors: list[float], seed: int
+    table: Table,
+    models: Iterable[str],
+    strategies: list[Strategy],
+    cv: StratifiedKFold,
+    jobs: int,
 ) -> Iterator[tuple[str, list[Outcome]]]:
     X, y = plain_columns(table.features), table.codes()
     binary = len(table.labels.classes) == 2
     scoring = make_scoring(None if binary else table.smallest)
-    strategies = list_strategies(factors, random_state=seed)
     for model in models:
+        estimator = MODELS[model](X, cv.random_state)
         outcomes = measure_strategies(
-            MODELS[model](X, seed),
-            X,
-            y,
-            strategies,
-            cv=StratifiedKFold(folds, shuffle=True, random_state=seed),
-            scoring=scoring,
+            estimator, X, y, strategies, cv=cv, scoring=scoring, n_jobs=jobs
         )
-        with open_progress() as progress:
+        # On a busy machine the threads of boosted trees wait for each other, up to
+        # twenty times as long as they work. One thread also makes times comparable.
+        with threadpool_limits(1), open_progress() as progress:
             shown = progress.track(outcomes, len(strategies), description=model)
             measured = list(shown)
         yield model, measured

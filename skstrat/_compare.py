@@ -193,7 +193,7 @@ def list_strategies(
     strategies = [
         Strategy("true distribution"),
         *_with_and_without("under-sampling 1:1", undersampler),
-        *_with_and_without("class weights", ClassWeight()),
+        *_with_and_without("class weights", ClassWeight(), use_weights=True),
     ]
     for factor in factors:
         downsample = DownsampleUpweight(factor=factor, random_state=random_state)
@@ -209,10 +209,12 @@ def list_strategies(
     ]
 
 
-def _with_and_without(name: str, resampler: Any) -> tuple[Strategy, Strategy]:
+def _with_and_without(
+    name: str, resampler: Any, use_weights: Literal["auto"] | bool = "auto"
+) -> tuple[Strategy, Strategy]:
     return (
-        Strategy(name, resampler, prior_correction=False),
-        Strategy(f"{name} + correction", resampler),
+        Strategy(name, resampler, use_weights, prior_correction=False),
+        Strategy(f"{name} + correction", resampler, use_weights),
     )
 
 
@@ -260,6 +262,7 @@ def measure_strategies(
     *,
     cv: Any,
     scoring: Mapping[str, Any],
+    n_jobs: int | None = None,
 ) -> Iterator[Outcome]:
     """Cross-validate an estimator under each strategy, on the same folds.
 
@@ -277,6 +280,8 @@ def measure_strategies(
         Asked once, so the folds are the same even if it draws them by chance.
     scoring : dict of str to scorer
         As for :func:`sklearn.model_selection.cross_validate`.
+    n_jobs : int, default=None
+        Folds fitted at the same time, each in a process; None means 1.
 
     Yields
     ------
@@ -293,6 +298,7 @@ def measure_strategies(
             scoring=dict(scoring),
             return_estimator=True,
             error_score="raise",
+            n_jobs=n_jobs,
         )
         rows = [model.n_samples_fit_ for model in result["estimator"]]
         folds = {"rows": np.array(rows, dtype=float), "fit_time": result["fit_time"]}

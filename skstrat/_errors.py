@@ -40,8 +40,10 @@ class AbsentClassWarning(UserWarning):
 
 
 class TreeWeightsWarning(UserWarning):
-    """Trees are fitted with large weights that stand for rows taken away or repeated.
+    """Trees are fitted with class weights that they do not follow.
 
-    Boosted and bagged trees fit the holes between the kept rows, so the weights do
-    not bring the original probabilities back; ``ResampledClassifier`` does.
+    Boosted and bagged trees fit the holes between the kept rows, and pure leaves know
+    no weights, so large weights do not bring the original probabilities back, nor can
+    the effect of class weights be taken back. ``ResampledClassifier`` with a
+    downsampling resampler does without them.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sklearn.calibration import CalibratedClassifierCV
@@ -23,6 +24,10 @@ from sklearn.utils.validation import has_fit_parameter
 
 from skstrat._sklearn import BaseSearchCV, LinearClassifierMixin, routing_enabled
 from skstrat._weights import Floats
+
+# Boosted trees predicted 1.1 to 1.4 times the rate with rows weighted 5 times as
+# high as others, 1.8 to 2.7 times at 20.
+LARGE_WEIGHT_RATIO = 5.0
 
 # Bagging and AdaBoost come here only without an estimator of their own: then they
 # grow trees.
@@ -59,8 +64,9 @@ def final_estimator(estimator: Any) -> Any:
         if isinstance(inner, SklearnPipeline):
             within = inner.steps[-1][1]
         else:
-            within = getattr(inner, "estimator", None)
-        if not hasattr(within, "fit"):
+            # A forest has an attribute of that name that is not a parameter.
+            within = inner.get_params(deep=False).get("estimator")
+        if not hasattr(within, "fit") or not hasattr(within, "get_params"):
             return inner
         inner = within
 
@@ -100,20 +106,53 @@ def is_tree_model(estimator: Any) -> bool:
     return isinstance(model, _TREE_MODELS) or bool(libraries & _BOOSTING_LIBRARIES)
 
 
-def class_weight_of(estimator: Any) -> Any:
-    """Give the ``class_weight`` of the model that learns, None if it has none.
+def class_weights_of(estimator: Any) -> list[Any]:
+    """List the ``class_weight`` of every model whose probabilities come out.
 
     Parameters
     ----------
     estimator : estimator
-        Any estimator.
+        Any estimator, fitted or not.
 
     Returns
     -------
-    dict, str or None
-        The parameter.
+    list of dict, str or None
+        One per model: several for a vote, and for a search not yet fitted, which may
+        choose among them. A model within a calibrator or a stack does not count: its
+        probabilities are learned anew.
     """
-    return getattr(final_estimator(estimator), "class_weight", None)
+    if isinstance(estimator, SklearnPipeline):
+        return class_weights_of(estimator.steps[-1][1])
+    if isinstance(estimator, VotingClassifier):
+        voters = [voter for _, voter in estimator.estimators if voter != "drop"]
+        return [weight for voter in voters for weight in class_weights_of(voter)]
+    if isinstance(estimator, StackingClassifier):
+        return class_weights_of(estimator.final_estimator)
+    if isinstance(estimator, CalibratedClassifierCV):
+        return [None]
+    if isinstance(estimator, BaseSearchCV):
+        if hasattr(estimator, "best_estimator_"):
+            return class_weights_of(estimator.best_estimator_)
+        return class_weights_of(estimator.estimator) + _searched_class_weights(
+            estimator
+        )
+    parameters = estimator.get_params(deep=False) if estimator is not None else {}
+    if parameters.get("class_weight") is None and hasattr(
+        parameters.get("estimator"), "fit"
+    ):
+        return class_weights_of(parameters["estimator"])
+    return [parameters.get("class_weight")]
+
+
+def _searched_class_weights(search: Any) -> list[Any]:
+    grids = getattr(search, "param_grid", getattr(search, "param_distributions", {}))
+    return [
+        weight
+        for grid in ([grids] if isinstance(grids, Mapping) else grids)
+        for name, values in grid.items()
+        if name.rpartition("__")[2] == "class_weight" and isinstance(values, Sequence)
+        for weight in values
+    ]
 
 
 def fit_arguments(estimator: Any, weights: Floats) -> dict[str, Any] | None:

@@ -16,17 +16,15 @@ from sklearn.utils.metaestimators import available_if
 from skstrat._base import BaseResampler, resample
 from skstrat._errors import TreeWeightsWarning, UnusedWeightsError
 from skstrat._estimators import (
-    class_weight_of,
+    LARGE_WEIGHT_RATIO,
     final_estimator,
     fit_arguments,
     is_tree_model,
 )
 from skstrat._rows import count_rows
+from skstrat._trained_mass import refuse_class_weight
 from skstrat._weights import Floats
 
-# Boosted trees predicted 1.1 to 1.4 times the rate with rows weighted 5 times as
-# high as others, 1.8 to 2.7 times at 20.
-_LARGE_WEIGHT_RATIO = 5.0
 _FIT_METHODS = ("fit", "fit_transform", "fit_predict")
 # Step names have no double underscore, so this is nobody's name.
 _INCOMING = "__sample_weight__"
@@ -296,20 +294,15 @@ def _give(step: Any, step_params: Any, weights: Floats) -> bool:
 def _check_weights_work(step: Any, resamplers: list[BaseResampler]) -> None:
     """Refuse or warn where a last step makes nothing good of the weights."""
     plans = [resampler.plan_ for resampler in resamplers]
-    class_weight = class_weight_of(step)
     weighted = any(set(plan.class_weight) != {1} for plan in plans)
-    if class_weight is not None and weighted:
-        raise ValueError(
-            f"{type(final_estimator(step)).__name__}(class_weight={class_weight!r}) "
-            "reweights the classes and silently cancels the resampler's weights. Set "
-            "class_weight=None, or use ClassWeight as the only resampler."
-        )
+    if weighted:
+        refuse_class_weight(step)
     ratios = [
         max(plan.class_weight) / min(plan.class_weight)
         for plan in plans
         if plan.moves_rows
     ]
-    if max(ratios, default=1.0) >= _LARGE_WEIGHT_RATIO and is_tree_model(step):
+    if max(ratios, default=1.0) >= LARGE_WEIGHT_RATIO and is_tree_model(step):
         warnings.warn(
             f"{type(final_estimator(step)).__name__} is fitted with weights up to "
             f"{max(ratios):.3g} times as large for one class as for another, standing "

@@ -25,6 +25,8 @@ _NUMBERS = frozenset(
     {"boolean", "decimal", "floating", "integer", "mixed-integer-float"}
 )
 _ONE_HOT_COLUMNS = 50
+# Scaling squares the numbers; beyond this they are as good as infinite.
+_LARGEST = 1e100
 # HistGradientBoostingClassifier takes no more categories than it has bins.
 _BINS = 255
 
@@ -41,7 +43,8 @@ def plain_columns(frame: Any) -> Any:
     -------
     DataFrame of shape (n_rows, n_columns)
         float64 for numbers, booleans, dates (days since 1970) and durations
-        (seconds), with NaN where a value is missing or infinite. int64 for everything
+        (seconds), with NaN where a value is missing, infinite or
+        beyond 1e100. int64 for everything
         else: one code for each different value, a missing one included. The codes are
         names; which of them exist is left for the encoder in the fold to learn.
     """
@@ -59,7 +62,7 @@ def _plain_column(column: Any) -> Any:
         return column.dt.total_seconds().to_numpy()
     if types.is_numeric_dtype(column.dtype):
         numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
-        return np.where(np.isfinite(numbers), numbers, np.nan)
+        return np.where(np.abs(numbers) < _LARGEST, numbers, np.nan)
     codes, _ = pd.factorize(column, use_na_sentinel=False)
     return codes.astype(np.int64)
 

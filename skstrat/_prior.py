@@ -10,6 +10,9 @@ from scipy.special import expit, logit, softmax
 
 Floats = NDArray[np.float64]
 
+# The rounding of probabilities in half precision, and no more.
+_ROW_SUM = 1e-2
+
 
 def prior_shift(trained_mass: Any, original_mass: Any) -> Floats:
     """Give the log ratio of the classes' original and trained masses.
@@ -93,8 +96,8 @@ def correct_prior(proba: Any, trained_mass: Any, original_mass: Any) -> Floats:
     """
     shift = prior_shift(trained_mass, original_mass)
     values = np.asarray(proba, dtype=np.float64)
-    n_classes = 2 if values.ndim == 1 else values.shape[-1]
-    if values.ndim not in (1, 2) or n_classes != len(shift):
+    expected = {1: (2,), 2: values.shape[1:]}.get(values.ndim)
+    if expected != (len(shift),):
         raise ValueError(
             "proba must have shape (n_rows, n_classes), or (n_rows,) for two classes; "
             f"got shape {values.shape} for {len(shift)} classes."
@@ -104,6 +107,11 @@ def correct_prior(proba: Any, trained_mass: Any, original_mass: Any) -> Floats:
         raise ValueError(
             "proba must lie in [0, 1]; got values from "
             f"{values.min()} to {values.max()}."
+        )
+    if values.ndim == 2 and (np.abs(values.sum(axis=1) - 1) > _ROW_SUM).any():
+        raise ValueError(
+            "proba must sum to 1 in every row; got sums from "
+            f"{values.sum(axis=1).min()} to {values.sum(axis=1).max()}."
         )
     if values.ndim == 1:
         return np.asarray(expit(logit(np.minimum(values, 1)) + shift[1]))

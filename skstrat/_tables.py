@@ -17,6 +17,7 @@ from skstrat._labels import Labels, encode_labels
 _CSV = (".csv", ".csv.gz")
 _PARQUET = (".parquet", ".pq")
 _MOST_COLUMNS_NAMED = 12
+_MANY_CLASSES = 20
 
 
 class TableError(ValueError):
@@ -219,7 +220,10 @@ def check_folds(table: Table, folds: int) -> None:
     if rows >= folds:
         return
     label = plain_label(table.labels.classes.tolist()[table.smallest])
+    n_classes = len(table.labels.classes)
     advice = f"use --folds {rows} or fewer" if rows > 1 else "leave that class out"
+    if n_classes > _MANY_CLASSES:
+        advice = f"the column has {n_classes} different values: is it the label?"
     raise TableError(
         f"class {label!r} of {table.target!r} has {rows} "
         f"{'row' if rows == 1 else 'rows'}, fewer than the {folds} folds; {advice}"

@@ -144,7 +144,7 @@ def print_reading_help(console: Console, table: Table, folds: int, seed: int) ->
     else:
         averages = ""
     console.print(
-        f"Mean ± standard deviation over the same {folds} stratified folds (seed "
+        f"\nMean ± standard deviation over the same {folds} stratified folds (seed "
         f"{seed}); only training parts are resampled. Lower log loss and Brier are "
         f"better. {averages}mean p / prevalence: predicted over real share of class "
         f"{smallest}, 1 is right. correction: predictions turned back to the original "

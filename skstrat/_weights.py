@@ -91,6 +91,36 @@ def counted_rows(sample_weight: Floats | None) -> NDArray[np.intp] | None:
     return np.flatnonzero(sample_weight)
 
 
+def multiply_weights(weights: Floats, incoming: Floats) -> Floats:
+    """Multiply weights and refuse those that float64 cannot hold.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_drawn,)
+        Multiplier of each drawn row.
+    incoming : ndarray of shape (n_drawn,)
+        Incoming weight of each drawn row.
+
+    Returns
+    -------
+    ndarray of shape (n_drawn,)
+        The products, finite and positive.
+
+    Raises
+    ------
+    ValueError
+        If a product is infinite or vanishes.
+    """
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        product = weights * incoming
+    if not ((product > 0) & (product < np.inf)).all():
+        raise ValueError(
+            "sample_weight must span a range that float64 can scale; got weights from "
+            f"{incoming.min()} to {incoming.max()} among the rows drawn."
+        )
+    return product
+
+
 def class_totals(codes: NDArray[Any], weights: Floats | None, n_classes: int) -> Floats:
     """Add up the weights of each class.
 
@@ -144,11 +174,14 @@ def class_weights(
         return np.ones(len(mass))
     if weighting == "factor":
         return factor
-    if weighting == "original":
-        return mass / drawn
+    wanted = mass
     if weighting == "balanced":
-        return mass.sum() / len(mass) / drawn
-    return mass.sum() * _shares(labels, weighting) / drawn
+        wanted = np.full(len(mass), mass.sum() / len(mass))
+    elif weighting != "original":
+        wanted = mass.sum() * _shares(labels, weighting)
+    # Weights too far apart to be scaled are refused where they are multiplied.
+    with np.errstate(over="ignore"):
+        return wanted / drawn
 
 
 def _shares(labels: Labels, shares: str | Mapping[Any, float]) -> Floats:

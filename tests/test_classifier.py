@@ -36,6 +36,7 @@ from skstrat import (
     MissingLabelsError,
     RandomOversample,
     ResampledClassifier,
+    TreeWeightsWarning,
     UnusedWeightsError,
     correct_prior,
     strategy_grid,
@@ -254,6 +255,24 @@ def test_class_weight_alone_is_part_of_the_trained_mass(table, class_weight):
     # Calibration in the large; the correction is exact but for the ridge penalty.
     assert p.mean() == pytest.approx(y.mean(), rel=0.05)
     assert model.estimator_.predict_proba(X)[:, 1].mean() > 3 * y.mean()
+
+
+@pytest.mark.parametrize("class_weight", ["balanced", "balanced_subsample"])
+def test_trees_with_class_weights_of_their_own_or_made_warn(table, class_weight):
+    X, y, incoming = table
+    forest = RandomForestClassifier(5, class_weight=class_weight)
+    with pytest.warns(TreeWeightsWarning, match="up to 20 times as large"):
+        model = wrapped(forest).fit(X, y)
+    np.testing.assert_allclose(model.trained_mass_, [1050, 1050])
+    trees = HistGradientBoostingClassifier(max_iter=2)
+    for given in (None, incoming):
+        with pytest.warns(TreeWeightsWarning, match="too rare"):
+            wrapped(trees, ClassWeight()).fit(X, y, sample_weight=given)
+    # Warnings are errors here, so these say that there is none.
+    wrapped(trees, ClassWeight(), use_weights=True).fit(X, y)
+    wrapped(trees, ClassWeight(), prior_correction=False).fit(X, y)
+    wrapped(trees, ClassWeight({1: 2.0})).fit(X, y)
+    wrapped(trees, down()).fit(X, y, sample_weight=incoming)
 
 
 def test_weights_that_nobody_would_use_are_an_error(table):

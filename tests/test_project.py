@@ -21,6 +21,7 @@ LEVELS = [
     ["_labels", "_rows"],
     ["_plan", "_smoothing", "_strategy", "_weights"],
     ["_base", "_estimators"],
+    ["_trained_mass"],
     ["_classifier", "_oversample", "_pipeline", "_resamplers"],
     ["_grid", "_preprocessing", "_tables"],
     ["_compare", "_demo"],

@@ -1,0 +1,322 @@
+"""ResampledClassifier on every kind of classifier: STATISTICS.md, section 12, 32."""
+
+from inspect import signature
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import (
+    BaggingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    VotingClassifier,
+)
+from sklearn.linear_model import LogisticRegression, PassiveAggressiveClassifier
+from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsOneClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline as make_stock_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import all_estimators
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.validation import has_fit_parameter
+
+from skstrat import (
+    ClassWeight,
+    DownsampleUpweight,
+    Pipeline,
+    RandomOversample,
+    ResampledClassifier,
+    UnusedWeightsError,
+    make_pipeline,
+)
+
+CLASSIFIERS = dict(all_estimators(type_filter="classifier"))
+FACTOR = 8
+
+# Those that cannot be made without arguments, or not of this data without.
+SPECIAL = {
+    "FixedThresholdClassifier": {"estimator": KNeighborsClassifier()},
+    "LabelPropagation": {"max_iter": 5000},
+    # The defaults are about to change, which is a warning.
+    "LogisticRegressionCV": {
+        "l1_ratios": (0,),
+        "scoring": "neg_log_loss",
+        "use_legacy_attributes": False,
+    },
+    "OneVsRestClassifier": {"estimator": KNeighborsClassifier()},
+    "RadiusNeighborsClassifier": {"radius": 3.0},
+    "StackingClassifier": {
+        "estimators": [("nearest", KNeighborsClassifier())],
+        "final_estimator": LogisticRegression(),
+    },
+    "TunedThresholdClassifierCV": {"estimator": KNeighborsClassifier()},
+    "VotingClassifier": {
+        "estimators": [("nearest", KNeighborsClassifier())],
+        "voting": "soft",
+    },
+}
+WITHOUT_CORRECTION = {
+    "ClassifierChain": "several labels per row",
+    "OneVsOneClassifier": "no predict_proba",
+    "OutputCodeClassifier": "no predict_proba",
+    "PassiveAggressiveClassifier": "no predict_proba",
+    "SelfTrainingClassifier": "wants rows without labels and warns when all have one",
+}
+
+
+def make(name, **arguments):
+    return CLASSIFIERS[name](**SPECIAL.get(name, {}), **arguments)
+
+
+def names_of(condition):
+    return sorted(name for name in CLASSIFIERS if condition(name))
+
+
+def takes_weights(name):
+    return has_fit_parameter(CLASSIFIERS[name], "sample_weight")
+
+
+def has_class_weight(name):
+    return "class_weight" in signature(CLASSIFIERS[name]).parameters
+
+
+WEIGHTLESS = names_of(lambda name: not takes_weights(name))
+CORRECTED = [name for name in WEIGHTLESS if name not in WITHOUT_CORRECTION]
+CLASS_WEIGHTED = names_of(lambda name: takes_weights(name) and has_class_weight(name))
+CLASS_WEIGHTED_WITH_PROBA = [
+    name for name in CLASS_WEIGHTED if hasattr(make(name), "predict_proba")
+]
+
+
+def down(factor=FACTOR):
+    return DownsampleUpweight(factor=factor, random_state=0)
+
+
+@pytest.fixture
+def data(rare_events):
+    X, y, _ = rare_events(1500, 0.04, signal=1.5)
+    return X, y
+
+
+def dal_pozzolo(q, beta):
+    return beta * q / (beta * q - q + 1)
+
+
+# Without sample_weight: the prior is corrected
+
+
+def test_the_lists_are_complete():
+    assert set(WITHOUT_CORRECTION) < set(WEIGHTLESS)
+    assert {"KNeighborsClassifier", "LinearDiscriminantAnalysis"} < set(CORRECTED)
+    assert {"QuadraticDiscriminantAnalysis", "GaussianProcessClassifier"} < set(
+        CORRECTED
+    )
+    assert len(WEIGHTLESS) == 18
+    assert len(CORRECTED) == 13
+    assert {"RandomForestClassifier", "LogisticRegression", "SVC"} < set(CLASS_WEIGHTED)
+
+
+@pytest.mark.parametrize("name", CORRECTED)
+def test_classifiers_without_weights_get_the_prior_corrected(data, name):
+    X, y = data
+    estimator = make(name)
+    model = ResampledClassifier(estimator, down()).fit(X, y)
+    X_kept, y_kept, _ = down().fit_resample(X, y)
+    plain = clone(estimator).fit(X_kept, y_kept)
+    n_kept, n_original = np.bincount(y_kept), np.bincount(y)
+    np.testing.assert_array_equal(model.trained_mass_, n_kept)
+    np.testing.assert_array_equal(model.original_mass_, n_original)
+    q = plain.predict_proba(X)[:, 1]
+    expected = dal_pozzolo(q, n_kept[0] / n_original[0])
+    found = model.predict_proba(X)[:, 1]
+    np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-300)
+    assert found.mean() < 0.7 * q.mean()
+    np.testing.assert_array_equal(model.predict(X), (found > 0.5).astype(int))
+
+
+@pytest.mark.parametrize("name", CORRECTED)
+def test_classifiers_without_weights_refuse_weights(data, name):
+    X, y = data
+    estimator = make(name)
+    model = ResampledClassifier(estimator, down())
+    weights = np.linspace(1, 2, len(y))
+    message = "cannot take sample_weight in fit, and sample_weight was given to fit"
+    with pytest.raises(UnusedWeightsError, match=message):
+        model.fit(X, y, sample_weight=weights)
+    model.set_params(use_weights=True)
+    with pytest.raises(UnusedWeightsError, match="in fit, and use_weights=True"):
+        model.fit(X, y)
+    model.set_params(use_weights="auto", resampler=ClassWeight())
+    with pytest.raises(UnusedWeightsError, match="ClassWeight does nothing but weight"):
+        model.fit(X, y)
+    pipeline = make_pipeline(down(), estimator)
+    with pytest.raises(UnusedWeightsError, match=r"last step cannot take .* Resampled"):
+        pipeline.fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [PassiveAggressiveClassifier, lambda: OneVsOneClassifier(LogisticRegression())],
+    ids=["PassiveAggressive", "OneVsOne"],
+)
+@pytest.mark.filterwarnings("ignore:Class PassiveAggressiveClassifier:FutureWarning")
+def test_neither_weights_nor_probabilities_is_an_error(data, estimator):
+    X, y = data
+    model = ResampledClassifier(estimator(), down())
+    with pytest.raises(UnusedWeightsError, match="no predict_proba that could"):
+        model.fit(X, y)
+    model.set_params(prior_correction=False).fit(X, y)
+    np.testing.assert_array_equal(model.predict(X), model.estimator_.predict(X))
+
+
+# With sample_weight: to linear models, not to others
+
+
+@pytest.mark.parametrize(
+    ("estimator", "passed"),
+    [
+        (LogisticRegression(), True),
+        (make_stock_pipeline(StandardScaler(), LogisticRegression()), True),
+        (BaggingClassifier(LogisticRegression(), random_state=0), True),
+        (HistGradientBoostingClassifier(max_iter=5), False),
+        (RandomForestClassifier(n_estimators=5), False),
+        (make_stock_pipeline(StandardScaler(), RandomForestClassifier()), False),
+        (make("GaussianNB"), False),
+        (make("DummyClassifier"), False),
+        (make("LinearSVC"), True),  # nothing else could be corrected
+        (make("SVC"), True),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_who_gets_the_weights(data, estimator, passed, weighted):
+    X, y = data
+    incoming = None
+    if weighted:
+        incoming = np.random.default_rng(0).lognormal(size=len(y))
+    model = ResampledClassifier(estimator, down()).fit(X, y, sample_weight=incoming)
+    original = np.bincount(y, incoming)
+    rows = down().fit(X, y).sample_indices_
+    kept = np.bincount(y[rows], None if incoming is None else incoming[rows])
+    np.testing.assert_allclose(model.original_mass_, original, rtol=1e-12)
+    np.testing.assert_allclose(
+        model.trained_mass_, original if passed else kept, rtol=1e-12
+    )
+
+
+# class_weight
+
+
+@pytest.mark.parametrize("name", CLASS_WEIGHTED)
+@pytest.mark.parametrize("class_weight", ["balanced", {0: 1, 1: 5}], ids=str)
+def test_class_weight_with_weights_is_an_error(data, name, class_weight):
+    X, y = data
+    estimator = make(name, class_weight=class_weight)
+    message = rf"{name}\(class_weight=.*silently cancels"
+    models = [
+        ResampledClassifier(estimator, down(), use_weights=True),
+        make_pipeline(down(), estimator),
+        Pipeline([("d", down()), ("s", StandardScaler()), ("c", estimator)]),
+        make_pipeline(down(), make_stock_pipeline(StandardScaler(), estimator)),
+    ]
+    for model in models:
+        with pytest.raises(ValueError, match=message):
+            model.fit(X, y)
+    incoming = np.linspace(1, 2, len(y))
+    model = ResampledClassifier(estimator)
+    with pytest.raises(ValueError, match=message):
+        model.fit(X, y, sample_weight=incoming)
+
+
+def test_class_weight_with_weights_is_an_error_for_linear_models_by_default(data):
+    model = ResampledClassifier(LogisticRegression(class_weight="balanced"), down())
+    with pytest.raises(ValueError, match=r"LogisticRegression\(class_weight='balanced"):
+        model.fit(*data)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        VotingClassifier(
+            [("weighted", LogisticRegression(class_weight="balanced"))], voting="soft"
+        ),
+        GridSearchCV(LogisticRegression(), {"class_weight": ["balanced"]}, cv=2),
+        BaggingClassifier(LogisticRegression(class_weight="balanced")),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda estimator: ResampledClassifier(estimator, down(), use_weights=True),
+        lambda estimator: make_pipeline(down(), estimator),
+    ],
+    ids=["ResampledClassifier", "Pipeline"],
+)
+def test_class_weight_inside_an_ensemble_with_weights_is_an_error(
+    data, estimator, wrap
+):
+    model = wrap(estimator)
+    with pytest.raises(ValueError, match="silently cancels"):
+        model.fit(*data)
+
+
+@pytest.mark.parametrize("name", CLASS_WEIGHTED_WITH_PROBA)
+@pytest.mark.parametrize("class_weight", ["balanced", {0: 1, 1: 5}, {1: 0.25}], ids=str)
+@pytest.mark.parametrize("resampled", [False, True])
+def test_class_weight_without_weights_is_accounted_for(
+    data, name, class_weight, resampled
+):
+    X, y = data
+    estimator = make(name, class_weight=class_weight)
+    resampler = down() if resampled else None
+    model = ResampledClassifier(estimator, resampler, use_weights=False)
+    y_kept = down().fit_resample(X, y)[1] if resampled else y
+    expected = np.bincount(y_kept, compute_sample_weight(class_weight, y_kept))
+    model.fit(X, y)
+    found = model.trained_mass_
+    np.testing.assert_allclose(
+        found / found.sum(), expected / expected.sum(), rtol=1e-12
+    )
+    np.testing.assert_array_equal(model.original_mass_, np.bincount(y))
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        LogisticRegression(class_weight="balanced"),
+        LogisticRegression(class_weight={0: 1, 1: 40}),
+        make_stock_pipeline(
+            StandardScaler(), LogisticRegression(class_weight="balanced")
+        ),
+        BaggingClassifier(LogisticRegression(class_weight="balanced"), random_state=0),
+        VotingClassifier(
+            [("weighted", LogisticRegression(class_weight="balanced"))], voting="soft"
+        ),
+        GridSearchCV(LogisticRegression(), {"class_weight": ["balanced"]}, cv=2),
+        # Calibrated on rows without class weights: nothing is left to correct.
+        CalibratedClassifierCV(LogisticRegression(class_weight="balanced"), cv=3),
+    ],
+    ids=lambda estimator: " ".join(str(estimator).split()),
+)
+@pytest.mark.parametrize("resampled", [False, True])
+def test_class_weight_does_not_spoil_the_mean_prediction(
+    rare_events, estimator, resampled
+):
+    X, y, _ = rare_events(20_000, 0.04)
+    model = ResampledClassifier(
+        estimator, down() if resampled else None, use_weights=False
+    ).fit(X, y)
+    # A model without class weights is within 2 % here, the uncorrected at 5 to 10.
+    assert model.predict_proba(X)[:, 1].mean() / y.mean() == pytest.approx(1, abs=0.25)
+
+
+@pytest.mark.parametrize("resampler", [RandomOversample(), None], ids=str)
+def test_class_weight_is_fine_where_no_weight_is_passed(data, resampler):
+    estimator = LogisticRegression(class_weight={0: 1, 1: 2})
+    model = ResampledClassifier(estimator, resampler).fit(*data)
+    counts = np.bincount(data[1])
+    drawn = counts if resampler is None else np.full(2, counts.max())
+    np.testing.assert_allclose(model.trained_mass_, drawn * [1, 2], rtol=1e-12)
