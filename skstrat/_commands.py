@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import sklearn
 from sklearn.model_selection import StratifiedKFold
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 import skstrat
 from skstrat._compare import (

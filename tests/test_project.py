@@ -4,7 +4,9 @@ import ast
 import doctest
 import importlib
 import inspect
+import os
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -168,3 +170,36 @@ def test_readme_examples_give_what_they_show():
     )
     assert tried > 10
     assert failures == 0
+
+
+def numbers_by_line(text):
+    """Map the head of every table line to its numbers, the fit time left out."""
+    lines = {}
+    table = ""
+    for line in text.splitlines():
+        if line.startswith(("Logistic", "Gradient")):
+            table = line.split()[0]
+        found = re.match(r"(.+?)  +([\d,]+)  +[\d.]+ ±[\d.]+  (.*±.*)$", line)
+        if found:
+            values = re.findall(r"[\d.]+", found[3])
+            rows = float(found[2].replace(",", ""))
+            lines[table, found[1]] = [rows, *map(float, values)]
+    return lines
+
+
+@pytest.mark.slow
+def test_readme_shows_what_the_demo_prints():
+    shown = numbers_by_line((ROOT / "README.md").read_text(encoding="utf-8"))
+    run = subprocess.run(
+        [sys.executable, "-m", "skstrat", "compare", "--demo"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "COLUMNS": "140"},
+    )
+    printed = numbers_by_line(run.stdout)
+    assert len(printed) == 30
+    assert shown.keys() == printed.keys()
+    for line, values in printed.items():
+        # Another processor may round otherwise in the last digit shown.
+        assert shown[line] == pytest.approx(values, rel=0.02, abs=2e-3), line
