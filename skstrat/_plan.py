@@ -246,13 +246,15 @@ def _below(
     rows: list[Array] = [np.empty(0, dtype=np.intp)]
     hashes: list[Array] = [np.empty(0, dtype=np.uint64)]
     loosest = limit.max()
+    # Slices of a pandas Series go by its index, not by position.
+    key = None if key is None else np.asarray(key)
     for start in range(0, len(codes) if loosest else 0, _BLOCK):
         stop = min(start + _BLOCK, len(codes))
         if key is None:
             identities = np.arange(offset + start, offset + stop, dtype=np.int64)
             hashed = hash_integers(identities, hash_seed)
         else:
-            hashed = hash_keys(np.asarray(key[start:stop]), hash_seed)
+            hashed = hash_keys(key[start:stop], hash_seed)
         hits = np.flatnonzero(hashed < loosest)
         found = hashed[hits]
         hits += start

@@ -66,6 +66,23 @@ def test_imports_point_down(room):
     assert [other for other in imported if level[other] >= level[room]] == []
 
 
+def test_the_plan_needs_numpy_alone():
+    needed, todo = set(), ["_plan"]
+    while todo:
+        room = todo.pop()
+        needed.add(room)
+        todo += set(imports_of(room)) - needed
+    tops = set()
+    for room in needed:
+        text = (ROOT / "skstrat" / f"{room}.py").read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ImportFrom):
+                tops.add(node.module.partition(".")[0])
+            elif isinstance(node, ast.Import):
+                tops |= {alias.name.partition(".")[0] for alias in node.names}
+    assert tops - set(sys.stdlib_module_names) == {"numpy", "skstrat"}
+
+
 def test_private_names_of_others_come_through_one_door():
     doors = {
         room
