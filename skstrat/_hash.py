@@ -7,12 +7,15 @@ fixed seed it is a bijection on 8-byte input: different integers never tie.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 UInt64Array = NDArray[np.uint64]
+
+BLOCK = 1 << 14  # as many hashes stay in the cache
 
 _PRIME_1 = np.uint64(0x9E3779B185EBCA87)
 _PRIME_2 = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -52,8 +55,7 @@ def _absorb_8_bytes(hashed: UInt64Array, lane: UInt64Array) -> None:
     hashed += _PRIME_4
 
 
-def _avalanche(hashed: UInt64Array) -> None:
-    scratch = np.empty_like(hashed)
+def _avalanche(hashed: UInt64Array, scratch: UInt64Array) -> None:
     _xor_shift(hashed, 33, scratch)
     hashed *= _PRIME_2
     _xor_shift(hashed, 29, scratch)
@@ -63,6 +65,17 @@ def _avalanche(hashed: UInt64Array) -> None:
 
 def _wrapping(value: int) -> np.uint64:
     return np.uint64(value & 0xFFFFFFFFFFFFFFFF)
+
+
+def _hash_multiplied(lane: UInt64Array, scratch: UInt64Array, seed: int) -> None:
+    """Turn integers, multiplied by the second prime already, into their hashes."""
+    _rotate_left(lane, 31, scratch)
+    lane *= _PRIME_1
+    lane ^= _wrapping(seed + int(_PRIME_5) + 8)
+    _rotate_left(lane, 27, scratch)
+    lane *= _PRIME_1
+    lane += _PRIME_4
+    _avalanche(lane, scratch)
 
 
 def hash_integers(identities: NDArray[Any], seed: int) -> UInt64Array:
@@ -80,11 +93,44 @@ def hash_integers(identities: NDArray[Any], seed: int) -> UInt64Array:
     ndarray of shape (n_rows,)
         XXH64 of every integer, uint64.
     """
-    lane: UInt64Array = identities.astype(np.uint64, copy=False)
-    hashed = np.full(lane.shape, _wrapping(seed + int(_PRIME_5) + 8), dtype=np.uint64)
-    _absorb_8_bytes(hashed, lane)
-    _avalanche(hashed)
-    return hashed
+    lane: UInt64Array = identities.astype(np.uint64) * _PRIME_2
+    _hash_multiplied(lane, np.empty_like(lane), seed)
+    return lane
+
+
+def hash_positions(
+    first: int, n_rows: int, seed: int
+) -> Iterator[tuple[int, UInt64Array]]:
+    """Hash consecutive integers, block by block, in memory that is used again.
+
+    Parameters
+    ----------
+    first : int
+        The first integer.
+    n_rows : int
+        How many.
+    seed : int
+        The hash's own 64-bit seed.
+
+    Yields
+    ------
+    start : int
+        Where the block starts, 0 for the first.
+    hashed : ndarray
+        XXH64 of ``first + start`` and the integers that follow; overwritten by the
+        next block.
+    """
+    size = min(BLOCK, n_rows)
+    multiplied = np.arange(size, dtype=np.uint64) * _PRIME_2
+    lane, scratch = np.empty_like(multiplied), np.empty_like(multiplied)
+    for start in range(0, n_rows, BLOCK):
+        if n_rows - start < size:
+            size = n_rows - start
+            multiplied, lane, scratch = multiplied[:size], lane[:size], scratch[:size]
+        step = _wrapping((first + start) * int(_PRIME_2))
+        np.add(multiplied, step, out=lane)
+        _hash_multiplied(lane, scratch, seed)
+        yield start, lane
 
 
 def _absorb_stripes(lanes: UInt64Array, seed: int) -> UInt64Array:
@@ -138,7 +184,7 @@ def _hash_equal_lengths(data: NDArray[np.uint8], seed: int) -> UInt64Array:
         hashed ^= data[:, position].astype(np.uint64) * _PRIME_5
         _rotate_left(hashed, 11, scratch)
         hashed *= _PRIME_1
-    _avalanche(hashed)
+    _avalanche(hashed, scratch)
     return hashed
 
 

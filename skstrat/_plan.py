@@ -9,6 +9,7 @@ rows can be decided alone and the same rows are kept for every cutting of the da
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from dataclasses import fields as dataclass_fields
 from functools import cached_property
@@ -17,10 +18,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from skstrat._hash import hash_integers, hash_keys, mix_seed
+from skstrat._hash import BLOCK, hash_keys, hash_positions, mix_seed
 from skstrat._labels import Labels
 
-_BLOCK = 1 << 14  # row identities whose hashes stay in the cache
 _LARGEST = 2**64 - 1
 _FORMAT = 1
 _HASH = "xxh64"
@@ -239,6 +239,19 @@ def _check_block(codes: Array, n_classes: int, offset: int, key: Array | None) -
         )
 
 
+def _hashes(
+    n_rows: int, hash_seed: int, offset: int, key: Array | None
+) -> Iterator[tuple[int, Array]]:
+    """Give the hashes of all rows, block by block."""
+    if key is None:
+        yield from hash_positions(offset, n_rows, hash_seed)
+        return
+    # Slices of a pandas Series go by its index, not by position.
+    key = np.asarray(key)
+    for start in range(0, n_rows, BLOCK):
+        yield start, hash_keys(key[start : start + BLOCK], hash_seed)
+
+
 def _below(
     codes: Array, limit: Array, hash_seed: int, offset: int, key: Array | None
 ) -> tuple[Indices, Array]:
@@ -246,22 +259,15 @@ def _below(
     rows: list[Array] = [np.empty(0, dtype=np.intp)]
     hashes: list[Array] = [np.empty(0, dtype=np.uint64)]
     loosest = limit.max()
-    # Slices of a pandas Series go by its index, not by position.
-    key = None if key is None else np.asarray(key)
-    for start in range(0, len(codes) if loosest else 0, _BLOCK):
-        stop = min(start + _BLOCK, len(codes))
-        if key is None:
-            identities = np.arange(offset + start, offset + stop, dtype=np.int64)
-            hashed = hash_integers(identities, hash_seed)
-        else:
-            hashed = hash_keys(key[start:stop], hash_seed)
+    n_rows = len(codes) if loosest else 0
+    for start, hashed in _hashes(n_rows, hash_seed, offset, key):
         hits = np.flatnonzero(hashed < loosest)
-        found = hashed[hits]
+        hashes.append(hashed[hits])
         hits += start
-        below = found < limit[codes[hits]]
-        rows.append(hits[below])
-        hashes.append(found[below])
-    return np.concatenate(rows), np.concatenate(hashes)
+        rows.append(hits)
+    near, found = np.concatenate(rows), np.concatenate(hashes)
+    below = found < limit[codes[near]]
+    return near[below], found[below]
 
 
 def _smallest_hashes(
@@ -304,11 +310,23 @@ def _thresholds(codes: Array, hashes: Array, wanted: Array) -> Array:
     return threshold
 
 
+def _rows_of(codes: Array, wanted: NDArray[np.bool_]) -> Indices:
+    """List the rows of some classes; one comparison is faster than a look-up."""
+    n_wanted = np.count_nonzero(wanted)
+    if n_wanted == 1:
+        return np.flatnonzero(codes == wanted.argmax())
+    if n_wanted == len(wanted) - 1:
+        return np.flatnonzero(codes != wanted.argmin())
+    return np.flatnonzero(wanted[codes])
+
+
 def _whole_copies(codes: Array, copies: Array) -> Indices:
     """List the rows of the classes that are kept whole, repeated as often as asked."""
     if not copies.any():
         return np.empty(0, dtype=np.intp)
-    rows = np.flatnonzero((copies > 0)[codes])
+    if copies.min() == copies.max() == 1:
+        return np.arange(len(codes))
+    rows = _rows_of(codes, copies > 0)
     if copies.max() == 1:
         return rows
     return np.repeat(rows, copies[codes[rows]])

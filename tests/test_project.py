@@ -19,8 +19,9 @@ import skstrat
 ROOT = Path(__file__).parents[1]
 # Imports point down: a room may import only rooms of a lower level.
 LEVELS = [
-    ["_errors", "_hash", "_prior", "_sklearn"],
-    ["_labels", "_rows"],
+    ["_errors", "_factorize", "_hash", "_prior", "_sklearn"],
+    ["_columns", "_rows"],
+    ["_labels"],
     ["_plan", "_smoothing", "_strategy", "_weights"],
     ["_base", "_estimators"],
     ["_trained_mass"],

@@ -1,0 +1,258 @@
+"""Labels in the containers of numpy, pandas, polars and pyarrow.
+
+Each library compares and hashes with its own kernels. Libraries are recognised through
+``sys.modules``; none is imported for the caller's sake.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skstrat._errors import MissingLabelsError
+from skstrat._factorize import (
+    SAMPLE,
+    Codes,
+    MissingLabelFoundError,
+    NumpyColumn,
+    by_pivot,
+    check_classes,
+    is_missing,
+    sorted_order,
+)
+
+Array = NDArray[Any]
+
+
+def factorize(y: Any) -> Codes:
+    """Turn labels into codes and sorted classes.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_rows,), (n_rows, 1) or one-hot (n_rows, n_classes)
+        Labels.
+
+    Returns
+    -------
+    codes : ndarray of shape (n_rows,)
+        Positions in ``classes``.
+    classes : ndarray of shape (n_classes,)
+        Sorted labels; some may not occur.
+
+    Raises
+    ------
+    MissingLabelsError
+        If a label is missing.
+    ValueError
+        If the labels are no class labels.
+    """
+    column = _column_of(_one_column(y))
+    if isinstance(column, _CodedColumn):
+        return column.whole()
+    try:
+        return by_pivot(column)
+    except MissingLabelFoundError:
+        labels = column.take(np.arange(len(column))).tolist()
+        raise MissingLabelsError(sum(map(is_missing, labels)), len(labels)) from None
+
+
+class _CodedColumn:
+    """Codes into a list of labels, -1 for a missing one."""
+
+    def __init__(self, codes: Array, labels: list[Any]) -> None:
+        self.codes, self.labels = codes, labels
+
+    def whole(self) -> Codes:
+        codes = self.codes
+        classes = _classes_among(self.labels)
+        code_of = {label: code for code, label in enumerate(classes.tolist())}
+        position = np.array(
+            [-1 if is_missing(label) else code_of[label] for label in self.labels],
+            dtype=np.min_scalar_type(-len(code_of) - 1),
+        )
+        if len(codes) and (codes.min() < 0 or (position < 0).any()):
+            missing = int(np.count_nonzero((codes < 0) | (position[codes] < 0)))
+            if missing:
+                raise MissingLabelsError(missing, len(codes))
+        if (position == np.arange(len(position))).all():
+            return codes, classes
+        return position[codes], classes
+
+
+def _classes_among(labels: list[Any]) -> Array:
+    # A dictionary may name a label twice, or a missing one.
+    unique = [label for label in dict.fromkeys(labels) if not is_missing(label)]
+    if any(isinstance(label, str) for label in unique):
+        # scikit-learn's classes_ are objects for strings and typed for numbers.
+        classes = np.empty(len(unique), dtype=object)
+        classes[:] = unique
+    else:
+        classes = np.array(unique)
+    check_classes(classes)
+    return classes[sorted_order(classes)]
+
+
+class _ArrowColumn:
+    def __init__(self, values: Any) -> None:
+        self.values = values
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def sample(self) -> list[Any]:
+        step = max(1, len(self) // SAMPLE)
+        sample: list[Any] = self._at(np.arange(0, len(self), step)).to_pylist()
+        return sample
+
+    def _at(self, rows: Array) -> Any:
+        return self.values.take(sys.modules["pyarrow"].array(rows))
+
+    def rows_unlike(self, label: Any) -> Array:
+        compute = import_module("pyarrow.compute")
+        unlike = compute.not_equal(self.values, label)
+        return np.asarray(compute.indices_nonzero(unlike)).astype(np.intp)
+
+    def take(self, rows: Array) -> Array:
+        return self._at(rows).to_numpy(zero_copy_only=False)
+
+    def whole(self) -> Codes:
+        return _arrow_dictionary(self.values.dictionary_encode()).whole()
+
+
+class _PolarsColumn:
+    def __init__(self, values: Any) -> None:
+        self.values = values
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def sample(self) -> list[Any]:
+        step = max(1, len(self) // SAMPLE)
+        sample: list[Any] = self.values.gather_every(step).to_list()
+        return sample
+
+    def rows_unlike(self, label: Any) -> Array:
+        unlike = (self.values != label).arg_true()
+        return unlike.to_numpy().astype(np.intp)
+
+    def take(self, rows: Array) -> Array:
+        return np.array(self.values.gather(rows).to_list(), dtype=object)
+
+    def whole(self) -> Codes:
+        return _polars_dictionary(self.values, sys.modules["polars"]).whole()
+
+
+def _loaded(y: Any, library: str) -> Any:
+    """Give the library that made ``y`` if it is the one named, else None."""
+    module = type(y).__module__.partition(".")[0]
+    return sys.modules.get(library) if module == library else None
+
+
+def _one_column(y: Any) -> Any:
+    """Reduce a one-column table to its column."""
+    shape = getattr(y, "shape", None)
+    if shape is None or len(shape) != 2 or shape[1] != 1:
+        return y
+    if _loaded(y, "pandas"):
+        return y.iloc[:, 0]
+    if _loaded(y, "polars"):
+        return y.to_series(0)
+    if _loaded(y, "pyarrow"):
+        return y.column(0)
+    return y[:, 0]
+
+
+def _column_of(y: Any) -> Any:
+    if (pandas := _loaded(y, "pandas")) and getattr(y, "ndim", 1) == 1:
+        return _pandas_column(y, pandas)
+    if (polars := _loaded(y, "polars")) and isinstance(y, polars.Series):
+        return _polars_column(y, polars)
+    if _loaded(y, "pyarrow") and hasattr(y, "dictionary_encode"):
+        return _arrow_column(y)
+    return _array_column(y)
+
+
+def _pandas_column(y: Any, pandas: Any) -> Any:
+    values = getattr(y, "array", y)
+    if isinstance(y.dtype, pandas.CategoricalDtype):
+        return _CodedColumn(values.codes, values.categories.tolist())
+    if isinstance(y.dtype, np.dtype):
+        return _array_column(y.to_numpy())
+    if isinstance(values, pandas.arrays.ArrowExtensionArray):
+        return _arrow_column(sys.modules["pyarrow"].array(values))
+    codes, labels = pandas.factorize(y)
+    return _CodedColumn(codes, labels.tolist())
+
+
+def _polars_column(y: Any, polars: Any) -> Any:
+    if y.null_count():
+        raise MissingLabelsError(y.null_count(), len(y))
+    if y.dtype.is_numeric() or y.dtype == polars.Boolean:
+        return _array_column(y.to_numpy())
+    if y.dtype in (polars.Categorical, polars.Enum):
+        y = y.cast(polars.String)
+    if y.dtype == polars.String:
+        return _PolarsColumn(y)
+    return _polars_dictionary(y, polars)
+
+
+def _polars_dictionary(y: Any, polars: Any) -> _CodedColumn:
+    labels = y.unique()
+    codes = y.replace_strict(
+        labels, polars.int_range(len(labels), eager=True), return_dtype=polars.Int32
+    )
+    return _CodedColumn(codes.to_numpy(), labels.to_list())
+
+
+def _arrow_column(y: Any) -> Any:
+    if y.null_count:
+        raise MissingLabelsError(y.null_count, len(y))
+    types = sys.modules["pyarrow"].types
+    if types.is_string(y.type) or types.is_large_string(y.type):
+        return _ArrowColumn(y)
+    if types.is_primitive(y.type):
+        return _array_column(np.asarray(y))
+    return _arrow_dictionary(
+        y if types.is_dictionary(y.type) else y.dictionary_encode()
+    )
+
+
+def _arrow_dictionary(encoded: Any) -> _CodedColumn:
+    if hasattr(encoded, "unify_dictionaries"):
+        encoded = encoded.unify_dictionaries().combine_chunks()
+    codes = encoded.indices.to_numpy(zero_copy_only=False)
+    return _CodedColumn(codes, encoded.dictionary.to_pylist())
+
+
+def _array_column(y: Any) -> Any:
+    if isinstance(y, np.ma.MaskedArray) and np.ma.getmaskarray(y).any():
+        raise MissingLabelsError(int(np.ma.getmaskarray(y).sum()), len(y))
+    values = np.asarray(y)
+    if values.dtype.kind == "U" and isinstance(y, (list, tuple)):
+        # numpy writes a missing value or a number in a list of strings as text.
+        values = np.array(y, dtype=object)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim == 2:
+        return _one_hot_column(values)
+    if values.ndim != 1:
+        raise ValueError(
+            f"y must have one label per row; got an array of shape {values.shape}."
+        )
+    if values.dtype.kind == "b":
+        return _CodedColumn(values.view(np.uint8), [False, True])
+    return NumpyColumn(values)
+
+
+def _one_hot_column(y: Array) -> _CodedColumn:
+    ones = y != 0
+    if not (np.isin(y, (0, 1)).all() and (ones.sum(axis=1) == 1).all()):
+        raise ValueError(
+            "Multilabel and multioutput targets are not supported. y must have one "
+            f"label per row; got an array of shape {y.shape}."
+        )
+    return _CodedColumn(ones.argmax(axis=1), list(range(y.shape[1])))

@@ -1,0 +1,239 @@
+"""Class codes of a column of labels, without sorting the labels.
+
+If one label is in most rows, one comparison over all labels sets it aside and only the
+rows that differ are looked at again. If none is, small integers are counted in a table
+and other labels are hashed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLE = 257
+_FEW = 4096
+_WIDEST_TABLE = 1 << 16
+
+Array = NDArray[Any]
+Codes = tuple[Array, Array]
+
+
+class MissingLabelFoundError(Exception):
+    """A missing label was met; how many there are is still to be counted."""
+
+
+class Column(Protocol):
+    """Labels in the container of one library."""
+
+    def __len__(self) -> int: ...
+
+    def sample(self) -> list[Any]:
+        """Give some labels as Python values."""
+
+    def rows_unlike(self, label: Any) -> Array:
+        """List the rows of other labels."""
+
+    def take(self, rows: Array) -> Array:
+        """Give the labels of a few rows as an ndarray."""
+
+    def whole(self) -> Codes:
+        """Factorize all labels at once."""
+
+
+def by_pivot(column: Column) -> Codes:
+    """Set the label of most rows aside, if there is one, and factorize the rest.
+
+    Parameters
+    ----------
+    column : Column
+        Labels.
+
+    Returns
+    -------
+    codes : ndarray of shape (n_rows,)
+        Positions in ``classes``.
+    classes : ndarray of shape (n_classes,)
+        Sorted labels.
+
+    Raises
+    ------
+    MissingLabelFoundError
+        If a label is missing.
+    ValueError
+        If the labels are no class labels.
+    """
+    if len(column) <= _FEW:
+        return column.whole()
+    sample = column.sample()
+    pivot, times = _tally(sample).most_common(1)[0]
+    if is_missing(pivot):
+        raise MissingLabelFoundError
+    if 2 * times < len(sample):
+        return column.whole()
+    rows = column.rows_unlike(pivot)
+    codes, classes = by_pivot(NumpyColumn(column.take(rows)))
+    found = np.empty(len(classes) + 1, dtype=classes.dtype)
+    found[:-1], found[-1] = classes, pivot
+    check_classes(found)
+    order = sorted_order(found)
+    position = np.empty(len(found), dtype=np.min_scalar_type(len(found) - 1))
+    position[order] = np.arange(len(found))
+    all_codes = np.full(len(column), position[-1])
+    all_codes[rows] = position[codes]
+    return all_codes, found[order]
+
+
+class NumpyColumn:
+    """Labels in an ndarray."""
+
+    def __init__(self, values: Array) -> None:
+        self.values = values
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def sample(self) -> list[Any]:
+        """Give some labels as Python values."""
+        sample: list[Any] = self.values[:: max(1, len(self) // SAMPLE)].tolist()
+        return sample
+
+    def rows_unlike(self, label: Any) -> Array:
+        """List the rows of other labels."""
+        try:
+            return np.flatnonzero(self.values != label)
+        except TypeError:
+            # pandas.NA answers every comparison with NA, whose truth is an error.
+            raise MissingLabelFoundError from None
+
+    def take(self, rows: Array) -> Array:
+        """Give the labels of a few rows."""
+        return self.values[rows]
+
+    def whole(self) -> Codes:
+        """Factorize all labels at once."""
+        values = self.values
+        if values.dtype.kind == "O":
+            return _hash_objects(values)
+        if values.dtype.kind in "iu" and len(values):
+            low, high = int(values.min()), int(values.max())
+            if high - low < min(_WIDEST_TABLE, max(len(values), _FEW)):
+                return _count_in_table(values, low, high)
+        classes, codes = np.unique(values, return_inverse=True)
+        check_classes(classes)
+        return codes, classes
+
+
+def _tally(labels: list[Any]) -> Counter[Any]:
+    try:
+        return Counter(labels)
+    except TypeError:
+        raise ValueError(
+            "Unknown label type: y must hold labels that can be hashed and sorted; "
+            f"got {type(labels[0]).__name__}."
+        ) from None
+
+
+def _count_in_table(values: Array, low: int, high: int) -> Codes:
+    # The difference of narrow labels may not fit their own type, and unsigned 64-bit
+    # labels far above zero fit no other.
+    wide = np.uint64 if values.dtype.kind == "u" else np.int64
+    shifted = values.astype(wide) - wide(low)
+    seen = np.bincount(shifted.view(np.int64), minlength=high - low + 1) > 0
+    n_classes = np.count_nonzero(seen)
+    position = np.cumsum(seen) - 1
+    classes = (np.flatnonzero(seen).astype(wide) + wide(low)).astype(values.dtype)
+    return position.astype(np.min_scalar_type(n_classes))[shifted], classes
+
+
+def _hash_objects(values: Array) -> Codes:
+    labels = values.tolist()
+    unique = list(_tally(labels))
+    found = np.empty(len(unique), dtype=object)
+    found[:] = unique
+    check_classes(found)
+    classes = found[sorted_order(found)]
+    code_of = {label: code for code, label in enumerate(classes.tolist())}
+    codes = np.fromiter(map(code_of.__getitem__, labels), np.intp, count=len(labels))
+    return codes, classes
+
+
+def sorted_order(classes: Array) -> NDArray[np.intp]:
+    """Give the order that sorts the classes.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+        Labels.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+        Positions.
+
+    Raises
+    ------
+    ValueError
+        If they cannot be compared.
+    """
+    try:
+        return np.argsort(classes, kind="stable")
+    except TypeError:
+        kinds = sorted({type(label).__name__ for label in classes.tolist()})
+        raise ValueError(
+            "Unknown label type: y must hold labels of one type that can be sorted; "
+            f"got {', '.join(kinds)}. Convert them, for example with str."
+        ) from None
+
+
+def is_missing(label: Any) -> bool:
+    """Tell whether a label is None, NaN, NaT or NA.
+
+    Parameters
+    ----------
+    label : object
+        A label.
+
+    Returns
+    -------
+    bool
+        Whether it is missing.
+    """
+    if label is None or type(label).__name__ in ("NAType", "NaTType"):
+        return True
+    return bool(label != label)
+
+
+def check_classes(classes: Array) -> None:
+    """Refuse labels that are not classes: missing, continuous, dates, records.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+        Labels, each once.
+
+    Raises
+    ------
+    MissingLabelFoundError
+        If one is missing.
+    ValueError
+        If they are no class labels.
+    """
+    labels = classes.tolist()
+    if any(map(is_missing, labels)):
+        raise MissingLabelFoundError
+    if classes.dtype.kind == "c":
+        raise ValueError("Complex data not supported: y must hold class labels.")
+    if classes.dtype.kind not in "biufUSO":
+        raise ValueError(
+            "Unknown label type: y must hold class labels (integers, booleans, "
+            f"whole floats, strings or categories); got dtype {classes.dtype}."
+        )
+    if any(isinstance(label, float) and not label.is_integer() for label in labels):
+        raise ValueError(
+            "Unknown label type: continuous. y must hold class labels; got numbers "
+            "that are not whole. Cut them into bins first, for example with "
+            "sklearn.preprocessing.KBinsDiscretizer."
+        )
