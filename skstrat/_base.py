@@ -31,6 +31,7 @@ from skstrat._weights import (
     class_weights,
     counted_rows,
     multiply_weights,
+    spread,
 )
 
 Indices = NDArray[np.intp]
@@ -210,7 +211,7 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         self.class_weight_ = dict(zip(names, multiplier.tolist(), strict=True))
         rows = indices if seen.counted is None else seen.counted[indices]
         self.sample_indices_ = rows
-        weights: Floats = multiplier[codes]
+        weights = spread(multiplier, codes)
         if incoming is not None:
             weights = multiply_weights(weights, incoming[indices])
         return Drawn(labels, seen.counted, indices, rows, weights)

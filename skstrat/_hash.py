@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 UInt64Array = NDArray[np.uint64]
 
-BLOCK = 1 << 14  # as many hashes stay in the cache
+BLOCK = 1 << 15  # as many hashes stay in the cache
 
 _PRIME_1 = np.uint64(0x9E3779B185EBCA87)
 _PRIME_2 = np.uint64(0xC2B2AE3D27D4EB4F)

@@ -18,9 +18,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from skstrat._hash import BLOCK, hash_keys, hash_positions, mix_seed
+from skstrat._hash import BLOCK, hash_integers, hash_keys, hash_positions, mix_seed
 from skstrat._labels import Labels
 
+_FAR_LONGER = 64
 _LARGEST = 2**64 - 1
 _FORMAT = 1
 _HASH = "xxh64"
@@ -173,7 +174,9 @@ class Plan:
             codes = codes.astype(np.intp)
         _check_block(codes, len(self.classes), offset, key)
         limit = np.array(self.threshold, dtype=np.uint64)
-        extra, _ = _below(codes, limit, mix_seed(self.seed), offset, key)
+        extra, _ = _below(
+            codes, np.array(self.rows_seen), limit, mix_seed(self.seed), offset, key
+        )
         indices = _merge(_whole_copies(codes, self._copies), extra)
         return indices, np.array(self.class_weight)[codes[indices]]
 
@@ -239,6 +242,44 @@ def _check_block(codes: Array, n_classes: int, offset: int, key: Array | None) -
         )
 
 
+def _below(
+    codes: Array,
+    counts: Array,
+    limit: Array,
+    hash_seed: int,
+    offset: int,
+    key: Array | None,
+) -> tuple[Indices, Array]:
+    """Find the rows whose hash is below their class's limit, and those hashes."""
+    # Slices of a pandas Series go by its index, not by position.
+    key = None if key is None else np.asarray(key)
+    drawn = limit > 0
+    if 2 * counts[drawn].sum() < counts.sum():
+        near = _rows_of(codes, drawn)
+        if key is None:
+            found = hash_integers(near + offset, hash_seed)
+        else:
+            found = hash_keys(key[near], hash_seed)
+    else:
+        near, found = _below_loosest(len(codes), limit.max(), hash_seed, offset, key)
+    below = found < limit[codes[near]]
+    return near[below], found[below]
+
+
+def _below_loosest(
+    n_rows: int, limit: np.uint64, hash_seed: int, offset: int, key: Array | None
+) -> tuple[Indices, Array]:
+    """Find the rows whose hash is below one limit, whatever their class."""
+    rows: list[Array] = [np.empty(0, dtype=np.intp)]
+    hashes: list[Array] = [np.empty(0, dtype=np.uint64)]
+    for start, hashed in _hashes(n_rows, hash_seed, offset, key):
+        hits = np.flatnonzero(hashed < limit)
+        hashes.append(hashed[hits])
+        hits += start
+        rows.append(hits)
+    return np.concatenate(rows), np.concatenate(hashes)
+
+
 def _hashes(
     n_rows: int, hash_seed: int, offset: int, key: Array | None
 ) -> Iterator[tuple[int, Array]]:
@@ -246,28 +287,8 @@ def _hashes(
     if key is None:
         yield from hash_positions(offset, n_rows, hash_seed)
         return
-    # Slices of a pandas Series go by its index, not by position.
-    key = np.asarray(key)
     for start in range(0, n_rows, BLOCK):
         yield start, hash_keys(key[start : start + BLOCK], hash_seed)
-
-
-def _below(
-    codes: Array, limit: Array, hash_seed: int, offset: int, key: Array | None
-) -> tuple[Indices, Array]:
-    """Find the rows whose hash is below their class's limit, and those hashes."""
-    rows: list[Array] = [np.empty(0, dtype=np.intp)]
-    hashes: list[Array] = [np.empty(0, dtype=np.uint64)]
-    loosest = limit.max()
-    n_rows = len(codes) if loosest else 0
-    for start, hashed in _hashes(n_rows, hash_seed, offset, key):
-        hits = np.flatnonzero(hashed < loosest)
-        hashes.append(hashed[hits])
-        hits += start
-        rows.append(hits)
-    near, found = np.concatenate(rows), np.concatenate(hashes)
-    below = found < limit[codes[near]]
-    return near[below], found[below]
 
 
 def _smallest_hashes(
@@ -285,12 +306,12 @@ def _smallest_hashes(
         [min(int(part * 2.0**64), _LARGEST) for part in guess.tolist()], dtype=np.uint64
     )
     hash_seed = mix_seed(seed)
-    rows, hashes = _below(codes, limit, hash_seed, 0, key)
+    rows, hashes = _below(codes, counts, limit, hash_seed, 0, key)
     found = np.bincount(codes[rows], minlength=len(counts))
     short = (found <= wanted) & (wanted > 0) & (limit < _LARGEST)
     if short.any():
         limit[short] = _LARGEST
-        rows, hashes = _below(codes, limit, hash_seed, 0, key)
+        rows, hashes = _below(codes, counts, limit, hash_seed, 0, key)
     threshold = _thresholds(codes[rows], hashes, wanted)
     return threshold, rows[hashes < threshold[codes[rows]]]
 
@@ -312,11 +333,12 @@ def _thresholds(codes: Array, hashes: Array, wanted: Array) -> Array:
 
 def _rows_of(codes: Array, wanted: NDArray[np.bool_]) -> Indices:
     """List the rows of some classes; one comparison is faster than a look-up."""
+    # A Python integer is compared in the type of the codes, a numpy one in its own.
     n_wanted = np.count_nonzero(wanted)
     if n_wanted == 1:
-        return np.flatnonzero(codes == wanted.argmax())
+        return np.flatnonzero(codes == int(wanted.argmax()))
     if n_wanted == len(wanted) - 1:
-        return np.flatnonzero(codes != wanted.argmin())
+        return np.flatnonzero(codes != int(wanted.argmin()))
     return np.flatnonzero(wanted[codes])
 
 
@@ -333,7 +355,11 @@ def _whole_copies(codes: Array, copies: Array) -> Indices:
 
 
 def _merge(whole: Indices, extra: Indices) -> Indices:
-    """Merge two ascending lists; a stable sort of two runs is one linear merge."""
-    if not (len(whole) and len(extra)):
-        return whole if len(whole) else extra
-    return np.sort(np.concatenate([whole, extra]), kind="stable")
+    """Merge two ascending lists in linear time."""
+    longer, shorter = (whole, extra) if len(whole) > len(extra) else (extra, whole)
+    if not len(shorter):
+        return longer
+    if len(longer) > _FAR_LONGER * len(shorter):
+        return np.insert(longer, np.searchsorted(longer, shorter), shorter)
+    # A stable sort of two ascending runs is one merge.
+    return np.sort(np.concatenate([longer, shorter]), kind="stable")

@@ -91,6 +91,26 @@ def counted_rows(sample_weight: Floats | None) -> NDArray[np.intp] | None:
     return np.flatnonzero(sample_weight)
 
 
+def spread(multiplier: Floats, codes: NDArray[Any]) -> Floats:
+    """Give each row the multiplier of its class.
+
+    Parameters
+    ----------
+    multiplier : ndarray of shape (n_classes,)
+        One value per class.
+    codes : ndarray of shape (n_rows,)
+        Class code of each row.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        One value per row.
+    """
+    if (multiplier == multiplier[0]).all():
+        return np.full(len(codes), multiplier[0])
+    return multiplier[codes]
+
+
 def multiply_weights(weights: Floats, incoming: Floats) -> Floats:
     """Multiply weights and refuse those that float64 cannot hold.
 
