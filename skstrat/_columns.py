@@ -184,6 +184,8 @@ def _pandas_column(y: Any, pandas: Any) -> Any:
         return _array_column(y.to_numpy())
     if isinstance(values, pandas.arrays.ArrowExtensionArray):
         return _arrow_column(sys.modules["pyarrow"].array(values))
+    if isinstance(y.dtype, pandas.StringDtype):
+        return _array_column(np.asarray(values, dtype=object))
     codes, labels = pandas.factorize(y)
     return _CodedColumn(codes, labels.tolist())
 

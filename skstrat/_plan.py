@@ -174,7 +174,7 @@ class Plan:
             codes = codes.astype(np.intp)
         _check_block(codes, len(self.classes), offset, key)
         limit = np.array(self.threshold, dtype=np.uint64)
-        extra, _ = _below(
+        extra, _, _ = _below(
             codes, np.array(self.rows_seen), limit, mix_seed(self.seed), offset, key
         )
         indices = _merge(_whole_copies(codes, self._copies), extra)
@@ -249,8 +249,8 @@ def _below(
     hash_seed: int,
     offset: int,
     key: Array | None,
-) -> tuple[Indices, Array]:
-    """Find the rows whose hash is below their class's limit, and those hashes."""
+) -> tuple[Indices, Array, Array]:
+    """Find the rows whose hash is below their class's limit, their codes and hashes."""
     # Slices of a pandas Series go by its index, not by position.
     key = None if key is None else np.asarray(key)
     drawn = limit > 0
@@ -262,8 +262,9 @@ def _below(
             found = hash_keys(key[near], hash_seed)
     else:
         near, found = _below_loosest(len(codes), limit.max(), hash_seed, offset, key)
-    below = found < limit[codes[near]]
-    return near[below], found[below]
+    own_codes = codes[near]
+    below = found < limit[own_codes]
+    return near[below], own_codes[below], found[below]
 
 
 def _below_loosest(
@@ -306,14 +307,14 @@ def _smallest_hashes(
         [min(int(part * 2.0**64), _LARGEST) for part in guess.tolist()], dtype=np.uint64
     )
     hash_seed = mix_seed(seed)
-    rows, hashes = _below(codes, counts, limit, hash_seed, 0, key)
-    found = np.bincount(codes[rows], minlength=len(counts))
+    rows, own_codes, hashes = _below(codes, counts, limit, hash_seed, 0, key)
+    found = np.bincount(own_codes, minlength=len(counts))
     short = (found <= wanted) & (wanted > 0) & (limit < _LARGEST)
     if short.any():
         limit[short] = _LARGEST
-        rows, hashes = _below(codes, counts, limit, hash_seed, 0, key)
-    threshold = _thresholds(codes[rows], hashes, wanted)
-    return threshold, rows[hashes < threshold[codes[rows]]]
+        rows, own_codes, hashes = _below(codes, counts, limit, hash_seed, 0, key)
+    threshold = _thresholds(own_codes, hashes, wanted)
+    return threshold, rows[hashes < threshold[own_codes]]
 
 
 def _thresholds(codes: Array, hashes: Array, wanted: Array) -> Array:
