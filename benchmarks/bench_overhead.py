@@ -11,22 +11,15 @@ import statistics
 import sys
 
 import numpy as np
-from bench_resample import (
-    FACTOR,
-    RESULTS,
-    alternate,
-    judge,
-    make_codes,
-    paired,
-    parse,
-    report,
-)
+from cases import FACTOR, make_codes
 from imblearn.pipeline import make_pipeline as make_imblearn_pipeline
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
+from tables import RESULTS, judge, parse, report
 from threadpoolctl import threadpool_limits
+from timing import alternate, paired
 
 from skstrat import DownsampleUpweight, ResampledClassifier, make_pipeline
 

@@ -6,6 +6,7 @@ import sys
 from importlib import import_module
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,7 +21,11 @@ pytest.importorskip("pyarrow")
 def bench(monkeypatch):
     """Give the module of the resampling benchmark."""
     monkeypatch.syspath_prepend(BENCHMARKS)
-    return import_module("bench_resample")
+    names = ("bench_resample", "cases", "tables", "timing", "floor")
+    modules = [import_module(name) for name in names]
+    return SimpleNamespace(
+        **{k: v for module in modules for k, v in vars(module).items()}
+    )
 
 
 def run(name, path, *arguments):
