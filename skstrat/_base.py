@@ -197,12 +197,9 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
             labels, targets.rows, seed_of(self.random_state), key=seen.counted
         )
         codes = labels.codes[indices]
-        n_classes = len(labels.classes)
-        if incoming is None:
-            mass, drawn = labels.counts.astype(float), targets.rows.astype(float)
-        else:
-            mass = class_totals(labels.codes, incoming, n_classes)
-            drawn = class_totals(codes, incoming[indices], n_classes)
+        taken = Labels(codes, labels.classes, targets.rows)
+        mass = class_totals(labels, incoming)
+        drawn = class_totals(taken, None if incoming is None else incoming[indices])
         multiplier = self._class_weights(labels, targets, mass, drawn)
         names = labels.classes.tolist()
         self.classes_ = labels.classes

@@ -188,9 +188,9 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.n_samples_fit_ = len(drawn.codes)
         trained = trained_mass(self.estimator_, drawn, passed)
         if self.prior_correction and self.use_weights == "auto":
-            unweighted = class_totals(drawn.codes, incoming_part, len(trained))
+            unweighted = class_totals(drawn, incoming_part)
             warn_of_weighted_trees(estimator, trained / unweighted)
-        original = class_totals(labels.codes, incoming, len(labels.classes))
+        original = class_totals(labels, incoming)
         self._learn_masses(labels.classes, original, trained)
         return self
 

@@ -64,11 +64,16 @@ def final_estimator(estimator: Any) -> Any:
         if isinstance(inner, SklearnPipeline):
             within = inner.steps[-1][1]
         else:
-            # A forest has an attribute of that name that is not a parameter.
-            within = inner.get_params(deep=False).get("estimator")
+            within = _inner_estimator(inner)
         if not hasattr(within, "fit") or not hasattr(within, "get_params"):
             return inner
         inner = within
+
+
+def _inner_estimator(estimator: Any) -> Any:
+    # The estimator of a forest is a template that is no parameter.
+    forest = isinstance(estimator, (RandomForestClassifier, ExtraTreesClassifier))
+    return None if forest else getattr(estimator, "estimator", None)
 
 
 def is_linear(estimator: Any) -> bool:
@@ -136,12 +141,11 @@ def class_weights_of(estimator: Any) -> list[Any]:
         return class_weights_of(estimator.estimator) + _searched_class_weights(
             estimator
         )
-    parameters = estimator.get_params(deep=False) if estimator is not None else {}
-    if parameters.get("class_weight") is None and hasattr(
-        parameters.get("estimator"), "fit"
-    ):
-        return class_weights_of(parameters["estimator"])
-    return [parameters.get("class_weight")]
+    own = getattr(estimator, "class_weight", None)
+    inner = _inner_estimator(estimator)
+    if own is None and hasattr(inner, "fit"):
+        return class_weights_of(inner)
+    return [own]
 
 
 def _searched_class_weights(search: Any) -> list[Any]:

@@ -64,7 +64,7 @@ def trained_mass(fitted: Any, drawn: Labels, passed: Floats | None) -> Floats:
     ValueError
         If models inside differ in ``class_weight``.
     """
-    mass = class_totals(drawn.codes, passed, len(drawn.classes))
+    mass = class_totals(drawn, passed)
     if passed is not None:
         return mass
     own, *others = class_weights_of(fitted)

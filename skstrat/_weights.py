@@ -141,24 +141,24 @@ def multiply_weights(weights: Floats, incoming: Floats) -> Floats:
     return product
 
 
-def class_totals(codes: NDArray[Any], weights: Floats | None, n_classes: int) -> Floats:
+def class_totals(labels: Labels, weights: Floats | None) -> Floats:
     """Add up the weights of each class.
 
     Parameters
     ----------
-    codes : ndarray of shape (n_rows,)
+    labels : Labels
         Class code of each row.
     weights : ndarray of shape (n_rows,) or None
         Weight of each row, 1 if None.
-    n_classes : int
-        Number of classes.
 
     Returns
     -------
     ndarray of shape (n_classes,)
         Totals, float64.
     """
-    totals = np.bincount(codes, weights=weights, minlength=n_classes)
+    if weights is None:
+        return labels.counts.astype(np.float64)
+    totals = np.bincount(labels.codes, weights, minlength=len(labels.classes))
     return totals.astype(np.float64, copy=False)
 
 
