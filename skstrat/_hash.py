@@ -7,7 +7,6 @@ fixed seed it is a bijection on 8-byte input: different integers never tie.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -56,11 +55,16 @@ def _absorb_8_bytes(hashed: UInt64Array, lane: UInt64Array) -> None:
 
 
 def _avalanche(hashed: UInt64Array, scratch: UInt64Array) -> None:
+    _mix_downwards(hashed, scratch)
+    _xor_shift(hashed, 32, scratch)
+
+
+def _mix_downwards(hashed: UInt64Array, scratch: UInt64Array) -> None:
+    """Take all steps of the avalanche but the last, which keeps the upper half."""
     _xor_shift(hashed, 33, scratch)
     hashed *= _PRIME_2
     _xor_shift(hashed, 29, scratch)
     hashed *= _PRIME_3
-    _xor_shift(hashed, 32, scratch)
 
 
 def _wrapping(value: int) -> np.uint64:
@@ -68,14 +72,14 @@ def _wrapping(value: int) -> np.uint64:
 
 
 def _hash_multiplied(lane: UInt64Array, scratch: UInt64Array, seed: int) -> None:
-    """Turn integers, multiplied by the second prime already, into their hashes."""
+    """Turn integers times the second prime into hashes that lack the last step."""
     _rotate_left(lane, 31, scratch)
     lane *= _PRIME_1
     lane ^= _wrapping(seed + int(_PRIME_5) + 8)
     _rotate_left(lane, 27, scratch)
     lane *= _PRIME_1
     lane += _PRIME_4
-    _avalanche(lane, scratch)
+    _mix_downwards(lane, scratch)
 
 
 def hash_integers(identities: NDArray[Any], seed: int) -> UInt64Array:
@@ -94,14 +98,19 @@ def hash_integers(identities: NDArray[Any], seed: int) -> UInt64Array:
         XXH64 of every integer, uint64.
     """
     lane: UInt64Array = identities.astype(np.uint64) * _PRIME_2
-    _hash_multiplied(lane, np.empty_like(lane), seed)
+    scratch = np.empty_like(lane)
+    _hash_multiplied(lane, scratch, seed)
+    _xor_shift(lane, 32, scratch)
     return lane
 
 
-def hash_positions(
-    first: int, n_rows: int, seed: int
-) -> Iterator[tuple[int, UInt64Array]]:
-    """Hash consecutive integers, block by block, in memory that is used again.
+def positions_below(
+    first: int, n_rows: int, limit: int, seed: int
+) -> tuple[NDArray[np.intp], UInt64Array]:
+    """Find which of many consecutive integers have a hash below a limit.
+
+    The integers are hashed block by block, in memory that is used again; only those
+    whose upper half is small enough take the last step.
 
     Parameters
     ----------
@@ -109,28 +118,38 @@ def hash_positions(
         The first integer.
     n_rows : int
         How many.
+    limit : int
+        Hashes must be below this.
     seed : int
         The hash's own 64-bit seed.
 
-    Yields
-    ------
-    start : int
-        Where the block starts, 0 for the first.
-    hashed : ndarray
-        XXH64 of ``first + start`` and the integers that follow; overwritten by the
-        next block.
+    Returns
+    -------
+    positions : ndarray of shape (n_found,)
+        ``integer - first`` of those found, ascending.
+    hashed : ndarray of shape (n_found,)
+        Their XXH64.
     """
     size = min(BLOCK, n_rows)
     multiplied = np.arange(size, dtype=np.uint64) * _PRIME_2
     lane, scratch = np.empty_like(multiplied), np.empty_like(multiplied)
+    same_upper_half = np.uint64(limit | 0xFFFFFFFF)
+    positions: list[NDArray[np.intp]] = [np.empty(0, dtype=np.intp)]
+    hashes: list[UInt64Array] = [np.empty(0, dtype=np.uint64)]
     for start in range(0, n_rows, BLOCK):
         if n_rows - start < size:
             size = n_rows - start
             multiplied, lane, scratch = multiplied[:size], lane[:size], scratch[:size]
-        step = _wrapping((first + start) * int(_PRIME_2))
-        np.add(multiplied, step, out=lane)
+        np.add(multiplied, _wrapping((first + start) * int(_PRIME_2)), out=lane)
         _hash_multiplied(lane, scratch, seed)
-        yield start, lane
+        found = np.flatnonzero(lane <= same_upper_half)
+        hashes.append(lane[found])
+        found += start
+        positions.append(found)
+    hashed = np.concatenate(hashes)
+    _xor_shift(hashed, 32, np.empty_like(hashed))
+    below = hashed < np.uint64(limit)
+    return np.concatenate(positions)[below], hashed[below]
 
 
 def _absorb_stripes(lanes: UInt64Array, seed: int) -> UInt64Array:

@@ -9,7 +9,6 @@ rows can be decided alone and the same rows are kept for every cutting of the da
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from dataclasses import fields as dataclass_fields
 from functools import cached_property
@@ -18,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from skstrat._hash import BLOCK, hash_integers, hash_keys, hash_positions, mix_seed
+from skstrat._hash import BLOCK, hash_integers, hash_keys, mix_seed, positions_below
 from skstrat._labels import Labels
 
 _FAR_LONGER = 64
@@ -261,35 +260,24 @@ def _below(
         else:
             found = hash_keys(key[near], hash_seed)
     else:
-        near, found = _below_loosest(len(codes), limit.max(), hash_seed, offset, key)
+        loosest = int(limit.max())
+        if key is None:
+            near, found = positions_below(offset, len(codes), loosest, hash_seed)
+        else:
+            near, found = _keys_below(key, loosest, hash_seed)
     own_codes = codes[near]
     below = found < limit[own_codes]
     return near[below], own_codes[below], found[below]
 
 
-def _below_loosest(
-    n_rows: int, limit: np.uint64, hash_seed: int, offset: int, key: Array | None
-) -> tuple[Indices, Array]:
-    """Find the rows whose hash is below one limit, whatever their class."""
-    rows: list[Array] = [np.empty(0, dtype=np.intp)]
-    hashes: list[Array] = [np.empty(0, dtype=np.uint64)]
-    for start, hashed in _hashes(n_rows, hash_seed, offset, key):
-        hits = np.flatnonzero(hashed < limit)
-        hashes.append(hashed[hits])
-        hits += start
-        rows.append(hits)
-    return np.concatenate(rows), np.concatenate(hashes)
-
-
-def _hashes(
-    n_rows: int, hash_seed: int, offset: int, key: Array | None
-) -> Iterator[tuple[int, Array]]:
-    """Give the hashes of all rows, block by block."""
-    if key is None:
-        yield from hash_positions(offset, n_rows, hash_seed)
-        return
-    for start in range(0, n_rows, BLOCK):
-        yield start, hash_keys(key[start : start + BLOCK], hash_seed)
+def _keys_below(key: Array, limit: int, hash_seed: int) -> tuple[Indices, Array]:
+    """Find the rows whose key has a hash below a limit, and those hashes."""
+    hashed = np.empty(len(key), dtype=np.uint64)
+    for start in range(0, len(key), BLOCK):
+        block = slice(start, start + BLOCK)
+        hashed[block] = hash_keys(key[block], hash_seed)
+    rows = np.flatnonzero(hashed < np.uint64(limit))
+    return rows, hashed[rows]
 
 
 def _smallest_hashes(
@@ -336,6 +324,8 @@ def _rows_of(codes: Array, wanted: NDArray[np.bool_]) -> Indices:
     """List the rows of some classes; one comparison is faster than a look-up."""
     # A Python integer is compared in the type of the codes, a numpy one in its own.
     n_wanted = np.count_nonzero(wanted)
+    if n_wanted == 0:
+        return np.empty(0, dtype=np.intp)
     if n_wanted == 1:
         return np.flatnonzero(codes == int(wanted.argmax()))
     if n_wanted == len(wanted) - 1:
@@ -345,12 +335,10 @@ def _rows_of(codes: Array, wanted: NDArray[np.bool_]) -> Indices:
 
 def _whole_copies(codes: Array, copies: Array) -> Indices:
     """List the rows of the classes that are kept whole, repeated as often as asked."""
-    if not copies.any():
-        return np.empty(0, dtype=np.intp)
     if copies.min() == copies.max() == 1:
         return np.arange(len(codes))
     rows = _rows_of(codes, copies > 0)
-    if copies.max() == 1:
+    if copies.max() <= 1:
         return rows
     return np.repeat(rows, copies[codes[rows]])
 

@@ -6,7 +6,13 @@ import xxhash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skstrat._hash import hash_bytes, hash_integers, hash_keys, mix_seed
+from skstrat._hash import (
+    hash_bytes,
+    hash_integers,
+    hash_keys,
+    mix_seed,
+    positions_below,
+)
 
 SEEDS = st.integers(0, 2**64 - 1)
 PRIME_32 = 2654435761
@@ -144,3 +150,25 @@ def test_no_keys_no_hashes():
 @settings(max_examples=60, deadline=None)
 def test_mix_seed_is_the_hash_of_the_seed_from_42(seed):
     assert mix_seed(seed) == digest(seed.to_bytes(8, "little"), 42)
+
+
+@given(
+    first=st.integers(0, 2**62),
+    n_rows=st.integers(0, 300),
+    limit=st.integers(0, 2**64 - 1),
+    seed=st.integers(0, 2**64 - 1),
+)
+@settings(deadline=None)
+def test_positions_below_a_limit_are_those_whose_hash_is(first, n_rows, limit, seed):
+    hashed = hash_integers(np.arange(first, first + n_rows), seed)
+    positions, hashes = positions_below(first, n_rows, limit, seed)
+    np.testing.assert_array_equal(positions, np.flatnonzero(hashed < np.uint64(limit)))
+    np.testing.assert_array_equal(hashes, hashed[positions])
+
+
+def test_positions_below_limits_that_are_hashes():
+    # Beyond two blocks, and at limits where the lower half of the hash decides.
+    hashed = hash_integers(np.arange(5, 80_005), 3)
+    for limit in np.sort(hashed)[[1, 100, 40_000, -1]]:
+        positions, _ = positions_below(5, 80_000, int(limit), 3)
+        np.testing.assert_array_equal(positions, np.flatnonzero(hashed < limit))
