@@ -1,4 +1,4 @@
-"""ResampledClassifier (C7): which weights are passed, and what is corrected."""
+"""ResampledClassifier: which weights are passed, and what is corrected."""
 
 import pickle
 import re

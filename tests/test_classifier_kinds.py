@@ -1,4 +1,4 @@
-"""ResampledClassifier on every kind of classifier: STATISTICS.md, section 12, 32."""
+"""ResampledClassifier on every kind of classifier: routed to what works for it."""
 
 from inspect import signature
 

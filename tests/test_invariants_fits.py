@@ -1,4 +1,4 @@
-"""What models make of the weights: STATISTICS.md, section 12, 15 to 18 and 20."""
+"""What models make of the weights: calibration, penalties and ranking."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ from skstrat import (
     make_pipeline,
 )
 
-SIGNAL = 1.2  # ROC AUC .82 as in section 5
+SIGNAL = 1.2  # ROC AUC .82
 
 
 def newton():

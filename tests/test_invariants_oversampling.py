@@ -1,4 +1,4 @@
-"""RandomOversample and CombinedResample: STATISTICS.md, section 12, 9 to 11 and 13."""
+"""RandomOversample and CombinedResample: repeats, totals, balance and noise."""
 
 import numpy as np
 import pandas as pd
@@ -235,7 +235,7 @@ def test_variance_of_moved_copies(n_features, ratio, smoothing):
     assert set(y_drawn[rows == -1]) == {1}
     assert len(moved) == 100 * 1000
     width = bandwidth(100, n_features)
-    assert 1 + width**2 == pytest.approx(ratio, abs=0.006)  # two digits, section 6
+    assert 1 + width**2 == pytest.approx(ratio, abs=0.006)  # published to two digits
     own = X[y == 1]
     expected = 1 + (smoothing * width) ** 2
     np.testing.assert_allclose(moved.var(axis=0) / own.var(axis=0), expected, rtol=0.02)

@@ -1,4 +1,4 @@
-"""Weights and draw of DownsampleUpweight: STATISTICS.md, section 12, 1 to 8 and 14."""
+"""Weights and draw of DownsampleUpweight: totals, ratios, frequencies."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Which weights arrive where in a Pipeline (C6); recording doubles are the proof."""
+"""Which weights arrive where in a Pipeline; recording doubles are the proof."""
 
 import pickle
 import re

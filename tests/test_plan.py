@@ -22,7 +22,7 @@ SEEDS = st.integers(0, 2**64 - 1)
 
 
 def digests(identities, seed):
-    """XXH64 of each identity, seeded with XXH64 of the seed: what C3 publishes."""
+    """XXH64 of each identity, seeded with XXH64 of the seed: the published draw."""
     mixed = xxhash.xxh64_intdigest(seed.to_bytes(8, "little"), seed=42)
     return [
         xxhash.xxh64_intdigest(

@@ -1,6 +1,6 @@
-"""The prior correction: STATISTICS.md, section 12, 24 to 30.
+"""The prior correction: one formula under many names.
 
-The witnesses are the formulas of the literature (section 2's table) and exact
+The witnesses are the formulas of the literature and exact
 rational arithmetic.
 """
 

@@ -1,4 +1,4 @@
-"""One contract for every resampler and every container (C1 to C5, C8, C9)."""
+"""One contract for every resampler and every container."""
 
 import pickle
 from itertools import pairwise
@@ -391,7 +391,7 @@ def totals(y, weights):
 
 
 def expected_totals(resampler, mass, drawn):
-    """Total weight of each class that C2 promises, from the words alone."""
+    """Total weight of each class promised, from the words alone."""
     if isinstance(resampler, ClassWeight):
         if resampler.class_weight == "balanced":
             return dict.fromkeys(COUNTS, sum(mass.values()) / 3)

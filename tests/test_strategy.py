@@ -109,7 +109,7 @@ def test_ratios_by_hand(counts, ratio, direction, expected):
 
 @pytest.mark.parametrize("ratio", [0.29, 0.57, 0.58])
 def test_a_ratio_that_truncation_would_miss(ratio):
-    # imbalanced-learn issue 1215: int(100 * 0.29) is 28.
+    # In floating point int(100 * 0.29) is 28, and imbalanced-learn refuses the call.
     hundredths = round(100 * ratio)
     assert int(100 * ratio) == hundredths - 1
     assert rows_wanted([100, 5], ratio, "over") == [100, hundredths]
