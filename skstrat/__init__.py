@@ -1,6 +1,8 @@
 """Train on a fraction of the rows and keep calibrated probabilities."""
 
 from skstrat._classifier import ResampledClassifier
+from skstrat._compare import compare_strategies
+from skstrat._comparison import Comparison
 from skstrat._errors import (
     AbsentClassWarning,
     MissingLabelsError,
@@ -17,6 +19,7 @@ from skstrat._resamplers import (
     CombinedResample,
     DownsampleUpweight,
 )
+from skstrat._strategies import Strategy
 
 __version__ = "0.1.0"
 
@@ -24,14 +27,17 @@ __all__ = [
     "AbsentClassWarning",
     "ClassWeight",
     "CombinedResample",
+    "Comparison",
     "DownsampleUpweight",
     "MissingLabelsError",
     "Pipeline",
     "Plan",
     "RandomOversample",
     "ResampledClassifier",
+    "Strategy",
     "TreeWeightsWarning",
     "UnusedWeightsError",
+    "compare_strategies",
     "correct_prior",
     "make_pipeline",
     "strategy_grid",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import platform
-from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +15,24 @@ import imblearn
 import numpy as np
 import pandas as pd
 import sklearn
+from joblib import cpu_count
 from sklearn.model_selection import StratifiedKFold
-from threadpoolctl import threadpool_limits
 
 import skstrat
-from skstrat._compare import (
-    Outcome,
-    Strategy,
-    choose_factors,
-    list_strategies,
-    make_scoring,
-    measure_strategies,
-)
+from skstrat._compare import compare_strategies
+from skstrat._comparison import Comparison
 from skstrat._demo import TARGET as DEMO_TARGET
 from skstrat._demo import demo_table
+from skstrat._page import write_page
 from skstrat._preprocessing import MODELS, plain_columns
+from skstrat._strategies import choose_factors, list_strategies
 from skstrat._tables import Table, TableError, check_folds, read_table
 from skstrat._terminal import (
+    MODEL_NAMES,
     open_console,
     open_progress,
     print_classes,
-    print_outcomes,
+    print_comparison,
     print_reading_help,
 )
 
@@ -86,12 +84,18 @@ def _finite(context: Any, parameter: Any, factors: tuple[float, ...]) -> list[fl
 )
 @click.option(
     "--jobs",
-    default=1,
-    show_default=True,
+    default=cpu_count,
+    show_default="all cores",
     type=click.IntRange(min=1),
     help="Folds fitted at the same time, each in a process.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option(
+    "--html",
+    "page",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Also write a page with verdict, tables, pictures and code.",
+)
 @click.option("--demo", is_flag=True, help="A generated table instead of FILE.")
 def compare(
     file: Path | None,
@@ -102,6 +106,7 @@ def compare(
     seed: int,
     jobs: int,
     as_json: bool,
+    page: Path | None,
     demo: bool,
 ) -> None:
     """Find out which strategy against imbalance is best on your data.
@@ -114,23 +119,108 @@ def compare(
         check_folds(table, folds)
     except TableError as error:
         raise InputError(str(error)) from None
+    if page and not page.absolute().parent.is_dir():
+        raise InputError(f"--html {page}: there is no folder {page.absolute().parent}")
     factors = factors or choose_factors(table.labels.counts)
     models = tuple(dict.fromkeys(models)) or tuple(MODELS)
     console = None if as_json else open_console()
     if console:
         print_classes(console, table)
     measured = {}
-    strategies = list_strategies(factors, random_state=seed)
-    cv = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    for model, outcomes in _measure(table, models, strategies, cv, jobs):
-        measured[model] = outcomes
+    curve = page is not None
+    study = Study(table, factors, folds, seed, jobs, demo=demo, curve=curve)
+    for model in models:
+        measured[model] = study.compare(model)
         if console:
-            print_outcomes(console, model, outcomes)
+            print_comparison(console, model, measured[model])
+    if page:
+        write_page(
+            page,
+            {MODEL_NAMES[model]: each for model, each in measured.items()},
+            title="Which strategy against imbalance?",
+            source=table.source,
+        )
     if console:
         print_reading_help(console, table, folds, seed)
     else:
         document = _document(table, measured, folds, factors, seed)
         click.echo(json.dumps(document, indent=2, allow_nan=False))
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is asked of every model.
+
+    Attributes
+    ----------
+    table : Table
+        The data.
+    factors : list of float
+        Downsampling factors.
+    folds : int
+        Number of folds.
+    seed : int
+        Of the folds, the draws and the trees.
+    jobs : int
+        Folds fitted at the same time.
+    demo : bool
+        Whether the data is the generated table.
+    curve : bool
+        Whether the learning curve by rows is measured, too.
+    """
+
+    table: Table
+    factors: list[float]
+    folds: int
+    seed: int
+    jobs: int
+    demo: bool
+    curve: bool
+
+    def compare(self, model: str) -> Comparison:
+        """Compare the strategies for one model, with a progress bar on a terminal.
+
+        Parameters
+        ----------
+        model : str
+            Key of the model.
+
+        Returns
+        -------
+        Comparison
+            What was found; its classes have the names they have in the table.
+        """
+        X = plain_columns(self.table.features)
+        with open_progress() as progress:
+            comparison = compare_strategies(
+                MODELS[model](X, self.seed),
+                X,
+                self.table.codes(),
+                strategies=list_strategies(self.factors, random_state=self.seed),
+                cv=StratifiedKFold(self.folds, shuffle=True, random_state=self.seed),
+                n_jobs=self.jobs,
+                random_state=self.seed,
+                learning_curve_by_rows=self.curve,
+                progress=partial(progress.track, description=model),
+            )
+        return replace(
+            comparison,
+            class_names=self.table.code_names(),
+            preamble=self._preamble(model),
+        )
+
+    def _preamble(self, model: str) -> str:
+        """Write the code that makes X, y and estimator as the command does."""
+        table = self.table
+        reads = f"read_table({table.source!r}, {table.target!r})"
+        made = "demo_table()" if self.demo else reads
+        names = sorted([f"make_{model}", made.partition("(")[0], "plain_columns"])
+        return (
+            f"from skstrat.tabular import {', '.join(names)}\n\n"
+            f"table = {made}\n"
+            "X, y = plain_columns(table.features), table.codes()\n"
+            f"estimator = make_{model}(X, random_state={self.seed})\n"
+        )
 
 
 def _get_table(file: Path | None, target: str | None, *, demo: bool) -> Table:
@@ -149,32 +239,9 @@ def _get_table(file: Path | None, target: str | None, *, demo: bool) -> Table:
     return read_table(file, target)
 
 
-def _measure(
-    table: Table,
-    models: Iterable[str],
-    strategies: list[Strategy],
-    cv: StratifiedKFold,
-    jobs: int,
-) -> Iterator[tuple[str, list[Outcome]]]:
-    X, y = plain_columns(table.features), table.codes()
-    binary = len(table.labels.classes) == 2
-    scoring = make_scoring(None if binary else table.smallest)
-    for model in models:
-        estimator = MODELS[model](X, cv.random_state)
-        outcomes = measure_strategies(
-            estimator, X, y, strategies, cv=cv, scoring=scoring, n_jobs=jobs
-        )
-        # On a busy machine the threads of boosted trees wait for each other, up to
-        # twenty times as long as they work. One thread also makes times comparable.
-        with threadpool_limits(1), open_progress() as progress:
-            shown = progress.track(outcomes, len(strategies), description=model)
-            measured = list(shown)
-        yield model, measured
-
-
 def _document(
     table: Table,
-    measured: dict[str, list[Outcome]],
+    measured: dict[str, Comparison],
     folds: int,
     factors: list[float],
     seed: int,
@@ -186,8 +253,13 @@ def _document(
         "factors": factors,
         "seed": seed,
         "models": [
-            {"model": model, "strategies": [outcome.to_dict() for outcome in outcomes]}
-            for model, outcomes in measured.items()
+            {
+                "model": model,
+                "best": comparison.best_,
+                "recommendation": comparison.recommendation_,
+                "strategies": [outcome.to_dict() for outcome in comparison.outcomes],
+            }
+            for model, comparison in measured.items()
         ],
         "versions": {"python": platform.python_version()}
         | {library.__name__: library.__version__ for library in libraries},

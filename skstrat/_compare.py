@@ -1,306 +1,283 @@
-"""The same model under several strategies, measured on the same untouched folds."""
+"""Which strategy is best here: all of them on the same folds, and what to conclude."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from imblearn.under_sampling import RandomUnderSampler
 from numpy.typing import NDArray
 from sklearn.metrics import (
     average_precision_score,
     brier_score_loss,
+    d2_brier_score,
+    d2_log_loss_score,
+    get_scorer,
     log_loss,
     make_scorer,
     roc_auc_score,
 )
-from sklearn.model_selection import cross_validate
+from sklearn.model_selection import StratifiedKFold, check_cv
 
-from skstrat._classifier import ResampledClassifier
-from skstrat._oversample import RandomOversample
-from skstrat._resamplers import ClassWeight, CombinedResample, DownsampleUpweight
+from skstrat import metrics
+from skstrat._base import seed_of
+from skstrat._comparison import NO_ORDER, Comparison
+from skstrat._labels import Labels, encode_labels
+from skstrat._measure import Outcome, Trial
+from skstrat._resamplers import DownsampleUpweight
+from skstrat._strategies import (
+    Strategy,
+    as_strategies,
+    choose_factors,
+    list_strategies,
+)
+from skstrat._weights import check_sample_weight
 
-DEFAULT_FACTORS = (5.0, 20.0, 100.0)
-
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Strategy:
-    """One way to train: which rows, with or without weights and correction.
-
-    Attributes
-    ----------
-    name : str
-        What people call it.
-    resampler : resampler or None
-        Chooses the rows; None for the true distribution.
-    use_weights : {"auto"} or bool
-        As in :class:`ResampledClassifier`.
-    prior_correction : bool
-        As in :class:`ResampledClassifier`.
-    """
-
-    name: str
-    resampler: Any = None
-    use_weights: Literal["auto"] | bool = "auto"
-    prior_correction: bool = True
-
-    def classifier(self, estimator: Any) -> ResampledClassifier:
-        """Put an estimator under this strategy.
-
-        Parameters
-        ----------
-        estimator : estimator
-            Any classifier.
-
-        Returns
-        -------
-        ResampledClassifier
-            Unfitted.
-        """
-        return ResampledClassifier(
-            estimator,
-            self.resampler,
-            use_weights=self.use_weights,
-            prior_correction=self.prior_correction,
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Describe the strategy in types that JSON knows.
-
-        Returns
-        -------
-        dict
-            The name, and the arguments of :class:`ResampledClassifier` as code.
-        """
-        return {
-            "strategy": self.name,
-            "resampler": repr(self.resampler),
-            "use_weights": self.use_weights,
-            "prior_correction": self.prior_correction,
-        }
+_MEASURES = (
+    "roc_auc",
+    "average_precision",
+    "neg_log_loss",
+    "d2_log_loss_score",
+    "neg_brier_score",
+    "d2_brier_score",
+    "f2",
+    "mean_probability_ratio",
+    "calibration_slope",
+)
+_CURVE_FACTORS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a strategy came to in every fold.
-
-    Attributes
-    ----------
-    strategy : Strategy
-        The strategy.
-    folds : dict of str to ndarray of shape (n_folds,)
-        Values by measure: ``"rows"`` used for training, ``"fit_time"`` in seconds,
-        and one entry for each scorer.
-    """
-
-    strategy: Strategy
-    folds: dict[str, Floats]
-
-    def mean(self, measure: str) -> float:
-        """Average a measure over the folds.
-
-        Parameters
-        ----------
-        measure : str
-            A key of ``folds``.
-
-        Returns
-        -------
-        float
-            The mean.
-        """
-        return float(self.folds[measure].mean())
-
-    def sd(self, measure: str) -> float:
-        """Give the standard deviation of a measure over the folds.
-
-        Parameters
-        ----------
-        measure : str
-            A key of ``folds``.
-
-        Returns
-        -------
-        float
-            With ``n_folds - 1`` in the denominator: a spread, not a confidence
-            interval.
-        """
-        return float(self.folds[measure].std(ddof=1))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give everything in types that JSON knows.
-
-        Returns
-        -------
-        dict
-            The strategy, and ``mean``, ``sd`` and ``folds`` of each measure.
-        """
-        measures = {
-            name: {
-                "mean": self.mean(name),
-                "sd": self.sd(name),
-                "folds": values.tolist(),
-            }
-            for name, values in self.folds.items()
-        }
-        return {**self.strategy.to_dict(), "measures": measures}
-
-
-def choose_factors(counts: Any) -> list[float]:
-    """Choose downsampling factors that leave the biggest class at least the smallest.
-
-    Parameters
-    ----------
-    counts : array-like of shape (n_classes,)
-        Rows per class.
-
-    Returns
-    -------
-    list of float
-        Those of 5, 20 and 100 that do; if none does, 2 or the ratio of the two
-        classes, whichever is less; none if the classes are equal.
-    """
-    ratio = float(np.max(counts) / np.min(counts))
-    chosen = [factor for factor in DEFAULT_FACTORS if factor <= ratio]
-    return chosen or [min(2.0, ratio)] * (ratio > 1)
-
-
-def list_strategies(
-    factors: Iterable[float], *, random_state: int = 0
-) -> list[Strategy]:
-    """List what people do about imbalance, the true distribution first.
-
-    Parameters
-    ----------
-    factors : iterable of float
-        Downsampling factors.
-    random_state : int, default=0
-        Given to every resampler.
-
-    Returns
-    -------
-    list of Strategy
-        Each as it is commonly done, then with the prior corrected.
-    """
-    undersampler = RandomUnderSampler(random_state=random_state)
-    oversampler = RandomOversample(random_state=random_state)
-    combined = CombinedResample(random_state=random_state)
-    strategies = [
-        Strategy("true distribution"),
-        *_with_and_without("under-sampling 1:1", undersampler),
-        *_with_and_without("class weights", ClassWeight(), use_weights=True),
-    ]
-    for factor in factors:
-        downsample = DownsampleUpweight(factor=factor, random_state=random_state)
-        name = f"downsample {factor:g}"
-        strategies += [
-            Strategy(f"{name} + upweight", downsample, use_weights=True),
-            Strategy(f"{name} + correction", downsample, use_weights=False),
-        ]
-    return [
-        *strategies,
-        *_with_and_without("oversample 1:1", oversampler),
-        *_with_and_without("combined", combined),
-    ]
-
-
-def _with_and_without(
-    name: str, resampler: Any, use_weights: Literal["auto"] | bool = "auto"
-) -> tuple[Strategy, Strategy]:
-    return (
-        Strategy(name, resampler, use_weights, prior_correction=False),
-        Strategy(f"{name} + correction", resampler, use_weights),
-    )
-
-
-def make_scoring(smallest: int | None = None) -> dict[str, Any]:
-    """Make the scorers of a comparison; losses keep their sign, lower is better.
-
-    Parameters
-    ----------
-    smallest : int, default=None
-        With more than two classes, coded 0, 1, ...: the one whose mean probability
-        is compared with its prevalence. None for two classes coded 0 and 1.
-
-    Returns
-    -------
-    dict of str to scorer
-        ROC AUC, average precision (both one-vs-rest, macro-averaged, with more than
-        two classes), log loss, Brier score (the sum over classes with more than two)
-        and mean probability / prevalence.
-    """
-    functions = {
-        "roc_auc": partial(roc_auc_score, multi_class="ovr"),
-        "average_precision": average_precision_score,
-        "log_loss": log_loss,
-        "brier": brier_score_loss,
-        "mean_probability_ratio": partial(_mean_probability_ratio, code=smallest),
-    }
-    return {
-        name: make_scorer(function, response_method="predict_proba")
-        for name, function in functions.items()
-    }
-
-
-def _mean_probability_ratio(y: Any, proba: Any, code: int | None) -> float:
-    """Divide the rows expected of a class by the rows there are."""
-    if code is None:
-        return float(proba.sum() / np.sum(y))
-    return float(proba[:, code].sum() / np.count_nonzero(y == code))
-
-
-def measure_strategies(
+def compare_strategies(
     estimator: Any,
     X: Any,
     y: Any,
-    strategies: Iterable[Strategy],
     *,
-    cv: Any,
-    scoring: Mapping[str, Any],
+    strategies: Any = None,
+    cv: Any = 5,
+    scoring: Any = None,
+    sample_weight: Any = None,
     n_jobs: int | None = None,
-) -> Iterator[Outcome]:
-    """Cross-validate an estimator under each strategy, on the same folds.
+    random_state: Any = None,
+    best_by: str | None = None,
+    learning_curve_by_rows: bool | Iterable[float] = False,
+    progress: Callable[[list[Strategy]], Iterable[Strategy]] | None = None,
+) -> Comparison:
+    """Measure an estimator under several strategies against imbalance.
+
+    All strategies have the same outer folds. Only the training part of a fold is
+    resampled, and the threshold for the F2 score is tuned inside it, too
+    (:class:`sklearn.model_selection.TunedThresholdClassifierCV` around the resampled
+    classifier), so the test part is what the model will meet: untouched rows.
 
     Parameters
     ----------
     estimator : estimator
-        Any classifier with ``predict_proba``; clones of it are fitted.
+        Any classifier with ``predict_proba``, pipelines included. Clones are fitted.
     X : array-like of shape (n_rows, ...)
-        Data.
+        Data, whatever the estimator accepts.
     y : array-like of shape (n_rows,)
-        Labels.
-    strategies : iterable of Strategy
-        What to compare. Only the training part of a fold is resampled.
-    cv : cross-validation splitter
-        Asked once, so the folds are the same even if it draws them by chance.
-    scoring : dict of str to scorer
-        As for :func:`sklearn.model_selection.cross_validate`.
+        Labels of two or more classes. The smallest is the positive class.
+    strategies : iterable or mapping, default=None
+        :class:`Strategy` objects, resamplers and None, or such by name. The true
+        distribution is added if it is not among them. None for what people commonly
+        do: under-sampling, class weights, downsampling with weights or with the prior
+        corrected, oversampling, both.
+    cv : int, cross-validation splitter or iterable of splits, default=5
+        An int means stratified, shuffled folds.
+    scoring : str, list of str, dict of str to scorer or None, default=None
+        As for :func:`sklearn.model_selection.cross_validate`. None for
+        :func:`skstrat.metrics.scorers`; with more than two classes their multiclass
+        forms (ROC AUC and average precision one-vs-rest and macro-averaged, the mean
+        probability ratio and the calibration slope of the smallest class).
+    sample_weight : array-like of shape (n_rows,), default=None
+        Weights of the rows, used in fitting, in tuning and in scoring.
     n_jobs : int, default=None
-        Folds fitted at the same time, each in a process; None means 1.
+        Folds fitted at the same time; None means 1. All but the times are the same
+        for any number.
+    random_state : int, Generator, RandomState or None, default=None
+        Seed of the folds and of the strategies that are listed when None are given.
+    best_by : str, default=None
+        The measure to choose by; None for log loss, or the first of ``scoring`` if
+        log loss is not among them.
+    learning_curve_by_rows : bool or iterable of float, default=False
+        Also measure the estimator on ever fewer rows of the biggest class; True for
+        the factors 1, 2, 5, 10, ... that leave it at least as large as the smallest,
+        or the factors.
+    progress : callable, default=None
+        Wraps the list of strategies while they are measured, for example
+        :func:`rich.progress.track`.
 
-    Yields
+    Returns
+    -------
+    Comparison
+        Table, best strategy, recommendation, pictures, one page of HTML.
+
+    Raises
     ------
-    Outcome
-        One per strategy, in their order, as soon as it is measured.
+    TypeError
+        If the estimator has no ``predict_proba``.
+    UnusedWeightsError
+        If a scorer takes no weights and weights are given.
+    ValueError
+        If the labels, weights, strategies or ``best_by`` are not usable.
+
+    See Also
+    --------
+    strategy_grid : Strategies for a grid search.
+    skstrat.metrics : What is measured.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skstrat import DownsampleUpweight, compare_strategies
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(5000, 2))
+    >>> y = rng.random(5000) < 1 / (1 + np.exp(4 - X[:, 0]))
+    >>> comparison = compare_strategies(
+    ...     LogisticRegression(),
+    ...     X,
+    ...     y,
+    ...     strategies={"a tenth": DownsampleUpweight(factor=10, random_state=0)},
+    ...     random_state=0,
+    ... )
+    >>> comparison.best_
+    'true distribution'
+    >>> list(comparison.table_.index)
+    ['true distribution', 'a tenth']
     """
-    splits = list(cv.split(X, y))
-    for strategy in strategies:
-        result = cross_validate(
-            strategy.classifier(estimator),
-            X,
-            y,
-            cv=splits,
-            scoring=dict(scoring),
-            return_estimator=True,
-            error_score="raise",
-            n_jobs=n_jobs,
+    if not hasattr(estimator, "predict_proba"):
+        raise TypeError(
+            "estimator must have predict_proba, because probabilities are compared; "
+            f"got {estimator!r}. Wrap it in CalibratedClassifierCV."
         )
-        rows = [model.n_samples_fit_ for model in result["estimator"]]
-        folds = {"rows": np.array(rows, dtype=float), "fit_time": result["fit_time"]}
-        folds |= {name: result[f"test_{name}"] for name in scoring}
-        yield Outcome(strategy, folds)
+    labels = encode_labels(y)
+    weights = check_sample_weight(sample_weight, len(labels.codes))
+    y = labels.classes[labels.codes]
+    seed = seed_of(random_state) % 2**32
+    if isinstance(cv, int):
+        cv = StratifiedKFold(cv, shuffle=True, random_state=seed)
+    splits = list(check_cv(cv, y, classifier=True).split(X, y))
+    if len(splits) < 2:
+        raise ValueError(
+            "cv must give at least two splits, or no spread could be told from a "
+            f"difference; got {len(splits)}."
+        )
+    smallest = int(labels.counts.argmin())
+    scoring = _scoring(labels, smallest) if scoring is None else _named(scoring)
+    best_by = _checked_measure(best_by, scoring)
+    trial = Trial(
+        splits,
+        scoring,
+        positive=labels.classes[smallest] if len(labels.classes) == 2 else None,
+        seed=seed,
+        sample_weight=weights,
+        n_jobs=n_jobs,
+    )
+    listed = (
+        list_strategies(choose_factors(labels.counts), random_state=seed)
+        if strategies is None
+        else as_strategies(strategies)
+    )
+    curve = _curve_strategies(labels, learning_curve_by_rows, seed)
+    outcomes: list[Outcome] = []
+    for strategy in progress([*listed, *curve]) if progress else [*listed, *curve]:
+        tuned = len(outcomes) < len(listed)
+        each = trial if tuned else replace(trial, positive=None)
+        outcomes.append(each.run(estimator, X, y, strategy))
+    return Comparison(
+        estimator=estimator,
+        outcomes=tuple(outcomes[: len(listed)]),
+        curve=tuple(outcomes[len(listed) :]),
+        trial=trial,
+        labels=labels,
+        best_by=best_by,
+    )
+
+
+def _named(scoring: Any) -> dict[str, Any]:
+    if isinstance(scoring, str):
+        scoring = [scoring]
+    if not isinstance(scoring, dict):
+        scoring = {name: name for name in scoring}
+    return {name: get_scorer(scorer) for name, scorer in scoring.items()}
+
+
+def _scoring(labels: Labels, smallest: int) -> dict[str, Any]:
+    """Make the scorers of a comparison."""
+    if len(labels.classes) == 2:
+        made = metrics.scorers(pos_label=labels.classes[smallest])
+        return {name: made[name] for name in _MEASURES}
+    against_rest = {
+        "mean_probability_ratio": metrics.mean_probability_ratio,
+        "calibration_slope": metrics.calibration_slope,
+    }
+    functions: dict[str, Any] = {
+        "roc_auc": partial(roc_auc_score, multi_class="ovr"),
+        "average_precision": average_precision_score,
+        "neg_log_loss": log_loss,
+        "d2_log_loss_score": d2_log_loss_score,
+        "neg_brier_score": brier_score_loss,
+        "d2_brier_score": d2_brier_score,
+    }
+    for name, function in against_rest.items():
+        functions[name] = partial(
+            _against_rest, function, labels.classes[smallest], smallest
+        )
+    return {
+        name: make_scorer(
+            function,
+            response_method="predict_proba",
+            greater_is_better=not name.startswith("neg_"),
+        )
+        for name, function in functions.items()
+    }
+
+
+def _against_rest(
+    function: Callable[..., float],
+    label: Any,
+    code: int,
+    y_true: NDArray[Any],
+    y_prob: NDArray[np.float64],
+    sample_weight: Any = None,
+) -> float:
+    return function(y_true == label, y_prob[:, code], sample_weight)
+
+
+def _checked_measure(best_by: str | None, scoring: dict[str, Any]) -> str:
+    measures = [name.removeprefix("neg_") for name in scoring]
+    ordered = [name for name in measures if name not in NO_ORDER]
+    if not ordered:
+        raise ValueError(
+            "scoring must have a measure whose best value is high or low, to choose "
+            f"by; got {measures}."
+        )
+    if best_by is None:
+        best_by = "log_loss" if "log_loss" in ordered else ordered[0]
+    best_by = best_by.removeprefix("neg_")
+    if best_by not in ordered:
+        raise ValueError(f"best_by must be one of {ordered}; got {best_by!r}.")
+    return best_by
+
+
+def _curve_strategies(
+    labels: Labels, asked: bool | Iterable[float], seed: int
+) -> list[Strategy]:
+    if asked is False:
+        return []
+    ratio = labels.counts.max() / labels.counts.min()
+    factors = (
+        [factor for factor in _CURVE_FACTORS if factor <= ratio]
+        if asked is True
+        else sorted(set(asked))
+    )
+    return [
+        Strategy(
+            f"factor {factor:g}",
+            DownsampleUpweight(factor=float(factor), random_state=seed),
+        )
+        for factor in factors
+    ]

@@ -19,6 +19,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
+from skstrat._hash import hash_bytes
+
 _DATE = r"\d{4}-\d{2}-\d{2}(?:[ T]|$)"
 _DATES = frozenset({"date", "datetime", "datetime64"})
 _NUMBERS = frozenset(
@@ -44,9 +46,9 @@ def plain_columns(frame: Any) -> Any:
     DataFrame of shape (n_rows, n_columns)
         float64 for numbers, booleans, dates (days since 1970) and durations
         (seconds), with NaN where a value is missing, infinite or
-        beyond 1e100. int64 for everything
-        else: one code for each different value, a missing one included. The codes are
-        names; which of them exist is left for the encoder in the fold to learn.
+        beyond 1e100. int64 for everything else: a hash of the text (XXH64), with one
+        for missing values. The codes are names, the same in every table; which of them
+        exist is left for the encoder in the fold to learn.
     """
     return pd.DataFrame({name: _plain_column(frame[name]) for name in frame.columns})
 
@@ -63,8 +65,10 @@ def _plain_column(column: Any) -> Any:
     if types.is_numeric_dtype(column.dtype):
         numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
         return np.where(np.abs(numbers) < _LARGEST, numbers, np.nan)
-    codes, _ = pd.factorize(column, use_na_sentinel=False)
-    return codes.astype(np.int64)
+    codes, values = pd.factorize(column)
+    names = [f"={value}".encode("utf-8", "surrogatepass") for value in values]
+    # The code of a missing value, -1, stands for the last name.
+    return hash_bytes([*names, b""], seed=0).astype(np.int64)[codes]
 
 
 def _by_content(column: Any) -> Any:

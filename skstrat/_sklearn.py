@@ -7,6 +7,10 @@ from sklearn.linear_model._base import LinearClassifierMixin
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import TargetTags
 from sklearn.utils._metadata_requests import _routing_enabled as routing_enabled
+from sklearn.utils._optional_dependencies import (
+    check_matplotlib_support,
+    check_pandas_support,
+)
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names as check_feature_names
 from sklearn.utils.validation import _check_n_features as check_n_features
@@ -23,7 +27,9 @@ __all__ = [
     "SamplerTags",
     "StrOptions",
     "check_feature_names",
+    "check_matplotlib_support",
     "check_n_features",
+    "check_pandas_support",
     "estimator_has",
     "num_samples",
     "routing_enabled",

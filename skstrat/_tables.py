@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from skstrat._errors import MissingLabelsError
+from skstrat._imbalance import degree_of_share
 from skstrat._labels import Labels, encode_labels
 
 _CSV = (".csv", ".csv.gz")
@@ -57,8 +58,8 @@ class Table:
 
     @property
     def degree(self) -> str:
-        """Degree of imbalance, see :func:`imbalance_degree`."""
-        return imbalance_degree(self.labels.counts)
+        """Degree of imbalance of the smallest class."""
+        return degree_of_share(min(self.shares), len(self.shares))
 
     def codes(self) -> Any:
         """Give the label of every row as a number.
@@ -72,6 +73,19 @@ class Table:
         if len(self.labels.classes) > 2:
             return self.labels.codes.astype(np.int64)
         return (self.labels.codes == self.smallest).astype(np.int64)
+
+    def code_names(self) -> list[str]:
+        """Name the codes of :meth:`codes`.
+
+        Returns
+        -------
+        list of str
+            The text of each label, by code.
+        """
+        names = [str(label) for label in self.labels.classes.tolist()]
+        if len(names) > 2:
+            return names
+        return [names[1 - self.smallest], names[self.smallest]]
 
     def to_dict(self) -> dict[str, Any]:
         """Describe the table in types that JSON knows.
@@ -113,36 +127,12 @@ def plain_label(label: Any) -> Any:
     return label if isinstance(label, (bool, int, float, str)) else str(label)
 
 
-def imbalance_degree(counts: Any) -> str:
-    """Name the degree of imbalance by the share of the smallest class.
-
-    Parameters
-    ----------
-    counts : array-like of shape (n_classes,)
-        Rows per class.
-
-    Returns
-    -------
-    {"none", "mild", "moderate", "extreme"}
-        Extreme under 1 %, moderate under 20 %, mild under 40 % (Google's Machine
-        Learning Crash Course), else none. Several classes that are about equally
-        large are not imbalanced however many they are: from 80 % of an equal share
-        on, which is the 40 % of two classes, it is none.
-    """
-    share = np.min(counts) / np.sum(counts)
-    if share >= 0.8 / len(counts):
-        return "none"
-    if share >= 0.2:
-        return "mild"
-    return "moderate" if share >= 0.01 else "extreme"
-
-
-def read_table(path: Path, target: str) -> Table:
+def read_table(path: str | Path, target: str) -> Table:
     """Read a CSV, gzip CSV or Parquet file.
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
         The file; its ending tells the format.
     target : str
         Name of the label column.
@@ -158,7 +148,7 @@ def read_table(path: Path, target: str) -> Table:
         If the file is absent, of an unknown kind or unreadable, or its column cannot
         be the target.
     """
-    return make_table(_read_frame(path), target, source=str(path))
+    return make_table(_read_frame(Path(path)), target, source=str(path))
 
 
 def make_table(frame: Any, target: str, *, source: str) -> Table:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 from rich.table import Table as Grid
 
-from skstrat._compare import Outcome
+from skstrat._comparison import Comparison
 from skstrat._tables import Table
 
 # What the tables take with a mean and its spread side by side.
@@ -20,10 +19,10 @@ _MEASURES = (
     ("roc_auc", "ROC\nAUC", 3),
     ("average_precision", "average\nprecision", 3),
     ("log_loss", "log\nloss", 4),
-    ("brier", "Brier", 4),
+    ("brier_score", "Brier", 4),
     ("mean_probability_ratio", "mean p /\nprevalence", 2),
 )
-_MODEL_NAMES = {
+MODEL_NAMES = {
     "logistic": "Logistic regression",
     "hgb": "Gradient-boosted trees",
 }
@@ -90,8 +89,8 @@ def print_classes(console: Console, table: Table) -> None:
     )
 
 
-def print_outcomes(console: Console, model: str, outcomes: Iterable[Outcome]) -> None:
-    """Print one row per strategy, in their order.
+def print_comparison(console: Console, model: str, comparison: Comparison) -> None:
+    """Print one row per strategy, in their order, and what to conclude.
 
     Where there is less room than for one line, the spread is below its mean.
 
@@ -101,7 +100,7 @@ def print_outcomes(console: Console, model: str, outcomes: Iterable[Outcome]) ->
         Where to.
     model : str
         Key of the model.
-    outcomes : iterable of Outcome
+    comparison : Comparison
         What was measured.
     """
     wide = console.width >= _WIDE
@@ -112,14 +111,15 @@ def print_outcomes(console: Console, model: str, outcomes: Iterable[Outcome]) ->
     grid.add_column("rows\nused", justify="right")
     for _, title, _ in _MEASURES:
         grid.add_column(title, justify="right")
-    for outcome in outcomes:
+    for outcome in comparison.outcomes:
         cells = [
             f"{outcome.mean(name):.{digits}f}{between}±{outcome.sd(name):.{digits}f}"
             for name, _, digits in _MEASURES
         ]
         grid.add_row(outcome.strategy.name, f"{outcome.mean('rows'):,.0f}", *cells)
-    console.print(f"\n{_MODEL_NAMES.get(model, model)}")
+    console.print(f"\n{MODEL_NAMES.get(model, model)}")
     console.print(grid)
+    console.print(comparison.recommendation_)
 
 
 def print_reading_help(console: Console, table: Table, folds: int, seed: int) -> None:

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from skstrat._commands import skstrat_command
-from skstrat._compare import list_strategies
+from skstrat._strategies import list_strategies
 
 
 def messy_frame(n_rows=400):
@@ -44,7 +44,7 @@ def messy_csv(tmp_path):
 def run(*arguments, **settings):
     """Start the command as a process, as a shell does."""
     return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "skstrat", *arguments],
+        [sys.executable, "-W", "error", "-m", "skstrat", *arguments, "--jobs=1"],
         capture_output=True,
         encoding="utf-8",
         timeout=120,
@@ -55,7 +55,8 @@ def run(*arguments, **settings):
 
 def invoke(*arguments):
     """Run the command in this process; its output is both streams together."""
-    return CliRunner().invoke(skstrat_command, ["compare", *map(str, arguments)])
+    arguments = ["compare", "--jobs=1", *map(str, arguments)]
+    return CliRunner().invoke(skstrat_command, arguments)
 
 
 def lines_of_strategies(text):

@@ -63,6 +63,13 @@ def test_text_becomes_one_code_per_value(column):
     assert plain.nunique() == 3
 
 
+def test_a_text_has_the_same_code_in_every_table():
+    first = plain_columns(pd.DataFrame({"a": ["x", "y", None, "nan", "y"]}))["a"]
+    second = plain_columns(pd.DataFrame({"a": pd.Series(["nan", None, "y"])}))["a"]
+    assert [*first.tolist()[3:0:-1], first[4]] == [*second, second[2]]
+    assert first.nunique() == 4
+
+
 def odd_columns(n_rows=120):
     """Make training columns that are hard, and test columns that are strange."""
     rng = np.random.default_rng(0)

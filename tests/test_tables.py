@@ -10,7 +10,6 @@ from skstrat._demo import TARGET, demo_table
 from skstrat._tables import (
     TableError,
     check_folds,
-    imbalance_degree,
     make_table,
     read_table,
 )
@@ -59,22 +58,9 @@ def test_three_classes_are_coded_by_position():
     assert table.smallest == 0
 
 
-@pytest.mark.parametrize(
-    ("counts", "degree"),
-    [
-        ([50, 50], "none"),
-        ([60, 40], "none"),
-        ([61, 39], "mild"),
-        ([80, 20], "mild"),
-        ([81, 19], "moderate"),
-        ([99, 1], "moderate"),
-        ([991, 9], "extreme"),
-        ([34, 33, 33], "none"),
-        ([40, 35, 25], "mild"),
-    ],
-)
-def test_degree_of_imbalance(counts, degree):
-    assert imbalance_degree(counts) == degree
+def test_degree_is_that_of_the_smallest_class():
+    frame = pd.DataFrame({"x": range(200), "y": [0] * 100 + [1] * 99 + [2]})
+    assert make_table(frame, "y", source="here").degree == "extreme"
 
 
 def test_the_closest_column_is_named(tmp_path):

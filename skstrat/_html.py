@@ -1,0 +1,74 @@
+"""HTML that is escaped unless it was made here."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+_VOID = frozenset({"br", "img", "link", "meta"})
+
+
+class Markup(str):
+    """Text that is HTML already, made by :func:`element`."""
+
+    __slots__ = ()
+
+
+def element(tag: str, *children: Any, **attributes: Any) -> Markup:
+    """Make an element; whatever is not :class:`Markup` is escaped.
+
+    Parameters
+    ----------
+    tag : str
+        Name of the element.
+    *children : object
+        What is inside, as text unless it is :class:`Markup`; None is nothing.
+    **attributes : object
+        Attributes; an underscore stands for a hyphen, one at the end is dropped. None
+        and False leave the attribute out, True gives it without a value.
+
+    Returns
+    -------
+    Markup
+        The element.
+
+    Examples
+    --------
+    >>> from skstrat._html import element
+    >>> element("td", "a < b", element("br"), class_="noise", data_v=1)
+    '<td class="noise" data-v="1">a &lt; b<br></td>'
+    """
+    written = "".join(
+        _attribute(name.rstrip("_").replace("_", "-"), value)
+        for name, value in attributes.items()
+    )
+    opened = f"<{tag}{written}>"
+    return Markup(opened if tag in _VOID else f"{opened}{join(*children)}</{tag}>")
+
+
+def join(*children: Any) -> Markup:
+    """Put pieces one after the other; whatever is not :class:`Markup` is escaped.
+
+    Parameters
+    ----------
+    *children : object
+        As in :func:`element`.
+
+    Returns
+    -------
+    Markup
+        The pieces.
+    """
+    return Markup(
+        "".join(
+            child if isinstance(child, Markup) else escape(str(child))
+            for child in children
+            if child is not None
+        )
+    )
+
+
+def _attribute(name: str, value: Any) -> str:
+    if value is None or value is False:
+        return ""
+    return f" {name}" if value is True else f' {name}="{escape(str(value))}"'
