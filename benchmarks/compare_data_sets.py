@@ -53,8 +53,8 @@ def rows(name: str, document: dict) -> list[str]:
             f"{share:.2%} of {data['rows']:,}",
             entry["model"],
             entry["best"],
-            f"{best['log_loss']['mean']:.4f}",
-            f"{true['log_loss']['mean']:.4f}",
+            f"{best['log_loss']['mean']:.4g}",
+            f"{true['log_loss']['mean']:.4g}",
             f"{best['mean_probability_ratio']['mean']:.2f}",
             f"{plain['mean_probability_ratio']['mean']:.2f}",
         )

@@ -128,7 +128,11 @@ def compare(
         print_classes(console, table)
     measured = {}
     curve = page is not None
-    study = Study(table, factors, folds, seed, jobs, demo=demo, curve=curve)
+    # The terminal's table has no column that needs thresholds.
+    decide = as_json or page is not None
+    study = Study(
+        table, factors, folds, seed, jobs, demo=demo, curve=curve, decide=decide
+    )
     for model in models:
         measured[model] = study.compare(model)
         if console:
@@ -167,6 +171,8 @@ class Study:
         Whether the data is the generated table.
     curve : bool
         Whether the learning curve by rows is measured, too.
+    decide : bool
+        Whether decision thresholds are tuned.
     """
 
     table: Table
@@ -176,6 +182,7 @@ class Study:
     jobs: int
     demo: bool
     curve: bool
+    decide: bool
 
     def compare(self, model: str) -> Comparison:
         """Compare the strategies for one model, with a progress bar on a terminal.
@@ -200,6 +207,7 @@ class Study:
                 cv=StratifiedKFold(self.folds, shuffle=True, random_state=self.seed),
                 n_jobs=self.jobs,
                 random_state=self.seed,
+                tune_threshold=self.decide,
                 learning_curve_by_rows=self.curve,
                 progress=partial(progress.track, description=model),
             )

@@ -61,6 +61,7 @@ def compare_strategies(
     n_jobs: int | None = None,
     random_state: Any = None,
     best_by: str | None = None,
+    tune_threshold: bool = True,
     learning_curve_by_rows: bool | Iterable[float] = False,
     progress: Callable[[list[Strategy]], Iterable[Strategy]] | None = None,
 ) -> Comparison:
@@ -101,6 +102,10 @@ def compare_strategies(
     best_by : str, default=None
         The measure to choose by; None for log loss, or the first of ``scoring`` if
         log loss is not among them.
+    tune_threshold : bool, default=True
+        Whether the threshold of two classes is tuned, by three folds inside each
+        training part: three quarters of the work. Without it there are no decisions to
+        judge, so no F2 score, thresholds and confusion matrices.
     learning_curve_by_rows : bool or iterable of float, default=False
         Also measure the estimator on ever fewer rows of the biggest class; True for
         the factors 1, 2, 5, 10, ... that leave it at least as large as the smallest,
@@ -157,21 +162,16 @@ def compare_strategies(
     weights = check_sample_weight(sample_weight, len(labels.codes))
     y = labels.classes[labels.codes]
     seed = seed_of(random_state) % 2**32
-    if isinstance(cv, int):
-        cv = StratifiedKFold(cv, shuffle=True, random_state=seed)
-    splits = list(check_cv(cv, y, classifier=True).split(X, y))
-    if len(splits) < 2:
-        raise ValueError(
-            "cv must give at least two splits, or no spread could be told from a "
-            f"difference; got {len(splits)}."
-        )
+    splits = _split(cv, X, y, seed)
     smallest = int(labels.counts.argmin())
-    scoring = _scoring(labels, smallest) if scoring is None else _named(scoring)
+    tuned = tune_threshold and len(labels.classes) == 2
+    given = None if scoring is None else _named(scoring)
+    scoring = given or _scoring(labels, smallest, tuned=tuned)
     best_by = _checked_measure(best_by, scoring)
     trial = Trial(
         splits,
         scoring,
-        positive=labels.classes[smallest] if len(labels.classes) == 2 else None,
+        positive=labels.classes[smallest] if tuned else None,
         seed=seed,
         sample_weight=weights,
         n_jobs=n_jobs,
@@ -182,10 +182,11 @@ def compare_strategies(
         else as_strategies(strategies)
     )
     curve = _curve_strategies(labels, learning_curve_by_rows, seed)
+    untuned = given or _scoring(labels, smallest, tuned=False)
+    curve_trial = replace(trial, scoring=untuned, positive=None)
     outcomes: list[Outcome] = []
     for strategy in progress([*listed, *curve]) if progress else [*listed, *curve]:
-        tuned = len(outcomes) < len(listed)
-        each = trial if tuned else replace(trial, positive=None)
+        each = trial if len(outcomes) < len(listed) else curve_trial
         outcomes.append(each.run(estimator, X, y, strategy))
     return Comparison(
         estimator=estimator,
@@ -197,6 +198,19 @@ def compare_strategies(
     )
 
 
+def _split(cv: Any, X: Any, y: NDArray[Any], seed: int) -> list[Any]:
+    """Ask for the folds once, so that all strategies have the same."""
+    if isinstance(cv, int):
+        cv = StratifiedKFold(cv, shuffle=True, random_state=seed)
+    splits = list(check_cv(cv, y, classifier=True).split(X, y))
+    if len(splits) < 2:
+        raise ValueError(
+            "cv must give at least two splits, or no spread could be told from a "
+            f"difference; got {len(splits)}."
+        )
+    return splits
+
+
 def _named(scoring: Any) -> dict[str, Any]:
     if isinstance(scoring, str):
         scoring = [scoring]
@@ -205,11 +219,14 @@ def _named(scoring: Any) -> dict[str, Any]:
     return {name: get_scorer(scorer) for name, scorer in scoring.items()}
 
 
-def _scoring(labels: Labels, smallest: int) -> dict[str, Any]:
+def _scoring(labels: Labels, smallest: int, *, tuned: bool) -> dict[str, Any]:
     """Make the scorers of a comparison."""
     if len(labels.classes) == 2:
         made = metrics.scorers(pos_label=labels.classes[smallest])
-        return {name: made[name] for name in _MEASURES}
+        if not tuned:
+            # At 0.5 it would judge that threshold, not the model.
+            del made["f2"]
+        return {name: made[name] for name in _MEASURES if name in made}
     against_rest = {
         "mean_probability_ratio": metrics.mean_probability_ratio,
         "calibration_slope": metrics.calibration_slope,

@@ -79,7 +79,8 @@ def draw_pictures(comparison: Any) -> Iterator[Picture]:
         f"probability is predicted.{limited}",
         f"Reliability curves for class {positive}. "
         f"{_values(comparison, 'mean_probability_ratio')}",
-        ReliabilityDisplay.from_comparison(comparison).figure_,
+        # By equal mass, with few bins, nearly all positives would share the last.
+        ReliabilityDisplay.from_comparison(comparison, n_bins=20).figure_,
     )
     yield Picture(
         "Precision and recall",

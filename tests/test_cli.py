@@ -1,7 +1,9 @@
 """The command, as people start it: what it prints, and one line where it cannot."""
 
+import html
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -163,6 +165,44 @@ def test_same_seed_same_numbers_in_one_process_or_two(messy_csv):
 
     assert numbers() == numbers("--jobs=2")
     assert numbers() != numbers("--seed=1")
+
+
+def test_recommendation_stands_below_the_table_and_in_the_document(messy_csv):
+    arguments = (messy_csv, "--target=label", "--model=logistic", "--folds=2")
+    (model,) = json.loads(invoke(*arguments, "--json").output)["models"]
+    assert model["best"] in [entry["strategy"] for entry in model["strategies"]]
+    printed = " ".join(invoke(*arguments).output.split())
+    # All but the times of training, which differ from run to run.
+    sentence = model["recommendation"].partition(" s of training")[0][:-8]
+    assert sentence.startswith("Train ")
+    assert sentence in printed.partition("combined + correction")[2]
+
+
+def test_page_has_the_names_of_the_table_and_code_that_runs(messy_csv, tmp_path):
+    page = tmp_path / "report.html"
+    result = invoke(
+        messy_csv, "--target=label", "--folds=2", f"--html={page}", "--factor=4"
+    )
+    assert result.exit_code == 0, result.output
+    text = html.unescape(page.read_text(encoding="utf-8"))
+    assert messy_csv in text
+    for shown in ("fraud [x]", "Logistic regression", "Gradient-boosted trees"):
+        assert shown in text
+    assert "Fewer rows of the biggest class" in text
+    codes = re.findall(r"<pre[^>]*>(?:<code[^>]*>)?(.*?)<", text, flags=re.DOTALL)
+    assert len(codes) == 2
+    for code, made in zip(codes, ("make_logistic", "make_hgb"), strict=True):
+        assert f"estimator = {made}(X, random_state=0)" in code
+        names = {}
+        exec(code, names)
+        assert len(names["model"].predict(names["X"])) == 400
+
+
+def test_page_needs_a_folder(messy_csv, tmp_path):
+    page = tmp_path / "absent" / "report.html"
+    result = invoke(messy_csv, "--target=label", f"--html={page}")
+    assert result.exit_code == 2
+    assert f"there is no folder {page.parent}" in " ".join(result.output.split())
 
 
 def test_three_classes_name_the_smallest(tmp_path):

@@ -476,6 +476,28 @@ def test_progress_sees_every_strategy_of_table_and_curve(rare_events):
     assert seen == ["true distribution", "ClassWeight()", "factor 1", "factor 4"]
 
 
+def test_all_else_is_the_same_without_thresholds(rare_events):
+    X, y, _ = rare_events(600, 0.1)
+    with_them, without = (
+        compare_strategies(
+            LogisticRegression(),
+            X,
+            y,
+            strategies=list_strategies([3], random_state=0)[1:3],
+            cv=FOLDS,
+            random_state=0,
+            tune_threshold=tune,
+        )
+        for tune in (True, False)
+    )
+    tables = [without_times(each.table_) for each in (with_them, without)]
+    missing = set(tables[0]) - set(tables[1])
+    assert {name.partition("_")[0] for name in missing} == {"f2", "threshold"}
+    assert missing < set(tables[0])
+    pd.testing.assert_frame_equal(tables[0][list(tables[1])], tables[1])
+    assert without.trial.positive is None
+
+
 def test_learning_curve_by_rows(rare_events):
     X, y, _ = rare_events(4000, 0.02)
     comparison = compare_strategies(
@@ -498,7 +520,7 @@ def test_learning_curve_by_rows(rare_events):
     np.testing.assert_allclose(curve["rows"], curve["majority_rows"] + positives)
     assert curve["log_loss"][0] == comparison.table_["log_loss"].iloc[0]
     assert (curve["fit_time"] > 0).all()
-    assert "f2" in curve
+    assert not {"threshold", "f2"} & set(curve)
 
 
 def test_any_splits(rare_events):

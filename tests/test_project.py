@@ -3,7 +3,9 @@
 import ast
 import doctest
 import importlib
+import importlib.util
 import inspect
+import json
 import os
 import pkgutil
 import re
@@ -232,9 +234,15 @@ def numbers_by_line(text):
     return lines
 
 
+def shown_in_readme(first_line):
+    """Cut out of the README the output that begins so."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    return readme[readme.index(first_line) :].partition("```")[0]
+
+
 @pytest.mark.slow
 def test_readme_shows_what_the_demo_prints():
-    shown = numbers_by_line((ROOT / "README.md").read_text(encoding="utf-8"))
+    shown = numbers_by_line(shown_in_readme("generated card payments: 30,150"))
     run = subprocess.run(
         [sys.executable, "-m", "skstrat", "compare", "--demo"],
         capture_output=True,
@@ -248,3 +256,35 @@ def test_readme_shows_what_the_demo_prints():
     for line, values in printed.items():
         # Another processor may round otherwise in the last digit shown.
         assert shown[line] == pytest.approx(values, rel=0.02, abs=2e-3), line
+
+
+def test_readme_shows_the_measured_comparisons():
+    compared = ROOT / "benchmarks" / "results" / "compare"
+    spec = importlib.util.spec_from_file_location(
+        "compare_data_sets", ROOT / "benchmarks" / "compare_data_sets.py"
+    )
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    documents = {
+        path.stem: json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted(compared.glob("*.json"))
+    }
+    assert len(documents) == 8
+    lines = [
+        line for name, each in documents.items() for line in script.rows(name, each)
+    ]
+    assert "\n".join([*script.HEAD, *lines]) in shown_in_readme("| data set |")
+    shown = numbers_by_line(shown_in_readme("mammography.csv.gz: 11,183 rows"))
+    (logistic,) = [
+        entry
+        for entry in documents["mammography"]["models"]
+        if entry["model"] == "logistic"
+    ]
+    assert len(shown) == len(logistic["strategies"]) == 13
+    for entry in logistic["strategies"]:
+        measures = entry["measures"]
+        row = shown["Logistic", entry["strategy"]]
+        assert row[0] == pytest.approx(measures["rows"]["mean"], abs=0.5)
+        assert row[-2] == pytest.approx(
+            measures["mean_probability_ratio"]["mean"], abs=0.01
+        )
