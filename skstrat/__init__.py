@@ -1,5 +1,6 @@
 """Train on a fraction of the rows and keep calibrated probabilities."""
 
+from skstrat._batches import BalancedBatches
 from skstrat._classifier import ResampledClassifier
 from skstrat._compare import compare_strategies
 from skstrat._comparison import Comparison
@@ -10,6 +11,8 @@ from skstrat._errors import (
     UnusedWeightsError,
 )
 from skstrat._grid import strategy_grid
+from skstrat._imbalanced_sampler import ImbalancedSampler
+from skstrat._iter_batches import iter_batches
 from skstrat._oversample import RandomOversample
 from skstrat._pipeline import Pipeline, make_pipeline
 from skstrat._plan import Plan
@@ -25,10 +28,12 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AbsentClassWarning",
+    "BalancedBatches",
     "ClassWeight",
     "CombinedResample",
     "Comparison",
     "DownsampleUpweight",
+    "ImbalancedSampler",
     "MissingLabelsError",
     "Pipeline",
     "Plan",
@@ -39,6 +44,7 @@ __all__ = [
     "UnusedWeightsError",
     "compare_strategies",
     "correct_prior",
+    "iter_batches",
     "make_pipeline",
     "strategy_grid",
 ]

@@ -15,6 +15,8 @@ from scipy import sparse
 
 from skstrat._sklearn import num_samples
 
+_TABLES = frozenset({"pandas", "polars", "pyarrow"})
+
 
 def count_rows(X: Any) -> int:
     """Count the rows of a container.
@@ -81,6 +83,30 @@ def take_rows(X: Any, rows: NDArray[np.intp]) -> Any:
         "X must be a list, an array or a table whose rows can be taken by position; "
         f"got {type(X).__name__}. Convert it, for example with numpy.asarray."
     )
+
+
+def gather_rows(X: Any, rows: NDArray[Any]) -> Any:
+    """Take rows by position, in any order and any number of times.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_rows, ...)
+        As for :func:`take_rows`.
+    rows : ndarray of shape (n_taken,)
+        Positions.
+
+    Returns
+    -------
+    same kind as X
+        The rows in that order; an ndarray of what can be indexed only by ascending
+        positions, as arrays in HDF5 files can.
+    """
+    known = isinstance(X, (np.ndarray, list, tuple)) or sparse.issparse(X)
+    library = type(X).__module__.partition(".")[0]
+    if known or library in _TABLES or hasattr(X, "iloc") or not hasattr(X, "shape"):
+        return take_rows(X, rows)
+    ascending, place = np.unique(rows, return_inverse=True)
+    return np.asarray(take_rows(X, ascending))[place]
 
 
 def _take_array(X: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:

@@ -1,0 +1,357 @@
+"""Balanced mini-batches: which rows, in which batch, for every epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skstrat._hash import mix_seed
+from skstrat._labels import Labels, encode_labels
+from skstrat._passes import ClassStream, Cuts
+from skstrat._quotas import apportion, check_shares, interleave
+from skstrat._resumable import ResumableEpochs, check_process, positive_integer
+from skstrat._weights import (
+    Weighting,
+    check_sample_weight,
+    class_totals,
+    class_weights,
+)
+
+Rows = NDArray[Any]
+Floats = NDArray[np.float64]
+
+# Rows drawn ahead: enough to make the work of a draw small, few enough for the cache.
+_AHEAD = 1 << 16
+
+
+class BalancedBatches(ResumableEpochs):
+    """Batches of row numbers in which every class has its quota.
+
+    The data stays where it is; only labels are read. Each class is served from a
+    permutation of its rows; when all were served it is shuffled anew and goes on, in
+    the same batch if need be, without repeating a row in it. The next epoch goes on
+    where a class stopped, so no row of a class is ever served twice more than another.
+    Every batch is a pure function of seed, epoch and number, so any batch can be asked
+    for, a run resumed, and the batches shared among processes.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_rows,)
+        Labels of two or more classes, in any container.
+    batch_size : int
+        Rows in a batch, at least one of each class.
+    shares : dict of label to float, default=None
+        Share of each class in a batch, summing to 1; None for equal shares. Rows are
+        apportioned by largest remainder.
+    epoch : {"largest", "smallest"} or int, default="largest"
+        What ends an epoch: ``"largest"``, every row of the class that needs most
+        batches was served exactly once; ``"smallest"``, that of the class that needs
+        fewest; or a number of batches.
+    weighting : {"original", "balanced", "uniform"} or dict, default="original"
+        Mass that the loss weights give each class: ``"original"`` makes the stream an
+        unbiased estimate of the data, ``"balanced"`` gives every class the same,
+        ``"uniform"`` weights every row served alike, a dict of shares is a target
+        prior.
+    drop_last : bool, default=False
+        Whether to leave out a last batch that is smaller than the others. It has the
+        same shares, as far as whole rows can, and at least one row of each class.
+    replacement : bool, default=True
+        Whether a class may be repeated within a batch. False refuses a quota that is
+        larger than its class.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Weights of the rows; the original mass of a class is their sum. Rows are served
+        alike; the weight of a row multiplies that of its class.
+    random_state : int, Generator, RandomState or None, default=None
+        Seed.
+    rank, world_size : int, default=0 and 1
+        Which of how many processes this is. Each is served every ``world_size``-th
+        batch; what is left over at the end of an epoch is split evenly, so all have the
+        same number of batches and together serve what one process would.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    class_counts_ : ndarray of shape (n_classes,)
+        Rows of each class.
+    quota_ : ndarray of shape (n_classes,)
+        Rows of each class in a full batch.
+    class_weight_ : dict of label to float
+        Loss weight of a served row of each class; their average over an epoch is 1.
+    passes_per_epoch_ : dict of label to float
+        How often a row of each class is served in an epoch.
+    seed_ : int
+        The seed.
+
+    Raises
+    ------
+    ValueError
+        If there is one class, more classes than rows in a batch, a quota without
+        ``replacement`` larger than its class, or an argument out of its range.
+
+    See Also
+    --------
+    iter_batches : Batches of the data itself.
+    ImbalancedSampler : Rows drawn by weight, with replacement.
+
+    Notes
+    -----
+    ``"largest"`` serves each class as many rows as its share asks for: with K classes
+    and equal shares about K times the rows of the largest. With many small classes an
+    epoch of a number of batches is the better choice.
+
+    Each ``iter()`` is a new epoch, also after one that was left early. It works as
+    ``batch_sampler`` of a torch ``DataLoader``.
+
+    Examples
+    --------
+    >>> from skstrat import BalancedBatches
+    >>> y = ["A", "A", "A", "A", "B", "B", "C"]
+    >>> batches = BalancedBatches(y, batch_size=3, random_state=0)
+    >>> len(batches)
+    4
+    >>> for rows in batches:
+    ...     print(sorted(y[row] for row in rows))
+    ['A', 'B', 'C']
+    ['A', 'B', 'C']
+    ['A', 'B', 'C']
+    ['A', 'B', 'C']
+    >>> {label: round(weight, 3) for label, weight in batches.class_weight_.items()}
+    {'A': 1.714, 'B': 0.857, 'C': 0.429}
+    """
+
+    def __init__(
+        self,
+        y: Any,
+        *,
+        batch_size: int,
+        shares: Mapping[Any, float] | None = None,
+        epoch: Literal["largest", "smallest"] | int = "largest",
+        weighting: Weighting = "original",
+        drop_last: bool = False,
+        replacement: bool = True,
+        sample_weight: Any = None,
+        random_state: Any = None,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        super().__init__(random_state)
+        labels = encode_labels(y)
+        check_process(rank, world_size)
+        self.batch_size = positive_integer("batch_size", batch_size)
+        self.rank, self.world_size = rank, world_size
+        self.drop_last = drop_last
+        self.classes_, self.class_counts_ = labels.classes, labels.counts
+        self.quota_ = apportion(check_shares(labels, shares), self.batch_size)
+        if not replacement:
+            _check_quota(labels, self.quota_)
+        self._plan_epoch(epoch)
+        self._codes = labels.codes
+        self._make_streams()
+        self._learn_weights(labels, weighting, sample_weight)
+
+    def _plan_epoch(self, epoch: str | int) -> None:
+        """Find how many batches an epoch has, and what is in the last."""
+        quota, counts = self.quota_, self.class_counts_
+        self._last = quota.copy()
+        if epoch in ("largest", "smallest"):
+            needed = counts / quota
+            lead = int(needed.argmax() if epoch == "largest" else needed.argmin())
+            full, rest = divmod(int(counts[lead]), int(quota[lead]))
+            n_batches = full if self.drop_last else full + (rest > 0)
+            if rest and not self.drop_last:
+                shrunk = np.floor(quota * (rest / quota[lead]) + 0.5).astype(np.int64)
+                self._last = np.maximum(shrunk, 1)
+                self._last[lead] = rest
+        else:
+            lead = None
+            n_batches = positive_integer("epoch", epoch, '"largest", "smallest" or ')
+        self._stride = quota * (n_batches - 1) + self._last
+        if lead is not None:
+            # Rows dropped at the end of an epoch are not the first of the next: the
+            # class that ends it begins anew.
+            self._stride[lead] = counts[lead]
+        self._n_batches = n_batches
+        self._plan_rounds()
+
+    def _plan_rounds(self) -> None:
+        """Find how many batches each process has, and what is left to be split."""
+        is_short = bool((self._last < self.quota_).any())
+        self._n_whole = (self._n_batches - is_short) // self.world_size
+        left = self._n_batches - self._n_whole * self.world_size
+        self._n_rounds = self._n_whole + (left > 0 and not self.drop_last)
+        if not self._n_rounds:
+            raise ValueError(
+                "drop_last must leave every process a batch; an epoch has "
+                f"{self._n_batches} full batches for world_size={self.world_size}. Use "
+                "drop_last=False or a smaller batch_size."
+            )
+        self._split = self.quota_ * (left - 1) + self._last
+        if self._n_whole < self._n_rounds and self._split.sum() < self.world_size:
+            raise ValueError(
+                "world_size must not be more than the rows that are left at the end of "
+                f"an epoch, {self._split.sum()}; got {self.world_size}. Use "
+                "drop_last=True or another batch_size."
+            )
+
+    def _make_streams(self) -> None:
+        counts = self.class_counts_
+        by_class = np.argsort(self._codes, kind="stable")
+        small = len(by_class) <= np.iinfo(np.int32).max
+        by_class = by_class.astype(np.int32 if small else np.int64)
+        ends = np.cumsum(counts)
+        seed = mix_seed(self.seed_)
+        self._streams = [
+            ClassStream(
+                by_class[end - count : end],
+                (seed, code),
+                Cuts(int(quota), int(last), self._n_batches, int(stride)),
+            )
+            for code, (end, count, quota, last, stride) in enumerate(
+                zip(ends, counts, self.quota_, self._last, self._stride, strict=True)
+            )
+        ]
+        self._places = [
+            np.flatnonzero(interleave(self.quota_) == code)
+            for code in range(len(counts))
+        ]
+
+    def _learn_weights(
+        self, labels: Labels, weighting: Weighting, sample_weight: Any
+    ) -> None:
+        weights = check_sample_weight(sample_weight, len(labels.codes))
+        mass = class_totals(labels, weights)
+        served = self.quota_ * (self._n_batches - 1) + self._last
+        drawn = served * mass / labels.counts
+        if weighting == "factor":
+            raise ValueError(
+                'weighting must be "original", "balanced", "uniform" or a dict of '
+                'class shares; got "factor", which needs a factor.'
+            )
+        each = class_weights(labels, np.ones(len(mass)), weighting, mass, drawn)
+        if weighting != "uniform":
+            each *= served.sum() / (each * drawn).sum()
+        self._row_weight = weights
+        self._class_weight = each
+        names = labels.classes.tolist()
+        self.class_weight_ = dict(zip(names, each.tolist(), strict=True))
+        passes = served / labels.counts
+        self.passes_per_epoch_ = dict(zip(names, passes.tolist(), strict=True))
+
+    def __len__(self) -> int:
+        """Batches of this process in an epoch."""
+        return self._n_rounds
+
+    def _items(self, epoch: int, first: int) -> Iterator[Rows]:
+        ahead = max(1, _AHEAD // (self.batch_size * self.world_size))
+        while first < self._n_whole:
+            count = min(ahead, self._n_whole - first)
+            yield from self._draw(epoch, first, count)
+            first += count
+        for number in range(first, self._n_rounds):
+            yield self.batch(number, epoch)
+
+    def _draw(self, epoch: int, first: int, count: int) -> Rows:
+        """Draw full batches of this process, one a line."""
+        drawn = np.empty((count, self.batch_size), self._streams[0].rows.dtype)
+        size, own = self.world_size, slice(self.rank, None, self.world_size)
+        for stream, places in zip(self._streams, self._places, strict=True):
+            cuts = stream.cuts
+            start, _ = cuts.bounds(epoch, first * size)
+            stop = start + count * size * cuts.quota
+            served = stream.take(start, stop)
+            drawn[:, places] = served.reshape(-1, cuts.quota)[own]
+        return drawn
+
+    def batch(self, number: int, epoch: int | None = None) -> Rows:
+        """Give any batch of this process.
+
+        Parameters
+        ----------
+        number : int
+            Which batch, from 0 to ``len(self) - 1``.
+        epoch : int, default=None
+            Of which epoch; None for the current one.
+
+        Returns
+        -------
+        ndarray of shape (batch_size,)
+            Row numbers; fewer in a last batch that is smaller.
+
+        Raises
+        ------
+        IndexError
+            If there is no such batch.
+        """
+        if not 0 <= number < self._n_rounds:
+            raise IndexError(
+                f"number must be from 0 to {self._n_rounds - 1}, the batches of an "
+                f"epoch; got {number}."
+            )
+        epoch = self._epoch if epoch is None else epoch
+        if number < self._n_whole:
+            return self._draw(epoch, number, 1)[0]
+        return self._draw_split(epoch)
+
+    def _draw_split(self, epoch: int) -> Rows:
+        """Draw this process's part of what is left at the end of an epoch."""
+        parts = np.array_split(interleave(self._split), self.world_size)
+        own = parts[self.rank]
+        before = np.bincount(
+            np.concatenate(parts[: self.rank + 1])[: -len(own)],
+            minlength=len(self._split),
+        )
+        drawn = np.empty(len(own), self._streams[0].rows.dtype)
+        first = self._n_whole * self.world_size
+        for code, stream in enumerate(self._streams):
+            places = np.flatnonzero(own == code)
+            if len(places):
+                start = stream.cuts.bounds(epoch, first)[0] + int(before[code])
+                drawn[places] = stream.take(start, start + len(places))
+        return drawn
+
+    def sample_weight(self, rows: Rows) -> Floats:
+        """Give the loss weights of rows.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_rows,)
+            Row numbers, such as a batch.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+            Weight of each, float64.
+        """
+        weights = self._class_weight[self._codes[rows]]
+        return weights if self._row_weight is None else weights * self._row_weight[rows]
+
+    def _identity(self) -> dict[str, Any]:
+        return {
+            "seed": self.seed_,
+            "quota": self.quota_.tolist(),
+            "n_batches": self._n_batches,
+            "drop_last": self.drop_last,
+            "world_size": self.world_size,
+            "labels": crc32(np.ascontiguousarray(self._codes).data),
+        }
+
+    def _reseed(self, seed: int) -> None:
+        super()._reseed(seed)
+        self._make_streams()
+
+
+def _check_quota(labels: Labels, quota: NDArray[np.int64]) -> None:
+    short = np.flatnonzero(quota > labels.counts)
+    if len(short):
+        code = short[0]
+        raise ValueError(
+            f"replacement=False needs a quota of no more rows than a class has; class "
+            f"{labels.classes.tolist()[code]!r} has {labels.counts[code]} rows and a "
+            f"quota of {quota[code]}. Use a smaller batch_size, other shares, or "
+            "replacement=True."
+        )

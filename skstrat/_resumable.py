@@ -1,0 +1,174 @@
+"""Epochs that count themselves, and go on where a state was taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from skstrat._base import seed_of
+
+
+class ResumableEpochs:
+    """Where an endless series of epochs stands: the epoch, and how far into it.
+
+    A subclass gives the items of an epoch from a place on, as a pure function of seed,
+    epoch and place, and says what they depend on besides.
+
+    Parameters
+    ----------
+    random_state : int, Generator, RandomState or None
+        Seed.
+    """
+
+    def __init__(self, random_state: Any) -> None:
+        self._has_own_seed = random_state is not None
+        self.seed_ = seed_of(random_state)
+        self._epoch = 0
+        self._place = 0
+        self._is_fresh = True
+
+    def __len__(self) -> int:
+        """Items of an epoch."""
+        raise NotImplementedError
+
+    def _items(self, epoch: int, first: int) -> Iterator[Any]:
+        """Give the items of an epoch from one on."""
+        raise NotImplementedError
+
+    def _identity(self) -> dict[str, Any]:
+        """Name all that the items depend on besides the epoch, the seed among it."""
+        raise NotImplementedError
+
+    def _reseed(self, seed: int) -> None:
+        """Take over a seed."""
+        self.seed_ = seed
+
+    def __iter__(self) -> Iterator[Any]:
+        """Serve the next epoch, or what is left of a resumed one."""
+        if not self._is_fresh:
+            self._epoch, self._place = self._epoch + 1, 0
+        self._is_fresh = False
+        first = self._place
+        for place, item in enumerate(self._items(self._epoch, first), first + 1):
+            # Told before the item is handed out: who asks while working on it will go
+            # on with the one after it.
+            self._place = place
+            yield item
+
+    def set_epoch(self, epoch: int, place: int | None = None) -> None:
+        """Choose the epoch that the next ``iter()`` serves.
+
+        Parameters
+        ----------
+        epoch : int
+            Counted from 0.
+        place : int, default=None
+            How many of its items are left out. None for none, or, in the epoch that a
+            loaded state stands in the middle of, for those served before.
+        """
+        if place is None:
+            keeps = self._is_fresh and epoch == self._epoch
+            place = self._place if keeps else 0
+        self._epoch, self._place = epoch, place
+        self._is_fresh = True
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tell where the iteration stands, in types that JSON knows.
+
+        Returns
+        -------
+        dict
+            Epoch, items of it that were handed out, and what they depend on. A
+            ``DataLoader`` with workers asks for items ahead of their use: with it,
+            count them and use :meth:`set_epoch`, or use torchdata's
+            ``StatefulDataLoader``.
+        """
+        epoch, place = self._epoch, self._place
+        if place == len(self):
+            epoch, place = epoch + 1, 0
+        return {"epoch": epoch, "place": place, **self._identity()}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on where a state was taken.
+
+        Parameters
+        ----------
+        state_dict : dict
+            What :meth:`state_dict` gave, here or in another process.
+
+        Raises
+        ------
+        ValueError
+            If the state is of other labels or arguments. A seed that was not given is
+            taken from the state.
+        """
+        own = self._identity()
+        missing = [name for name in ("epoch", "place", *own) if name not in state_dict]
+        if missing:
+            raise ValueError(
+                f"state_dict must be what state_dict() gave; got one without {missing}."
+            )
+        if not self._has_own_seed:
+            own["seed"] = state_dict["seed"]
+        for name, value in own.items():
+            if state_dict[name] != value:
+                raise ValueError(
+                    "state_dict must be of the same labels and arguments; its "
+                    f"{name} is {state_dict[name]!r}, here it is {value!r}."
+                )
+        if state_dict["seed"] != self.seed_:
+            self._reseed(state_dict["seed"])
+        self._epoch, self._place = state_dict["epoch"], state_dict["place"]
+        self._is_fresh = True
+
+
+def check_process(rank: Any, world_size: Any) -> None:
+    """Check which of how many processes this is.
+
+    Parameters
+    ----------
+    rank, world_size : int
+        The process, from 0, and how many there are.
+
+    Raises
+    ------
+    ValueError
+        If there is no such process.
+    """
+    positive_integer("world_size", world_size)
+    if not isinstance(rank, (int, np.integer)) or not 0 <= rank < world_size:
+        raise ValueError(
+            f"rank must be from 0 to world_size - 1 = {world_size - 1}; got {rank!r}."
+        )
+
+
+def positive_integer(name: str, value: Any, others: str = "") -> int:
+    """Check a count.
+
+    Parameters
+    ----------
+    name : str
+        The argument.
+    value : object
+        Its value.
+    others : str, default=""
+        What else it may be, for the message.
+
+    Returns
+    -------
+    int
+        The value.
+
+    Raises
+    ------
+    ValueError
+        If it is not a whole number from 1 on.
+    """
+    is_whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not is_whole or value < 1:
+        raise ValueError(
+            f"{name} must be {others}a whole number from 1 on; got {value!r}."
+        )
+    return int(value)
