@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.utils import get_tags
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import clone
 
 from skstrat._base import drop_zero_weights, resample
+from skstrat._corrected import CorrectedClassifier
 from skstrat._errors import UnusedWeightsError
 from skstrat._estimators import fit_arguments, is_linear, request_weights
 from skstrat._labels import encode_labels
-from skstrat._prior import correct_prior, prior_shift
 from skstrat._rows import count_rows
-from skstrat._sklearn import HasMethods, StrOptions, estimator_has, routing_enabled
+from skstrat._sklearn import HasMethods, StrOptions, routing_enabled
 from skstrat._trained_mass import (
     refuse_class_weight,
     trained_mass,
@@ -27,11 +22,8 @@ from skstrat._trained_mass import (
 )
 from skstrat._weights import Floats, class_totals
 
-# Masses that agree to rounding leave predictions as they are, to the last bit.
-_ROUNDING = 1e-9
 
-
-class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class ResampledClassifier(CorrectedClassifier):
     r"""Any classifier, trained on resampled rows, calibrated to the original prior.
 
     ``fit`` resamples the training data and fits the estimator on the rows drawn;
@@ -246,139 +238,3 @@ class ResampledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             f"{type(estimator).__name__} cannot take sample_weight in fit, and "
             f"{reason}. Use an estimator that takes weights, or leave the weights out."
         )
-
-    def _learn_masses(
-        self, classes: NDArray[Any], original: Floats, trained: Floats
-    ) -> None:
-        self.classes_ = getattr(self.estimator_, "classes_", classes)
-        code_of = {label: code for code, label in enumerate(classes.tolist())}
-        order = [code_of[label] for label in np.asarray(self.classes_).tolist()]
-        self.original_mass_ = original[order]
-        self.trained_mass_ = trained[order]
-        if self._shift().any() and not hasattr(self.estimator_, "predict_proba"):
-            raise UnusedWeightsError(
-                f"{type(self.estimator_).__name__} was trained on other class masses "
-                f"({self.trained_mass_.tolist()}) than the original "
-                f"({self.original_mass_.tolist()}) and has no predict_proba that could "
-                "be corrected. Use a resampler that restores the masses, wrap the "
-                "estimator in CalibratedClassifierCV, or set prior_correction=False."
-            )
-
-    def _shift(self) -> Floats:
-        """Give what is added to the log probability of each class."""
-        shift = prior_shift(self.trained_mass_, self.original_mass_)
-        if not self.prior_correction or np.ptp(shift) < _ROUNDING:
-            return np.zeros(len(shift))
-        return shift
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Predict the most probable class under the original distribution.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, ...)
-            Data.
-
-        Returns
-        -------
-        ndarray of shape (n_rows,)
-            Labels.
-        """
-        check_is_fitted(self)
-        if not self._shift().any():
-            return np.asarray(self.estimator_.predict(X))
-        return np.asarray(self.classes_)[self.predict_proba(X).argmax(axis=1)]
-
-    @available_if(estimator_has("predict_proba"))
-    def predict_proba(self, X: Any) -> NDArray[Any]:
-        """Predict probabilities of the original distribution.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, ...)
-            Data.
-
-        Returns
-        -------
-        ndarray of shape (n_rows, n_classes)
-            Probabilities; float64, or the estimator's own if nothing is corrected.
-        """
-        check_is_fitted(self)
-        proba = self.estimator_.predict_proba(X)
-        if not self._shift().any():
-            return np.asarray(proba)
-        return correct_prior(proba, self.trained_mass_, self.original_mass_)
-
-    @available_if(estimator_has("predict_log_proba"))
-    def predict_log_proba(self, X: Any) -> NDArray[Any]:
-        """Predict log probabilities of the original distribution.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, ...)
-            Data.
-
-        Returns
-        -------
-        ndarray of shape (n_rows, n_classes)
-            Natural logarithms of the probabilities.
-        """
-        check_is_fitted(self)
-        log_proba = np.asarray(self.estimator_.predict_log_proba(X))
-        shift = self._shift()
-        return log_softmax(log_proba + shift, axis=1) if shift.any() else log_proba
-
-    @available_if(estimator_has("decision_function"))
-    def decision_function(self, X: Any) -> NDArray[Any]:
-        """Give the estimator's decision values, moved by the log ratio of the masses.
-
-        The move is exact where decision values are log odds, as those of logistic
-        regression and boosting are.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, ...)
-            Data.
-
-        Returns
-        -------
-        ndarray of shape (n_rows,) or (n_rows, n_classes)
-            Decision values; one dimension for two classes.
-
-        Raises
-        ------
-        ValueError
-            If the values are of pairs of classes and a correction is due.
-        """
-        check_is_fitted(self)
-        decision = np.asarray(self.estimator_.decision_function(X))
-        shift = self._shift()
-        if not shift.any():
-            return decision
-        if decision.ndim == 1:
-            return decision + shift[1]
-        if decision.shape[1] != len(shift):
-            raise ValueError(
-                "decision_function needs one value per class for the correction of the "
-                f"prior; got {decision.shape[1]} values for {len(shift)} classes. Use "
-                "predict_proba, or one-against-rest decisions."
-            )
-        return decision + shift
-
-    @property
-    def n_features_in_(self) -> int:
-        """Columns of X that the fitted estimator saw."""
-        return int(self.estimator_.n_features_in_)
-
-    @property
-    def feature_names_in_(self) -> NDArray[Any]:
-        """Names of the columns that the fitted estimator saw."""
-        return np.asarray(self.estimator_.feature_names_in_)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        inner = get_tags(self.estimator)
-        tags.input_tags = inner.input_tags
-        if inner.classifier_tags is not None:
-            tags.classifier_tags = replace(inner.classifier_tags, multi_label=False)
-        return tags

@@ -45,7 +45,7 @@ LEVELS = [
         "_calibration_fit",
         "_estimators",
     ],
-    ["_calibration_error", "_resumable", "_threshold", "_trained_mass"],
+    ["_calibration_error", "_corrected", "_resumable", "_threshold", "_trained_mass"],
     [
         "_batches",
         "_classifier",
