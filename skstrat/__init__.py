@@ -14,6 +14,7 @@ from skstrat._grid import strategy_grid
 from skstrat._imbalanced_sampler import ImbalancedSampler
 from skstrat._iter_batches import iter_batches
 from skstrat._oversample import RandomOversample
+from skstrat._partial_fit import PartialFitClassifier
 from skstrat._pipeline import Pipeline, make_pipeline
 from skstrat._plan import Plan
 from skstrat._prior import correct_prior
@@ -35,6 +36,7 @@ __all__ = [
     "DownsampleUpweight",
     "ImbalancedSampler",
     "MissingLabelsError",
+    "PartialFitClassifier",
     "Pipeline",
     "Plan",
     "RandomOversample",

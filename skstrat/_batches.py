@@ -81,7 +81,8 @@ class BalancedBatches(ResumableEpochs):
     quota_ : ndarray of shape (n_classes,)
         Rows of each class in a full batch.
     class_weight_ : dict of label to float
-        Loss weight of a served row of each class; their average over an epoch is 1.
+        Loss weight of a served row of each class; their average over an epoch is that
+        of ``sample_weight``, so 1 without it.
     passes_per_epoch_ : dict of label to float
         How often a row of each class is served in an epoch.
     seed_ : int
@@ -234,7 +235,9 @@ class BalancedBatches(ResumableEpochs):
             )
         each = class_weights(labels, np.ones(len(mass)), weighting, mass, drawn)
         if weighting != "uniform":
-            each *= served.sum() / (each * drawn).sum()
+            each *= (
+                served.sum() * mass.sum() / labels.counts.sum() / (each * drawn).sum()
+            )
         self._row_weight = weights
         self._class_weight = each
         names = labels.classes.tolist()

@@ -77,7 +77,7 @@ def iter_batches(
 def _serve(
     X: Any, y: Any, batches: Any
 ) -> Iterator[tuple[Any, Any, NDArray[np.float64]]]:
-    with _read_at_random(X):
+    with read_at_random(X):
         for rows in batches:
             yield (
                 gather_rows(X, rows),
@@ -87,8 +87,19 @@ def _serve(
 
 
 @contextmanager
-def _read_at_random(X: Any) -> Iterator[None]:
-    """Tell the operating system not to read ahead in a large file."""
+def read_at_random(X: Any) -> Iterator[None]:
+    """Tell the operating system not to read ahead in a large file.
+
+    Parameters
+    ----------
+    X : array-like
+        Data; nothing happens unless it is a memory-mapped file of more than 1 GiB.
+
+    Yields
+    ------
+    None
+        The advice holds inside.
+    """
     file: Any = X.base if isinstance(X, np.memmap) else None
     is_file = isinstance(file, mmap.mmap) and hasattr(mmap, "MADV_RANDOM")
     if not is_file or X.nbytes <= _LARGE_FILE:

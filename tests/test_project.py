@@ -40,6 +40,7 @@ LEVELS = [
     [
         "_base",
         "_brier",
+        "_parts",
         "_quotas",
         "_calibration_bins",
         "_calibration_fit",
@@ -69,7 +70,7 @@ LEVELS = [
         "_strategies",
         "_tables",
     ],
-    ["_demo", "_measure", "displays"],
+    ["_demo", "_measure", "_partial_fit", "displays"],
     ["_page_pictures", "_verdict", "tabular"],
     ["_page"],
     ["_comparison"],
