@@ -18,6 +18,7 @@ from skstrat._base import seed_of
 from skstrat._batches import BalancedBatches
 from skstrat._corrected import CorrectedClassifier
 from skstrat._errors import UnusedWeightsError
+from skstrat._estimators import is_linear
 from skstrat._iter_batches import read_at_random
 from skstrat._parts import Part, as_part
 from skstrat._quotas import check_shares
@@ -35,9 +36,9 @@ class PartialFitClassifier(CorrectedClassifier):
     r"""Any classifier with ``partial_fit``, trained on balanced batches.
 
     Each batch has its quota of every class, so a rare one is learned from in every
-    step, and loss weights make the stream an unbiased estimate of the data: the model
-    goes to the same optimum as on shuffled data, with less noise on the way. Where
-    ``partial_fit`` takes no weights, the prior is corrected instead:
+    step. Loss weights make the stream an unbiased estimate of the data, so a model goes
+    to the same optimum as on shuffled data, with less noise on the way. Without
+    weights, the prior is corrected instead:
 
     .. math:: \log p_c = \log q_c + \log(M_c / m_c) + \text{const}
 
@@ -50,16 +51,20 @@ class PartialFitClassifier(CorrectedClassifier):
     estimator : estimator
         Any classifier with ``partial_fit``. A clone of it is trained.
     batch_size : int, default=256
-        Rows in a batch. An own ``batch_size="auto"`` of the estimator is set to it,
-        for it would cut batches up.
+        Rows in a batch. An own ``batch_size="auto"`` of the estimator is set to those
+        of each batch, for it would cut them up.
     epochs : int, default=10
         How often every row of the class that needs most batches is served.
     shares : {"equal"} or dict of label to float, default=None
         Share of each class in a batch. None for the shares in the data, but at least
         10 % for each class (with more than five classes half an equal share).
     use_weights : {"auto"} or bool, default="auto"
-        Whether ``partial_fit`` is given the correction weights; ``"auto"`` for where it
-        takes some. Weights given to ``fit`` are always passed on.
+        Whether ``partial_fit`` is given the correction weights. ``"auto"`` gives them
+        to linear models, which keep their full-data target with weights, and to
+        estimators without ``predict_proba``; others learn the balanced data, which
+        takes far fewer steps, and their prior is corrected. So is that of an estimator
+        whose ``partial_fit`` takes no weights. Weights given to ``fit`` are always
+        passed on.
     prior_correction : bool, default=True
         Whether predictions are turned to the original prior.
     early_stopping : bool, default=False
@@ -197,7 +202,8 @@ class PartialFitClassifier(CorrectedClassifier):
             or shares are not usable, or if a class is too small to hold out a part.
         """
         self._validate_params()
-        estimator = self._prepared()
+        estimator = clone(self.estimator)
+        refuse_class_weight(estimator)
         everything = as_part(X, y, sample_weight)
         seed = seed_of(self.random_state)
         train, held_out = self._hold_out(everything, seed)
@@ -217,13 +223,6 @@ class PartialFitClassifier(CorrectedClassifier):
         )
         self._learn_masses(train.labels.classes, original, trained)
         return self
-
-    def _prepared(self) -> Any:
-        estimator = clone(self.estimator)
-        refuse_class_weight(estimator)
-        if getattr(estimator, "batch_size", None) == "auto":
-            estimator.set_params(batch_size=self.batch_size)
-        return estimator
 
     def _hold_out(self, everything: Part, seed: int) -> tuple[Part, Part | None]:
         """Split off a part in the original shares, for early stopping."""
@@ -271,7 +270,11 @@ class PartialFitClassifier(CorrectedClassifier):
                 + ("sample_weight was given to fit" if weighted else "use_weights=True")
                 + ". Use an estimator that takes weights, or leave the weights out."
             )
-        if takes and self.use_weights:
+        use_weights = self.use_weights
+        if use_weights == "auto":
+            has_proba = hasattr(estimator, "predict_proba")
+            use_weights = is_linear(estimator) or not has_proba
+        if takes and use_weights:
             return batches.sample_weight
         if incoming is not None and weighted:
             return incoming.__getitem__
@@ -293,10 +296,7 @@ class PartialFitClassifier(CorrectedClassifier):
         self.validation_loss_: list[float] = []
         best, self.estimator_, self.n_iter_, last = np.inf, estimator, 0, 0
         for epoch in self.progress(epochs) if self.progress else epochs:
-            with read_at_random(train.X):
-                for rows in batches:
-                    given = {} if weigh is None else {"sample_weight": weigh(rows)}
-                    estimator.partial_fit(*train.take(rows), **named, **given)
+            _train_epoch(estimator, train, batches, weigh, named)
             last = epoch + 1
             if judge is None:
                 continue
@@ -310,6 +310,25 @@ class PartialFitClassifier(CorrectedClassifier):
             self.n_iter_ = last
         served = batches.class_counts_ * list(batches.passes_per_epoch_.values())
         self.n_samples_fit_ = self.n_iter_ * round(float(served.sum()))
+
+
+def _train_epoch(
+    estimator: Any,
+    train: Part,
+    batches: BalancedBatches,
+    weigh: Callable[[Rows], Floats] | None,
+    named: dict[str, Any],
+) -> None:
+    # Batches of the estimator's own would cut these up.
+    fits_batch_size = getattr(estimator, "batch_size", None) == "auto"
+    with read_at_random(train.X):
+        for rows in batches:
+            if fits_batch_size and estimator.batch_size != len(rows):
+                estimator.set_params(batch_size=len(rows))
+            given = {} if weigh is None else {"sample_weight": weigh(rows)}
+            estimator.partial_fit(*train.take(rows), **named, **given)
+    if fits_batch_size:
+        estimator.set_params(batch_size="auto")
 
 
 def _raised_shares(shares: Floats) -> Floats:
