@@ -12,8 +12,13 @@ from numpy.typing import NDArray
 from skstrat._hash import mix_seed
 from skstrat._labels import Labels, encode_labels
 from skstrat._passes import ClassStream, Cuts
-from skstrat._quotas import apportion, check_shares, interleave
-from skstrat._resumable import ResumableEpochs, check_process, positive_integer
+from skstrat._quotas import apportion, check_quota, check_shares, interleave
+from skstrat._resumable import (
+    ResumableEpochs,
+    check_epoch,
+    check_process,
+    positive_integer,
+)
 from skstrat._weights import (
     Weighting,
     check_sample_weight,
@@ -69,8 +74,10 @@ class BalancedBatches(ResumableEpochs):
         Seed.
     rank, world_size : int, default=0 and 1
         Which of how many processes this is. Each is served every ``world_size``-th
-        batch; what is left over at the end of an epoch is split evenly, so all have the
-        same number of batches and together serve what one process would.
+        batch. What is left over at the end of an epoch is split evenly, so all have the
+        same number of batches and together serve what one process would; such a last
+        part has the shares only as far as its rows go, and a small class may be
+        missing from it or repeat a row.
 
     Attributes
     ----------
@@ -93,6 +100,8 @@ class BalancedBatches(ResumableEpochs):
     ValueError
         If there is one class, more classes than rows in a batch, a quota without
         ``replacement`` larger than its class, or an argument out of its range.
+    TypeError
+        If ``drop_last`` is not a bool.
 
     See Also
     --------
@@ -142,14 +151,15 @@ class BalancedBatches(ResumableEpochs):
     ) -> None:
         super().__init__(random_state)
         labels = encode_labels(y)
-        check_process(rank, world_size)
+        self.rank, self.world_size = check_process(rank, world_size)
         self.batch_size = positive_integer("batch_size", batch_size)
-        self.rank, self.world_size = rank, world_size
-        self.drop_last = drop_last
+        if not isinstance(drop_last, (bool, np.bool_)):
+            raise TypeError(f"drop_last must be True or False; got {drop_last!r}.")
+        self.drop_last = bool(drop_last)
         self.classes_, self.class_counts_ = labels.classes, labels.counts
         self.quota_ = apportion(check_shares(labels, shares), self.batch_size)
         if not replacement:
-            _check_quota(labels, self.quota_)
+            check_quota(labels, self.quota_)
         self._plan_epoch(epoch)
         self._codes = labels.codes
         self._make_streams()
@@ -226,6 +236,12 @@ class BalancedBatches(ResumableEpochs):
     ) -> None:
         weights = check_sample_weight(sample_weight, len(labels.codes))
         mass = class_totals(labels, weights)
+        if not mass.all():
+            empty = labels.classes.tolist()[int(mass.argmin())]
+            raise ValueError(
+                "sample_weight must have a positive weight in every class; all of "
+                f"class {empty!r} are zero. Leave its rows out of y."
+            )
         served = self.quota_ * (self._n_batches - 1) + self._last
         drawn = served * mass / labels.counts
         if weighting == "factor":
@@ -289,13 +305,15 @@ class BalancedBatches(ResumableEpochs):
         ------
         IndexError
             If there is no such batch.
+        ValueError
+            If the epoch is not a whole number from 0 on.
         """
         if not 0 <= number < self._n_rounds:
             raise IndexError(
                 f"number must be from 0 to {self._n_rounds - 1}, the batches of an "
                 f"epoch; got {number}."
             )
-        epoch = self._epoch if epoch is None else epoch
+        epoch = self._epoch if epoch is None else check_epoch(epoch)
         if number < self._n_whole:
             return self._draw(epoch, number, 1)[0]
         return self._draw_split(epoch)
@@ -346,15 +364,3 @@ class BalancedBatches(ResumableEpochs):
     def _reseed(self, seed: int) -> None:
         super()._reseed(seed)
         self._make_streams()
-
-
-def _check_quota(labels: Labels, quota: NDArray[np.int64]) -> None:
-    short = np.flatnonzero(quota > labels.counts)
-    if len(short):
-        code = short[0]
-        raise ValueError(
-            f"replacement=False needs a quota of no more rows than a class has; class "
-            f"{labels.classes.tolist()[code]!r} has {labels.counts[code]} rows and a "
-            f"quota of {quota[code]}. Use a smaller batch_size, other shares, or "
-            "replacement=True."
-        )

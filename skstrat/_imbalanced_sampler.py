@@ -8,7 +8,7 @@ from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, issparse
 
 from skstrat._hash import mix_seed
 from skstrat._labels import encode_labels
@@ -103,8 +103,7 @@ class ImbalancedSampler(ResumableEpochs):
         world_size: int = 1,
     ) -> None:
         super().__init__(random_state)
-        check_process(rank, world_size)
-        self.rank, self.world_size = rank, world_size
+        self.rank, self.world_size = check_process(rank, world_size)
         rows = _check_indices(indices, count_rows(y))
         codes, chances = _group_by_chance(y, weights, rows)
         self._learn_groups(codes, chances, rows, count_rows(y))
@@ -230,19 +229,23 @@ def _group_by_chance(y: Any, weights: Any, rows: Rows | None) -> tuple[Rows, Flo
     chances: Floats | None = None
     if weights is not None:
         chances = check_sample_weight(weights, count_rows(y))
-    elif getattr(y, "ndim", 1) == 2 and y.shape[1] > 1:
+    elif len(getattr(y, "shape", ())) == 2 and y.shape[1] > 1:
         chances = _chances_of_rarest(y, rows)
     if chances is None:
         labels = encode_labels(y if rows is None else take_rows(y, rows))
         return labels.codes, 1 / labels.counts
     chances = chances if rows is None else chances[rows]
+    if not chances.any():
+        raise ValueError(
+            "weights must be positive for some row of indices; got only zeros there."
+        )
     different, codes = np.unique(chances, return_inverse=True)
     return codes, different
 
 
 def _chances_of_rarest(y: Any, rows: Rows | None) -> Floats:
     """Give each row 1 / rows of the rarest of its labels."""
-    has = csr_array(y).astype(bool)
+    has = csr_array(y if issparse(y) else np.asarray(y)).astype(bool)
     if rows is not None:
         # Labels are counted where they can be drawn; the other rows keep their place.
         kept = np.zeros((has.shape[0], 1), dtype=bool)

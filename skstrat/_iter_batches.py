@@ -44,7 +44,8 @@ def iter_batches(
     Raises
     ------
     ValueError
-        If X and y differ in length, or both batches and settings are given.
+        If X and y differ in length, batches are of other rows, or both batches and
+        settings are given.
 
     Notes
     -----
@@ -71,7 +72,14 @@ def iter_batches(
             "batches and arguments of new ones exclude each other; got batches and "
             f"{list(settings)}. Give one of them."
         )
-    return _serve(X, y, BalancedBatches(y, **settings) if batches is None else batches)
+    if batches is None:
+        batches = BalancedBatches(y, **settings)
+    elif batches.class_counts_.sum() != n_rows:
+        raise ValueError(
+            f"batches must be of the rows of X and y, {n_rows}; got batches of "
+            f"{batches.class_counts_.sum()} rows."
+        )
+    return _serve(X, y, batches)
 
 
 def _serve(

@@ -134,17 +134,21 @@ class ClassStream:
 
     def _block(self, number: int) -> Rows:
         """Give the passes of a block; only the last one made is kept."""
-        if number in self._kept:
-            return self._kept[number]
+        kept = self._kept
+        if number in kept:
+            return kept[number]
         first = number
         if self._is_chained:
-            first = max((each + 1 for each in self._kept if each < number), default=0)
+            first = max((each + 1 for each in kept if each < number), default=0)
+        before = kept.get(first - 1)
         for each in range(first, number + 1):
             block = self._shuffled(each)
             if self._largest_without_repeats > 1:
-                self._keep_apart(each, block)
-            self._kept = {each: block.ravel()}
-        return self._kept[number]
+                self._keep_apart(each, block, before)
+            before = block.ravel()
+        # In one step, for there may be several threads: none sees half a block.
+        self._kept = {number: block.ravel()}
+        return block.ravel()
 
     def _shuffled(self, number: int) -> Rows:
         """Shuffle every pass of a block by itself."""
@@ -158,7 +162,7 @@ class ClassStream:
         keys &= low
         return keys.astype(self.rows.dtype)
 
-    def _keep_apart(self, number: int, block: Rows) -> None:
+    def _keep_apart(self, number: int, block: Rows, last: Rows | None) -> None:
         """Move rows that a batch has from the pass before behind those it takes."""
         size = len(self.rows)
         boundaries = (number * len(block) + np.arange(len(block))) * size
@@ -167,17 +171,14 @@ class ClassStream:
         for index in np.flatnonzero(cut).tolist():
             served = int(boundaries[index] - start[index])
             needed = int(stop[index] - boundaries[index])
-            before = block[index - 1] if index else self._pass_before(number)
+            if index:
+                before = block[index - 1]
+            else:
+                before = self._shuffled(number - 1)[-1] if last is None else last
             head = block[index, : served + needed]
-            again = np.isin(head, before[size - served :])
+            again = np.isin(head, before[len(before) - served :])
             if again[:needed].any():
                 fresh = np.flatnonzero(~again)[:needed]
                 behind = np.delete(head, fresh)
                 head[:needed] = head[fresh]
                 head[needed:] = behind
-
-    def _pass_before(self, number: int) -> Rows:
-        """Give the last pass of the block before, whose end is final."""
-        if number - 1 in self._kept:
-            return self._kept[number - 1][-len(self.rows) :]
-        return self._shuffled(number - 1)[-1]

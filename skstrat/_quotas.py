@@ -109,3 +109,29 @@ def interleave(quota: Counts) -> NDArray[np.intp]:
     first = np.repeat(np.cumsum(quota) - quota, quota)
     due = (np.arange(len(codes)) - first + 0.5) / quota[codes]
     return codes[np.argsort(due, kind="stable")]
+
+
+def check_quota(labels: Labels, quota: NDArray[np.int64]) -> None:
+    """Refuse a quota that would repeat rows within a batch.
+
+    Parameters
+    ----------
+    labels : Labels
+        Classes and counts.
+    quota : ndarray of shape (n_classes,)
+        Rows by class.
+
+    Raises
+    ------
+    ValueError
+        If a quota is larger than its class.
+    """
+    short = np.flatnonzero(quota > labels.counts)
+    if len(short):
+        code = short[0]
+        raise ValueError(
+            f"replacement=False needs a quota of no more rows than a class has; class "
+            f"{labels.classes.tolist()[code]!r} has {labels.counts[code]} rows and a "
+            f"quota of {quota[code]}. Use a smaller batch_size, other shares, or "
+            "replacement=True."
+        )

@@ -67,7 +67,13 @@ class ResumableEpochs:
         place : int, default=None
             How many of its items are left out. None for none, or, in the epoch that a
             loaded state stands in the middle of, for those served before.
+
+        Raises
+        ------
+        ValueError
+            If the epoch is not a whole number from 0 on.
         """
+        epoch = check_epoch(epoch)
         if place is None:
             keeps = self._is_fresh and epoch == self._epoch
             place = self._place if keeps else 0
@@ -124,13 +130,41 @@ class ResumableEpochs:
         self._is_fresh = True
 
 
-def check_process(rank: Any, world_size: Any) -> None:
+def check_epoch(epoch: Any) -> int:
+    """Check the number of an epoch.
+
+    Parameters
+    ----------
+    epoch : int
+        Counted from 0.
+
+    Returns
+    -------
+    int
+        The number.
+
+    Raises
+    ------
+    ValueError
+        If it is not a whole number from 0 on.
+    """
+    if not isinstance(epoch, (int, np.integer)) or epoch < 0:
+        raise ValueError(f"epoch must be a whole number from 0 on; got {epoch!r}.")
+    return int(epoch)
+
+
+def check_process(rank: Any, world_size: Any) -> tuple[int, int]:
     """Check which of how many processes this is.
 
     Parameters
     ----------
     rank, world_size : int
         The process, from 0, and how many there are.
+
+    Returns
+    -------
+    rank, world_size : int
+        The same.
 
     Raises
     ------
@@ -142,6 +176,7 @@ def check_process(rank: Any, world_size: Any) -> None:
         raise ValueError(
             f"rank must be from 0 to world_size - 1 = {world_size - 1}; got {rank!r}."
         )
+    return int(rank), int(world_size)
 
 
 def positive_integer(name: str, value: Any, others: str = "") -> int:
