@@ -5,6 +5,8 @@ from pathlib import Path
 
 # Threads of boosting that wait for a busy core take a hundred times as long.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Keras would look for TensorFlow.
+os.environ.setdefault("KERAS_BACKEND", "torch")
 
 import numpy as np
 import pytest

@@ -40,6 +40,7 @@ def run(name, path, *arguments):
     return done, json.loads(path.read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_small_run_has_every_case(bench, tmp_path):
     done, written = run(
         "bench_resample.py", tmp_path / "r.json", "--max-rows", "2000", "--rounds", "1"

@@ -92,6 +92,7 @@ def test_table_of_a_messy_file(messy_csv):
         assert len(shown) == len(list_strategies([5]))
 
 
+@pytest.mark.slow
 def test_demo_shows_what_it_is_for():
     done = run("compare", "--demo", "--model=logistic", "--folds=3", "--json")
     assert done.returncode == 0, done.stderr
@@ -153,6 +154,7 @@ def test_json_is_all_there_is_on_stdout(messy_csv):
     assert rows["under-sampling 1:1"] == pytest.approx(2 * 20 * 2 / 3)
 
 
+@pytest.mark.slow
 def test_same_seed_same_numbers_in_one_process_or_two(messy_csv):
     def numbers(*more):
         arguments = ("--target=label", "--model=logistic", "--folds=2", "--json", *more)
@@ -178,6 +180,7 @@ def test_recommendation_stands_below_the_table_and_in_the_document(messy_csv):
     assert sentence in printed.partition("combined + correction")[2]
 
 
+@pytest.mark.slow
 def test_page_has_the_names_of_the_table_and_code_that_runs(messy_csv, tmp_path):
     page = tmp_path / "report.html"
     result = invoke(

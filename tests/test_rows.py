@@ -165,7 +165,9 @@ def test_things_without_rows(X):
         take_rows(X, np.array([0]))
 
 
-@pytest.mark.parametrize("X", [5, None, (row for row in range(3))], ids=str)
+@pytest.mark.parametrize(
+    "X", [5, None, (row for row in range(3))], ids=["int", "None", "generator"]
+)
 def test_things_without_a_length(X):
     with pytest.raises(TypeError, match="Expected sequence or array-like"):
         count_rows(X)
