@@ -155,7 +155,8 @@ class ImbalancedSampler(ResumableEpochs):
 
     def _draw(self, epoch: int, block: int) -> Rows:
         """Draw the rows of one block: a group each, then a row of it."""
-        key = mix_seed(self.seed_), _STREAM
+        # As 64-bit integers: numpy would round large ones in a mixed tuple to floats.
+        key = np.array([mix_seed(self.seed_), _STREAM], dtype=np.uint64)
         bits = np.random.Philox(key=key, counter=[0, 0, block, epoch])
         uniform = (bits.random_raw(2 * _BLOCK) >> np.uint64(11)) * 2.0**-53
         groups = np.searchsorted(self._limits, uniform[:_BLOCK], side="right")

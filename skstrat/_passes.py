@@ -153,7 +153,9 @@ class ClassStream:
     def _shuffled(self, number: int) -> Rows:
         """Shuffle every pass of a block by itself."""
         shape = self._passes_per_block, len(self.rows)
-        bits = np.random.Philox(key=self.key, counter=[0, 0, number, 0])
+        # As 64-bit integers: numpy would round large ones in a mixed tuple to floats.
+        key = np.array(self.key, dtype=np.uint64)
+        bits = np.random.Philox(key=key, counter=[0, 0, number, 0])
         keys = bits.random_raw(shape[0] * shape[1]).reshape(shape)
         low = np.uint64((1 << int(self.rows[-1]).bit_length()) - 1)
         keys &= ~low
