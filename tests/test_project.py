@@ -69,6 +69,7 @@ LEVELS = [
         "_rebuild",
         "_strategies",
         "_tables",
+        "keras",
     ],
     ["_demo", "_measure", "_partial_fit", "displays"],
     ["_page_pictures", "_verdict", "tabular"],
@@ -81,7 +82,16 @@ LEVELS = [
     ["__init__"],
     ["__main__"],
 ]
-OPTIONAL = ["click", "matplotlib", "pandas", "polars", "pyarrow", "rich", "torch"]
+OPTIONAL = [
+    "click",
+    "keras",
+    "matplotlib",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "rich",
+    "torch",
+]
 
 
 def rooms():
