@@ -29,8 +29,11 @@ from skstrat._weights import (
 Rows = NDArray[Any]
 Floats = NDArray[np.float64]
 
-# Rows drawn ahead: enough to make the work of a draw small, few enough for the cache.
+# Rows drawn ahead: few enough for the cache, but of many classes enough of each to make
+# what a draw costs besides its rows small.
 _AHEAD = 1 << 16
+_AHEAD_EACH = 1 << 11
+_MOST_AHEAD = 1 << 20
 
 
 class BalancedBatches(ResumableEpochs):
@@ -266,7 +269,8 @@ class BalancedBatches(ResumableEpochs):
         return self._n_rounds
 
     def _items(self, epoch: int, first: int) -> Iterator[Rows]:
-        ahead = max(1, _AHEAD // (self.batch_size * self.world_size))
+        ahead = min(max(_AHEAD, len(self.classes_) * _AHEAD_EACH), _MOST_AHEAD)
+        ahead = max(1, ahead // (self.batch_size * self.world_size))
         while first < self._n_whole:
             count = min(ahead, self._n_whole - first)
             yield from self._draw(epoch, first, count)
