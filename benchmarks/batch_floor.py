@@ -38,7 +38,8 @@ class Floor:
         self.lead = int((counts / quota).argmax())
         self.shuffles_all = shuffles_all
         self.rng = np.random.default_rng(0)
-        self.left = [rows[:0] for rows in self.rows]
+        self.order = list(self.rows)
+        self.place = [0 if not shuffles_all else len(rows) for rows in self.rows]
         # So many batches are written at once; measured for each.
         rows_ahead = 1 << (18 if quota.min() > 1 else 20)
         self.ahead = max(1, rows_ahead // int(quota.sum()))
@@ -58,16 +59,27 @@ class Floor:
         ndarray of shape (count,)
             Rows, int64.
         """
-        rows = self.rows[code]
-        if code == self.lead:
-            return self.rng.permutation(rows)
-        if not self.shuffles_all:
-            return np.resize(rows, count)
-        passes = -(-(count - len(self.left[code])) // len(rows))
-        drawn = [self.rng.permutation(rows) for _ in range(passes)]
-        drawn = np.concatenate([self.left[code], *drawn])
-        self.left[code] = drawn[count:]
-        return drawn[:count]
+        size, parts = len(self.rows[code]), []
+        while count:
+            if self.place[code] == size:
+                self.begin_pass(code)
+            start = self.place[code]
+            parts.append(self.order[code][start : start + count])
+            self.place[code] += len(parts[-1])
+            count -= len(parts[-1])
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def begin_pass(self, code):
+        """Begin a class anew, in another order if it is to be shuffled.
+
+        Parameters
+        ----------
+        code : int
+            The class.
+        """
+        if self.shuffles_all or code == self.lead:
+            self.order[code] = self.rng.permutation(self.rows[code])
+        self.place[code] = 0
 
     def __iter__(self):
         """Serve an epoch.
@@ -77,20 +89,15 @@ class Floor:
         ndarray of shape (batch_size,)
             Rows, int32.
         """
+        self.begin_pass(self.lead)
         n_full = self.n_batches - 1
-        served = self.quota * n_full + self.last
-        streams = [self.take(code, count) for code, count in enumerate(served)]
-        cuts = [n_full * quota for quota in self.quota]
-        full = [
-            stream[:cut].reshape(n_full, -1)
-            for stream, cut in zip(streams, cuts, strict=True)
-        ]
         places = [slice(*ends) for ends in pairwise([0, *np.cumsum(self.quota)])]
         for first in range(0, n_full, self.ahead):
             size = min(self.ahead, n_full - first)
             block = np.empty((size, places[-1].stop), np.int32)
-            for place, rows in zip(places, full, strict=True):
-                block[:, place] = rows[first : first + size]
+            for code, place in enumerate(places):
+                drawn = self.take(code, size * int(self.quota[code]))
+                block[:, place] = drawn.reshape(size, -1)
             yield from block
-        ends = zip(streams, cuts, strict=True)
-        yield np.concatenate([stream[cut:] for stream, cut in ends]).astype(np.int32)
+        last = [self.take(code, int(count)) for code, count in enumerate(self.last)]
+        yield np.concatenate(last).astype(np.int32)

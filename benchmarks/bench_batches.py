@@ -219,6 +219,7 @@ def measure(case, rounds, budget):
             "set_up_s": statistics.median(set_up_s[name]),
             "set_up_to_ours": paired(set_up_s[name], set_up_s[OURS]),
             "epoch_s": epoch,
+            "epoch_fastest_s": min(epoch_s[name]),
             "ns_per_row": epoch / served[name] * 1e9,
             "to_ours": ratio(name, OURS),
             "held_set_up": held[0],

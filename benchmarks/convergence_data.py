@@ -7,6 +7,8 @@ from scipy.optimize import brentq
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
+from skstrat import correct_prior
+
 N_COLUMNS = 20
 PREVALENCE = 0.005
 SIGNAL = 2.0  # standard deviation of the log odds of the linear truth
@@ -42,7 +44,13 @@ def _nonlinear(X):
     return 1.5 * X[:, 0] + X[:, 1] + 1.5 * np.abs(X[:, 2]) + X[:, 3] * X[:, 4]
 
 
-TRUTHS = {"linear": _linear, "nonlinear": _nonlinear}
+def _hinge(X):
+    # Made so that a linear model must choose which rows to be right about: below the
+    # bend most rows are, above it most positives.
+    return 4 * np.maximum(X[:, 0] - 1, 0) + X[:, 1]
+
+
+TRUTHS = {"linear": _linear, "nonlinear": _nonlinear, "hinge": _hinge}
 
 
 def log_loss(y, p):
@@ -65,12 +73,36 @@ def log_loss(y, p):
     return float(loss) if np.isfinite(loss) else np.inf
 
 
+def limit_without_weights(data, share):
+    """Find where logistic regression ends whose prior is corrected afterwards.
+
+    Parameters
+    ----------
+    data : Data
+        With the unregularised logistic regression as the best.
+    share : float
+        Share of positives in the batches.
+
+    Returns
+    -------
+    float
+        Log loss of the fit to which training on such batches converges, as a fraction
+        of the way from best to null.
+    """
+    counts = np.bincount(data.y)
+    mass = np.array([1 - share, share])
+    model = LogisticRegression(C=np.inf, max_iter=1000, tol=1e-6)
+    model.fit(data.X, data.y, sample_weight=(mass / counts * len(data.y))[data.y])
+    p = correct_prior(model.predict_proba(data.X_test)[:, 1], mass, counts)
+    return (log_loss(data.y_test, p) - data.best) / (data.null - data.best)
+
+
 def make_data(truth, target, seed, rows, test_rows):
     """Draw data and find what to aim at.
 
     Parameters
     ----------
-    truth : {"linear", "nonlinear"}
+    truth : {"linear", "nonlinear", "hinge"}
         Log odds up to a constant, which is chosen for 0.5 % positives.
     target : {"fit", "truth"}
         Whether to aim at the unregularised logistic regression of the training rows or

@@ -42,7 +42,8 @@ class BalancedBatches(ResumableEpochs):
     The data stays where it is; only labels are read. Each class is served from a
     permutation of its rows; when all were served it is shuffled anew and goes on, in
     the same batch if need be, without repeating a row in it. The next epoch goes on
-    where a class stopped, so no row of a class is ever served twice more than another.
+    where a class stopped, so no row of a class is ever served twice more than another
+    (but for the rows that ``drop_last`` leaves out, others in every epoch).
     Every batch is a pure function of seed, epoch and number, so any batch can be asked
     for, a run resumed, and the batches shared among processes.
 

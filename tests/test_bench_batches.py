@@ -114,8 +114,8 @@ def test_floor_serves_the_quotas_of_balanced_batches(
             )
         served = np.bincount(np.concatenate(batches), minlength=len(y))
         assert (served[y == floor.lead] == 1).all()
-        # Permutations go on in the next epoch, the stored order begins anew.
-        times = times + served if shuffles_all else served
+        # Classes go on in the next epoch where they stopped.
+        times += served
         assert all(np.ptp(times[y == code]) <= 1 for code in range(n_classes))
 
 
@@ -170,6 +170,7 @@ def test_convergence_results_have_every_case(bench):
     assert (result["rows"], result["test_rows"]) == (300_000, 100_000)
     grids = bench.bench_convergence.EXPERIMENTS
     assert all(grids[name].seeds >= 3 for name in grids)
+    assert len(result["limits_without_weights"]) == 6
     for row in result["cases"]:
         if row["visits"] is not None:
             assert row["fewest"] <= row["visits"]
@@ -252,9 +253,23 @@ def test_plain_shuffling_serves_every_row_equally_often(bench):
     assert (np.bincount(rows[:640]) == 1).all()
 
 
-@pytest.mark.parametrize("truth", ["linear", "nonlinear"])
+@pytest.mark.parametrize("truth", ["linear", "nonlinear", "hinge"])
 def test_true_probabilities_have_the_prevalence_and_are_best(bench, truth):
     data = bench.convergence_data.make_data(truth, "truth", 0, 60_000, 60_000)
     fitted = bench.convergence_data.make_data(truth, "fit", 0, 60_000, 60_000)
     assert data.y.mean() == pytest.approx(0.005, abs=0.0015)
     assert data.best < fitted.best < data.null
+
+
+def test_without_weights_a_wrong_model_stops_short(bench):
+    make = bench.convergence_data.make_data
+    limits = {}
+    for truth in ("linear", "hinge"):
+        data = make(truth, "fit", 0, 60_000, 60_000)
+        limits[truth] = bench.convergence_data.limit_without_weights(data, 0.5)
+        original = data.y.mean()
+        # Of the original share the fit is the best one itself.
+        own = bench.convergence_data.limit_without_weights(data, original)
+        assert own == pytest.approx(0, abs=1e-3)
+    assert abs(limits["linear"]) < 0.04
+    assert limits["hinge"] > 0.05

@@ -158,6 +158,14 @@ def test_batches_are_read_ahead_in_a_thread_and_no_more_than_asked():
     assert [rows for here, rows in gathered if not here] == wanted[1:5]
 
 
+def test_what_was_read_ahead_in_vain_is_forgotten():
+    dataset, _ = make(small(), prefetch=3)
+    for epoch, number in [(0, 0), (0, 8), (0, 4), (1, 4), (0, 5), (2, 14)]:
+        dataset.set_epoch(epoch)
+        dataset[number]
+        assert len(dataset._ahead) == min(3, 14 - number)
+
+
 def test_an_error_of_the_storage_is_told():
     y = small()
 
