@@ -56,8 +56,10 @@ class PartialFitClassifier(CorrectedClassifier):
     epochs : int, default=10
         How often every row of the class that needs most batches is served.
     shares : {"equal"} or dict of label to float, default=None
-        Share of each class in a batch. None for the shares in the data, but at least
-        10 % for each class (with more than five classes half an equal share).
+        Share of each class in a batch. None for what took the fewest rows when it was
+        measured: with correction weights the shares in the data, but at least 10 % for
+        each class (with more than five classes half an equal share); without them equal
+        shares.
     use_weights : {"auto"} or bool, default="auto"
         Whether ``partial_fit`` is given the correction weights. ``"auto"`` gives them
         to linear models, which keep their full-data target with weights, and to
@@ -109,11 +111,12 @@ class PartialFitClassifier(CorrectedClassifier):
 
     Notes
     -----
-    Plain shuffling is as good or better when a decreasing step (``power_t=0.5``) has
-    time to average the noise away, or when positives are not rare. An equal quota needs
-    larger correction weights than 10 %, and so more batches to come close to the
-    optimum; without weights it gets near fastest, but a model that misses a term stays
-    away from it. Weights allow larger steps: tune ``eta0`` or ``learning_rate_init``.
+    Plain shuffling is as good or better with a step that decreases fast
+    (``power_t=0.5``) and weights, or when positives are not rare. An equal quota needs
+    larger correction weights than 10 %, and so more rows to come close to the optimum.
+    Without weights fewest rows are needed, but a model that misses a term may stay away
+    from its optimum. Weights allow larger steps: tune ``eta0`` or
+    ``learning_rate_init``.
 
     Examples
     --------
@@ -207,11 +210,16 @@ class PartialFitClassifier(CorrectedClassifier):
         everything = as_part(X, y, sample_weight)
         seed = seed_of(self.random_state)
         train, held_out = self._hold_out(everything, seed)
-        batches = self._make_batches(train, seed)
-        weigh = self._choose_weights(estimator, train, batches)
+        weighted = self._gives_weights(estimator, train.weights)
+        batches = self._make_batches(train, seed, weighted=weighted)
+        weigh: Callable[[Rows], Floats] | None = None
+        if weighted:
+            weigh = batches.sample_weight
+        elif train.weights is not None and _takes_weights(estimator):
+            weigh = train.weights.__getitem__
         original = class_totals(everything.labels, everything.weights)
         trained = class_totals(train.labels, train.weights)
-        if weigh != batches.sample_weight:
+        if not weighted:
             trained = trained * list(batches.passes_per_epoch_.values())
         masses = (trained, original) if self.prior_correction else (original, original)
         self._train(
@@ -240,14 +248,16 @@ class PartialFitClassifier(CorrectedClassifier):
         train, held_out = next(splitter.split(codes, codes))
         return everything.part(np.sort(train)), everything.part(np.sort(held_out))
 
-    def _make_batches(self, train: Part, seed: int) -> BalancedBatches:
+    def _make_batches(
+        self, train: Part, seed: int, *, weighted: bool
+    ) -> BalancedBatches:
         labels = train.labels
-        if self.shares is None:
+        if isinstance(self.shares, Mapping):
+            shares = check_shares(labels, self.shares)
+        elif self.shares is None and weighted:
             shares = _raised_shares(labels.counts / labels.counts.sum())
         else:
-            shares = check_shares(
-                labels, None if self.shares == "equal" else self.shares
-            )
+            shares = check_shares(labels, None)
         return BalancedBatches(
             labels.codes,
             batch_size=self.batch_size,
@@ -256,29 +266,23 @@ class PartialFitClassifier(CorrectedClassifier):
             random_state=seed,
         )
 
-    def _choose_weights(
-        self, estimator: Any, train: Part, batches: BalancedBatches
-    ) -> Callable[[Rows], Floats] | None:
-        """Choose between the correction weights, the incoming ones alone, and none."""
-        takes = "sample_weight" in signature(estimator.partial_fit).parameters
-        incoming = train.weights
+    def _gives_weights(self, estimator: Any, incoming: Floats | None) -> bool:
+        """Decide whether the correction weights are passed."""
+        takes = _takes_weights(estimator)
         weighted = incoming is not None and np.ptp(incoming) > 0
         if not takes and (weighted or self.use_weights is True):
+            reason = (
+                "sample_weight was given to fit" if weighted else "use_weights=True"
+            )
             raise UnusedWeightsError(
                 f"{type(estimator).__name__} cannot take sample_weight in partial_fit, "
-                "and "
-                + ("sample_weight was given to fit" if weighted else "use_weights=True")
-                + ". Use an estimator that takes weights, or leave the weights out."
+                f"and {reason}. Use an estimator that takes weights, or leave the "
+                "weights out."
             )
-        use_weights = self.use_weights
-        if use_weights == "auto":
+        if self.use_weights == "auto":
             has_proba = hasattr(estimator, "predict_proba")
-            use_weights = is_linear(estimator) or not has_proba
-        if takes and use_weights:
-            return batches.sample_weight
-        if incoming is not None and weighted:
-            return incoming.__getitem__
-        return None
+            return takes and (is_linear(estimator) or not has_proba)
+        return bool(self.use_weights)
 
     def _train(
         self,
@@ -310,6 +314,10 @@ class PartialFitClassifier(CorrectedClassifier):
             self.n_iter_ = last
         served = batches.class_counts_ * list(batches.passes_per_epoch_.values())
         self.n_samples_fit_ = self.n_iter_ * round(float(served.sum()))
+
+
+def _takes_weights(estimator: Any) -> bool:
+    return "sample_weight" in signature(estimator.partial_fit).parameters
 
 
 def _train_epoch(

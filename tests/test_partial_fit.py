@@ -100,7 +100,12 @@ def test_shares(counts, shares, quota):
     y = np.repeat(np.arange(len(counts)), counts)
     X = np.arange(float(len(y))).reshape(-1, 1)
     model = PartialFitClassifier(
-        Recorder(), batch_size=100, epochs=1, shares=shares, random_state=0
+        Recorder(),
+        batch_size=100,
+        epochs=1,
+        shares=shares,
+        use_weights=True,
+        random_state=0,
     ).fit(X, y)
     _, labels, _ = model.estimator_.calls_[0]
     served = np.bincount(labels)
@@ -144,6 +149,9 @@ def test_weights_are_for_linear_models_and_where_nothing_could_be_corrected(
         model = PartialFitClassifier(estimator, epochs=1, random_state=0).fit(X, y)
         ratio = model.trained_mass_ / model.original_mass_
         assert (np.ptp(ratio) < 1e-9) == weighted
+        if not weighted:
+            # Equal shares where nothing holds the weights in check.
+            np.testing.assert_allclose(*model.trained_mass_, rtol=0.02)
 
 
 def test_prior_is_corrected_where_no_weights_are_taken(rare_events):
@@ -152,6 +160,7 @@ def test_prior_is_corrected_where_no_weights_are_taken(rare_events):
     X[y == 1] += 1
     full = GaussianNB(var_smoothing=0).fit(X, y)
     settings = {"batch_size": 100, "epochs": 1, "random_state": 0}
+    settings["shares"] = {0: 0.9, 1: 0.1}
     for model in (
         PartialFitClassifier(NoWeights(var_smoothing=0), **settings),
         PartialFitClassifier(GaussianNB(var_smoothing=0), **settings),
@@ -214,7 +223,7 @@ def test_batch_size_of_the_estimator_does_not_cut_batches_up(rare_events):
         MLPClassifier((2,), random_state=0), batch_size=500, epochs=2, random_state=0
     ).fit(X, y)
     # One step of Adam a batch, the last and smaller one too.
-    assert model.estimator_._optimizer.t == 2 * np.ceil((y == 0).sum() / (500 * 0.9))
+    assert model.estimator_._optimizer.t == 2 * np.ceil((y == 0).sum() / 250)
     assert model.estimator_.batch_size == "auto"
 
 
