@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from skstrat._base import seed_of
 
 
-class ResumableEpochs:
+class ResumableEpochs(ABC):
     """Where an endless series of epochs stands: the epoch, and how far into it.
 
     A subclass gives the items of an epoch from a place on, as a pure function of seed,
@@ -29,17 +30,17 @@ class ResumableEpochs:
         self._place = 0
         self._is_fresh = True
 
+    @abstractmethod
     def __len__(self) -> int:
         """Items of an epoch."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _items(self, epoch: int, first: int) -> Iterator[Any]:
         """Give the items of an epoch from one on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _identity(self) -> dict[str, Any]:
         """Name all that the items depend on besides the epoch, the seed among it."""
-        raise NotImplementedError
 
     def _reseed(self, seed: int) -> None:
         """Take over a seed."""
