@@ -118,6 +118,7 @@ def test_output_that_cannot_write_every_sign(messy_csv):
     assert lines_of_strategies(done.stdout)[0] == "true distribution"
 
 
+@pytest.mark.slow
 def test_json_is_all_there_is_on_stdout(messy_csv):
     arguments = ("compare", messy_csv, "--target=label", "--model=logistic", "--json")
     done = run(*arguments, "--folds=3", "--factor=4", "--factor=7.5", "--seed=3")
@@ -234,6 +235,7 @@ def test_narrow_terminals_lose_nothing(messy_csv, monkeypatch):
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
+@pytest.mark.slow
 def test_progress_on_a_terminal(messy_csv):
     controller, terminal = os.openpty()
     arguments = ["compare", messy_csv, "--target=label", "--model=logistic"]
