@@ -17,11 +17,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from skstrat._hash import BLOCK, hash_integers, hash_keys, mix_seed, positions_below
+from skstrat._draw import rows_below, rows_of, smallest_hashes
+from skstrat._hash import mix_seed
 from skstrat._labels import Labels
 
 _FAR_LONGER = 64
-_LARGEST = 2**64 - 1
 _FORMAT = 1
 _HASH = "xxh64"
 
@@ -94,7 +94,7 @@ class Plan:
         """
         counts = labels.counts
         copies, remainder = np.divmod(rows, counts)
-        threshold, extra = _smallest_hashes(labels.codes, counts, remainder, seed, key)
+        threshold, extra = smallest_hashes(labels.codes, counts, remainder, seed, key)
         if len(extra) != remainder.sum():
             raise ValueError(
                 "key must be different in every row to draw an exact number of rows; "
@@ -173,7 +173,7 @@ class Plan:
             codes = codes.astype(np.intp)
         _check_block(codes, len(self.classes), offset, key)
         limit = np.array(self.threshold, dtype=np.uint64)
-        extra, _, _ = _below(
+        extra, _, _ = rows_below(
             codes, np.array(self.rows_seen), limit, mix_seed(self.seed), offset, key
         )
         indices = _merge(_whole_copies(codes, self._copies), extra)
@@ -241,103 +241,11 @@ def _check_block(codes: Array, n_classes: int, offset: int, key: Array | None) -
         )
 
 
-def _below(
-    codes: Array,
-    counts: Array,
-    limit: Array,
-    hash_seed: int,
-    offset: int,
-    key: Array | None,
-) -> tuple[Indices, Array, Array]:
-    """Find the rows whose hash is below their class's limit, their codes and hashes."""
-    # Slices of a pandas Series go by its index, not by position.
-    key = None if key is None else np.asarray(key)
-    drawn = limit > 0
-    if 2 * counts[drawn].sum() < counts.sum():
-        near = _rows_of(codes, drawn)
-        if key is None:
-            found = hash_integers(near + offset, hash_seed)
-        else:
-            found = hash_keys(key[near], hash_seed)
-    else:
-        loosest = int(limit.max())
-        if key is None:
-            near, found = positions_below(offset, len(codes), loosest, hash_seed)
-        else:
-            near, found = _keys_below(key, loosest, hash_seed)
-    own_codes = codes[near]
-    below = found < limit[own_codes]
-    return near[below], own_codes[below], found[below]
-
-
-def _keys_below(key: Array, limit: int, hash_seed: int) -> tuple[Indices, Array]:
-    """Find the rows whose key has a hash below a limit, and those hashes."""
-    hashed = np.empty(len(key), dtype=np.uint64)
-    for start in range(0, len(key), BLOCK):
-        block = slice(start, start + BLOCK)
-        hashed[block] = hash_keys(key[block], hash_seed)
-    rows = np.flatnonzero(hashed < np.uint64(limit))
-    return rows, hashed[rows]
-
-
-def _smallest_hashes(
-    codes: Array, counts: Array, wanted: Array, seed: int, key: Array | None
-) -> tuple[Array, Indices]:
-    """Find each class's threshold and the rows below it, in one pass.
-
-    Only rows below a guess, 8 standard deviations above the share wanted, are ever
-    looked at one by one; in the rare case that they do not suffice, all are.
-    """
-    share = wanted / counts
-    guess = share + 8 * np.sqrt(share * (1 - share) / counts) + 32 / counts
-    guess[wanted == 0] = 0
-    limit = np.array(
-        [min(int(part * 2.0**64), _LARGEST) for part in guess.tolist()], dtype=np.uint64
-    )
-    hash_seed = mix_seed(seed)
-    rows, own_codes, hashes = _below(codes, counts, limit, hash_seed, 0, key)
-    found = np.bincount(own_codes, minlength=len(counts))
-    short = (found <= wanted) & (wanted > 0) & (limit < _LARGEST)
-    if short.any():
-        limit[short] = _LARGEST
-        rows, own_codes, hashes = _below(codes, counts, limit, hash_seed, 0, key)
-    threshold = _thresholds(own_codes, hashes, wanted)
-    return threshold, rows[hashes < threshold[own_codes]]
-
-
-def _thresholds(codes: Array, hashes: Array, wanted: Array) -> Array:
-    """Give the (wanted + 1)-th smallest hash of each class among the candidates."""
-    by_class = hashes[np.argsort(codes, kind="stable")]
-    ends = np.cumsum(np.bincount(codes, minlength=len(wanted)))
-    threshold = np.zeros(len(wanted), dtype=np.uint64)
-    for drawn in np.flatnonzero(wanted):
-        start = ends[drawn - 1] if drawn else 0
-        own = by_class[start : ends[drawn]]
-        k = int(wanted[drawn])
-        # A class has more rows than are wanted; the one that may be missing here is
-        # the one whose hash is the largest number there is.
-        threshold[drawn] = np.partition(own, k)[k] if k < len(own) else _LARGEST
-    return threshold
-
-
-def _rows_of(codes: Array, wanted: NDArray[np.bool_]) -> Indices:
-    """List the rows of some classes; one comparison is faster than a look-up."""
-    # A Python integer is compared in the type of the codes, a numpy one in its own.
-    n_wanted = np.count_nonzero(wanted)
-    if n_wanted == 0:
-        return np.empty(0, dtype=np.intp)
-    if n_wanted == 1:
-        return np.flatnonzero(codes == int(wanted.argmax()))
-    if n_wanted == len(wanted) - 1:
-        return np.flatnonzero(codes != int(wanted.argmin()))
-    return np.flatnonzero(wanted[codes])
-
-
 def _whole_copies(codes: Array, copies: Array) -> Indices:
     """List the rows of the classes that are kept whole, repeated as often as asked."""
     if copies.min() == copies.max() == 1:
         return np.arange(len(codes))
-    rows = _rows_of(codes, copies > 0)
+    rows = rows_of(codes, copies > 0)
     if copies.max() <= 1:
         return rows
     return np.repeat(rows, copies[codes[rows]])

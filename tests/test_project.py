@@ -34,7 +34,7 @@ LEVELS = [
         "_sklearn",
     ],
     ["_columns", "_display_axes", "_display_measure", "_page_measures", "_rows"],
-    ["_labels"],
+    ["_draw", "_labels"],
     ["_plan", "_smoothing", "_strategy", "_weights"],
     ["_binary", "_imbalance"],
     [

@@ -1,0 +1,204 @@
+"""Which rows have the smallest hashes of their class, without sorting the rows.
+
+Only rows below a guess, 8 standard deviations above the share wanted, are looked at
+one by one; in the rare case that they do not suffice, all are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skstrat._hash import BLOCK, hash_integers, hash_keys, mix_seed, positions_below
+
+LARGEST = 2**64 - 1
+
+Indices = NDArray[np.intp]
+Array = NDArray[Any]
+
+
+def hash_window(share: Array, counts: Array) -> tuple[Array, Array]:
+    """Bound where the threshold of a draw lies.
+
+    The smallest hashes of *n* rows that make up a share *s* end near ``s * 2**64``;
+    the window is 8 standard deviations of that, ``sqrt(s * (1 - s) / n)``, and a few
+    rows wide on either side.
+
+    Parameters
+    ----------
+    share : ndarray of shape (n_classes,)
+        Share wanted of each class, in [0, 1].
+    counts : ndarray of shape (n_classes,)
+        Rows of each class, at least 1.
+
+    Returns
+    -------
+    low, high : ndarray of shape (n_classes,)
+        Hashes below ``low`` are drawn, from ``high`` on they are not; uint64, 0 where
+        the share is 0.
+    """
+    margin = 8 * np.sqrt(share * (1 - share) / counts) + 32 / counts
+    margin[share == 0] = 0
+    return as_threshold(share - margin), as_threshold(share + margin)
+
+
+def as_threshold(share: Array) -> Array:
+    """Turn shares into hashes.
+
+    Parameters
+    ----------
+    share : ndarray of shape (n_classes,)
+        Shares; those below 0 count as 0 and those above 1 as 1.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+        ``share * 2**64``, uint64, at most the largest hash there is.
+    """
+    scaled = [min(max(int(part * 2.0**64), 0), LARGEST) for part in share.tolist()]
+    return np.array(scaled, dtype=np.uint64)
+
+
+def rows_below(
+    codes: Array,
+    counts: Array,
+    limit: Array,
+    hash_seed: int,
+    offset: int,
+    key: Array | None,
+) -> tuple[Indices, Array, Array]:
+    """Find the rows whose hash is below their class's limit.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_rows,)
+        Class codes.
+    counts : ndarray of shape (n_classes,)
+        Rows of each class in all the data, which tells the faster way.
+    limit : ndarray of shape (n_classes,)
+        Limits, uint64.
+    hash_seed : int
+        Seed of the hash.
+    offset : int
+        Identity of the first row, if there are no keys.
+    key : ndarray of shape (n_rows,) or None
+        Identities of the rows.
+
+    Returns
+    -------
+    rows : ndarray of shape (n_found,)
+        Positions in the block, ascending.
+    codes : ndarray of shape (n_found,)
+        Their class codes.
+    hashes : ndarray of shape (n_found,)
+        Their hashes.
+    """
+    # Slices of a pandas Series go by its index, not by position.
+    key = None if key is None else np.asarray(key)
+    drawn = limit > 0
+    if 2 * counts[drawn].sum() < counts.sum():
+        near = rows_of(codes, drawn)
+        if key is None:
+            found = hash_integers(near + offset, hash_seed)
+        else:
+            found = hash_keys(key[near], hash_seed)
+    else:
+        loosest = int(limit.max())
+        if key is None:
+            near, found = positions_below(offset, len(codes), loosest, hash_seed)
+        else:
+            near, found = _keys_below(key, loosest, hash_seed)
+    own_codes = codes[near]
+    below = found < limit[own_codes]
+    return near[below], own_codes[below], found[below]
+
+
+def smallest_hashes(
+    codes: Array, counts: Array, wanted: Array, seed: int, key: Array | None
+) -> tuple[Array, Indices]:
+    """Find each class's threshold and the rows below it, in one pass.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_rows,)
+        Class codes of all rows.
+    counts : ndarray of shape (n_classes,)
+        Rows of each class.
+    wanted : ndarray of shape (n_classes,)
+        Rows wanted of each class, fewer than there are.
+    seed : int
+        The user's seed.
+    key : ndarray of shape (n_rows,) or None
+        Identities of the rows; their positions if None.
+
+    Returns
+    -------
+    threshold : ndarray of shape (n_classes,)
+        The smallest hash that is not drawn, 0 where no row is wanted.
+    rows : ndarray of shape (n_drawn,)
+        Positions of the rows drawn, ascending.
+    """
+    _, limit = hash_window(wanted / counts, counts)
+    hash_seed = mix_seed(seed)
+    rows, own_codes, hashes = rows_below(codes, counts, limit, hash_seed, 0, key)
+    found = np.bincount(own_codes, minlength=len(counts))
+    short = (found <= wanted) & (wanted > 0) & (limit < LARGEST)
+    if short.any():
+        limit[short] = LARGEST
+        rows, own_codes, hashes = rows_below(codes, counts, limit, hash_seed, 0, key)
+    threshold = _thresholds(own_codes, hashes, wanted)
+    return threshold, rows[hashes < threshold[own_codes]]
+
+
+def _thresholds(codes: Array, hashes: Array, wanted: Array) -> Array:
+    """Give the (wanted + 1)-th smallest hash of each class among the candidates."""
+    by_class = hashes[np.argsort(codes, kind="stable")]
+    ends = np.cumsum(np.bincount(codes, minlength=len(wanted)))
+    threshold = np.zeros(len(wanted), dtype=np.uint64)
+    for drawn in np.flatnonzero(wanted):
+        start = ends[drawn - 1] if drawn else 0
+        own = by_class[start : ends[drawn]]
+        k = int(wanted[drawn])
+        # A class has more rows than are wanted; the one that may be missing here is
+        # the one whose hash is the largest number there is.
+        threshold[drawn] = np.partition(own, k)[k] if k < len(own) else LARGEST
+    return threshold
+
+
+def rows_of(codes: Array, wanted: NDArray[np.bool_]) -> Indices:
+    """List the rows of some classes.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_rows,)
+        Class codes.
+    wanted : ndarray of shape (n_classes,)
+        Which classes.
+
+    Returns
+    -------
+    ndarray of shape (n_found,)
+        Positions, ascending.
+    """
+    # One comparison is faster than a look-up; a Python integer is compared in the
+    # type of the codes, a numpy one in its own.
+    n_wanted = np.count_nonzero(wanted)
+    if n_wanted == 0:
+        return np.empty(0, dtype=np.intp)
+    if n_wanted == 1:
+        return np.flatnonzero(codes == int(wanted.argmax()))
+    if n_wanted == len(wanted) - 1:
+        return np.flatnonzero(codes != int(wanted.argmin()))
+    return np.flatnonzero(wanted[codes])
+
+
+def _keys_below(key: Array, limit: int, hash_seed: int) -> tuple[Indices, Array]:
+    """Find the rows whose key has a hash below a limit, and those hashes."""
+    hashed = np.empty(len(key), dtype=np.uint64)
+    for start in range(0, len(key), BLOCK):
+        block = slice(start, start + BLOCK)
+        hashed[block] = hash_keys(key[block], hash_seed)
+    rows = np.flatnonzero(hashed < np.uint64(limit))
+    return rows, hashed[rows]
