@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -15,9 +15,9 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin
 from skstrat._labels import Labels, encode_labels
 from skstrat._plan import Plan
 from skstrat._rows import count_rows, take_rows
+from skstrat._seed import seed_of
 from skstrat._sklearn import (
     STOCK_PIPELINE_CALL,
-    Interval,
     check_feature_names,
     check_n_features,
     sampler_tags,
@@ -35,12 +35,6 @@ from skstrat._weights import (
 )
 
 Indices = NDArray[np.intp]
-RANDOM_STATE = [
-    Interval(Integral, 0, 2**64 - 1, closed="both"),
-    np.random.Generator,
-    np.random.RandomState,
-    None,
-]
 
 
 @dataclass(frozen=True)
@@ -108,6 +102,23 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
     @abstractmethod
     def _targets(self, labels: Labels, y: Any) -> Targets:
         """Say how many rows of each class are wanted."""
+
+    def _draw_shares(self) -> Mapping[Any, float] | float | None:
+        """Say what share of a class is drawn beyond whole copies of it.
+
+        One number for every class of which rows are drawn, or one for each label,
+        if that is known before the classes are counted; else None.
+        """
+        return None
+
+    def _check_needs_labels_alone(self) -> None:
+        """Refuse what cannot be decided without seeing all rows at once."""
+        if callable(getattr(self, "sampling_strategy", None)):
+            raise TypeError(
+                "sampling_strategy must not be a callable for data in partitions, "
+                "whose labels are never in memory at once; give the dict that it "
+                "would return."
+            )
 
     def _class_weights(
         self, labels: Labels, targets: Targets, mass: Floats, drawn: Floats
@@ -215,26 +226,6 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
 
     def __sklearn_tags__(self) -> Any:
         return sampler_tags()
-
-
-def seed_of(random_state: Any) -> int:
-    """Take the 64-bit seed of a draw from ``random_state``.
-
-    Parameters
-    ----------
-    random_state : int, Generator, RandomState or None
-        An int is the seed itself; the others give one, None a fresh one.
-
-    Returns
-    -------
-    int
-        The seed.
-    """
-    if isinstance(random_state, Integral):
-        return int(random_state)
-    if isinstance(random_state, np.random.RandomState):
-        return int(random_state.randint(2**63 - 1, dtype=np.int64))
-    return int(np.random.default_rng(random_state).integers(2**63))
 
 
 def _refuse_stock_pipeline(name: str) -> None:

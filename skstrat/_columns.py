@@ -60,6 +60,35 @@ def factorize(y: Any) -> Codes:
         raise MissingLabelsError(sum(map(is_missing, labels)), len(labels)) from None
 
 
+def sorted_classes(labels: list[Any]) -> Array:
+    """Sort labels as they stand in ``classes_``.
+
+    Parameters
+    ----------
+    labels : list
+        Python values; missing ones and repetitions are left out.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+        Objects for strings, typed for numbers, as scikit-learn has them.
+
+    Raises
+    ------
+    ValueError
+        If they are no class labels, or cannot be sorted.
+    """
+    # A dictionary may name a label twice, or a missing one.
+    unique = [label for label in dict.fromkeys(labels) if not is_missing(label)]
+    if any(isinstance(label, str) for label in unique):
+        classes = np.empty(len(unique), dtype=object)
+        classes[:] = unique
+    else:
+        classes = np.array(unique)
+    check_classes(classes)
+    return classes[sorted_order(classes)]
+
+
 class _CodedColumn:
     """Codes into a list of labels, -1 for a missing one."""
 
@@ -68,7 +97,7 @@ class _CodedColumn:
 
     def whole(self) -> Codes:
         codes = self.codes
-        classes = _classes_among(self.labels)
+        classes = sorted_classes(self.labels)
         code_of = {label: code for code, label in enumerate(classes.tolist())}
         position = np.array(
             [-1 if is_missing(label) else code_of[label] for label in self.labels],
@@ -81,19 +110,6 @@ class _CodedColumn:
         if (position == np.arange(len(position))).all():
             return codes, classes
         return position[codes], classes
-
-
-def _classes_among(labels: list[Any]) -> Array:
-    # A dictionary may name a label twice, or a missing one.
-    unique = [label for label in dict.fromkeys(labels) if not is_missing(label)]
-    if any(isinstance(label, str) for label in unique):
-        # scikit-learn's classes_ are objects for strings and typed for numbers.
-        classes = np.empty(len(unique), dtype=object)
-        classes[:] = unique
-    else:
-        classes = np.array(unique)
-    check_classes(classes)
-    return classes[sorted_order(classes)]
 
 
 class _ArrowColumn:

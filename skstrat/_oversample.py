@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skstrat._base import RANDOM_STATE, BaseResampler, Drawn
+from skstrat._base import BaseResampler, Drawn
 from skstrat._labels import Labels
 from skstrat._rows import take_rows
+from skstrat._seed import RANDOM_STATE
 from skstrat._sklearn import Interval, StrOptions
 from skstrat._smoothing import copies_to_move, move_copies
 from skstrat._strategy import (
@@ -128,6 +129,19 @@ class RandomOversample(BaseResampler):
             return targets_from_factor(labels, self.factor, "over")
         strategy = "auto" if self.sampling_strategy is None else self.sampling_strategy
         return targets_from_sampling_strategy(labels, y, strategy, "over")
+
+    def _draw_shares(self) -> Mapping[Any, float] | float | None:
+        if isinstance(self.factor, Mapping):
+            return {label: value % 1 for label, value in self.factor.items()}
+        return None if self.factor is None else self.factor % 1
+
+    def _check_needs_labels_alone(self) -> None:
+        super()._check_needs_labels_alone()
+        if self.smoothing is not None:
+            raise ValueError(
+                "smoothing must be None for data in partitions: noise needs the "
+                f"spread of whole classes; got {self.smoothing!r}."
+            )
 
     def _learn(self, X: Any, y: Any, sample_weight: Any) -> Drawn:
         drawn = super()._learn(X, y, sample_weight)

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedShuffleSplit
 
-from skstrat._base import seed_of
 from skstrat._batches import BalancedBatches
 from skstrat._corrected import CorrectedClassifier
 from skstrat._errors import UnusedWeightsError
@@ -22,6 +21,7 @@ from skstrat._estimators import is_linear
 from skstrat._iter_batches import read_at_random
 from skstrat._parts import Part, as_part
 from skstrat._quotas import check_shares
+from skstrat._seed import seed_of
 from skstrat._sklearn import HasMethods, Interval, StrOptions
 from skstrat._trained_mass import refuse_class_weight
 from skstrat._weights import class_totals

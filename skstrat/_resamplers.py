@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from skstrat._base import RANDOM_STATE, BaseResampler
+from skstrat._base import BaseResampler
 from skstrat._labels import Labels
+from skstrat._seed import RANDOM_STATE
 from skstrat._sklearn import Interval, StrOptions
 from skstrat._strategy import (
     FACTOR,
@@ -129,6 +130,11 @@ class DownsampleUpweight(BaseResampler):
             return targets_from_factor(labels, self.factor, "down")
         strategy = 0.1 if self.sampling_strategy is None else self.sampling_strategy
         return targets_from_sampling_strategy(labels, y, strategy, "down")
+
+    def _draw_shares(self) -> Mapping[Any, float] | float | None:
+        if isinstance(self.factor, Mapping):
+            return {label: 1 / value % 1 for label, value in self.factor.items()}
+        return None if self.factor is None else 1 / self.factor % 1
 
 
 class CombinedResample(BaseResampler):
@@ -274,6 +280,9 @@ class ClassWeight(BaseResampler):
 
     def _targets(self, labels: Labels, y: Any) -> Targets:  # noqa: ARG002
         return targets_from_rows(labels, labels.counts)
+
+    def _draw_shares(self) -> float:
+        return 0.0
 
     def _class_weights(
         self,

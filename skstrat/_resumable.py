@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skstrat._base import seed_of
+from skstrat._seed import seed_of
 
 
 class ResumableEpochs(ABC):

@@ -34,8 +34,10 @@ LEVELS = [
         "_sklearn",
     ],
     ["_columns", "_display_axes", "_display_measure", "_page_measures", "_rows"],
-    ["_draw", "_labels"],
+    ["_draw", "_labels", "_seed", "_sql"],
     ["_plan", "_smoothing", "_strategy", "_weights"],
+    ["_tally"],
+    ["_partitions"],
     ["_binary", "_imbalance"],
     [
         "_base",
