@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from skstrat._draw import rows_below, rows_of, smallest_hashes
 from skstrat._hash import mix_seed
 from skstrat._labels import Labels
+from skstrat._sql import SqlExpressions, sql_expressions
 
 _FAR_LONGER = 64
 _FORMAT = 1
@@ -179,24 +180,70 @@ class Plan:
         indices = _merge(_whole_copies(codes, self._copies), extra)
         return indices, np.array(self.class_weight)[codes[indices]]
 
-    def to_json(self) -> str:
-        """Write the plan as JSON text.
+    def to_dict(self) -> dict[str, Any]:
+        """Write the plan as plain values.
 
         Returns
         -------
-        str
-            An object with the plan's fields, its format and the name of its hash.
+        dict of str to object
+            The plan's fields, its format and the name of its hash, as JSON has them.
+            Seed and thresholds use all 64 bits: read integers as integers.
 
         Raises
         ------
         TypeError
             If a label is not a string, number or boolean.
         """
-        return json.dumps({"format": _FORMAT, "hash": _HASH, **asdict(self)})
+        _refuse_odd_labels(self.classes)
+        fields = asdict(self)
+        seed = fields.pop("seed")
+        lists = {name: list(value) for name, value in fields.items()}
+        return {"format": _FORMAT, "hash": _HASH, **lists, "seed": seed}
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> Self:
+        """Read a plan that :meth:`to_dict` wrote.
+
+        Parameters
+        ----------
+        fields : dict of str to object
+            Plain values; left as they are.
+
+        Returns
+        -------
+        Plan
+            Equal to the one that was written.
+
+        Raises
+        ------
+        ValueError
+            If it is not a plan of this format and hash.
+        """
+        names = {field.name for field in dataclass_fields(cls)}
+        found = dict(fields) if isinstance(fields, dict) else {}
+        marks = found.pop("format", None), found.pop("hash", None)
+        if marks != (_FORMAT, _HASH) or found.keys() != names:
+            raise ValueError(
+                f"fields must hold a plan of format {_FORMAT} with hash {_HASH!r} and "
+                f"fields {sorted(names)}; got format {marks[0]!r} with hash "
+                f"{marks[1]!r} and fields {sorted(found)}."
+            )
+        seed = found.pop("seed")
+        return cls(seed=seed, **{name: tuple(value) for name, value in found.items()})
+
+    def to_json(self) -> str:
+        """Write what :meth:`to_dict` gives as JSON text.
+
+        Returns
+        -------
+        str
+            The text.
+        """
+        return json.dumps(self.to_dict())
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read a plan that :meth:`to_json` wrote.
+        """Read a plan that :meth:`to_json` wrote, as :meth:`from_dict` does.
 
         Parameters
         ----------
@@ -207,24 +254,70 @@ class Plan:
         -------
         Plan
             Equal to the one that was written.
+        """
+        return cls.from_dict(json.loads(text))
+
+    def to_sql(
+        self,
+        *,
+        label: str,
+        key: str,
+        sample_weight: str | None = None,
+        dialect: str = "duckdb",
+    ) -> SqlExpressions:
+        """Write the plan as SQL, so that an engine draws the same rows itself.
+
+        ``SELECT *, {weight} AS w FROM read_parquet('f', file_row_number=true) WHERE
+        {filter}`` is then all it takes. A label that is not in the plan, a weight that
+        is negative or not finite and a missing value in either stop the query.
+
+        Parameters
+        ----------
+        label : str
+            Column of the labels.
+        key : str
+            Column of the identities that the plan was drawn with: positions from 0 on
+            (``file_row_number`` of a single file) or keys, integers from -2**63 to
+            2**64 - 1. Strings are refused.
+        sample_weight : str, default=None
+            Column of the incoming weights; a row of zero weight is not there.
+        dialect : {"duckdb"}, default="duckdb"
+            The engine; DuckDB from 1.3 on.
+
+        Returns
+        -------
+        SqlExpressions
+            ``filter``, whether a row is kept, and ``weight``, its sample weight.
 
         Raises
         ------
         ValueError
-            If the text is not a plan of this format and hash.
+            If the plan repeats rows, or the dialect is not known.
+        TypeError
+            If a label is not a string, number or boolean.
+
+        Examples
+        --------
+        >>> from skstrat import DownsampleUpweight
+        >>> X, fraud = [[0]] * 402, [False] * 400 + [True] * 2
+        >>> plan = DownsampleUpweight(factor=20, random_state=0).fit(X, fraud).plan_
+        >>> sql = plan.to_sql(label="fraud", key="file_row_number")
+        >>> print(sql.weight.partition(" ELSE")[0])
+        CASE "fraud" WHEN FALSE THEN 20.0e0 WHEN TRUE THEN 1.0e0
         """
-        fields = json.loads(text)
-        names = {field.name for field in dataclass_fields(cls)}
-        found = fields if isinstance(fields, dict) else {}
-        marks = found.pop("format", None), found.pop("hash", None)
-        if marks != (_FORMAT, _HASH) or found.keys() != names:
-            raise ValueError(
-                f"text must hold a plan of format {_FORMAT} with hash {_HASH!r} and "
-                f"fields {sorted(names)}; got format {marks[0]!r} with hash "
-                f"{marks[1]!r} and fields {sorted(found)}."
-            )
-        seed = fields.pop("seed")
-        return cls(seed=seed, **{name: tuple(value) for name, value in fields.items()})
+        _refuse_odd_labels(self.classes)
+        return sql_expressions(
+            self, label=label, key=key, sample_weight=sample_weight, dialect=dialect
+        )
+
+
+def _refuse_odd_labels(classes: tuple[Any, ...]) -> None:
+    odd = [label for label in classes if not isinstance(label, (str, int, float))]
+    if odd:
+        raise TypeError(
+            "labels must be str, int, float or bool for a plan to be written; got "
+            f"{odd[0]!r} of type {type(odd[0]).__name__}. Draw with such labels."
+        )
 
 
 def _check_block(codes: Array, n_classes: int, offset: int, key: Array | None) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import pickle
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from itertools import pairwise
 
 import numpy as np
@@ -314,8 +314,9 @@ def plan_of(y, seed=2**64 - 1):
         lambda plan: Plan.from_json(plan.to_json()),
         lambda plan: pickle.loads(pickle.dumps(plan)),
         lambda plan: Plan.from_json(Plan.from_json(plan.to_json()).to_json()),
+        lambda plan: Plan.from_dict(plan.to_dict()),
     ],
-    ids=["json", "pickle", "json twice"],
+    ids=["json", "pickle", "json twice", "dict"],
 )
 def test_there_and_back(copied, y):
     plan = plan_of(y)
@@ -338,18 +339,56 @@ def test_json_is_plain_and_names_its_hash():
     assert fields["seed"] == 2**64 - 1
 
 
-def test_labels_that_json_cannot_hold():
-    with pytest.raises(TypeError, match="bytes"):
-        plan_of([b"a", b"b", b"a"]).to_json()
+@st.composite
+def plans(draw):
+    """Any plan that could be made, with labels of one type."""
+    n_classes = draw(st.integers(2, 5))
+    kinds = [st.text(), st.integers(), st.booleans(), st.floats(allow_nan=False)]
+    label = draw(st.sampled_from(kinds))
+    unsigned = st.integers(0, 2**64 - 1)
+    count = st.integers(1, 2**62)
+    weight = st.floats(0, exclude_min=True, allow_infinity=False)
+    values = [label, count, count, weight, weight, unsigned]
+    fields = [
+        tuple(draw(st.lists(value, min_size=n_classes, max_size=n_classes)))
+        for value in values
+    ]
+    return Plan(*fields, seed=draw(unsigned))
+
+
+@given(plans())
+@settings(max_examples=300, deadline=None)
+def test_a_dict_survives_json_and_is_left_alone(plan):
+    fields = plan.to_dict()
+    travelled = json.loads(json.dumps(fields))
+    assert travelled == fields
+    again = Plan.from_dict(travelled)
+    assert again == plan
+    assert [type(label) for label in again.classes] == [
+        type(label) for label in plan.classes
+    ]
+    assert travelled == fields == again.to_dict() == json.loads(plan.to_json())
+
+
+@pytest.mark.parametrize("write", [Plan.to_json, Plan.to_dict])
+@pytest.mark.parametrize("label", [b"a", None, np.int64(1)], ids=repr)
+def test_labels_that_json_cannot_hold(write, label):
+    plan = replace(plan_of(LABELS["int"]), classes=(0, label, 2))
+    rule = f"labels must be str, int, float or bool.*of type {type(label).__name__}"
+    with pytest.raises(TypeError, match=rule):
+        write(plan)
 
 
 @pytest.mark.parametrize("change", [{"format": 2}, {"hash": "md5"}, {"format": None}])
 def test_other_formats_are_refused(change):
-    text = json.dumps(json.loads(plan_of(LABELS["int"]).to_json()) | change)
-    with pytest.raises(
-        ValueError, match="must hold a plan of format 1 with hash 'xxh6"
-    ):
+    fields = plan_of(LABELS["int"]).to_dict() | change
+    text = json.dumps(fields)
+    rule = "must hold a plan of format 1 with hash 'xxh6"
+    with pytest.raises(ValueError, match=rule):
         Plan.from_json(text)
+    with pytest.raises(ValueError, match=rule):
+        Plan.from_dict(fields)
+    assert json.dumps(fields) == text
 
 
 @pytest.mark.parametrize(
