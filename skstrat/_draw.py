@@ -112,6 +112,8 @@ def rows_below(
             near, found = _keys_below(key, loosest, hash_seed)
     own_codes = codes[near]
     below = found < limit[own_codes]
+    if below.all():
+        return near, own_codes, found
     return near[below], own_codes[below], found[below]
 
 

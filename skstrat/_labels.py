@@ -98,7 +98,7 @@ def encode_labels(y: Any) -> Labels:
     codes, classes = factorize(y)
     if codes.shape[0] == 0:
         raise ValueError("Found array with 0 sample(s) while a minimum of 1 is needed.")
-    counts = _count(codes, len(classes))
+    counts = count_codes(codes, len(classes))
     if np.any(counts == 0):
         codes, classes = _drop_unused(codes, classes, counts > 0)
         counts = counts[counts > 0]
@@ -110,7 +110,22 @@ def encode_labels(y: Any) -> Labels:
     return Labels(codes, classes, counts)
 
 
-def _count(codes: Array, n_classes: int) -> NDArray[np.int64]:
+def count_codes(codes: Array, n_classes: int) -> NDArray[np.int64]:
+    """Count the rows of each class.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_rows,)
+        Class codes.
+    n_classes : int
+        How many classes there are.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+        Rows.
+    """
+    # numpy widens narrow codes before it counts them.
     if n_classes == 2:
         ones = int(np.count_nonzero(codes))
         return np.array([len(codes) - ones, ones], dtype=np.int64)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from skstrat._columns import factorize
 from skstrat._draw import LARGEST, as_threshold, hash_window, rows_below
+from skstrat._labels import count_codes
 from skstrat._plan import Plan
 from skstrat._weights import (
     Floats,
@@ -264,8 +265,8 @@ class Partition:
         offset : int
             Position of the first row in the whole data.
         rows : mapping of label to int, default=None
-            Rows of each class in the whole data, if they are known: fewer hashes
-            are kept then.
+            Rows that each class is known to have at least, in this part and
+            elsewhere: the more, the fewer hashes are kept.
 
         Returns
         -------
@@ -275,26 +276,30 @@ class Partition:
         codes, classes, weights, identities = self.encode(offset)
         if not len(codes):
             return Tally(len(self.y), {})
-        counts = np.bincount(codes, minlength=len(classes))
+        counts = count_codes(codes, len(classes))
         names = classes.tolist()
         share = np.array([share_of(shares, name) for name in names])
-        known = (
-            counts if rows is None else np.array([rows.get(name, 1) for name in names])
-        )
-        low, high = hash_window(share, np.maximum(known, 1))
+        seen = [0 if rows is None else rows.get(name, 0) for name in names]
+        low, high = hash_window(share, np.maximum(np.maximum(counts, seen), 1))
         own = identities if isinstance(identities, np.ndarray) else None
         found, own_codes, hashes = rows_below(
             codes, counts, high, hash_seed, offset, own
         )
-        mass = _totals(codes, weights, len(names))
-        near_weights = np.ones(len(found)) if weights is None else weights[found]
-        surely = hashes < low[own_codes]
-        below = np.bincount(own_codes[surely], minlength=len(names))
-        below_mass = _totals(own_codes[surely], near_weights[surely], len(names))
-        order = np.argsort(own_codes[~surely], kind="stable")
-        ends = np.cumsum(np.bincount(own_codes[~surely], minlength=len(names)))[:-1]
-        near = np.split(hashes[~surely][order], ends)
-        weighed = np.split(near_weights[~surely][order], ends)
+        unsure = hashes >= low[own_codes]
+        near = np.flatnonzero(unsure)
+        near = near[np.argsort(own_codes[near], kind="stable")]
+        n_near = np.bincount(own_codes[near], minlength=len(names))
+        below = np.bincount(own_codes, minlength=len(names)) - n_near
+        if weights is None:
+            mass, below_mass, near_weights = counts, below, np.ones(len(near))
+        else:
+            mass = np.bincount(codes, weights, minlength=len(names))
+            surely = np.where(unsure, 0.0, weights[found])
+            below_mass = np.bincount(own_codes, surely, minlength=len(names))
+            near_weights = weights[found[near]]
+        ends = np.cumsum(n_near)[:-1]
+        hashes_of = np.split(hashes[near], ends)
+        weights_of = np.split(near_weights, ends)
         classes_seen = {
             name: ClassTally(
                 int(counts[code]),
@@ -302,8 +307,8 @@ class Partition:
                 float(share[code]),
                 int(below[code]),
                 float(below_mass[code]),
-                near[code],
-                weighed[code],
+                hashes_of[code],
+                weights_of[code],
             )
             for code, name in enumerate(names)
             if counts[code]
@@ -337,18 +342,7 @@ class Partition:
         codes, classes, weights, identities = self.encode(offset)
         if not len(codes):
             return np.empty(0, dtype=np.intp), np.empty(0)
-        code_of = {label: code for code, label in enumerate(plan.classes)}
-        names = classes.tolist()
-        seen = np.bincount(codes, minlength=len(names))
-        unknown = [name for name, n in zip(names, seen, strict=True) if n]
-        unknown = [name for name in unknown if name not in code_of]
-        if unknown:
-            raise ValueError(
-                f"y must hold only the plan's classes {list(plan.classes)!r}; got "
-                f"{unknown!r}. The plan was made for other data, or the data changed."
-            )
-        position = np.array([code_of.get(name, 0) for name in names], dtype=np.intp)
-        codes = position[codes]
+        codes = _codes_of_the_plan(codes, classes.tolist(), plan)
         own = identities if isinstance(identities, np.ndarray) else None
         indices, drawn = plan.select(codes, offset=offset, key=own)
         if weights is None:
@@ -356,6 +350,23 @@ class Partition:
         drawn = multiply_weights(drawn, weights[indices])
         counted = counted_rows(np.asarray(self.sample_weight, dtype=np.float64))
         return (indices if counted is None else counted[indices]), drawn
+
+
+def _codes_of_the_plan(codes: Array, names: list[Any], plan: Plan) -> Array:
+    if tuple(names) == plan.classes:
+        return codes
+    code_of = {label: code for code, label in enumerate(plan.classes)}
+    if not code_of.keys() >= set(names):
+        counts = count_codes(codes, len(names))
+        seen = [name for name, n in zip(names, counts, strict=True) if n]
+        unknown = [name for name in seen if name not in code_of]
+        if unknown:
+            raise ValueError(
+                f"y must hold only the plan's classes {list(plan.classes)!r}; got "
+                f"{unknown!r}. The plan was made for other data, or the data changed."
+            )
+    position = [code_of.get(name, 0) for name in names]
+    return np.array(position, dtype=np.min_scalar_type(len(code_of)))[codes]
 
 
 def share_of(shares: Shares, label: Any) -> float:
@@ -383,8 +394,3 @@ def _weights_of_a_part(sample_weight: Any, n_rows: int) -> Floats:
         return weights
     checked = check_sample_weight(weights, n_rows)
     return weights if checked is None else checked
-
-
-def _totals(codes: Array, weights: Floats | None, n_classes: int) -> Floats:
-    totals = np.bincount(codes, weights, minlength=n_classes)
-    return totals.astype(np.float64, copy=False)

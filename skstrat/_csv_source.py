@@ -1,0 +1,203 @@
+"""CSV files as one table of text, so that every field stays as it was written."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from skstrat._chosen_rows import (
+    POSITION,
+    Choose,
+    Chosen,
+    Roles,
+    choose_while_scanning,
+)
+from skstrat._parquet_source import check_columns, readable
+from skstrat._tally import Partition
+
+
+class CsvSource:
+    """CSV files with the same header, in their order.
+
+    Keys are whole numbers if all of the column are, which a look at that column tells
+    before all else; otherwise they are text. Labels are text.
+
+    Parameters
+    ----------
+    files : list of Path
+        The files, plain or compressed by gzip.
+    roles : Roles
+        The columns that a decision needs.
+
+    Attributes
+    ----------
+    files : list of Path
+        The files.
+    schema : pyarrow.Schema
+        Columns, all of them text.
+    like : None
+        There is no footer.
+    n_rows : int or None
+        Rows of all files, once they were counted.
+
+    Raises
+    ------
+    ValueError
+        If a file is unreadable, lacks a column or has others than the first.
+    """
+
+    like = None
+
+    def __init__(self, files: list[Path], roles: Roles) -> None:
+        import pyarrow
+
+        self.files, self.roles = files, roles
+        self.n_rows: int | None = None
+        names: list[str] = []
+        for path in files:
+            found = _header(path)
+            check_columns(found, roles, path)
+            names = names or found
+            if found != names:
+                raise ValueError(
+                    f"All files must have the same header; {path} has {found!r} and "
+                    f"{files[0]} has {names!r}."
+                )
+        self.schema = pyarrow.schema([(name, pyarrow.string()) for name in names])
+        self._whole_keys = roles.key is not None and self._are_whole(roles.key)
+
+    def _scan(self, path: Path, position: str | None = None) -> Any:
+        import polars
+
+        return polars.scan_csv(
+            path, infer_schema=False, row_index_name=position, glob=False
+        )
+
+    def _are_whole(self, name: str) -> bool:
+        import polars
+        from polars import selectors
+
+        text = selectors.by_name(name).as_expr()
+        odd = text.is_not_null() & text.cast(polars.Int64, strict=False).is_null()
+        for path in self.files:
+            with readable(path):
+                if self._scan(path).select(odd.any()).collect().item():
+                    return False
+        return True
+
+    def _expressions(self) -> dict[str, Any]:
+        import polars
+        from polars import selectors
+
+        roles = self.roles
+        columns = {name: selectors.by_name(name).as_expr() for name in roles.names}
+        if roles.key is not None and self._whole_keys:
+            columns[roles.key] = columns[roles.key].cast(polars.Int64)
+        if roles.sample_weight is not None:
+            weight = columns[roles.sample_weight]
+            columns[roles.sample_weight] = weight.cast(polars.Float64)
+        return columns
+
+    def partitions(self) -> Iterator[Partition]:
+        """Read the columns that a decision needs.
+
+        Yields
+        ------
+        Partition
+            Labels, weights and keys of consecutive rows.
+        """
+        columns = self._expressions()
+        named = [column.alias(name) for name, column in columns.items()]
+        n_rows = 0
+        for path in self.files:
+            with readable(path):
+                batches = self._scan(path).select(named).collect_batches()
+                for batch in batches:
+                    n_rows += len(batch)
+                    yield self.roles.partition(batch.get_column)
+        self.n_rows = n_rows
+
+    def partition_of(self, table: Any) -> Partition:
+        """Give the columns that a decision needs of some rows.
+
+        Parameters
+        ----------
+        table : pyarrow.Table
+            Rows, all columns of them, as text.
+
+        Returns
+        -------
+        Partition
+            Labels, weights and keys.
+        """
+        import polars
+
+        named = [column.alias(name) for name, column in self._expressions().items()]
+        frame = polars.DataFrame(polars.from_arrow(table))
+        return self.roles.partition(frame.select(named).get_column)
+
+    def chosen(self, choose: Choose) -> Iterator[Chosen]:
+        """Read the rows chosen, all columns of them.
+
+        Parameters
+        ----------
+        choose : callable
+            Takes a partition and the position of its first row and gives the rows.
+
+        Yields
+        ------
+        Chosen
+            Rows in their order, a bounded number at a time.
+        """
+        seen, one_at_a_time = 0, Lock()
+
+        def count_and_choose(part: Partition, offset: int) -> Any:
+            nonlocal seen
+            with one_at_a_time:
+                seen += len(part.y)
+            return choose(part, offset)
+
+        for path in self.files:
+            with readable(path):
+                frame = self._scan(path, POSITION)
+                yield from choose_while_scanning(
+                    frame, self._expressions(), self.roles, count_and_choose, seen
+                )
+
+
+def typed_labels(texts: list[str]) -> list[Any]:
+    """Turn labels that were read as text into the numbers they are, if all are.
+
+    Parameters
+    ----------
+    texts : list of str
+        Different labels.
+
+    Returns
+    -------
+    list
+        Whole numbers, else numbers, else the texts themselves.
+    """
+    for kind in (int, float):
+        try:
+            values = [kind(text) for text in texts]
+        except ValueError:
+            continue
+        if len(set(values)) == len(values) and all(map(math.isfinite, values)):
+            return values
+    return texts
+
+
+def _header(path: Path) -> list[str]:
+    """Read the names of the columns, which Polars would change if two are alike."""
+    opened = gzip.open if path.name.lower().endswith(".gz") else open
+    with readable(path), opened(path, "rt", encoding="utf-8-sig", newline="") as file:
+        names = next(csv.reader(file), [])
+    if not names:
+        raise ValueError(f"{path} is empty: it has not even a header.")
+    return names

@@ -1,0 +1,194 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import uuid4
+
+_ROWS = 1 << 20
+_BYTES = 1 << 25
+
+
+class Sink(Protocol):
+    """Something that tables are written to."""
+
+    def write(self, table: Any) -> None:
+        """Write a pyarrow Table."""
+
+    def close(self) -> None:
+        """Write what is left."""
+
+
+@contextmanager
+def scratch_file(dest: Path, ending: str) -> Iterator[Path]:
+    """Give a path beside ``dest`` for a file that is needed for a while.
+
+    Parameters
+    ----------
+    dest : Path
+        The file to be.
+    ending : str
+        Ending of the name, which tells the format.
+
+    Yields
+    ------
+    Path
+        Its name begins with a dot; the file is removed in the end.
+    """
+    path = dest.with_name(f".{dest.name}.{uuid4().hex[:12]}{ending}")
+    try:
+        yield path
+    finally:
+        with suppress(FileNotFoundError):
+            path.unlink()
+
+
+@contextmanager
+def written_whole(dest: Path) -> Iterator[Path]:
+    """Give a temporary path that takes the place of ``dest`` when all went well.
+
+    Parameters
+    ----------
+    dest : Path
+        The file to be.
+
+    Yields
+    ------
+    Path
+        In the same folder, with a name that begins with a dot; removed if anything
+        goes wrong.
+    """
+    with scratch_file(dest, ".tmp") as temporary:
+        yield temporary
+        with temporary.open("rb+") as written:
+            os.fsync(written.fileno())
+        temporary.replace(dest)
+
+
+class ParquetSink:
+    """A Parquet file, compressed and encoded like another.
+
+    Parameters
+    ----------
+    path : Path
+        Where to.
+    schema : pyarrow.Schema
+        Columns, types and metadata.
+    like : pyarrow.parquet.FileMetaData or None
+        Of a file with the same columns.
+    """
+
+    def __init__(self, path: Path, schema: Any, like: Any) -> None:
+        from pyarrow import parquet
+
+        self._writer = parquet.ParquetWriter(path, schema, **_encodings(schema, like))
+        self._schema = schema
+        self._waiting: list[Any] = []
+        self._rows = self._bytes = 0
+
+    def write(self, table: Any) -> None:
+        """Write a table, in row groups of a good size.
+
+        Parameters
+        ----------
+        table : pyarrow.Table
+            Rows.
+        """
+        self._waiting.append(table.select(self._schema.names).cast(self._schema))
+        self._rows += len(table)
+        self._bytes += table.nbytes
+        if self._rows >= _ROWS or self._bytes >= _BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        from pyarrow import concat_tables
+
+        self._writer.write_table(concat_tables(self._waiting), row_group_size=_ROWS)
+        self._waiting = []
+        self._rows = self._bytes = 0
+
+    def close(self) -> None:
+        """Write what is left, and the footer."""
+        if self._waiting:
+            self._flush()
+        self._writer.close()
+
+
+def _encodings(schema: Any, like: Any) -> dict[str, Any]:
+    """Read off how each column is compressed, and whether by a dictionary.
+
+    A dictionary of all different numbers costs more than it saves, and the file that
+    the rows come from knows.
+    """
+    if like is None or not like.num_row_groups or not like.num_rows:
+        return {}
+    group = like.row_group(0)
+    columns = [group.column(i) for i in range(group.num_columns)]
+    compression = {each.path_in_schema: each.compression for each in columns}
+    compression = {
+        path: "NONE" if codec == "UNCOMPRESSED" else codec
+        for path, codec in compression.items()
+    }
+    dictionary = [
+        each.path_in_schema
+        for each in columns
+        if any("DICTIONARY" in encoding for encoding in each.encodings)
+    ]
+    common = columns[0].compression if columns else "SNAPPY"
+    for name in set(schema.names) - {path.partition(".")[0] for path in compression}:
+        compression[name] = "NONE" if common == "UNCOMPRESSED" else common
+        dictionary.append(name)
+    return {"compression": compression, "use_dictionary": dictionary}
+
+
+class CsvSink:
+    """A CSV file with a header; fields are quoted where they must be.
+
+    Parameters
+    ----------
+    path : Path
+        Where to.
+    names : list of str
+        Columns.
+    """
+
+    def __init__(self, path: Path, names: list[str]) -> None:
+        self._file = path.open("wb")
+        self._names = names
+        self._started = False
+
+    def write(self, table: Any) -> None:
+        """Write a table.
+
+        Parameters
+        ----------
+        table : pyarrow.Table
+            Rows.
+
+        Raises
+        ------
+        ValueError
+            If CSV cannot hold a column.
+        """
+        import polars
+
+        frame = polars.DataFrame(polars.from_arrow(table.select(self._names)))
+        try:
+            text = frame.write_csv(include_header=not self._started)
+        except polars.exceptions.ComputeError as error:
+            kinds = dict(zip(table.schema.names, table.schema.types, strict=True))
+            raise ValueError(
+                f"dest must be a Parquet file for columns that CSV cannot hold; got "
+                f"the types { ({name: str(kind) for name, kind in kinds.items()}) }: "
+                f"{error}"
+            ) from error
+        self._file.write(text.encode())
+        self._started = True
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._file.close()

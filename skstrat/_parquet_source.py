@@ -1,0 +1,271 @@
+"""Parquet files as one table that is read in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skstrat._chosen_rows import (
+    POSITION,
+    Choose,
+    Chosen,
+    Roles,
+    choose_while_scanning,
+)
+from skstrat._rows import take_rows
+from skstrat._tally import Partition
+
+_ROWS_OF_LABELS = 1 << 20
+_ROWS_OF_ALL_COLUMNS = 1 << 15
+# pyarrow's default keeps all that it has read of a file.
+_BOUNDED = {"pre_buffer": False, "buffer_size": 1 << 18}
+_MOST_POSITIONS = 2**32 - 1  # that a Polars position can hold
+
+
+class ParquetSource:
+    """Parquet files of one schema, in their order.
+
+    Parameters
+    ----------
+    files : list of Path
+        The files.
+    roles : Roles
+        The columns that a decision needs.
+
+    Attributes
+    ----------
+    files : list of Path
+        The files.
+    schema : pyarrow.Schema
+        Columns, types and metadata of the first.
+    like : pyarrow.parquet.FileMetaData
+        Its footer.
+    rows : list of int
+        Rows of each file.
+
+    Raises
+    ------
+    ValueError
+        If a file is unreadable, lacks a column or has others than the first.
+    """
+
+    def __init__(self, files: list[Path], roles: Roles) -> None:
+        self.files, self.roles = files, roles
+        self.rows: list[int] = []
+        for path in files:
+            with _opened(path) as file:
+                schema, footer = file.schema_arrow, file.metadata
+            if not self.rows:
+                self.schema, self.like = schema, footer
+            check_columns(schema.names, roles, path)
+            self._check_schema(schema, path)
+            self.rows.append(footer.num_rows)
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of all files."""
+        return sum(self.rows)
+
+    def _check_schema(self, schema: Any, path: Path) -> None:
+        types = dict(zip(schema.names, schema.types, strict=True))
+        expected = dict(zip(self.schema.names, self.schema.types, strict=True))
+        for name in dict.fromkeys([*expected, *types]):
+            if types.get(name) != expected.get(name):
+                raise ValueError(
+                    f"All files must have the same columns of the same types; column "
+                    f"{name!r} is {types.get(name, 'absent')} in {path} and "
+                    f"{expected.get(name, 'absent')} in {self.files[0]}."
+                )
+
+    def partitions(self) -> Iterator[Partition]:
+        """Read the columns that a decision needs, and no others.
+
+        Yields
+        ------
+        Partition
+            Labels, weights and keys of consecutive rows.
+        """
+        for path in self.files:
+            with _opened(path) as file, readable(path):
+                yield from (
+                    self.roles.partition(batch.column)
+                    for batch in file.iter_batches(
+                        batch_size=_ROWS_OF_LABELS,
+                        columns=self.roles.names,
+                        use_threads=False,
+                    )
+                )
+
+    def partition_of(self, table: Any) -> Partition:
+        """Give the columns that a decision needs of some rows.
+
+        Parameters
+        ----------
+        table : pyarrow.Table
+            Rows, all columns of them.
+
+        Returns
+        -------
+        Partition
+            Labels, weights and keys.
+        """
+        return self.roles.partition(table.column)
+
+    def chosen(self, choose: Choose) -> Iterator[Chosen]:
+        """Read the rows chosen, all columns of them.
+
+        Parameters
+        ----------
+        choose : callable
+            Takes a partition and the position of its first row and gives the rows.
+
+        Yields
+        ------
+        Chosen
+            Rows in their order, a bounded number at a time.
+        """
+        by_polars = all(map(_polars_keeps, self.schema.types))
+        offset = 0
+        for path, n_rows in zip(self.files, self.rows, strict=True):
+            scan = by_polars and n_rows < _MOST_POSITIONS
+            read = self._scan if scan else self._stream
+            with readable(path):
+                yield from read(path, choose, offset)
+            offset += n_rows
+
+    def batches(self, n_rows: int) -> Iterator[Any]:
+        """Read all rows.
+
+        Parameters
+        ----------
+        n_rows : int
+            Rows at a time.
+
+        Yields
+        ------
+        pyarrow.Table
+            All columns of consecutive rows of one file.
+        """
+        from pyarrow import Table
+
+        for path in self.files:
+            with _opened(path) as file, readable(path):
+                for batch in file.iter_batches(batch_size=n_rows, use_threads=False):
+                    yield Table.from_batches([batch])
+
+    def _scan(self, path: Path, choose: Choose, offset: int) -> Iterator[Chosen]:
+        import polars
+        from polars import selectors
+
+        frame = polars.scan_parquet(
+            path,
+            row_index_name=POSITION,
+            parallel="prefiltered",
+            # Made-up rows of extremes would be shown to the decision otherwise.
+            use_statistics=False,
+            hive_partitioning=False,
+            glob=False,
+        )
+        names = {name: selectors.by_name(name).as_expr() for name in self.roles.names}
+        return choose_while_scanning(frame, names, self.roles, choose, offset)
+
+    def _stream(self, path: Path, choose: Choose, offset: int) -> Iterator[Chosen]:
+        """Read by pyarrow, every row of it, what Polars would change."""
+        source = ParquetSource([path], self.roles)
+        for table in source.batches(_ROWS_OF_ALL_COLUMNS):
+            rows = np.unique(choose(self.partition_of(table), offset))
+            if len(rows):
+                yield Chosen(take_rows(table, rows), rows + offset)
+            offset += len(table)
+
+
+def check_columns(names: list[str], roles: Roles, path: Path) -> None:
+    """Refuse a file that lacks a column, or has one twice.
+
+    Parameters
+    ----------
+    names : list of str
+        Columns of the file.
+    roles : Roles
+        Columns that are needed.
+    path : Path
+        The file.
+
+    Raises
+    ------
+    ValueError
+        If one is absent, or two have the same name.
+    """
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise ValueError(f"Column names must differ; {path} has {twice!r} twice.")
+    arguments = {
+        "target": roles.target,
+        "key": roles.key,
+        "sample_weight": roles.sample_weight,
+    }
+    for argument, name in arguments.items():
+        if name is not None and name not in names:
+            raise ValueError(
+                f"{argument} must name a column of every file; {path} has no "
+                f"{name!r}, only {names!r}."
+            )
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Say which file could not be read, in one kind of error.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Raises
+    ------
+    ValueError
+        If the file is broken.
+    """
+    import polars
+    from pyarrow import ArrowException
+
+    try:
+        yield
+    except (OSError, ArrowException, polars.exceptions.PolarsError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{path} cannot be read: {reason}") from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    from pyarrow import parquet
+
+    with readable(path):
+        file = parquet.ParquetFile(path, **_BOUNDED)
+    with file:
+        yield file
+
+
+def _polars_keeps(kind: Any) -> bool:
+    """Tell whether values of a type come back from Polars as they were."""
+    from pyarrow import types
+
+    if types.is_nested(kind):
+        children = [kind.field(i).type for i in range(kind.num_fields)]
+        return all(map(_polars_keeps, children))
+    # Dictionaries would lose the order of their values, others their width.
+    return types.is_primitive(kind) or any(
+        check(kind)
+        for check in (
+            types.is_string,
+            types.is_large_string,
+            types.is_binary,
+            types.is_large_binary,
+            types.is_fixed_size_binary,
+            types.is_decimal128,
+        )
+    )

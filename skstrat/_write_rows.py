@@ -1,0 +1,199 @@
+"""The rows that a plan draws of files, written with their weights."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skstrat._columns import factorize
+from skstrat._csv_source import CsvSource
+from skstrat._file_plans import Request, Source
+from skstrat._file_sinks import CsvSink, ParquetSink, Sink, scratch_file
+from skstrat._plan import Plan
+from skstrat._rows import take_rows
+from skstrat._source_files import Kind
+from skstrat._tally import Partition
+
+
+@dataclass(frozen=True)
+class Output:
+    """What is written.
+
+    Attributes
+    ----------
+    kind : {"parquet", "csv"}
+        The format.
+    weight : str or None
+        Name of the column of weights: one that there is, or a new one at the end.
+        None for the rows alone.
+    """
+
+    kind: Kind
+    weight: str | None
+
+    def schema(self, source: Source) -> Any:
+        """Give the columns of the result.
+
+        Parameters
+        ----------
+        source : ParquetSource or CsvSource
+            Where the rows come from.
+
+        Returns
+        -------
+        pyarrow.Schema
+            Its columns, types and metadata, and the weights.
+        """
+        import pyarrow
+
+        if self.weight is None:
+            return source.schema
+        field = pyarrow.field(self.weight, pyarrow.float64())
+        place = source.schema.get_field_index(self.weight)
+        if place < 0:
+            return source.schema.append(field)
+        return source.schema.set(place, field)
+
+    @contextmanager
+    def opened(self, source: Source, path: Path) -> Iterator[Sink]:
+        """Open the file.
+
+        Parameters
+        ----------
+        source : ParquetSource or CsvSource
+            Where the rows come from.
+        path : Path
+            Where they go.
+
+        Yields
+        ------
+        Sink
+            Takes tables of the schema.
+        """
+        schema = self.schema(source)
+        if self.kind == "csv":
+            sink: Sink = CsvSink(path, schema.names)
+        else:
+            sink = ParquetSink(path, schema, source.like)
+        try:
+            yield sink
+        finally:
+            sink.close()
+
+
+def write_rows(
+    request: Request, plan: Plan, output: Output, path: Path
+) -> NDArray[np.float64]:
+    """Write the rows that a plan draws, in their order.
+
+    Parameters
+    ----------
+    request : Request
+        Of which files.
+    plan : Plan
+        With labels as they are read.
+    output : Output
+        What is written.
+    path : Path
+        Where to.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+        Total weight of each class written.
+
+    Raises
+    ------
+    ValueError
+        If the data is not what the plan was made for.
+    """
+    if isinstance(request.source, CsvSource) and output.kind == "parquet":
+        with scratch_file(path, ".csv") as text:
+            total = write_rows(request, plan, replace(output, kind="csv"), text)
+            _write_typed(text, output.weight, path)
+        return total
+    rows: Counter[Any] = Counter()
+    mass: Counter[Any] = Counter()
+    with output.opened(request.source, path) as sink:
+        for table, labels, weights in _drawn_tables(request, plan):
+            sink.write(_with_weights(table, output.weight, weights))
+            codes, classes = factorize(labels)
+            rows.update(_by_class(classes, np.bincount(codes)))
+            mass.update(_by_class(classes, np.bincount(codes, weights)))
+    promised = dict(zip(plan.classes, plan.rows, strict=True))
+    if rows != promised:
+        raise ValueError(
+            f"The data changed while it was read: its labels promised {promised!r} "
+            f"rows and {dict(rows)!r} came. Run again when nothing writes to it."
+        )
+    return np.array([mass[label] for label in plan.classes])
+
+
+def _by_class(classes: Any, values: Any) -> dict[Any, Any]:
+    return dict(zip(classes.tolist(), values.tolist(), strict=False))
+
+
+def _drawn_tables(
+    request: Request, plan: Plan
+) -> Iterator[tuple[Any, Any, NDArray[np.float64]]]:
+    source, one_at_a_time = request.source, Lock()
+    done = 0
+
+    def choose(part: Partition, offset: int) -> NDArray[np.intp]:
+        nonlocal done
+        with request.explained(part, offset):
+            rows, _ = part.draw(plan, offset)
+        with one_at_a_time:
+            done += len(part.y)
+            request.progress("rows", done, source.n_rows)
+        return rows
+
+    for table, positions in source.chosen(choose):
+        part = source.partition_of(table)
+        if part.key is None:
+            part = replace(part, key=positions)
+        rows, weights = part.draw(plan)
+        # Rows chosen that are as many as the rows drawn are the rows drawn.
+        repeats = len(rows) != len(table)
+        yield (
+            take_rows(table, rows) if repeats else table,
+            take_rows(part.y, rows) if repeats else part.y,
+            weights,
+        )
+
+
+def _with_weights(table: Any, name: str | None, weights: NDArray[np.float64]) -> Any:
+    import pyarrow
+
+    if name is None:
+        return table
+    column = pyarrow.array(weights)
+    place = table.schema.get_field_index(name)
+    if place < 0:
+        return table.append_column(name, column)
+    return table.set_column(place, name, column)
+
+
+def _write_typed(text: Path, weight: str | None, path: Path) -> None:
+    """Turn a CSV file into a Parquet file of the types that all its rows have."""
+    import polars
+
+    frame = polars.scan_csv(
+        text,
+        infer_schema_length=None,
+        schema_overrides={} if weight is None else {weight: polars.Float64},
+        glob=False,
+    )
+    empty = polars.DataFrame(schema=frame.collect_schema())
+    sink = ParquetSink(path, empty.to_arrow().schema, None)
+    for batch in frame.collect_batches(maintain_order=True):
+        sink.write(batch.to_arrow())
+    sink.close()
