@@ -15,6 +15,7 @@ from skstrat._imbalanced_sampler import ImbalancedSampler
 from skstrat._iter_batches import iter_batches
 from skstrat._oversample import RandomOversample
 from skstrat._partial_fit import PartialFitClassifier
+from skstrat._partition import Partition
 from skstrat._partitions import plan_partitions
 from skstrat._pipeline import Pipeline, make_pipeline
 from skstrat._plan import Plan
@@ -25,7 +26,6 @@ from skstrat._resamplers import (
     DownsampleUpweight,
 )
 from skstrat._strategies import Strategy
-from skstrat._tally import Partition
 
 __version__ = "0.1.0"
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from skstrat._tally import Partition
+from skstrat._partition import Partition
 
 Indices = NDArray[np.intp]
 Choose = Callable[[Partition, int], Indices]

@@ -18,7 +18,7 @@ from skstrat._chosen_rows import (
     choose_while_scanning,
 )
 from skstrat._parquet_source import check_columns, readable
-from skstrat._tally import Partition
+from skstrat._partition import Partition
 
 
 class CsvSource:

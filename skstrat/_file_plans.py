@@ -10,6 +10,7 @@ from typing import Any
 from skstrat._csv_source import CsvSource, typed_labels
 from skstrat._hash import mix_seed
 from skstrat._parquet_source import ParquetSource
+from skstrat._partition import Partition
 from skstrat._partitions import (
     Counts,
     check_unchanged,
@@ -18,7 +19,7 @@ from skstrat._partitions import (
     shares_wanted,
 )
 from skstrat._plan import Plan
-from skstrat._tally import NOTHING, Partition, Shares, Tally
+from skstrat._tally import NOTHING, Shares, Tally
 
 Source = ParquetSource | CsvSource
 # What is being read, rows done, and rows there are (None while that is not known).

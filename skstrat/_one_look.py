@@ -17,9 +17,10 @@ from skstrat._draw import as_threshold
 from skstrat._file_plans import FilePlan, Request
 from skstrat._file_sinks import scratch_file
 from skstrat._hash import mix_seed
+from skstrat._partition import Partition
 from skstrat._plan import Plan
 from skstrat._source_files import Kind
-from skstrat._tally import NOTHING, Partition, Shares, Tally, share_of
+from skstrat._tally import NOTHING, Shares, Tally, share_of
 from skstrat._write_rows import Output, write_rows
 
 
@@ -65,8 +66,9 @@ class OneLook:
         """
         request = self.request
         with request.explained(part, offset):
-            seen = part.tally(self.shares, self.hash_seed, offset)
-            rows, _ = part.draw(self._guess(tuple(seen.classes)), offset)
+            encoded = part.encode()
+            seen = encoded.tally(self.shares, self.hash_seed, offset)
+            rows, _ = encoded.draw(self._guess(tuple(seen.classes)), offset)
         with self.one_at_a_time:
             self.tally = self.tally.merge(seen)
             request.progress("rows", self.tally.n_rows, request.source.n_rows)

@@ -16,8 +16,8 @@ from skstrat._chosen_rows import (
     Roles,
     choose_while_scanning,
 )
+from skstrat._partition import Partition
 from skstrat._rows import take_rows
-from skstrat._tally import Partition
 
 _ROWS_OF_LABELS = 1 << 20
 _ROWS_OF_ALL_COLUMNS = 1 << 15

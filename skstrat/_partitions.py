@@ -14,10 +14,11 @@ import numpy as np
 from skstrat._columns import sorted_classes
 from skstrat._hash import mix_seed
 from skstrat._labels import Labels
+from skstrat._partition import Partition
 from skstrat._plan import Plan
 from skstrat._seed import seed_of
 from skstrat._strategy import Targets
-from skstrat._tally import NOTHING, ClassTally, Partition, Shares, Tally
+from skstrat._tally import NOTHING, ClassTally, Shares, Tally
 from skstrat._weights import Floats
 
 Counts = Literal["exact", "expected"]

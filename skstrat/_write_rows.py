@@ -17,10 +17,10 @@ from skstrat._columns import factorize
 from skstrat._csv_source import CsvSource
 from skstrat._file_plans import Request, Source
 from skstrat._file_sinks import CsvSink, ParquetSink, Sink, scratch_file
+from skstrat._partition import Partition
 from skstrat._plan import Plan
 from skstrat._rows import take_rows
 from skstrat._source_files import Kind
-from skstrat._tally import Partition
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ LEVELS = [
     ["_draw", "_labels", "_seed", "_sql"],
     ["_plan", "_smoothing", "_strategy", "_weights"],
     ["_tally"],
+    ["_partition"],
     ["_chosen_rows", "_partitions"],
     ["_parquet_source"],
     ["_csv_source"],

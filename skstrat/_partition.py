@@ -1,0 +1,312 @@
+"""A part of the data: its labels, its weights, and what tells its rows apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skstrat._columns import factorize
+from skstrat._draw import hash_window, rows_below
+from skstrat._labels import count_codes
+from skstrat._plan import Plan
+from skstrat._tally import ClassTally, Shares, Tally, share_of
+from skstrat._weights import (
+    Floats,
+    check_sample_weight,
+    counted_rows,
+    multiply_weights,
+)
+
+Array = NDArray[Any]
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class EncodedPartition:
+    """The rows of a part that count, in few bytes each.
+
+    Attributes
+    ----------
+    n_rows : int
+        All rows of the part.
+    codes : ndarray of shape (n_counted,)
+        Class codes, positions in ``classes``.
+    classes : ndarray of shape (n_classes,)
+        Labels; some may not occur.
+    weights : ndarray of shape (n_counted,) or None
+        Incoming weights.
+    counted : ndarray of shape (n_counted,) or None
+        Positions of the rows that count, None if all do.
+    key : ndarray of shape (n_counted,) or None
+        Identities, None for the positions.
+    """
+
+    n_rows: int
+    codes: Array
+    classes: Array
+    weights: Floats | None
+    counted: Indices | None
+    key: Array | None
+
+    def _identities(self, offset: int) -> Array | None:
+        """Give a key for each row, None if they are consecutive."""
+        if self.key is not None or self.counted is None:
+            return self.key
+        return self.counted + offset
+
+    def tally(
+        self,
+        shares: Shares,
+        hash_seed: int,
+        offset: int,
+        rows: Mapping[Any, int] | None = None,
+    ) -> Tally:
+        """Count the rows of each class and keep the hashes near its threshold.
+
+        Parameters
+        ----------
+        shares : float or mapping of label to float
+            Share to draw of every class, or of those named and 0 of others.
+        hash_seed : int
+            Seed of the hash.
+        offset : int
+            Position of the first row in the whole data.
+        rows : mapping of label to int, default=None
+            Rows that each class is known to have at least, in this part and
+            elsewhere: the more, the fewer hashes are kept.
+
+        Returns
+        -------
+        Tally
+            What is known of this part.
+        """
+        codes, weights = self.codes, self.weights
+        if not len(codes):
+            return Tally(self.n_rows, {})
+        counts = count_codes(codes, len(self.classes))
+        names = self.classes.tolist()
+        share = np.array([share_of(shares, name) for name in names])
+        seen = [0 if rows is None else rows.get(name, 0) for name in names]
+        low, high = hash_window(share, np.maximum(np.maximum(counts, seen), 1))
+        found, own_codes, hashes = rows_below(
+            codes, counts, high, hash_seed, offset, self._identities(offset)
+        )
+        unsure = hashes >= low[own_codes]
+        near = np.flatnonzero(unsure)
+        near = near[np.argsort(own_codes[near], kind="stable")]
+        n_near = np.bincount(own_codes[near], minlength=len(names))
+        below = np.bincount(own_codes, minlength=len(names)) - n_near
+        if weights is None:
+            mass, below_mass, near_weights = counts, below, np.ones(len(near))
+        else:
+            mass = np.bincount(codes, weights, minlength=len(names))
+            surely = np.where(unsure, 0.0, weights[found])
+            below_mass = np.bincount(own_codes, surely, minlength=len(names))
+            near_weights = weights[found[near]]
+        ends = np.cumsum(n_near)[:-1]
+        hashes_of = np.split(hashes[near], ends)
+        weights_of = np.split(near_weights, ends)
+        classes_seen = {
+            name: ClassTally(
+                int(counts[code]),
+                float(mass[code]),
+                float(share[code]),
+                int(below[code]),
+                float(below_mass[code]),
+                hashes_of[code],
+                weights_of[code],
+            )
+            for code, name in enumerate(names)
+            if counts[code]
+        }
+        return Tally(self.n_rows, classes_seen)
+
+    def draw(self, plan: Plan, offset: int) -> tuple[Indices, Floats]:
+        """Find the rows that a plan draws of this part, and what each counts.
+
+        Parameters
+        ----------
+        plan : Plan
+            Made for the data that this is a part of.
+        offset : int
+            Position of the first row in the whole data; without meaning if there
+            are keys.
+
+        Returns
+        -------
+        indices : ndarray of shape (n_drawn,)
+            Positions in this part, ascending, a row drawn m times standing m times.
+        weights : ndarray of shape (n_drawn,)
+            Their weights: incoming weight times class weight.
+
+        Raises
+        ------
+        ValueError
+            If a label is missing or is none of the plan's, lengths differ, or a
+            weight is impossible.
+        """
+        if not len(self.codes):
+            return np.empty(0, dtype=np.intp), np.empty(0)
+        codes = _codes_of_the_plan(self.codes, self.classes.tolist(), plan)
+        indices, drawn = plan.select(codes, offset=offset, key=self._identities(offset))
+        if self.weights is not None:
+            drawn = multiply_weights(drawn, self.weights[indices])
+        return (indices if self.counted is None else self.counted[indices]), drawn
+
+
+@dataclass(frozen=True)
+class Partition:
+    """The labels of a part of the data, and what tells its rows apart.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_rows,)
+        Labels, of as few classes as there are here; no rows at all are well, too.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Incoming weights; a row of zero weight is not there.
+    key : array-like of shape (n_rows,), default=None
+        Identities of the rows, integers or strings without missing values; None
+        for their positions in the whole data.
+
+    See Also
+    --------
+    plan_partitions : Decide from all partitions.
+
+    Examples
+    --------
+    >>> from skstrat import DownsampleUpweight, Partition, plan_partitions
+    >>> parts = [Partition([0] * 20), Partition([0] * 20 + [1] * 2)]
+    >>> plan = plan_partitions(DownsampleUpweight(factor=10, random_state=1), parts)
+    >>> rows, weights = parts[1].draw(plan, offset=20)
+    >>> rows.tolist(), weights.tolist()
+    ([4, 20, 21], [10.0, 1.0, 1.0])
+    """
+
+    y: Any
+    sample_weight: Any = None
+    key: Any = None
+
+    def encode(self) -> EncodedPartition:
+        """Turn labels into codes, and leave out rows of zero weight.
+
+        Returns
+        -------
+        EncodedPartition
+            What a decision needs.
+
+        Raises
+        ------
+        ValueError
+            If lengths differ, a label is missing or a weight impossible.
+        TypeError
+            If the keys are neither integers nor strings.
+        """
+        codes, classes = factorize(self.y)
+        key = None if self.key is None else np.asarray(self.key)
+        if key is not None and key.shape != codes.shape:
+            raise ValueError(
+                "key must have one value per row; got "
+                f"{len(key)} for {len(codes)} rows."
+            )
+        n_rows, weights, counted = len(codes), None, None
+        if self.sample_weight is not None and n_rows:
+            weights = _weights_of_a_part(self.sample_weight, n_rows)
+            counted = counted_rows(weights)
+        if weights is not None and counted is not None:
+            codes, weights = codes[counted], weights[counted]
+            key = None if key is None else key[counted]
+        return EncodedPartition(n_rows, codes, classes, weights, counted, key)
+
+    def count(self) -> Tally:
+        """Count the rows of each class and add up their weights.
+
+        Returns
+        -------
+        Tally
+            Without hashes.
+        """
+        return self.encode().tally(0.0, 0, 0)
+
+    def tally(
+        self,
+        shares: Shares,
+        hash_seed: int,
+        offset: int,
+        rows: Mapping[Any, int] | None = None,
+    ) -> Tally:
+        """Count the rows of each class and keep the hashes near its threshold.
+
+        Parameters
+        ----------
+        shares : float or mapping of label to float
+            Share to draw of every class, or of those named and 0 of others.
+        hash_seed : int
+            Seed of the hash.
+        offset : int
+            Position of the first row in the whole data.
+        rows : mapping of label to int, default=None
+            Rows that each class is known to have at least, in this part and
+            elsewhere: the more, the fewer hashes are kept.
+
+        Returns
+        -------
+        Tally
+            What is known of this part.
+        """
+        return self.encode().tally(shares, hash_seed, offset, rows)
+
+    def draw(self, plan: Plan, offset: int = 0) -> tuple[Indices, Floats]:
+        """Find the rows that a plan draws of this part, and what each counts.
+
+        Parameters
+        ----------
+        plan : Plan
+            Made for the data that this is a part of.
+        offset : int, default=0
+            Position of the first row in the whole data; without meaning if there
+            are keys.
+
+        Returns
+        -------
+        indices : ndarray of shape (n_drawn,)
+            Positions in this part, ascending, a row drawn m times standing m times.
+        weights : ndarray of shape (n_drawn,)
+            Their weights: incoming weight times class weight.
+
+        Raises
+        ------
+        ValueError
+            If a label is missing or is none of the plan's, lengths differ, or a
+            weight is impossible.
+        """
+        return self.encode().draw(plan, offset)
+
+
+def _codes_of_the_plan(codes: Array, names: list[Any], plan: Plan) -> Array:
+    if tuple(names) == plan.classes:
+        return codes
+    code_of = {label: code for code, label in enumerate(plan.classes)}
+    if not code_of.keys() >= set(names):
+        counts = count_codes(codes, len(names))
+        seen = [name for name, n in zip(names, counts, strict=True) if n]
+        unknown = [name for name in seen if name not in code_of]
+        if unknown:
+            raise ValueError(
+                f"y must hold only the plan's classes {list(plan.classes)!r}; got "
+                f"{unknown!r}. The plan was made for other data, or the data changed."
+            )
+    position = [code_of.get(name, 0) for name in names]
+    return np.array(position, dtype=np.min_scalar_type(len(code_of)))[codes]
+
+
+def _weights_of_a_part(sample_weight: Any, n_rows: int) -> Floats:
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    # All of a part, other than all of the data, may weigh nothing.
+    if weights.shape == (n_rows,) and not weights.any() and np.isfinite(weights).all():
+        return weights
+    checked = check_sample_weight(weights, n_rows)
+    return weights if checked is None else checked
