@@ -12,7 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin
 
+from skstrat._columns import sorted_classes
+from skstrat._dask import LazyDraw, resample_collections
 from skstrat._labels import Labels, encode_labels
+from skstrat._lazy import example_of, is_dask
 from skstrat._plan import Plan
 from skstrat._rows import count_rows, take_rows
 from skstrat._seed import seed_of
@@ -153,7 +156,10 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
             If lengths differ, labels are missing or of one class, or weights are
             negative or not finite.
         """
-        self._learn(X, y, sample_weight)
+        if is_dask(X) or is_dask(y):
+            self._learn_lazily(X, y, sample_weight)
+        else:
+            self._learn(X, y, sample_weight)
         return self
 
     def fit_resample(
@@ -164,7 +170,10 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         Parameters
         ----------
         X : array-like of shape (n_rows, ...)
-            Data of any kind; rows are taken, values are not read.
+            Data of any kind; rows are taken, values are not read. Of Dask
+            collections the labels are read at once, in one run that keeps a byte a
+            row; the results are lazy, partitioned alike, without partitions that
+            gave no row. Computing them reads the data again.
         y : array-like of shape (n_rows,)
             Class labels.
         sample_weight : array-like of shape (n_rows,), default=None
@@ -189,6 +198,9 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
             If a stock imbalanced-learn Pipeline calls, which cannot carry weights.
         """
         _refuse_stock_pipeline(type(self).__name__)
+        if is_dask(X) or is_dask(y):
+            lazy = self._learn_lazily(X, y, sample_weight)
+            return lazy.X, lazy.y, lazy.sample_weight
         drawn = self._learn(X, y, sample_weight)
         if not self.plan_.moves_rows and len(drawn.rows) == count_rows(X):
             return X, y, drawn.weights
@@ -198,11 +210,7 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         self._validate_params()
         seen = _look_at(X, y, sample_weight)
         labels, incoming = seen.labels, seen.sample_weight
-        if hasattr(self, "n_features_in_"):
-            del self.n_features_in_
-        if getattr(X, "ndim", 2) == 2:
-            check_n_features(self, X, reset=True)
-        check_feature_names(self, X, reset=True)
+        self._learn_columns(X)
         targets = self._targets(labels, seen.y)
         plan, indices = Plan.draw(
             labels, targets.rows, seed_of(self.random_state), key=seen.counted
@@ -212,17 +220,34 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         mass = class_totals(labels, incoming)
         drawn = class_totals(taken, None if incoming is None else incoming[indices])
         multiplier = self._class_weights(labels, targets, mass, drawn)
-        names = labels.classes.tolist()
-        self.classes_ = labels.classes
-        self.plan_ = plan.weighted(mass, multiplier)
-        self.sampling_strategy_ = dict(zip(names, plan.rows, strict=True))
-        self.class_weight_ = dict(zip(names, multiplier.tolist(), strict=True))
+        self._learn_plan(plan.weighted(mass, multiplier), labels.classes)
         rows = indices if seen.counted is None else seen.counted[indices]
         self.sample_indices_ = rows
         weights = spread(multiplier, codes)
         if incoming is not None:
             weights = multiply_weights(weights, incoming[indices])
         return Drawn(labels, seen.counted, indices, rows, weights)
+
+    def _learn_lazily(self, X: Any, y: Any, sample_weight: Any) -> LazyDraw:
+        self._validate_params()
+        lazy = resample_collections(self, X, y, sample_weight)
+        self._learn_columns(example_of(X))
+        self._learn_plan(lazy.plan, sorted_classes(list(lazy.plan.classes)))
+        self.sample_indices_ = lazy.indices
+        self._drawn_mass = lazy.drawn_mass
+        return lazy
+
+    def _learn_columns(self, X: Any) -> None:
+        if hasattr(self, "n_features_in_"):
+            del self.n_features_in_
+        if getattr(X, "ndim", 2) == 2:
+            check_n_features(self, X, reset=True)
+        check_feature_names(self, X, reset=True)
+
+    def _learn_plan(self, plan: Plan, classes: NDArray[Any]) -> None:
+        self.plan_, self.classes_ = plan, classes
+        self.sampling_strategy_ = dict(zip(plan.classes, plan.rows, strict=True))
+        self.class_weight_ = dict(zip(plan.classes, plan.class_weight, strict=True))
 
     def __sklearn_tags__(self) -> Any:
         return sampler_tags()

@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from skstrat._base import drop_zero_weights, resample
+from skstrat._base import BaseResampler, drop_zero_weights, resample
 from skstrat._corrected import CorrectedClassifier
 from skstrat._errors import UnusedWeightsError
 from skstrat._estimators import fit_arguments, is_linear, request_weights
-from skstrat._labels import encode_labels
+from skstrat._labels import Labels, encode_labels
+from skstrat._lazy import into_memory, is_dask
+from skstrat._lazy_predictions import trains_on_dask, without_class_weight
 from skstrat._rows import count_rows
 from skstrat._sklearn import HasMethods, StrOptions, routing_enabled
 from skstrat._trained_mass import (
@@ -127,7 +129,9 @@ class ResampledClassifier(CorrectedClassifier):
         Parameters
         ----------
         X : array-like of shape (n_rows, ...)
-            Training data, whatever the estimator accepts.
+            Training data, whatever the estimator accepts. Of Dask collections the
+            rows drawn are taken into memory, unless the estimator is of Dask's kind
+            (``xgboost.dask``, ``lightgbm.dask``, ``dask_ml``), which gets them lazy.
         y : array-like of shape (n_rows,)
             Labels.
         sample_weight : array-like of shape (n_rows,), default=None
@@ -156,6 +160,8 @@ class ResampledClassifier(CorrectedClassifier):
             undershoots then.
         """
         self._validate_params()
+        if is_dask(X) or is_dask(y):
+            return self._fit_lazily(X, y, sample_weight)
         X, y, incoming = drop_zero_weights(X, y, sample_weight)
         labels = encode_labels(y)
         X, y, weights = self._resample(X, y, incoming)
@@ -165,6 +171,19 @@ class ResampledClassifier(CorrectedClassifier):
                 "resampler must keep rows of every class; it kept "
                 f"{drawn.classes.tolist()!r} of {labels.classes.tolist()!r}."
             )
+        trained = self._fit_drawn(X, y, drawn, weights, incoming)
+        self._learn_masses(labels.classes, class_totals(labels, incoming), trained)
+        return self
+
+    def _fit_drawn(
+        self,
+        X: Any,
+        y: Any,
+        drawn: Labels,
+        weights: Floats | None,
+        incoming: Floats | None,
+    ) -> Floats:
+        """Fit a clone on the rows drawn, and give the mass of each class it saw."""
         estimator = clone(self.estimator)
         if routing_enabled():
             request_weights(estimator)
@@ -182,14 +201,50 @@ class ResampledClassifier(CorrectedClassifier):
         if self.prior_correction and self.use_weights == "auto":
             unweighted = class_totals(drawn, incoming_part)
             warn_of_weighted_trees(estimator, trained / unweighted)
-        original = class_totals(labels, incoming)
-        self._learn_masses(labels.classes, original, trained)
+        return trained
+
+    def _fit_lazily(self, X: Any, y: Any, sample_weight: Any) -> Self:
+        """Draw rows of Dask collections; fit on them in memory, if not on the cluster.
+
+        An estimator of Dask's kind takes the lazy rows, any other the rows drawn.
+        """
+        if not isinstance(self.resampler, BaseResampler):
+            raise TypeError(
+                "resampler must be one of skstrat's that picks rows by their labels "
+                f"for Dask collections; got {self.resampler!r}."
+            )
+        self.resampler_: Any = clone(self.resampler)
+        drawn = self.resampler_.fit_resample(X, y, sample_weight=sample_weight)
+        plan, classes = self.resampler_.plan_, self.resampler_.classes_
+        weighted = sample_weight is not None
+        if trains_on_dask(self.estimator):
+            trained = self._fit_on_cluster(*drawn, weighted=weighted)
+        else:
+            X, y, weights = into_memory(*drawn)
+            weights = np.asarray(weights)
+            incoming = weights if weighted else None
+            trained = self._fit_drawn(X, y, encode_labels(y), weights, incoming)
+        self._learn_masses(classes, np.array(plan.mass), trained)
         return self
+
+    def _fit_on_cluster(self, X: Any, y: Any, weights: Any, *, weighted: bool) -> Any:
+        """Fit a Dask estimator on lazy rows, and give the mass of each class."""
+        estimator, plan = clone(self.estimator), self.resampler_.plan_
+        refuse_class_weight(estimator)
+        part = without_class_weight(weights, y, plan) if weighted else None
+        passed = self._weights_to_pass(estimator, weights, part)
+        arguments = {} if passed is None else {"sample_weight": passed}
+        self.estimator_ = estimator.fit(X, y, **arguments)
+        self.n_samples_fit_ = sum(plan.rows)
+        if passed is None:
+            return np.array(plan.rows, dtype=np.float64)
+        seen = self.resampler_._drawn_mass
+        return seen if passed is part else seen * plan.class_weight
 
     def _resample(
         self, X: Any, y: Any, incoming: Floats | None
     ) -> tuple[Any, Any, Floats | None]:
-        self.resampler_: Any = None
+        self.resampler_ = None
         if self.resampler is None:
             return X, y, incoming
         self.resampler_ = clone(self.resampler)

@@ -23,6 +23,7 @@ from skstrat._compare import compare_strategies
 from skstrat._comparison import Comparison
 from skstrat._demo import TARGET as DEMO_TARGET
 from skstrat._demo import demo_table
+from skstrat._downsample_command import InputError, downsample
 from skstrat._page import write_page
 from skstrat._preprocessing import MODELS, plain_columns
 from skstrat._strategies import choose_factors, list_strategies
@@ -37,16 +38,13 @@ from skstrat._terminal import (
 )
 
 
-class InputError(click.ClickException):
-    """Something the user can put right: one line, exit code 2."""
-
-    exit_code = 2
-
-
 @click.group(name="skstrat")
 @click.version_option(skstrat.__version__)
 def skstrat_command() -> None:
     """Train on a fraction of the rows and keep calibrated probabilities."""
+
+
+skstrat_command.add_command(downsample)
 
 
 def _finite(context: Any, parameter: Any, factors: tuple[float, ...]) -> list[float]:  # noqa: ARG001

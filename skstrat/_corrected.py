@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skstrat._errors import UnusedWeightsError
+from skstrat._lazy import is_dask
+from skstrat._lazy_predictions import as_array, map_blocks, map_rows, trains_on_dask
 from skstrat._prior import correct_prior, prior_shift
 from skstrat._sklearn import estimator_has
 
@@ -38,6 +41,9 @@ class CorrectedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self, classes: NDArray[Any], original: Floats, trained: Floats
     ) -> None:
         self.classes_ = getattr(self.estimator_, "classes_", classes)
+        if trains_on_dask(self.estimator_):
+            # XGBoost's are in the order in which they were met, its columns are not.
+            self.classes_ = classes
         code_of = {label: code for code, label in enumerate(classes.tolist())}
         order = [code_of[label] for label in np.asarray(self.classes_).tolist()]
         self.original_mass_ = original[order]
@@ -58,22 +64,32 @@ class CorrectedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             return np.zeros(len(shift))
         return shift
 
+    def _predicts_parts(self, X: Any) -> bool:
+        """Tell whether X is lazy and the estimator is not."""
+        return is_dask(X) and not trains_on_dask(self.estimator_)
+
     def predict(self, X: Any) -> NDArray[Any]:
         """Predict the most probable class under the original distribution.
 
         Parameters
         ----------
         X : array-like of shape (n_rows, ...)
-            Data.
+            Data. Of a Dask collection the partitions are predicted where they are.
 
         Returns
         -------
         ndarray of shape (n_rows,)
-            Labels.
+            Labels; a lazy dask.array for a Dask collection.
         """
         check_is_fitted(self)
+        classes = np.asarray(self.classes_)
+        if self._predicts_parts(X):
+            return map_rows(self.predict, X, classes[:0])
         if not self._shift().any():
-            return np.asarray(self.estimator_.predict(X))
+            return as_array(self.estimator_.predict(X))
+        if is_dask(X):
+            most = self.predict_proba(X).argmax(axis=1)
+            return map_blocks(classes.take, most, classes.dtype)
         return np.asarray(self.classes_)[self.predict_proba(X).argmax(axis=1)]
 
     @available_if(estimator_has("predict_proba"))
@@ -83,18 +99,27 @@ class CorrectedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_rows, ...)
-            Data.
+            Data. Of a Dask collection the partitions are predicted where they are.
 
         Returns
         -------
         ndarray of shape (n_rows, n_classes)
-            Probabilities; float64, or the estimator's own if nothing is corrected.
+            Probabilities; float64, or the estimator's own if nothing is corrected; a
+            lazy dask.array for a Dask collection.
         """
         check_is_fitted(self)
+        if self._predicts_parts(X):
+            return map_rows(self.predict_proba, X, np.empty((0, len(self.classes_))))
         proba = self.estimator_.predict_proba(X)
         if not self._shift().any():
-            return np.asarray(proba)
-        return correct_prior(proba, self.trained_mass_, self.original_mass_)
+            return as_array(proba)
+        masses = {
+            "trained_mass": self.trained_mass_,
+            "original_mass": self.original_mass_,
+        }
+        if is_dask(proba):
+            return map_blocks(partial(correct_prior, **masses), proba, np.float64)
+        return correct_prior(proba, **masses)
 
     @available_if(estimator_has("predict_log_proba"))
     def predict_log_proba(self, X: Any) -> NDArray[Any]:

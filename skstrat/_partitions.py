@@ -310,6 +310,29 @@ def decide(resampler: DecidesByLabels, tally: Tally, seed: int, counts: Counts) 
     )
 
 
+def drawn_mass(tally: Tally, plan: Plan) -> Floats:
+    """Add up the incoming weights of the rows that a plan draws.
+
+    Parameters
+    ----------
+    tally : Tally
+        What is known of all rows.
+    plan : Plan
+        Made of it.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+        Total weight of each class, a row drawn m times counting m times.
+    """
+    mass = []
+    columns = (plan.classes, plan.rows, plan.rows_seen, plan.threshold)
+    for label, rows, seen, threshold in zip(*columns, strict=True):
+        own = tally.classes[label]
+        mass.append(rows // seen * own.mass + own.mass_below(threshold))
+    return np.array(mass)
+
+
 def _limit(own: ClassTally, wanted: int, counts: Counts) -> tuple[int, int, float]:
     if counts == "exact" or not wanted:
         return own.draw(wanted)

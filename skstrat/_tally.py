@@ -77,6 +77,41 @@ class ClassTally:
             weights=weights[near],
         )
 
+    def count_below(self, threshold: int) -> int:
+        """Count the rows whose hash is below a threshold.
+
+        Parameters
+        ----------
+        threshold : int
+            One that lies where the hashes were kept.
+
+        Returns
+        -------
+        int
+            Rows.
+        """
+        if not threshold:
+            return 0
+        return self.below + int(np.count_nonzero(self.hashes < np.uint64(threshold)))
+
+    def mass_below(self, threshold: int) -> float:
+        """Add up the weights of the rows whose hash is below a threshold.
+
+        Parameters
+        ----------
+        threshold : int
+            One that lies where the hashes were kept.
+
+        Returns
+        -------
+        float
+            Total weight.
+        """
+        if not threshold:
+            return 0.0
+        near = self.hashes < np.uint64(threshold)
+        return self.below_mass + float(self.weights[near].sum())
+
     def expect(self) -> tuple[int, int, float]:
         """Draw every row whose hash is below the share.
 
@@ -90,9 +125,7 @@ class ClassTally:
             Their total weight.
         """
         threshold = int(as_threshold(np.array([self.share]))[0])
-        near = self.hashes < np.uint64(threshold)
-        drawn = self.below + int(np.count_nonzero(near))
-        return threshold, drawn, self.below_mass + float(self.weights[near].sum())
+        return threshold, self.count_below(threshold), self.mass_below(threshold)
 
     def draw(self, wanted: int) -> tuple[int, int, float]:
         """Draw the rows of the smallest hashes.
@@ -119,9 +152,7 @@ class ClassTally:
         threshold = LARGEST
         if k < len(self.hashes):
             threshold = int(np.partition(self.hashes, k)[k])
-        near = self.hashes < np.uint64(threshold)
-        drawn = self.below + int(np.count_nonzero(near))
-        return threshold, drawn, self.below_mass + float(self.weights[near].sum())
+        return threshold, self.count_below(threshold), self.mass_below(threshold)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ LEVELS = [
         "_passes",
         "_file_sinks",
         "_html",
+        "_lazy",
         "_prior",
         "_sklearn",
         "_source_files",
@@ -38,9 +39,10 @@ LEVELS = [
     ["_columns", "_display_axes", "_display_measure", "_page_measures", "_rows"],
     ["_draw", "_labels", "_seed", "_sql"],
     ["_plan", "_smoothing", "_strategy", "_weights"],
-    ["_tally"],
+    ["_lazy_predictions", "_tally"],
     ["_partition"],
     ["_chosen_rows", "_partitions"],
+    ["_dask"],
     ["_parquet_source"],
     ["_csv_source"],
     ["_file_plans"],
@@ -95,6 +97,8 @@ LEVELS = [
 ]
 OPTIONAL = [
     "click",
+    "dask",
+    "distributed",
     "keras",
     "matplotlib",
     "pandas",

@@ -1,0 +1,400 @@
+"""The command that turns a big file into a small one: parse, call, print."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import platform
+import re
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.filesize import decimal
+from rich.progress import BarColumn, Progress, TimeRemainingColumn
+from rich.table import Table as Grid
+
+import skstrat
+from skstrat._csv_source import typed_labels
+from skstrat._labels import Labels
+from skstrat._resamplers import DownsampleUpweight
+from skstrat._source_files import find_files, kind_of
+from skstrat._strategy import Targets, targets_from_factor
+from skstrat._terminal import open_console, open_progress
+from skstrat.parquet import Summary, resample_parquet
+
+_MOST_LABELS_NAMED = 12
+_STAGES = {"counts": "counting", "labels": "reading labels", "rows": "taking rows"}
+_TRUTH = {"true": True, "false": False}
+# What the library says of its arguments, and what the command says of its options.
+_IN_OPTIONS = (
+    (r"^(source|dest)\b", lambda found: found[1].upper()),
+    (r"than the source;", "than SOURCE;"),
+    (r"^y must", "--target must"),
+    (r"^(target|key) must", r"--\1 must"),
+    (r"^sample_weight must", "--weight must"),
+    (r"\(target (.+?) is y", r"(--target is \1"),
+    (r", key is '", ", --key is '"),
+    (r", sample_weight is '", ", --weight is '"),
+    (r": y must", ": --target must"),
+    (r"\. y must hold", ". --target must hold"),
+    (r"\): key must", "): --key must"),
+    (r"leave key out", "leave --key out"),
+    (r"\): sample_weight must", "): --weight must"),
+    (r"rows from X and y( first)?\.", "rows first."),
+    (r"one weight per row of X", "one weight per row"),
+    (r"sample_weight='sample_weight'", "--weight sample_weight"),
+    (r"overwrite=True", "--overwrite"),
+    (r'counts="expected"', "--one-pass"),
+    (r'counts="exact"', "--exact"),
+    (r"factor=\{label: 20\}", "--factor LABEL=20"),
+    # Polars names the expression in which the library refused something.
+    (r" This error occurred in the following expression: .*", ""),
+)
+
+
+class InputError(click.ClickException):
+    """Something the user can put right: one line, exit code 2."""
+
+    exit_code = 2
+
+
+class _OneLineCommand(click.Command):
+    """A command that has one line for wrong options, too."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            raise InputError(_one_line(error.format_message())) from None
+
+
+def _read_factors(
+    context: Any,  # noqa: ARG001
+    parameter: Any,  # noqa: ARG001
+    texts: tuple[str, ...],
+) -> float | dict[str, float]:
+    """Read one number, or a number for each label."""
+    named: dict[str, float] = {}
+    for text in texts:
+        label, equals, number = text.rpartition("=")
+        factor = _read_factor(number, text)
+        if not equals:
+            if len(texts) > 1:
+                raise InputError(
+                    "--factor must be one number, for the most frequent class, or "
+                    f"LABEL=NUMBER each time; got {' and '.join(texts)}"
+                )
+            return factor
+        if label in named:
+            raise InputError(f"--factor must name a label once; got {label} twice")
+        named[label] = factor
+    return named
+
+
+def _read_factor(number: str, text: str) -> float:
+    try:
+        factor = float(number)
+    except ValueError:
+        raise InputError(
+            f"--factor must be a number such as 20, or LABEL=20; got {text}"
+        ) from None
+    if not 1 <= factor < math.inf:
+        raise InputError(f"--factor must be a finite number from 1 on; got {text}")
+    return factor
+
+
+@click.command(cls=_OneLineCommand)
+@click.argument("source")
+@click.argument("dest", type=click.Path(path_type=Path))
+@click.option("--target", required=True, metavar="COLUMN", help="The label column.")
+@click.option(
+    "--factor",
+    required=True,
+    multiple=True,
+    metavar="[LABEL=]NUMBER",
+    callback=_read_factors,
+    help="Original rows per kept row: 20 for the most frequent class, or LABEL=20 for "
+    "each class named. Repeatable.",
+)
+@click.option(
+    "--exact/--one-pass",
+    "exact",
+    default=True,
+    help="Exactly 1 in FACTOR rows, after a look at all labels [default]; or every row "
+    "with that probability, in one look.",
+)
+@click.option(
+    "--nominal",
+    is_flag=True,
+    help="A kept row weighs FACTOR, which keeps class totals only on average.",
+)
+@click.option(
+    "--key",
+    metavar="COLUMN",
+    help="Tells the rows apart, so that the same are kept in any order.",
+)
+@click.option(
+    "--weight",
+    metavar="COLUMN",
+    help="Weights to multiply into; a new column sample_weight if not given.",
+)
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**64 - 1))
+@click.option("--overwrite", is_flag=True, help="Replace DEST.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def downsample(
+    source: str,
+    dest: Path,
+    target: str,
+    factor: float | dict[str, float],
+    exact: bool,
+    nominal: bool,
+    key: str | None,
+    weight: str | None,
+    seed: int,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Keep a fraction of a big class, and weights that stand for the rest.
+
+    SOURCE is a Parquet or CSV file of any size, a folder of them or a quoted pattern;
+    DEST ends in .parquet, .csv or the like. A model fitted to DEST with its weights
+    has the probabilities of SOURCE.
+    """
+    broken = _errors_of_readers()
+    resampler = _Downsample(
+        factor=factor,
+        weighting="factor" if nominal else "original",
+        random_state=seed,
+    )
+    try:
+        size = sum(each.stat().st_size for each in find_files(source)[0])
+        with open_progress() as progress:
+            summary = resample_parquet(
+                source,
+                dest,
+                target=target,
+                resampler=resampler,
+                key=key,
+                sample_weight=weight,
+                counts="exact" if exact else "expected",
+                overwrite=overwrite,
+                progress=_Bar(progress, size),
+            )
+    except (ValueError, TypeError, FileNotFoundError, FileExistsError) as error:
+        raise InputError(_in_options(error)) from None
+    except broken as error:
+        raise InputError(f"{source} cannot be read: {_in_options(error)}") from None
+    except OSError as error:
+        # Nobody's input is wrong where a disk is full.
+        raise click.ClickException(
+            f"{dest} cannot be written: {_in_options(error)}"
+        ) from None
+    if as_json:
+        document = _document(summary, factor, seed)
+        click.echo(json.dumps(document, indent=2, allow_nan=False))
+    else:
+        _print_summary(open_console(), summary, target, key, weight or "sample_weight")
+
+
+def _errors_of_readers() -> tuple[type[Exception], ...]:
+    """Load the libraries that read files, and give what they raise for broken ones."""
+    try:
+        import polars
+        import pyarrow
+    except ModuleNotFoundError as error:
+        library = (error.name or "").partition(".")[0]
+        if library not in ("polars", "pyarrow"):
+            raise
+        raise click.ClickException(
+            f"skstrat downsample needs {library}, which is not installed. "
+            'Run: pip install "skstrat[cli,parquet]"'
+        ) from None
+    return (
+        polars.exceptions.PolarsError,
+        pyarrow.ArrowException,
+        csv.Error,
+        zlib.error,
+        EOFError,
+        OverflowError,
+    )
+
+
+class _Downsample(DownsampleUpweight):
+    """Factors by the text of labels, all of which must occur."""
+
+    def _draw_shares(self) -> Mapping[Any, float] | float | None:
+        if not isinstance(self.factor, Mapping):
+            return super()._draw_shares()
+        return {
+            spelling: 1 / factor % 1
+            for text, factor in self.factor.items()
+            for spelling in _spellings(text)
+        }
+
+    def _targets(self, labels: Labels, y: Any) -> Targets:
+        found = labels.classes.tolist()
+        if not all(isinstance(label, (str, int, float)) for label in found):
+            raise ValueError(
+                "--target must hold integers, strings or booleans; got "
+                f"{_shortened(found)}."
+            )
+        if not isinstance(self.factor, Mapping):
+            return super()._targets(labels, y)
+        named: dict[Any, float] = {}
+        for text, factor in self.factor.items():
+            meant = [label for label in found if _is_meant(text, label)]
+            if not meant or meant[0] in named:
+                problem = "for the second time" if meant else "which is none of them"
+                raise ValueError(
+                    f"--factor must name labels of the data, {_shortened(found)}; got "
+                    f"{text!r}, {problem}."
+                )
+            named[meant[0]] = factor
+        return targets_from_factor(labels, named, "down")
+
+
+def _spellings(text: str) -> list[Any]:
+    """List what a label may be in a file whose labels were not read yet."""
+    (number,) = typed_labels([text])
+    if isinstance(number, str):
+        return [text, _TRUTH.get(text.lower(), text)]
+    whole = [str(int(number))] if number == int(number) else []
+    return [text, number, str(number), str(float(number)), *whole]
+
+
+def _is_meant(text: str, label: Any) -> bool:
+    if isinstance(label, str):
+        return text == label
+    if isinstance(label, bool):
+        return _TRUTH.get(text.lower()) is label
+    return bool(typed_labels([text])[0] == label)
+
+
+def _shortened(labels: list[Any]) -> str:
+    more = len(labels) - _MOST_LABELS_NAMED
+    named = ", ".join(map(repr, labels[:_MOST_LABELS_NAMED]))
+    return named + (f" and {more} more" if more > 0 else "")
+
+
+class _Bar:
+    """A progress bar with rows, bytes and the time left.
+
+    Parameters
+    ----------
+    progress : Progress
+        Started.
+    size : int
+        Bytes of the source.
+    """
+
+    def __init__(self, progress: Progress, size: int) -> None:
+        progress.columns = (
+            "{task.description}",
+            BarColumn(),
+            "{task.fields[rows]}",
+            "{task.fields[size]}",
+            TimeRemainingColumn(),
+        )
+        self.progress, self.size = progress, size
+        self.stage, self.done, self.again = "", 0, False
+        self.task = progress.add_task("opening", total=None, rows="", size="")
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
+        """Show how far a stage is; its second turn is over the rows kept."""
+        if stage != self.stage or done < self.done:
+            self.again = stage == self.stage
+            name = "writing weights" if self.again else _STAGES[stage]
+            self.progress.reset(self.task, total=total, description=name)
+        self.stage, self.done = stage, done
+        rows, size = f"{done:,} rows", ""
+        if total and not self.again:
+            read = round(self.size * done / total)
+            size = f"{decimal(read)} of {decimal(self.size)}"
+        if total:
+            rows = f"{done:,} of {total:,} rows"
+        self.progress.update(self.task, completed=done, rows=rows, size=size)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _in_options(error: Exception) -> str:
+    """Say what the library says, in the words of the command."""
+    text = _one_line(str(error)) or type(error).__name__
+    for pattern, option in _IN_OPTIONS:
+        text = re.sub(pattern, option, text)
+    return text
+
+
+def _print_summary(
+    console: Console, summary: Summary, target: str, key: str | None, weight: str
+) -> None:
+    plan = summary.plan
+    grid = Grid(box=SIMPLE_HEAD)
+    grid.add_column(target)
+    for name in ("rows before", "rows after", "weight before", "weight after"):
+        grid.add_column(name, justify="right")
+    for label, before, rows, mass, after in zip(
+        plan.classes,
+        plan.rows_seen,
+        plan.rows,
+        plan.mass,
+        summary.weight_after,
+        strict=True,
+    ):
+        weights = _as_weight(mass), _as_weight(after)
+        grid.add_row(str(label), f"{before:,}", f"{rows:,}", *weights)
+    console.print(grid)
+    before, after = summary.bytes_before, summary.bytes_after
+    console.print(
+        f"{decimal(before)} before, {decimal(after)} after ({after / before:.3g} of "
+        f"it), in {summary.seconds:.2f} s"
+    )
+    console.print(_how_to_train(summary.dest, target, key, weight), soft_wrap=True)
+
+
+def _as_weight(weight: float) -> str:
+    # Of sums in another order, the last digits differ.
+    rounded = float(f"{weight:.12g}")
+    return f"{rounded:,.2f}".removesuffix(".00") if weight >= 1 else f"{weight:.3g}"
+
+
+def _how_to_train(dest: str, target: str, key: str | None, weight: str) -> str:
+    by_parquet = kind_of(Path(dest), "dest") == "parquet"
+    others = (
+        [target, weight] if key in (None, target, weight) else [key, target, weight]
+    )
+    line = (
+        f"Train: frame = pandas.read_{'parquet' if by_parquet else 'csv'}({dest!r}); "
+        f"model.fit(frame.drop(columns={others!r}), frame[{target!r}], "
+        f"sample_weight=frame[{weight!r}])"
+    )
+    if not by_parquet:
+        return line
+    named = "" if weight == "sample_weight" else f", sample_weight={weight!r}"
+    return line + (
+        f"  # or skstrat.parquet.iter_batches({dest!r}, target={target!r}{named})"
+    )
+
+
+def _document(
+    summary: Summary, factor: float | dict[str, float], seed: int
+) -> dict[str, Any]:
+    import polars
+    import pyarrow
+
+    libraries = (skstrat, np, polars, pyarrow)
+    return summary.to_dict() | {
+        "factor": factor,
+        "seed": seed,
+        "versions": {"python": platform.python_version()}
+        | {library.__name__: library.__version__ for library in libraries},
+    }

@@ -1,0 +1,111 @@
+"""Dask collections: recognised without importing Dask, taken apart, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+def is_dask(data: Any) -> bool:
+    """Tell whether something is a Dask collection, without importing Dask.
+
+    Parameters
+    ----------
+    data : object
+        Data.
+
+    Returns
+    -------
+    bool
+        Whether it is.
+    """
+    return type(data).__module__.partition(".")[0] == "dask"
+
+
+def example_of(X: Any) -> Any:
+    """Give data in memory with the columns of a collection.
+
+    Parameters
+    ----------
+    X : dask.dataframe.DataFrame or dask.array.Array
+        Data.
+
+    Returns
+    -------
+    DataFrame of no row or ndarray of one row
+        For what looks at columns only.
+    """
+    return X._meta if hasattr(X, "divisions") else np.empty((1, *X.shape[1:]))
+
+
+def into_memory(*collections: Any) -> tuple[Any, ...]:
+    """Compute collections in one run.
+
+    Parameters
+    ----------
+    *collections : Dask collections
+        What is wanted.
+
+    Returns
+    -------
+    tuple
+        DataFrames, Series and ndarrays.
+    """
+    import dask
+
+    return tuple(dask.compute(*collections))
+
+
+def partitions_of(data: Any) -> list[Any]:
+    """Give the partitions as tasks, cut as the collection says.
+
+    Parameters
+    ----------
+    data : dask.dataframe.DataFrame, Series or dask.array.Array
+        A collection; of an array a partition has all columns.
+
+    Returns
+    -------
+    list of Delayed
+        The partitions.
+    """
+    import dask
+
+    if hasattr(data, "rechunk"):
+        if data.ndim > 1:
+            data = data.rechunk(dict.fromkeys(range(1, data.ndim), -1))
+        return data.to_delayed().ravel().tolist()
+    # Dask would put small files together when few of their columns are read, and the
+    # labels would have other partitions than the rows.
+    with dask.config.set({"optimization.tune.active": False}):
+        return list(data.to_delayed())
+
+
+def concatenated(parts: Sequence[Any], shapes: Sequence[Any], meta: Any) -> Any:
+    """Make an array of its blocks.
+
+    Parameters
+    ----------
+    parts : sequence of Delayed
+        The blocks, along the first dimension.
+    shapes : sequence of tuple
+        Their shapes.
+    meta : array of no rows
+        What they are.
+
+    Returns
+    -------
+    dask.array.Array
+        Lazy.
+    """
+    import dask.array
+
+    return dask.array.concatenate(
+        [
+            dask.array.from_delayed(part, shape, dtype=meta.dtype, meta=meta)
+            for part, shape in zip(parts, shapes, strict=True)
+        ],
+        allow_unknown_chunksizes=True,
+    )
