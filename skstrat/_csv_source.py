@@ -11,11 +11,12 @@ from threading import Lock
 from typing import Any
 
 from skstrat._chosen_rows import (
-    POSITION,
     Choose,
     Chosen,
     Roles,
+    Scan,
     choose_while_scanning,
+    free_name,
 )
 from skstrat._parquet_source import check_columns, readable
 from skstrat._partition import Partition
@@ -75,7 +76,11 @@ class CsvSource:
         import polars
 
         return polars.scan_csv(
-            path, infer_schema=False, row_index_name=position, glob=False
+            path,
+            infer_schema=False,
+            row_index_name=position,
+            with_column_names=lambda _: self.schema.names,
+            glob=False,
         )
 
     def _are_whole(self, name: str) -> bool:
@@ -162,12 +167,18 @@ class CsvSource:
                 seen += len(part.y)
             return choose(part, offset)
 
+        position, columns = free_name(self.schema.names), self._expressions()
         for path in self.files:
             with readable(path):
-                frame = self._scan(path, POSITION)
+                scan = Scan(self._scan(path, position), position, columns, None)
                 yield from choose_while_scanning(
-                    frame, self._expressions(), self.roles, count_and_choose, seen
+                    scan, self.roles, count_and_choose, seen
                 )
+        if self.n_rows not in (None, seen):
+            raise ValueError(
+                f"The data changed while it was read: it had {self.n_rows} rows, and "
+                f"then {seen}."
+            )
 
 
 def typed_labels(texts: list[str]) -> list[Any]:

@@ -8,7 +8,9 @@ import math
 import platform
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -167,26 +169,64 @@ def downsample(
     DEST ends in .parquet, .csv or the like. A model fitted to DEST with its weights
     has the probabilities of SOURCE.
     """
-    broken = _errors_of_readers()
+    _check_libraries()
+    if dest.suffix.lower() == ".gz":
+        raise InputError(f"DEST must end in .parquet, .pq or .csv; got {dest}")
     resampler = _Downsample(
         factor=factor,
         weighting="factor" if nominal else "original",
         random_state=seed,
     )
+    with _explained(source, dest), open_progress() as progress:
+        summary = resample_parquet(
+            source,
+            dest,
+            target=target,
+            resampler=resampler,
+            key=key,
+            sample_weight=weight,
+            counts="exact" if exact else "expected",
+            overwrite=overwrite,
+            progress=_Bar(progress, source),
+        )
+    if as_json:
+        document = _document(summary, factor, seed)
+        click.echo(json.dumps(document, indent=2, allow_nan=False))
+    else:
+        _print_summary(open_console(), summary, target, key, weight or "sample_weight")
+
+
+def _check_libraries() -> None:
+    for library in ("polars", "pyarrow"):
+        try:
+            import_module(library)
+        except ModuleNotFoundError as error:
+            if error.name != library:
+                raise
+            raise click.ClickException(
+                f"skstrat downsample needs {library}, which is not installed. "
+                'Run: pip install "skstrat[cli,parquet]"'
+            ) from None
+
+
+@contextmanager
+def _explained(source: str, dest: Path) -> Iterator[None]:
+    """Make one line of what can go wrong, in the words of the command."""
+    import polars
+    import pyarrow
+
+    # What readers raise for broken files besides ValueError; the last for no rows.
+    broken = (
+        polars.exceptions.PolarsError,
+        pyarrow.ArrowException,
+        csv.Error,
+        zlib.error,
+        EOFError,
+        OverflowError,
+        StopIteration,
+    )
     try:
-        size = sum(each.stat().st_size for each in find_files(source)[0])
-        with open_progress() as progress:
-            summary = resample_parquet(
-                source,
-                dest,
-                target=target,
-                resampler=resampler,
-                key=key,
-                sample_weight=weight,
-                counts="exact" if exact else "expected",
-                overwrite=overwrite,
-                progress=_Bar(progress, size),
-            )
+        yield
     except (ValueError, TypeError, FileNotFoundError, FileExistsError) as error:
         raise InputError(_in_options(error)) from None
     except broken as error:
@@ -196,34 +236,6 @@ def downsample(
         raise click.ClickException(
             f"{dest} cannot be written: {_in_options(error)}"
         ) from None
-    if as_json:
-        document = _document(summary, factor, seed)
-        click.echo(json.dumps(document, indent=2, allow_nan=False))
-    else:
-        _print_summary(open_console(), summary, target, key, weight or "sample_weight")
-
-
-def _errors_of_readers() -> tuple[type[Exception], ...]:
-    """Load the libraries that read files, and give what they raise for broken ones."""
-    try:
-        import polars
-        import pyarrow
-    except ModuleNotFoundError as error:
-        library = (error.name or "").partition(".")[0]
-        if library not in ("polars", "pyarrow"):
-            raise
-        raise click.ClickException(
-            f"skstrat downsample needs {library}, which is not installed. "
-            'Run: pip install "skstrat[cli,parquet]"'
-        ) from None
-    return (
-        polars.exceptions.PolarsError,
-        pyarrow.ArrowException,
-        csv.Error,
-        zlib.error,
-        EOFError,
-        OverflowError,
-    )
 
 
 class _Downsample(DownsampleUpweight):
@@ -290,11 +302,11 @@ class _Bar:
     ----------
     progress : Progress
         Started.
-    size : int
-        Bytes of the source.
+    source : str
+        The files that are read.
     """
 
-    def __init__(self, progress: Progress, size: int) -> None:
+    def __init__(self, progress: Progress, source: str) -> None:
         progress.columns = (
             "{task.description}",
             BarColumn(),
@@ -302,7 +314,8 @@ class _Bar:
             "{task.fields[size]}",
             TimeRemainingColumn(),
         )
-        self.progress, self.size = progress, size
+        self.progress = progress
+        self.size = sum(each.stat().st_size for each in find_files(source)[0])
         self.stage, self.done, self.again = "", 0, False
         self.task = progress.add_task("opening", total=None, rows="", size="")
 
@@ -311,7 +324,9 @@ class _Bar:
         if stage != self.stage or done < self.done:
             self.again = stage == self.stage
             name = "writing weights" if self.again else _STAGES[stage]
-            self.progress.reset(self.task, total=total, description=name)
+            self.progress.reset(
+                self.task, total=total, description=name, rows="", size=""
+            )
         self.stage, self.done = stage, done
         rows, size = f"{done:,} rows", ""
         if total and not self.again:

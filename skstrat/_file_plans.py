@@ -138,7 +138,8 @@ class Request:
         """
         shares: Shares | None = self.resampler._draw_shares()
         if isinstance(shares, Mapping) and isinstance(self.source, CsvSource):
-            return {str(label): share for label, share in shares.items()}
+            # Which text a label is written as is known when all were seen.
+            return None
         return shares
 
     def _tally(
@@ -171,7 +172,7 @@ class Request:
         """
         try:
             yield
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, NotImplementedError) as error:
             roles = self.source.roles
             columns = [f"target {roles.target!r} is y"]
             if roles.key is not None:

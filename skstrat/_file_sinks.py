@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 from uuid import uuid4
 
 _ROWS = 1 << 20
@@ -139,10 +140,17 @@ def _encodings(schema: Any, like: Any) -> dict[str, Any]:
         if any("DICTIONARY" in encoding for encoding in each.encodings)
     ]
     common = columns[0].compression if columns else "SNAPPY"
-    for name in set(schema.names) - {path.partition(".")[0] for path in compression}:
+    known = {_column_of(path, schema.names) for path in compression}
+    for name in set(schema.names) - known:
         compression[name] = "NONE" if common == "UNCOMPRESSED" else common
         dictionary.append(name)
     return {"compression": compression, "use_dictionary": dictionary}
+
+
+def _column_of(path: str, names: list[str]) -> str:
+    """Find the column that a path of the footer begins with; names may have dots."""
+    fitting = [name for name in names if path == name or path.startswith(f"{name}.")]
+    return max(fitting, key=len, default=path)
 
 
 class CsvSink:
@@ -154,10 +162,13 @@ class CsvSink:
         Where to.
     names : list of str
         Columns.
+    compressed : bool
+        Whether by gzip.
     """
 
-    def __init__(self, path: Path, names: list[str]) -> None:
-        self._file = path.open("wb")
+    def __init__(self, path: Path, names: list[str], *, compressed: bool) -> None:
+        opened: Callable[..., IO[bytes]] = gzip.open if compressed else open
+        self._file = opened(path, "wb")
         self._names = names
         self._started = False
 

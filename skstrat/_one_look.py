@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
@@ -40,14 +40,21 @@ class OneLook:
 
     def __init__(self, request: Request, shares: Shares) -> None:
         self.request, self.shares = request, shares
-        self.only = None
-        if isinstance(self.shares, float):
-            part = next(iter(request.source.partitions()))
-            labels = np.asarray(part.y[:100_000]).tolist()
-            self.only = Counter(labels).most_common(1)[0][0]
+        self.only = None if isinstance(shares, Mapping) else self._first_majority()
         self.hash_seed = mix_seed(request.seed)
         self.tally: Tally = NOTHING
         self.one_at_a_time = Lock()
+
+    def _first_majority(self) -> Any:
+        """Find the most frequent class of the first rows that weigh anything."""
+        offset = 0
+        for part in self.request.source.partitions():
+            with self.request.explained(part, offset):
+                classes = part.count().classes
+            offset += len(part.y)
+            if classes:
+                return max(classes, key=lambda label: classes[label].rows)
+        return None
 
     def choose(self, part: Partition, offset: int) -> NDArray[np.intp]:
         """Choose rows of a partition.
@@ -115,6 +122,10 @@ class OneLook:
         return found
 
 
+def _silent(stage: str, done: int, total: int | None) -> None:
+    """Tell nobody: these rows were told of."""
+
+
 def resample_in_one_look(
     request: Request, shares: Shares, output: Output, path: Path
 ) -> tuple[FilePlan, NDArray[np.float64]]:
@@ -151,7 +162,8 @@ def resample_in_one_look(
                 sink.write(table)
         found = look.plan()
         roles = Roles(source.roles.target, None, source.roles.sample_weight)
-        again = replace(request, source=type(source)([kept], roles))
+        second = type(source)([kept], roles)
+        again = replace(request, source=second, progress=_silent)
         rows = found.as_read.rows
         plan = replace(found.as_read, rows_seen=rows, threshold=(0,) * len(rows))
         mass = write_rows(again, plan, output, path)

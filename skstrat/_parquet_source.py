@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from skstrat._chosen_rows import (
-    POSITION,
     Choose,
     Chosen,
     Roles,
+    Scan,
     choose_while_scanning,
+    free_name,
 )
 from skstrat._partition import Partition
 from skstrat._rows import take_rows
@@ -23,6 +25,8 @@ _ROWS_OF_LABELS = 1 << 20
 _ROWS_OF_ALL_COLUMNS = 1 << 15
 # pyarrow's default keeps all that it has read of a file.
 _BOUNDED = {"pre_buffer": False, "buffer_size": 1 << 18}
+# What the readers raise for a broken file, apart from their own errors.
+_UNREADABLE = (OSError, EOFError, UnicodeDecodeError, zlib.error)
 _MOST_POSITIONS = 2**32 - 1  # that a Polars position can hold
 
 
@@ -43,7 +47,7 @@ class ParquetSource:
     schema : pyarrow.Schema
         Columns, types and metadata of the first.
     like : pyarrow.parquet.FileMetaData
-        Its footer.
+        Footer of the first that has rows.
     rows : list of int
         Rows of each file.
 
@@ -59,9 +63,11 @@ class ParquetSource:
         for path in files:
             with _opened(path) as file:
                 schema, footer = file.schema_arrow, file.metadata
+            check_columns(schema.names, roles, path)
             if not self.rows:
                 self.schema, self.like = schema, footer
-            check_columns(schema.names, roles, path)
+            if not self.like.num_rows:
+                self.like = footer
             self._check_schema(schema, path)
             self.rows.append(footer.num_rows)
 
@@ -80,6 +86,11 @@ class ParquetSource:
                     f"{name!r} is {types.get(name, 'absent')} in {path} and "
                     f"{expected.get(name, 'absent')} in {self.files[0]}."
                 )
+            field = schema.field(name)
+            if field.nullable:
+                place = self.schema.get_field_index(name)
+                mine = self.schema.field(place).with_nullable(True)
+                self.schema = self.schema.set(place, mine)
 
     def partitions(self) -> Iterator[Partition]:
         """Read the columns that a decision needs, and no others.
@@ -92,7 +103,7 @@ class ParquetSource:
         for path in self.files:
             with _opened(path) as file, readable(path):
                 yield from (
-                    self.roles.partition(batch.column)
+                    self.roles.partition(_without_views(batch).column)
                     for batch in file.iter_batches(
                         batch_size=_ROWS_OF_LABELS,
                         columns=self.roles.names,
@@ -134,7 +145,7 @@ class ParquetSource:
             scan = by_polars and n_rows < _MOST_POSITIONS
             read = self._scan if scan else self._stream
             with readable(path):
-                yield from read(path, choose, offset)
+                yield from read(path, n_rows, choose, offset)
             offset += n_rows
 
     def batches(self, n_rows: int) -> Iterator[Any]:
@@ -155,32 +166,41 @@ class ParquetSource:
         for path in self.files:
             with _opened(path) as file, readable(path):
                 for batch in file.iter_batches(batch_size=n_rows, use_threads=False):
-                    yield Table.from_batches([batch])
+                    yield _without_views(Table.from_batches([batch]))
 
-    def _scan(self, path: Path, choose: Choose, offset: int) -> Iterator[Chosen]:
+    def _scan(
+        self, path: Path, n_rows: int, choose: Choose, offset: int
+    ) -> Iterator[Chosen]:
         import polars
         from polars import selectors
 
+        position = free_name(self.schema.names)
         frame = polars.scan_parquet(
             path,
-            row_index_name=POSITION,
+            row_index_name=position,
             parallel="prefiltered",
             # Made-up rows of extremes would be shown to the decision otherwise.
             use_statistics=False,
             hive_partitioning=False,
             glob=False,
         )
-        names = {name: selectors.by_name(name).as_expr() for name in self.roles.names}
-        return choose_while_scanning(frame, names, self.roles, choose, offset)
+        columns = {name: selectors.by_name(name).as_expr() for name in self.roles.names}
+        scan = Scan(frame, position, columns, n_rows)
+        return choose_while_scanning(scan, self.roles, choose, offset)
 
-    def _stream(self, path: Path, choose: Choose, offset: int) -> Iterator[Chosen]:
+    def _stream(
+        self, path: Path, n_rows: int, choose: Choose, offset: int
+    ) -> Iterator[Chosen]:
         """Read by pyarrow, every row of it, what Polars would change."""
         source = ParquetSource([path], self.roles)
         for table in source.batches(_ROWS_OF_ALL_COLUMNS):
             rows = np.unique(choose(self.partition_of(table), offset))
+            n_rows -= len(table)
             if len(rows):
                 yield Chosen(take_rows(table, rows), rows + offset)
             offset += len(table)
+        if n_rows:
+            raise ValueError(f"{path} has {n_rows} rows more than pyarrow read.")
 
 
 def check_columns(names: list[str], roles: Roles, path: Path) -> None:
@@ -235,7 +255,7 @@ def readable(path: Path) -> Iterator[None]:
 
     try:
         yield
-    except (OSError, ArrowException, polars.exceptions.PolarsError) as error:
+    except (*_UNREADABLE, ArrowException, polars.exceptions.PolarsError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(f"{path} cannot be read: {reason}") from error
 
@@ -250,6 +270,20 @@ def _opened(path: Path) -> Iterator[Any]:
         yield file
 
 
+def _without_views(table: Any) -> Any:
+    """Turn views of strings into strings, whose rows pyarrow can take."""
+    import pyarrow
+    from pyarrow import types
+
+    schema = table.schema
+    for place, field in enumerate(schema):
+        if types.is_string_view(field.type):
+            schema = schema.set(place, field.with_type(pyarrow.large_string()))
+        elif types.is_binary_view(field.type):
+            schema = schema.set(place, field.with_type(pyarrow.large_binary()))
+    return table if schema is table.schema else table.cast(schema)
+
+
 def _polars_keeps(kind: Any) -> bool:
     """Tell whether values of a type come back from Polars as they were."""
     from pyarrow import types
@@ -257,13 +291,18 @@ def _polars_keeps(kind: Any) -> bool:
     if types.is_nested(kind):
         children = [kind.field(i).type for i in range(kind.num_fields)]
         return all(map(_polars_keeps, children))
+    if types.is_timestamp(kind) and kind.tz is not None:
+        # Polars knows zones by name, and only some by their offset.
+        return not kind.tz.startswith(("+", "-"))
     # Dictionaries would lose the order of their values, others their width.
     return types.is_primitive(kind) or any(
         check(kind)
         for check in (
             types.is_string,
             types.is_large_string,
+            types.is_string_view,
             types.is_binary,
+            types.is_binary_view,
             types.is_large_binary,
             types.is_fixed_size_binary,
             types.is_decimal128,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal
 
@@ -80,6 +81,8 @@ def find_files(source: str | Path) -> tuple[list[Path], Kind]:
     else:
         files = sorted(map(Path, glob.glob(str(source), recursive=True)))
         files = [each for each in files if each.is_file()]
+        plain = takewhile(lambda part: not glob.has_magic(part), path.parts)
+        _refuse_values_in_names(Path(*plain), files)
     if not files:
         raise FileNotFoundError(
             f"source must name a file, a folder with Parquet or CSV files, or a "

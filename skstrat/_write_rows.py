@@ -34,10 +34,13 @@ class Output:
     weight : str or None
         Name of the column of weights: one that there is, or a new one at the end.
         None for the rows alone.
+    compressed : bool
+        Whether CSV is compressed by gzip.
     """
 
     kind: Kind
     weight: str | None
+    compressed: bool = False
 
     def schema(self, source: Source) -> Any:
         """Give the columns of the result.
@@ -80,7 +83,7 @@ class Output:
         """
         schema = self.schema(source)
         if self.kind == "csv":
-            sink: Sink = CsvSink(path, schema.names)
+            sink: Sink = CsvSink(path, schema.names, compressed=self.compressed)
         else:
             sink = ParquetSink(path, schema, source.like)
         try:
@@ -117,7 +120,7 @@ def write_rows(
     """
     if isinstance(request.source, CsvSource) and output.kind == "parquet":
         with scratch_file(path, ".csv") as text:
-            total = write_rows(request, plan, replace(output, kind="csv"), text)
+            total = write_rows(request, plan, Output("csv", output.weight), text)
             _write_typed(text, output.weight, path)
         return total
     rows: Counter[Any] = Counter()
@@ -129,6 +132,7 @@ def write_rows(
             rows.update(_by_class(classes, np.bincount(codes)))
             mass.update(_by_class(classes, np.bincount(codes, weights)))
     promised = dict(zip(plan.classes, plan.rows, strict=True))
+    rows = +rows  # without classes that are named and have no row
     if rows != promised:
         raise ValueError(
             f"The data changed while it was read: its labels promised {promised!r} "

@@ -195,7 +195,11 @@ def resample_parquet(
     started = time.perf_counter()
     files, kind = find_files(source)
     dest = Path(dest)
-    output = Output(kind_of(dest, "dest"), sample_weight or _WEIGHT)
+    output = Output(
+        kind_of(dest, "dest"),
+        _WEIGHT if sample_weight is None else sample_weight,
+        compressed=dest.name.lower().endswith(".gz"),
+    )
     _check_dest(dest, files, overwrite=overwrite)
     seed = check_decides_by_labels(resampler, counts)
     before = Fingerprint.take(files)
