@@ -232,7 +232,10 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         self._validate_params()
         lazy = resample_collections(self, X, y, sample_weight)
         self._learn_columns(example_of(X))
-        self._learn_plan(lazy.plan, sorted_classes(list(lazy.plan.classes)))
+        classes = sorted_classes(list(lazy.plan.classes))
+        if getattr(getattr(y, "dtype", None), "kind", "O") in "biuf":
+            classes = classes.astype(y.dtype)
+        self._learn_plan(lazy.plan, classes)
         self.sample_indices_ = lazy.indices
         self._drawn_mass = lazy.drawn_mass
         return lazy

@@ -136,6 +136,9 @@ class CorrectedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             Natural logarithms of the probabilities.
         """
         check_is_fitted(self)
+        if self._predicts_parts(X):
+            meta = np.empty((0, len(self.classes_)))
+            return map_rows(self.predict_log_proba, X, meta)
         log_proba = np.asarray(self.estimator_.predict_log_proba(X))
         shift = self._shift()
         return log_softmax(log_proba + shift, axis=1) if shift.any() else log_proba
@@ -163,6 +166,10 @@ class CorrectedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             If the values are of pairs of classes and a correction is due.
         """
         check_is_fitted(self)
+        if self._predicts_parts(X):
+            n_classes = len(self.classes_)
+            meta = np.empty(0 if n_classes == 2 else (0, n_classes))
+            return map_rows(self.decision_function, X, meta)
         decision = np.asarray(self.estimator_.decision_function(X))
         shift = self._shift()
         if not shift.any():

@@ -28,7 +28,7 @@ from skstrat._partitions import (
     shares_wanted,
 )
 from skstrat._plan import Plan
-from skstrat._rows import take_rows
+from skstrat._rows import count_rows, take_rows
 from skstrat._tally import NOTHING, Tally
 from skstrat._weights import Floats
 
@@ -130,6 +130,16 @@ class _Columns:
                 f"partitions {n_parts!r}. Take them from one collection, or use "
                 "repartition or rechunk."
             )
+        chunks = {
+            name: data.chunks[0]
+            for name, data in named.items()
+            if hasattr(data, "chunks") and not np.isnan(data.chunks[0]).any()
+        }
+        if len(set(chunks.values())) > 1:
+            raise ValueError(
+                "X, y and sample_weight must be cut into chunks alike; got the rows "
+                f"{chunks!r}. Use rechunk."
+            )
         weights = parts.get("sample_weight", [None] * n_parts["y"])
         return cls(X, y, list(zip(parts["X"], parts["y"], weights, strict=True)))
 
@@ -203,7 +213,7 @@ class _Promise:
 
 
 def _take(promise: _Promise, plan: Plan, X: Any, y: Any, weights: Any) -> Any:
-    n_rows = len(y) if X is None else len(X)
+    n_rows = count_rows(X)
     rows, drawn = Partition(y, weights).draw(plan, promise.offset)
     if (n_rows, len(y), len(rows)) != (promise.n_rows, promise.n_rows, promise.kept):
         raise ValueError(
@@ -214,8 +224,9 @@ def _take(promise: _Promise, plan: Plan, X: Any, y: Any, weights: Any) -> Any:
         )
     if hasattr(y, "index"):
         drawn = _series(drawn, y.index[rows])
-    X = None if X is None else take_rows(X, rows)
-    return X, take_rows(y, rows), drawn, rows + promise.offset
+    if not np.array_equal(rows, np.arange(n_rows)):
+        X, y = take_rows(X, rows), take_rows(y, rows)
+    return X, y, drawn, rows + promise.offset
 
 
 def _series(weights: Floats, index: Any) -> Any:
@@ -231,41 +242,42 @@ def _put_off(
 
     X, y = columns.X, columns.y
     kept = [_rows_drawn(tally, plan) for tally in tallies]
-    untouched = not plan.moves_rows and sum(kept) == sum(t.n_rows for t in tallies)
-    shared = dask.delayed(plan)
-    taken = []
-    for number, (offset, tally) in enumerate(
-        zip(_offsets(tallies), tallies, strict=True)
-    ):
-        promise = _Promise(number, offset, tally.n_rows, kept[number])
-        part_X, part_y, weights = columns.parts[number]
-        part_X = None if untouched else part_X
-        task = dask.delayed(_take, nout=4)(promise, shared, part_X, part_y, weights)
-        taken.append(task)
     # Some learners refuse partitions without rows.
     full = [number for number, rows in enumerate(kept) if rows]
-    parts_X, parts_y, weights, indices = zip(*[taken[i] for i in full], strict=True)
-    sizes = [kept[number] for number in full]
-    made_like = partial(_put_together, sizes=sizes, full=full)
-    meta = np.empty(0)
+    offsets, shared = _offsets(tallies), dask.delayed(plan)
+    taken = []
+    for number in full:
+        n_rows = tallies[number].n_rows
+        promise = _Promise(number, offsets[number], n_rows, kept[number])
+        parts = columns.parts[number]
+        taken.append(dask.delayed(_take, nout=4)(promise, shared, *parts))
+    parts_X, parts_y, weights, indices = zip(*taken, strict=True)
+    made_like = partial(_put_together, sizes=[kept[i] for i in full], full=full)
+    no_weights, nowhere = np.empty(0), np.empty(0, dtype=np.int64)
     if hasattr(y, "divisions"):
-        meta = _series(meta, y._meta.index)
+        no_weights = _series(no_weights, y._meta.index)
     return LazyDraw(
         plan,
         mass,
-        X if untouched else made_like(X, X._meta, parts_X),
-        y if untouched else made_like(y, y._meta, parts_y),
-        made_like(y, meta, weights),
-        concatenated(indices, [(size,) for size in sizes], np.empty(0, np.int64)),
+        made_like(X, X._meta, parts_X, trailing=X.shape[1:]),
+        made_like(y, y._meta, parts_y, trailing=y.shape[1:]),
+        made_like(y, no_weights, weights, trailing=()),
+        concatenated(indices, [(kept[i],) for i in full], nowhere),
     )
 
 
 def _put_together(
-    like: Any, meta: Any, parts: Sequence[Any], sizes: list[int], full: list[int]
+    like: Any,
+    meta: Any,
+    parts: Sequence[Any],
+    *,
+    sizes: list[int],
+    full: list[int],
+    trailing: tuple[int, ...],
 ) -> Any:
     """Make a collection of the kind of another from its partitions."""
     if not hasattr(like, "divisions"):
-        return concatenated(parts, [(size, *like.shape[1:]) for size in sizes], meta)
+        return concatenated(parts, [(size, *trailing) for size in sizes], meta)
     import dask.dataframe
 
     divisions = None

@@ -7,7 +7,6 @@ import json
 import math
 import platform
 import re
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
@@ -170,8 +169,6 @@ def downsample(
     has the probabilities of SOURCE.
     """
     _check_libraries()
-    if dest.suffix.lower() == ".gz":
-        raise InputError(f"DEST must end in .parquet, .pq or .csv; got {dest}")
     resampler = _Downsample(
         factor=factor,
         weighting="factor" if nominal else "original",
@@ -215,15 +212,12 @@ def _explained(source: str, dest: Path) -> Iterator[None]:
     import polars
     import pyarrow
 
-    # What readers raise for broken files besides ValueError; the last for no rows.
+    # What readers raise for broken files besides ValueError.
     broken = (
         polars.exceptions.PolarsError,
         pyarrow.ArrowException,
         csv.Error,
-        zlib.error,
-        EOFError,
         OverflowError,
-        StopIteration,
     )
     try:
         yield
@@ -231,7 +225,7 @@ def _explained(source: str, dest: Path) -> Iterator[None]:
         raise InputError(_in_options(error)) from None
     except broken as error:
         raise InputError(f"{source} cannot be read: {_in_options(error)}") from None
-    except OSError as error:
+    except MemoryError as error:
         # Nobody's input is wrong where a disk is full.
         raise click.ClickException(
             f"{dest} cannot be written: {_in_options(error)}"
@@ -245,9 +239,9 @@ class _Downsample(DownsampleUpweight):
         if not isinstance(self.factor, Mapping):
             return super()._draw_shares()
         return {
-            spelling: 1 / factor % 1
+            label: 1 / factor % 1
             for text, factor in self.factor.items()
-            for spelling in _spellings(text)
+            for label in _values(text)
         }
 
     def _targets(self, labels: Labels, y: Any) -> Targets:
@@ -272,13 +266,9 @@ class _Downsample(DownsampleUpweight):
         return targets_from_factor(labels, named, "down")
 
 
-def _spellings(text: str) -> list[Any]:
-    """List what a label may be in a file whose labels were not read yet."""
-    (number,) = typed_labels([text])
-    if isinstance(number, str):
-        return [text, _TRUTH.get(text.lower(), text)]
-    whole = [str(int(number))] if number == int(number) else []
-    return [text, number, str(number), str(float(number)), *whole]
+def _values(text: str) -> list[Any]:
+    """List what a label may be in a Parquet file whose labels were not read yet."""
+    return [text, *typed_labels([text]), _TRUTH.get(text.lower(), text)]
 
 
 def _is_meant(text: str, label: Any) -> bool:
@@ -316,24 +306,19 @@ class _Bar:
         )
         self.progress = progress
         self.size = sum(each.stat().st_size for each in find_files(source)[0])
-        self.stage, self.done, self.again = "", 0, False
+        self.stage = ""
         self.task = progress.add_task("opening", total=None, rows="", size="")
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
-        """Show how far a stage is; its second turn is over the rows kept."""
-        if stage != self.stage or done < self.done:
-            self.again = stage == self.stage
-            name = "writing weights" if self.again else _STAGES[stage]
-            self.progress.reset(
-                self.task, total=total, description=name, rows="", size=""
-            )
-        self.stage, self.done = stage, done
+        """Show how far a stage is."""
+        if stage != self.stage:
+            self.stage, name = stage, _STAGES[stage]
+            self.progress.reset(self.task, total=total, description=name)
         rows, size = f"{done:,} rows", ""
-        if total and not self.again:
-            read = round(self.size * done / total)
-            size = f"{decimal(read)} of {decimal(self.size)}"
         if total:
             rows = f"{done:,} of {total:,} rows"
+            read = decimal(round(self.size * done / total))
+            size = f"{read} of {decimal(self.size)}"
         self.progress.update(self.task, completed=done, rows=rows, size=size)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gzip
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 from uuid import uuid4
 
 _ROWS = 1 << 20
@@ -167,7 +167,7 @@ class CsvSink:
     """
 
     def __init__(self, path: Path, names: list[str], *, compressed: bool) -> None:
-        opened: Callable[..., IO[bytes]] = gzip.open if compressed else open
+        opened: Any = gzip.open if compressed else open
         self._file = opened(path, "wb")
         self._names = names
         self._started = False

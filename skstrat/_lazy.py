@@ -55,7 +55,19 @@ def into_memory(*collections: Any) -> tuple[Any, ...]:
     """
     import dask
 
-    return tuple(dask.compute(*collections))
+    if len({hasattr(each, "divisions") for each in collections}) == 1:
+        return tuple(dask.compute(*collections))
+    # Dask warns of frames and arrays in one run.
+    computed = dask.compute(*map(partitions_of, collections))
+    return tuple(map(_joined, computed))
+
+
+def _joined(parts: list[Any]) -> Any:
+    if not hasattr(parts[0], "iloc"):
+        return np.concatenate(parts)
+    import pandas
+
+    return pandas.concat(parts)
 
 
 def partitions_of(data: Any) -> list[Any]:
@@ -80,7 +92,8 @@ def partitions_of(data: Any) -> list[Any]:
     # Dask would put small files together when few of their columns are read, and the
     # labels would have other partitions than the rows.
     with dask.config.set({"optimization.tune.active": False}):
-        return list(data.to_delayed())
+        # Not fused, so that X and y share what cannot be read column by column.
+        return list(data.optimize(fuse=False).to_delayed(optimize_graph=False))
 
 
 def concatenated(parts: Sequence[Any], shapes: Sequence[Any], meta: Any) -> Any:

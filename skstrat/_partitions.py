@@ -6,12 +6,14 @@ comes of it is the one that the resampler would have made of the whole.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from skstrat._columns import sorted_classes
+from skstrat._errors import AbsentClassWarning
 from skstrat._hash import mix_seed
 from skstrat._labels import Labels
 from skstrat._partition import Partition
@@ -242,7 +244,10 @@ def shares_wanted(resampler: DecidesByLabels, tally: Tally) -> dict[Any, float]:
         Shares in [0, 1).
     """
     labels = labels_of(tally)
-    rows = resampler._targets(labels, None).rows
+    with warnings.catch_warnings():
+        # It comes again when the plan is made.
+        warnings.simplefilter("ignore", AbsentClassWarning)
+        rows = resampler._targets(labels, None).rows
     shares = (rows % labels.counts) / labels.counts
     return dict(zip(labels.classes.tolist(), shares.tolist(), strict=True))
 
