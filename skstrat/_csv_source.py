@@ -197,7 +197,7 @@ def typed_labels(texts: list[str]) -> list[Any]:
     for kind in (int, float):
         try:
             values = [kind(text) for text in texts]
-        except ValueError:
+        except (ValueError, OverflowError):
             continue
         if len(set(values)) == len(values) and all(map(math.isfinite, values)):
             return values

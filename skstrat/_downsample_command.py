@@ -225,7 +225,7 @@ def _explained(source: str, dest: Path) -> Iterator[None]:
         raise InputError(_in_options(error)) from None
     except broken as error:
         raise InputError(f"{source} cannot be read: {_in_options(error)}") from None
-    except MemoryError as error:
+    except OSError as error:
         # Nobody's input is wrong where a disk is full.
         raise click.ClickException(
             f"{dest} cannot be written: {_in_options(error)}"

@@ -7,6 +7,7 @@ fixed seed it is a bijection on 8-byte input: different integers never tie.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 UInt64Array = NDArray[np.uint64]
 
 BLOCK = 1 << 15  # as many hashes stay in the cache
+_LOWER_HALF = 0xFFFFFFFF
 
 _PRIME_1 = np.uint64(0x9E3779B185EBCA87)
 _PRIME_2 = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -104,13 +106,31 @@ def hash_integers(identities: NDArray[Any], seed: int) -> UInt64Array:
     return lane
 
 
+def _hash_positions(
+    first: int, n_rows: int, seed: int
+) -> Iterator[tuple[int, UInt64Array]]:
+    """Hash consecutive integers block by block, in memory that is used again.
+
+    The hashes lack the last step, which leaves their upper half as it is.
+    """
+    size = min(BLOCK, n_rows)
+    multiplied = np.arange(size, dtype=np.uint64) * _PRIME_2
+    lane, scratch = np.empty_like(multiplied), np.empty_like(multiplied)
+    for start in range(0, n_rows, BLOCK):
+        if n_rows - start < size:
+            size = n_rows - start
+            multiplied, lane, scratch = multiplied[:size], lane[:size], scratch[:size]
+        np.add(multiplied, _wrapping((first + start) * int(_PRIME_2)), out=lane)
+        _hash_multiplied(lane, scratch, seed)
+        yield start, lane
+
+
 def positions_below(
     first: int, n_rows: int, limit: int, seed: int
 ) -> tuple[NDArray[np.intp], UInt64Array]:
     """Find which of many consecutive integers have a hash below a limit.
 
-    The integers are hashed block by block, in memory that is used again; only those
-    whose upper half is small enough take the last step.
+    Only those whose upper half is small enough take the last step of the hash.
 
     Parameters
     ----------
@@ -130,18 +150,10 @@ def positions_below(
     hashed : ndarray of shape (n_found,)
         Their XXH64.
     """
-    size = min(BLOCK, n_rows)
-    multiplied = np.arange(size, dtype=np.uint64) * _PRIME_2
-    lane, scratch = np.empty_like(multiplied), np.empty_like(multiplied)
-    same_upper_half = np.uint64(limit | 0xFFFFFFFF)
+    same_upper_half = np.uint64(limit | _LOWER_HALF)
     positions: list[NDArray[np.intp]] = [np.empty(0, dtype=np.intp)]
     hashes: list[UInt64Array] = [np.empty(0, dtype=np.uint64)]
-    for start in range(0, n_rows, BLOCK):
-        if n_rows - start < size:
-            size = n_rows - start
-            multiplied, lane, scratch = multiplied[:size], lane[:size], scratch[:size]
-        np.add(multiplied, _wrapping((first + start) * int(_PRIME_2)), out=lane)
-        _hash_multiplied(lane, scratch, seed)
+    for start, lane in _hash_positions(first, n_rows, seed):
         found = np.flatnonzero(lane <= same_upper_half)
         hashes.append(lane[found])
         found += start
@@ -150,6 +162,82 @@ def positions_below(
     _xor_shift(hashed, 32, np.empty_like(hashed))
     below = hashed < np.uint64(limit)
     return np.concatenate(positions)[below], hashed[below]
+
+
+def mask_of_positions_below(
+    first: int, n_rows: int, limit: int, seed: int
+) -> NDArray[np.bool_]:
+    """Tell of consecutive integers whether their hash is below a limit.
+
+    Parameters
+    ----------
+    first : int
+        The first integer.
+    n_rows : int
+        How many.
+    limit : int
+        Hashes must be below this.
+    seed : int
+        The hash's own 64-bit seed.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        Whether they are.
+    """
+    mask = np.empty(n_rows, dtype=bool)
+    same_upper_half = np.uint64(limit | _LOWER_HALF)
+    upper_half = np.uint64(limit & ~_LOWER_HALF)
+    for start, lane in _hash_positions(first, n_rows, seed):
+        part = mask[start : start + len(lane)]
+        np.less(lane, upper_half, out=part)
+        tied = np.flatnonzero((lane >= upper_half) & (lane <= same_upper_half))
+        if len(tied):
+            hashed = lane[tied]
+            _xor_shift(hashed, 32, np.empty_like(hashed))
+            part[tied] = hashed < np.uint64(limit)
+    return mask
+
+
+def positions_between(
+    first: int, n_rows: int, low: int, high: int, seed: int
+) -> tuple[int, NDArray[np.intp], UInt64Array]:
+    """Count the consecutive integers with small hashes and find those with middling.
+
+    Parameters
+    ----------
+    first : int
+        The first integer.
+    n_rows : int
+        How many.
+    low, high : int
+        Limits of the hashes; only their upper halves count.
+    seed : int
+        The hash's own 64-bit seed.
+
+    Returns
+    -------
+    below : int
+        How many have a hash below ``low``.
+    positions : ndarray of shape (n_found,)
+        ``integer - first`` of those with a hash from there up to ``high``, ascending.
+    hashed : ndarray of shape (n_found,)
+        Their XXH64.
+    """
+    least, beyond = np.uint64(low & ~_LOWER_HALF), np.uint64(high & ~_LOWER_HALF)
+    below = 0
+    positions: list[NDArray[np.intp]] = [np.empty(0, dtype=np.intp)]
+    hashes: list[UInt64Array] = [np.empty(0, dtype=np.uint64)]
+    for start, lane in _hash_positions(first, n_rows, seed):
+        small = np.less(lane, least)
+        below += int(np.count_nonzero(small))
+        found = np.flatnonzero(np.less(lane, beyond) ^ small)
+        hashes.append(lane[found])
+        found += start
+        positions.append(found)
+    hashed = np.concatenate(hashes)
+    _xor_shift(hashed, 32, np.empty_like(hashed))
+    return below, np.concatenate(positions), hashed
 
 
 def _absorb_stripes(lanes: UInt64Array, seed: int) -> UInt64Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ _ROWS_OF_ALL_COLUMNS = 1 << 15
 # pyarrow's default keeps all that it has read of a file.
 _BOUNDED = {"pre_buffer": False, "buffer_size": 1 << 18}
 # What the readers raise for a broken file, apart from their own errors.
-_UNREADABLE = (OSError, EOFError, UnicodeDecodeError, zlib.error)
+_UNREADABLE = (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error)
 _MOST_POSITIONS = 2**32 - 1  # that a Polars position can hold
 
 

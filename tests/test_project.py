@@ -90,6 +90,7 @@ LEVELS = [
     ["_comparison"],
     ["_compare"],
     ["_terminal"],
+    ["_downsample_command"],
     ["_commands"],
     ["_cli"],
     ["__init__"],
