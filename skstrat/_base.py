@@ -183,7 +183,8 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         Returns
         -------
         X_resampled : same kind as X, of shape (n_drawn, ...)
-            The rows drawn, in their original order. ``X`` itself if no row moves.
+            The rows drawn, in their original order. ``X`` itself if no row moves
+            and it is no Dask collection.
         y_resampled : same kind as y, of shape (n_drawn,)
             Their labels.
         sample_weight : ndarray of shape (n_drawn,)
@@ -233,8 +234,9 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         lazy = resample_collections(self, X, y, sample_weight)
         self._learn_columns(example_of(X))
         classes = sorted_classes(list(lazy.plan.classes))
-        if getattr(getattr(y, "dtype", None), "kind", "O") in "biuf":
-            classes = classes.astype(y.dtype)
+        dtype = getattr(y, "dtype", None)
+        if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
+            classes = classes.astype(dtype)
         self._learn_plan(lazy.plan, classes)
         self.sample_indices_ = lazy.indices
         self._drawn_mass = lazy.drawn_mass

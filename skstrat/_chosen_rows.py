@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from skstrat._partition import Partition
 
 Indices = NDArray[np.intp]
-Choose = Callable[[Partition, int], Indices]
+Choose = Callable[[Partition, int], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,8 @@ def choose_while_scanning(
     roles : Roles
         Which of its columns decide.
     choose : callable
-        Takes a partition and the position of its first row and gives the rows.
+        Takes a partition and the position of its first row and tells of each row
+        whether it is chosen.
     offset : int
         Position of the file's first row in all the data.
 
@@ -185,10 +186,10 @@ class _Decision:
     def mask(self, block: Any) -> Any:
         import polars
 
-        chosen = np.zeros(len(block), dtype=bool)
+        chosen = np.zeros(0, dtype=bool)
         if len(block):
             try:
-                chosen[self._rows(block.struct)] = True
+                chosen = self._chosen(block.struct)
             except Exception as error:
                 # Polars adds the whole expression to its text.
                 self.error = error
@@ -198,7 +199,7 @@ class _Decision:
             self.n_chosen += int(np.count_nonzero(chosen))
         return polars.Series(chosen)
 
-    def _rows(self, fields: Any) -> Indices:
+    def _chosen(self, fields: Any) -> NDArray[np.bool_]:
         part = self.roles.partition(
             lambda name: _labels_or_array(fields.field(self.fields[name]))
         )

@@ -132,6 +132,8 @@ class ResampledClassifier(CorrectedClassifier):
             Training data, whatever the estimator accepts. Of Dask collections the
             rows drawn are taken into memory, unless the estimator is of Dask's kind
             (``xgboost.dask``, ``lightgbm.dask``, ``dask_ml``), which gets them lazy.
+            Their rows of zero weight are left out, too, but still take part in the
+            positions that the draw goes by.
         y : array-like of shape (n_rows,)
             Labels.
         sample_weight : array-like of shape (n_rows,), default=None

@@ -207,6 +207,8 @@ def _pandas_column(y: Any, pandas: Any) -> Any:
 
 
 def _polars_column(y: Any, polars: Any) -> Any:
+    # Polars takes some names for patterns.
+    y = y.alias("y")
     if y.null_count():
         raise MissingLabelsError(y.null_count(), len(y))
     if y.dtype.is_numeric() or y.dtype == polars.Boolean:

@@ -95,18 +95,23 @@ class CsvSource:
                     return False
         return True
 
-    def _expressions(self) -> dict[str, Any]:
+    def _typed(self, name: str, column: Any) -> Any:
+        """Cast a column of text, or an expression for one, to what it stands for."""
         import polars
+
+        if name == self.roles.key and self._whole_keys:
+            return column.cast(polars.Int64)
+        if name == self.roles.sample_weight:
+            return column.cast(polars.Float64)
+        return column
+
+    def _expressions(self) -> dict[str, Any]:
         from polars import selectors
 
-        roles = self.roles
-        columns = {name: selectors.by_name(name).as_expr() for name in roles.names}
-        if roles.key is not None and self._whole_keys:
-            columns[roles.key] = columns[roles.key].cast(polars.Int64)
-        if roles.sample_weight is not None:
-            weight = columns[roles.sample_weight]
-            columns[roles.sample_weight] = weight.cast(polars.Float64)
-        return columns
+        return {
+            name: self._typed(name, selectors.by_name(name).as_expr())
+            for name in self.roles.names
+        }
 
     def partitions(self) -> Iterator[Partition]:
         """Read the columns that a decision needs.
@@ -142,9 +147,9 @@ class CsvSource:
         """
         import polars
 
-        named = [column.alias(name) for name, column in self._expressions().items()]
-        frame = polars.DataFrame(polars.from_arrow(table))
-        return self.roles.partition(frame.select(named).get_column)
+        return self.roles.partition(
+            lambda name: self._typed(name, polars.Series("c", table.column(name)))
+        )
 
     def chosen(self, choose: Choose) -> Iterator[Chosen]:
         """Read the rows chosen, all columns of them.
@@ -152,7 +157,8 @@ class CsvSource:
         Parameters
         ----------
         choose : callable
-            Takes a partition and the position of its first row and gives the rows.
+            Takes a partition and the position of its first row and tells of each
+            row whether it is chosen.
 
         Yields
         ------

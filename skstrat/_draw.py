@@ -11,7 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skstrat._hash import BLOCK, hash_integers, hash_keys, mix_seed, positions_below
+from skstrat._hash import (
+    BLOCK,
+    hash_integers,
+    hash_keys,
+    mix_seed,
+    positions_below,
+)
 
 LARGEST = 2**64 - 1
 

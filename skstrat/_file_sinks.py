@@ -127,7 +127,8 @@ def _encodings(schema: Any, like: Any) -> dict[str, Any]:
     """
     if like is None or not like.num_row_groups or not like.num_rows:
         return {}
-    group = like.row_group(0)
+    groups = [like.row_group(number) for number in range(like.num_row_groups)]
+    group = next(each for each in groups if each.num_rows)
     columns = [group.column(i) for i in range(group.num_columns)]
     compression = {each.path_in_schema: each.compression for each in columns}
     compression = {

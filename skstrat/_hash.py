@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 UInt64Array = NDArray[np.uint64]
 
 BLOCK = 1 << 15  # as many hashes stay in the cache
-_LOWER_HALF = 0xFFFFFFFF
+LOWER_HALF = 0xFFFFFFFF
 
 _PRIME_1 = np.uint64(0x9E3779B185EBCA87)
 _PRIME_2 = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -150,7 +150,7 @@ def positions_below(
     hashed : ndarray of shape (n_found,)
         Their XXH64.
     """
-    same_upper_half = np.uint64(limit | _LOWER_HALF)
+    same_upper_half = np.uint64(limit | LOWER_HALF)
     positions: list[NDArray[np.intp]] = [np.empty(0, dtype=np.intp)]
     hashes: list[UInt64Array] = [np.empty(0, dtype=np.uint64)]
     for start, lane in _hash_positions(first, n_rows, seed):
@@ -186,8 +186,8 @@ def mask_of_positions_below(
         Whether they are.
     """
     mask = np.empty(n_rows, dtype=bool)
-    same_upper_half = np.uint64(limit | _LOWER_HALF)
-    upper_half = np.uint64(limit & ~_LOWER_HALF)
+    same_upper_half = np.uint64(limit | LOWER_HALF)
+    upper_half = np.uint64(limit & ~LOWER_HALF)
     for start, lane in _hash_positions(first, n_rows, seed):
         part = mask[start : start + len(lane)]
         np.less(lane, upper_half, out=part)
@@ -211,7 +211,8 @@ def positions_between(
     n_rows : int
         How many.
     low, high : int
-        Limits of the hashes; only their upper halves count.
+        Limits of the hashes, the first rounded down and the second up to whole
+        upper halves.
     seed : int
         The hash's own 64-bit seed.
 
@@ -220,18 +221,18 @@ def positions_between(
     below : int
         How many have a hash below ``low``.
     positions : ndarray of shape (n_found,)
-        ``integer - first`` of those with a hash from there up to ``high``, ascending.
+        ``integer - first`` of those with a hash from there to ``high``, ascending.
     hashed : ndarray of shape (n_found,)
         Their XXH64.
     """
-    least, beyond = np.uint64(low & ~_LOWER_HALF), np.uint64(high & ~_LOWER_HALF)
+    least, largest = np.uint64(low & ~LOWER_HALF), np.uint64(high | LOWER_HALF)
     below = 0
     positions: list[NDArray[np.intp]] = [np.empty(0, dtype=np.intp)]
     hashes: list[UInt64Array] = [np.empty(0, dtype=np.uint64)]
     for start, lane in _hash_positions(first, n_rows, seed):
         small = np.less(lane, least)
         below += int(np.count_nonzero(small))
-        found = np.flatnonzero(np.less(lane, beyond) ^ small)
+        found = np.flatnonzero((lane <= largest) ^ small)
         hashes.append(lane[found])
         found += start
         positions.append(found)

@@ -65,9 +65,9 @@ def into_memory(*collections: Any) -> tuple[Any, ...]:
 def _joined(parts: list[Any]) -> Any:
     if not hasattr(parts[0], "iloc"):
         return np.concatenate(parts)
-    import pandas
+    from dask.dataframe.dispatch import concat
 
-    return pandas.concat(parts)
+    return concat(parts)
 
 
 def partitions_of(data: Any) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,11 @@ def without_class_weight(weights: Any, y: Any, plan: Plan) -> Any:
     """
     if hasattr(weights, "divisions"):
         return weights.map_partitions(_divided, y, plan, meta=weights._meta)
-    return weights.map_blocks(_divided, y, plan=plan, dtype=weights.dtype)
+    import dask
+
+    parts = zip(partitions_of(weights), partitions_of(y), strict=True)
+    divided = [dask.delayed(_divided)(part, labels, plan) for part, labels in parts]
+    return concatenated(divided, [(n,) for n in weights.chunks[0]], weights._meta)
 
 
 def _divided(weights: Any, y: Any, plan: Plan) -> Any:
@@ -95,6 +100,12 @@ def map_rows(method: Callable[[Any], Any], X: Any, meta: NDArray[Any]) -> Any:
     """
     import dask
 
+    if getattr(X, "ndim", 2) == 2 and hasattr(X, "chunks"):
+        blocks, predict = X.rechunk({1: -1}), partial(_predict, method, meta=meta)
+        if meta.ndim == 1:
+            return blocks.map_blocks(predict, drop_axis=1, meta=meta)
+        columns = (meta.shape[1],)
+        return blocks.map_blocks(predict, chunks=(X.chunks[0], columns), meta=meta)
     parts = partitions_of(X)
     predicted = [dask.delayed(_predict)(method, part, meta) for part in parts]
     lengths = X.chunks[0] if hasattr(X, "chunks") else [np.nan] * len(parts)

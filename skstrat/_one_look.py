@@ -56,7 +56,7 @@ class OneLook:
                 return max(classes, key=lambda label: classes[label].rows)
         return None
 
-    def choose(self, part: Partition, offset: int) -> NDArray[np.intp]:
+    def choose(self, part: Partition, offset: int) -> NDArray[np.bool_]:
         """Choose rows of a partition.
 
         Parameters
@@ -68,18 +68,18 @@ class OneLook:
 
         Returns
         -------
-        ndarray of shape (n_chosen,)
-            Its rows, ascending.
+        ndarray of shape (n_rows,)
+            Whether a row is kept.
         """
         request = self.request
         with request.explained(part, offset):
             encoded = part.encode()
             seen = encoded.tally(self.shares, self.hash_seed, offset)
-            rows, _ = encoded.draw(self._guess(tuple(seen.classes)), offset)
+            chosen = encoded.mask(self._guess(tuple(seen.classes)), offset)
         with self.one_at_a_time:
             self.tally = self.tally.merge(seen)
             request.progress("rows", self.tally.n_rows, request.source.n_rows)
-        return rows
+        return chosen
 
     def _guess(self, classes: tuple[Any, ...]) -> Plan:
         """Keep classes whole or, of those to downsample, what is below their share."""

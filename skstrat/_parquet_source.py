@@ -133,7 +133,8 @@ class ParquetSource:
         Parameters
         ----------
         choose : callable
-            Takes a partition and the position of its first row and gives the rows.
+            Takes a partition and the position of its first row and tells of each
+            row whether it is chosen.
 
         Yields
         ------
@@ -195,7 +196,7 @@ class ParquetSource:
         """Read by pyarrow, every row of it, what Polars would change."""
         source = ParquetSource([path], self.roles)
         for table in source.batches(_ROWS_OF_ALL_COLUMNS):
-            rows = np.unique(choose(self.partition_of(table), offset))
+            rows = np.flatnonzero(choose(self.partition_of(table), offset))
             n_rows -= len(table)
             if len(rows):
                 yield Chosen(take_rows(table, rows), rows + offset)

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skstrat._columns import factorize
-from skstrat._draw import hash_window, rows_below
+from skstrat._draw import hash_window
+from skstrat._hash_window import Window, mask_of_rows
 from skstrat._labels import count_codes
 from skstrat._plan import Plan
 from skstrat._tally import ClassTally, Shares, Tally, share_of
@@ -92,24 +93,20 @@ class EncodedPartition:
         share = np.array([share_of(shares, name) for name in names])
         seen = [0 if rows is None else rows.get(name, 0) for name in names]
         low, high = hash_window(share, np.maximum(np.maximum(counts, seen), 1))
-        found, own_codes, hashes = rows_below(
-            codes, counts, high, hash_seed, offset, self._identities(offset)
-        )
-        unsure = hashes >= low[own_codes]
-        near = np.flatnonzero(unsure)
-        near = near[np.argsort(own_codes[near], kind="stable")]
-        n_near = np.bincount(own_codes[near], minlength=len(names))
-        below = np.bincount(own_codes, minlength=len(names)) - n_near
-        if weights is None:
-            mass, below_mass, near_weights = counts, below, np.ones(len(near))
+        identities = self._identities(offset)
+        window = Window(low, high, hash_seed, offset, identities)
+        if weights is None and identities is None:
+            below, near_codes, near_hashes = window.count(codes, counts)
+            mass, below_mass, near_weights = counts, below, np.ones(len(near_codes))
         else:
-            mass = np.bincount(codes, weights, minlength=len(names))
-            surely = np.where(unsure, 0.0, weights[found])
-            below_mass = np.bincount(own_codes, surely, minlength=len(names))
-            near_weights = weights[found[near]]
-        ends = np.cumsum(n_near)[:-1]
-        hashes_of = np.split(hashes[near], ends)
-        weights_of = np.split(near_weights, ends)
+            unit = np.ones(len(codes)) if weights is None else weights
+            below, below_mass, near = window.find(codes, counts, unit)
+            near_codes, near_hashes, near_weights = near
+            mass = np.bincount(codes, unit, minlength=len(names))
+        order = np.argsort(near_codes, kind="stable")
+        ends = np.cumsum(np.bincount(near_codes, minlength=len(names)))[:-1]
+        hashes_of = np.split(near_hashes[order], ends)
+        weights_of = np.split(near_weights[order], ends)
         classes_seen = {
             name: ClassTally(
                 int(counts[code]),
@@ -124,6 +121,34 @@ class EncodedPartition:
             if counts[code]
         }
         return Tally(self.n_rows, classes_seen)
+
+    def mask(self, plan: Plan, offset: int) -> NDArray[np.bool_]:
+        """Tell of each row whether a plan draws it.
+
+        Parameters
+        ----------
+        plan : Plan
+            Made for the data that this is a part of.
+        offset : int
+            Position of the first row in the whole data; without meaning if there
+            are keys.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+            Whether it is drawn, once or more often.
+
+        Raises
+        ------
+        ValueError
+            If a label is none of the plan's.
+        """
+        if len(self.codes) and self.counted is None and self.key is None:
+            codes = _codes_of_the_plan(self.codes, self.classes.tolist(), plan)
+            return mask_of_rows(codes, plan, offset)
+        mask = np.zeros(self.n_rows, dtype=bool)
+        mask[self.draw(plan, offset)[0]] = True
+        return mask
 
     def draw(self, plan: Plan, offset: int) -> tuple[Indices, Floats]:
         """Find the rows that a plan draws of this part, and what each counts.

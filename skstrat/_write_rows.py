@@ -121,7 +121,8 @@ def write_rows(
     if isinstance(request.source, CsvSource) and output.kind == "parquet":
         with scratch_file(path, ".csv") as text:
             total = write_rows(request, plan, Output("csv", output.weight), text)
-            _write_typed(text, output.weight, path)
+            names = output.schema(request.source).names
+            _write_typed(text, names, output.weight, path)
         return total
     rows: Counter[Any] = Counter()
     mass: Counter[Any] = Counter()
@@ -151,14 +152,14 @@ def _drawn_tables(
     source, one_at_a_time = request.source, Lock()
     done = 0
 
-    def choose(part: Partition, offset: int) -> NDArray[np.intp]:
+    def choose(part: Partition, offset: int) -> NDArray[np.bool_]:
         nonlocal done
         with request.explained(part, offset):
-            rows, _ = part.draw(plan, offset)
+            chosen = part.encode().mask(plan, offset)
         with one_at_a_time:
             done += len(part.y)
             request.progress("rows", done, source.n_rows)
-        return rows
+        return chosen
 
     for table, positions in source.chosen(choose):
         part = source.partition_of(table)
@@ -186,13 +187,14 @@ def _with_weights(table: Any, name: str | None, weights: NDArray[np.float64]) ->
     return table.set_column(place, name, column)
 
 
-def _write_typed(text: Path, weight: str | None, path: Path) -> None:
+def _write_typed(text: Path, names: list[str], weight: str | None, path: Path) -> None:
     """Turn a CSV file into a Parquet file of the types that all its rows have."""
     import polars
 
     frame = polars.scan_csv(
         text,
         infer_schema_length=None,
+        with_column_names=lambda _: names,
         schema_overrides={} if weight is None else {weight: polars.Float64},
         glob=False,
     )

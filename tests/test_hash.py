@@ -10,8 +10,10 @@ from skstrat._hash import (
     hash_bytes,
     hash_integers,
     hash_keys,
+    mask_of_positions_below,
     mix_seed,
     positions_below,
+    positions_between,
 )
 
 SEEDS = st.integers(0, 2**64 - 1)
@@ -172,3 +174,40 @@ def test_positions_below_limits_that_are_hashes():
     for limit in np.sort(hashed)[[1, 100, 40_000, -1]]:
         positions, _ = positions_below(5, 80_000, int(limit), 3)
         np.testing.assert_array_equal(positions, np.flatnonzero(hashed < limit))
+
+
+def limits_near(hashes):
+    """Limits at, just below and just above some hashes, and at the ends."""
+    some = np.sort(hashes)[:: max(1, len(hashes) // 5)].tolist()
+    near = [limit for each in some for limit in (each - 1, each, each + 1)]
+    return [
+        0,
+        1,
+        2**32,
+        2**63,
+        2**64 - 1,
+        *(each for each in near if 0 <= each < 2**64),
+    ]
+
+
+@pytest.mark.parametrize("first", [0, 7, 2**40])
+@pytest.mark.parametrize("n_rows", [0, 1, 1_000, 70_000])
+def test_masks_of_positions(first, n_rows):
+    hashes = hash_integers(np.arange(first, first + n_rows), 3)
+    for limit in limits_near(hashes):
+        mask = mask_of_positions_below(first, n_rows, limit, 3)
+        assert mask.tolist() == (hashes < np.uint64(limit)).tolist()
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 1_000, 70_000])
+def test_positions_between_limits(n_rows):
+    first = 11
+    hashes = hash_integers(np.arange(first, first + n_rows), 3)
+    limits = sorted(limits_near(hashes))
+    for low, high in zip(limits, limits[3:], strict=False):
+        below, rows, found = positions_between(first, n_rows, low, high, 3)
+        least, largest = (low >> 32) << 32, high | 0xFFFFFFFF
+        assert below == (hashes < np.uint64(least)).sum()
+        between = (hashes >= np.uint64(least)) & (hashes <= np.uint64(largest))
+        assert rows.tolist() == np.flatnonzero(between).tolist()
+        assert found.tolist() == hashes[between].tolist()

@@ -39,7 +39,7 @@ LEVELS = [
     ["_columns", "_display_axes", "_display_measure", "_page_measures", "_rows"],
     ["_draw", "_labels", "_seed", "_sql"],
     ["_plan", "_smoothing", "_strategy", "_weights"],
-    ["_lazy_predictions", "_tally"],
+    ["_hash_window", "_lazy_predictions", "_tally"],
     ["_partition"],
     ["_chosen_rows", "_partitions"],
     ["_dask"],

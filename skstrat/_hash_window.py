@@ -1,0 +1,160 @@
+"""Rows of a part counted and chosen by their hashes, without listing most of them.
+
+Where positions tell the rows apart, the largest class needs no list of its rows: all
+rows are hashed and counted, and those of the other classes are taken off again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skstrat._draw import rows_below
+from skstrat._hash import (
+    LOWER_HALF,
+    hash_integers,
+    mask_of_positions_below,
+    mix_seed,
+    positions_between,
+)
+from skstrat._plan import Plan
+
+_SAMPLE = 257
+
+Array = NDArray[Any]
+
+
+def mask_of_rows(codes: Array, plan: Plan, offset: int) -> NDArray[np.bool_]:
+    """Tell of consecutive rows whether they are drawn.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_rows,)
+        Class codes, at least one.
+    plan : Plan
+        Rows and thresholds of the classes.
+    offset : int
+        Position of the first row.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        Whether they are.
+    """
+    threshold = np.array(plan.threshold, dtype=np.uint64)
+    whole = np.array(plan.rows) >= np.array(plan.rows_seen)
+    hash_seed = mix_seed(plan.seed)
+    pivot = int(np.bincount(codes[:: 1 + len(codes) // _SAMPLE]).argmax())
+    if whole[pivot]:
+        mask = np.ones(len(codes), dtype=bool)
+    else:
+        limit = int(threshold[pivot])
+        mask = mask_of_positions_below(offset, len(codes), limit, hash_seed)
+    others = np.flatnonzero(codes != pivot)
+    own = codes[others]
+    below = hash_integers(others + offset, hash_seed) < threshold[own]
+    mask[others] = whole[own] | below
+    return mask
+
+
+@dataclass(frozen=True)
+class Window:
+    """Where the thresholds of the classes lie, and how rows are hashed.
+
+    Attributes
+    ----------
+    low, high : ndarray of shape (n_classes,)
+        Limits of the hashes, uint64.
+    hash_seed : int
+        Seed of the hash.
+    offset : int
+        Position of the first row.
+    identities : ndarray of shape (n_rows,) or None
+        Keys of the rows; None for their positions.
+    """
+
+    low: NDArray[np.uint64]
+    high: NDArray[np.uint64]
+    hash_seed: int
+    offset: int
+    identities: Array | None
+
+    def count(self, codes: Array, counts: Array) -> tuple[Array, Array, Array]:
+        """Count consecutive rows below the window and find those in it.
+
+        The rows of the largest class are not listed: all rows are counted, and the
+        others are taken off.
+
+        Parameters
+        ----------
+        codes : ndarray of shape (n_rows,)
+            Class codes.
+        counts : ndarray of shape (n_classes,)
+            Rows of each class.
+
+        Returns
+        -------
+        below : ndarray of shape (n_classes,)
+            Rows of each class below the window.
+        codes : ndarray of shape (n_near,)
+            Classes of the rows in it.
+        hashes : ndarray of shape (n_near,)
+            Their hashes.
+        """
+        pivot = int(counts.argmax())
+        others = np.flatnonzero(codes != pivot)
+        own = codes[others]
+        hashes = hash_integers(others + self.offset, self.hash_seed)
+        surely = hashes < self.low[own]
+        near = ~surely & (hashes < self.high[own])
+        below = np.bincount(own[surely], minlength=len(counts))
+        if not self.high[pivot]:
+            return below, own[near], hashes[near]
+        low, high = int(self.low[pivot]), int(self.high[pivot])
+        total, rows, pivot_hashes = positions_between(
+            self.offset, len(codes), low, high, self.hash_seed
+        )
+        below[pivot] = total - np.count_nonzero(hashes < np.uint64(low & ~LOWER_HALF))
+        mine = codes[rows] == pivot
+        pivot_hashes = pivot_hashes[mine]
+        pivots = np.full(len(pivot_hashes), pivot, dtype=own.dtype)
+        return (
+            below,
+            np.concatenate([own[near], pivots]),
+            np.concatenate([hashes[near], pivot_hashes]),
+        )
+
+    def find(
+        self, codes: Array, counts: Array, weights: Array
+    ) -> tuple[Array, Array, tuple[Array, Array, Array]]:
+        """Do the same for rows with keys or weights.
+
+        Parameters
+        ----------
+        codes : ndarray of shape (n_rows,)
+            Class codes.
+        counts : ndarray of shape (n_classes,)
+            Rows of each class.
+        weights : ndarray of shape (n_rows,)
+            Weights of the rows.
+
+        Returns
+        -------
+        below : ndarray of shape (n_classes,)
+            Rows of each class below the window.
+        below_mass : ndarray of shape (n_classes,)
+            Their total weight.
+        near : tuple of ndarray of shape (n_near,)
+            Codes, hashes and weights of the rows in it.
+        """
+        found, own, hashes = rows_below(
+            codes, counts, self.high, self.hash_seed, self.offset, self.identities
+        )
+        surely = hashes < self.low[own]
+        below = np.bincount(own[surely], minlength=len(counts))
+        mass = np.bincount(own[surely], weights[found[surely]], minlength=len(counts))
+        near = ~surely
+        return below, mass, (own[near], hashes[near], weights[found[near]])
