@@ -7,7 +7,7 @@ import json
 import math
 import platform
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -22,17 +22,12 @@ from rich.progress import BarColumn, Progress, TimeRemainingColumn
 from rich.table import Table as Grid
 
 import skstrat
-from skstrat._csv_source import typed_labels
-from skstrat._labels import Labels
-from skstrat._resamplers import DownsampleUpweight
+from skstrat._named_factors import DownsampleByText
 from skstrat._source_files import find_files, kind_of
-from skstrat._strategy import Targets, targets_from_factor
 from skstrat._terminal import open_console, open_progress
 from skstrat.parquet import Summary, resample_parquet
 
-_MOST_LABELS_NAMED = 12
 _STAGES = {"counts": "counting", "labels": "reading labels", "rows": "taking rows"}
-_TRUTH = {"true": True, "false": False}
 # What the library says of its arguments, and what the command says of its options.
 _IN_OPTIONS = (
     (r"^(source|dest)\b", lambda found: found[1].upper()),
@@ -169,7 +164,7 @@ def downsample(
     has the probabilities of SOURCE.
     """
     _check_libraries()
-    resampler = _Downsample(
+    resampler = DownsampleByText(
         factor=factor,
         weighting="factor" if nominal else "original",
         random_state=seed,
@@ -230,59 +225,6 @@ def _explained(source: str, dest: Path) -> Iterator[None]:
         raise click.ClickException(
             f"{dest} cannot be written: {_in_options(error)}"
         ) from None
-
-
-class _Downsample(DownsampleUpweight):
-    """Factors by the text of labels, all of which must occur."""
-
-    def _draw_shares(self) -> Mapping[Any, float] | float | None:
-        if not isinstance(self.factor, Mapping):
-            return super()._draw_shares()
-        return {
-            label: 1 / factor % 1
-            for text, factor in self.factor.items()
-            for label in _values(text)
-        }
-
-    def _targets(self, labels: Labels, y: Any) -> Targets:
-        found = labels.classes.tolist()
-        if not all(isinstance(label, (str, int, float)) for label in found):
-            raise ValueError(
-                "--target must hold integers, strings or booleans; got "
-                f"{_shortened(found)}."
-            )
-        if not isinstance(self.factor, Mapping):
-            return super()._targets(labels, y)
-        named: dict[Any, float] = {}
-        for text, factor in self.factor.items():
-            meant = [label for label in found if _is_meant(text, label)]
-            if not meant or meant[0] in named:
-                problem = "for the second time" if meant else "which is none of them"
-                raise ValueError(
-                    f"--factor must name labels of the data, {_shortened(found)}; got "
-                    f"{text!r}, {problem}."
-                )
-            named[meant[0]] = factor
-        return targets_from_factor(labels, named, "down")
-
-
-def _values(text: str) -> list[Any]:
-    """List what a label may be in a Parquet file whose labels were not read yet."""
-    return [text, *typed_labels([text]), _TRUTH.get(text.lower(), text)]
-
-
-def _is_meant(text: str, label: Any) -> bool:
-    if isinstance(label, str):
-        return text == label
-    if isinstance(label, bool):
-        return _TRUTH.get(text.lower()) is label
-    return bool(typed_labels([text])[0] == label)
-
-
-def _shortened(labels: list[Any]) -> str:
-    more = len(labels) - _MOST_LABELS_NAMED
-    named = ", ".join(map(repr, labels[:_MOST_LABELS_NAMED]))
-    return named + (f" and {more} more" if more > 0 else "")
 
 
 class _Bar:

@@ -81,6 +81,7 @@ LEVELS = [
         "_rebuild",
         "_strategies",
         "_tables",
+        "_named_factors",
         "keras",
         "parquet",
     ],
