@@ -7,9 +7,11 @@ import time
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.metrics import log_loss
+from sklearn.neighbors import KNeighborsClassifier
 
 from skstrat import (
     ClassWeight,
@@ -17,6 +19,7 @@ from skstrat import (
     PartialFitClassifier,
     RandomOversample,
     ResampledClassifier,
+    UnusedWeightsError,
 )
 from skstrat._lazy_predictions import without_class_weight
 
@@ -162,15 +165,18 @@ def test_predictions_have_the_chunks_of_the_rows(lengths):
 
 
 @pytest.mark.usefixtures("this_thread")
-@pytest.mark.xfail(strict=True)
-def test_rows_without_weight_are_left_out_as_in_memory():
+def test_rows_without_weight_are_not_there_but_keep_their_positions():
     data = table(1500)
     data.loc[::3, "w"] = 0.0
     X, y, weights = collections(data)
     model = ResampledClassifier(LogisticRegression(), DOWN, use_weights=False)
-    lazy = model.fit(X, y, sample_weight=weights).trained_mass_
-    model.fit(data[FEATURES], data["y"], sample_weight=data["w"])
-    np.testing.assert_allclose(lazy, model.trained_mass_, rtol=1e-12)
+    model.fit(X, y, sample_weight=weights)
+    down = clone(DOWN).fit(data[FEATURES], data["y"], sample_weight=data["w"])
+    assert model.resampler_.plan_ == down.plan_
+    drawn = model.resampler_.sample_indices_.compute()
+    assert drawn.tolist() == down.sample_indices_.tolist()
+    mass = data["w"].groupby(data["y"]).sum()
+    np.testing.assert_allclose(model.original_mass_, mass, rtol=1e-12)
 
 
 @pytest.mark.usefixtures("this_thread")
@@ -184,6 +190,15 @@ def test_batches_of_the_rows_drawn():
     data = table()
     wanted = model.fit(data[FEATURES], data["y"]).predict_proba(data[FEATURES])
     np.testing.assert_allclose(lazy, wanted, rtol=1e-9)
+
+
+@pytest.mark.usefixtures("this_thread")
+def test_estimators_that_take_no_weights():
+    X, y, weights = collections(table(600))
+    model = ResampledClassifier(KNeighborsClassifier(), DOWN).fit(X, y)
+    assert model.trained_mass_.tolist() == list(model.resampler_.plan_.rows)
+    with pytest.raises(UnusedWeightsError, match="sample_weight was given to fit"):
+        model.fit(X, y, sample_weight=weights)
 
 
 @pytest.mark.usefixtures("this_thread")
