@@ -11,6 +11,7 @@ from skstrat._errors import (
     UnusedWeightsError,
 )
 from skstrat._grid import strategy_grid
+from skstrat._guided import GuidedDownsample
 from skstrat._imbalanced_sampler import ImbalancedSampler
 from skstrat._iter_batches import iter_batches
 from skstrat._oversample import RandomOversample
@@ -36,6 +37,7 @@ __all__ = [
     "CombinedResample",
     "Comparison",
     "DownsampleUpweight",
+    "GuidedDownsample",
     "ImbalancedSampler",
     "MissingLabelsError",
     "PartialFitClassifier",

@@ -41,13 +41,25 @@ Indices = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """The rows that count: those whose incoming weight is not zero."""
+class Seen:
+    """The rows that count: those whose incoming weight is not zero.
+
+    Attributes
+    ----------
+    labels : Labels
+        Their class codes.
+    y : array-like of shape (n_counted,)
+        Their labels.
+    sample_weight : ndarray of shape (n_counted,) or None
+        Their weights.
+    counted : ndarray of shape (n_counted,) or None
+        Their positions, None for all.
+    """
 
     labels: Labels
     y: Any
     sample_weight: Floats | None
-    counted: Indices | None  # their positions, None for all
+    counted: Indices | None
 
 
 @dataclass(frozen=True)
@@ -66,6 +78,8 @@ class Drawn:
         Rows drawn, as positions in X.
     weights : ndarray of shape (n_drawn,)
         Their weights.
+    untouched : bool
+        Whether they are all rows of X, once each.
     """
 
     labels: Labels
@@ -73,9 +87,31 @@ class Drawn:
     indices: Indices
     rows: Indices
     weights: Floats
+    untouched: bool
 
 
-def _look_at(X: Any, y: Any, sample_weight: Any) -> _Seen:
+def look_at(X: Any, y: Any, sample_weight: Any) -> Seen:
+    """Check data and leave out rows of zero weight.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_rows, ...)
+        Data. Only its length is looked at.
+    y : array-like of shape (n_rows,)
+        Labels.
+    sample_weight : array-like of shape (n_rows,) or None
+        Incoming weights.
+
+    Returns
+    -------
+    Seen
+        What counts.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, or labels or weights are impossible.
+    """
     labels = encode_labels(y)
     n_rows = count_rows(X)
     if n_rows != len(labels.codes):
@@ -87,9 +123,9 @@ def _look_at(X: Any, y: Any, sample_weight: Any) -> _Seen:
     incoming = check_sample_weight(sample_weight, n_rows)
     counted = counted_rows(incoming)
     if incoming is None or counted is None:
-        return _Seen(labels, y, incoming, None)
+        return Seen(labels, y, incoming, None)
     y = take_rows(y, counted)
-    return _Seen(encode_labels(y), y, incoming[counted], counted)
+    return Seen(encode_labels(y), y, incoming[counted], counted)
 
 
 class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
@@ -203,13 +239,13 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
             lazy = self._learn_lazily(X, y, sample_weight)
             return lazy.X, lazy.y, lazy.sample_weight
         drawn = self._learn(X, y, sample_weight)
-        if not self.plan_.moves_rows and len(drawn.rows) == count_rows(X):
+        if drawn.untouched:
             return X, y, drawn.weights
         return self._take(X, drawn), take_rows(y, drawn.rows), drawn.weights
 
     def _learn(self, X: Any, y: Any, sample_weight: Any) -> Drawn:
         self._validate_params()
-        seen = _look_at(X, y, sample_weight)
+        seen = look_at(X, y, sample_weight)
         labels, incoming = seen.labels, seen.sample_weight
         self._learn_columns(X)
         targets = self._targets(labels, seen.y)
@@ -227,7 +263,8 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         weights = spread(multiplier, codes)
         if incoming is not None:
             weights = multiply_weights(weights, incoming[indices])
-        return Drawn(labels, seen.counted, indices, rows, weights)
+        untouched = seen.counted is None and not plan.moves_rows
+        return Drawn(labels, seen.counted, indices, rows, weights, untouched)
 
     def _learn_lazily(self, X: Any, y: Any, sample_weight: Any) -> LazyDraw:
         self._validate_params()

@@ -51,9 +51,10 @@ class ResampledClassifier(CorrectedClassifier):
         ``"auto"`` passes them to linear models, which keep their full-data target
         with weights, and to estimators without ``predict_proba``, and withholds them
         from all others, whose prior is corrected instead: boosted and bagged trees
-        overpredict with them. ``True`` and ``False`` force it. Weights given to
-        ``fit`` are always passed on, and so are those of a resampler that moves no
-        row, which would otherwise do nothing.
+        overpredict with them. Those of :class:`GuidedDownsample` go to all that take
+        weights; without them predictions are corrected row by row. ``True`` and
+        ``False`` force it. Weights given to ``fit`` are always passed on, and so are
+        those of a resampler that moves no row, which would otherwise do nothing.
     prior_correction : bool, default=True
         Whether predictions are turned to the original prior. False gives the
         estimator's own.
@@ -199,8 +200,11 @@ class ResampledClassifier(CorrectedClassifier):
             refuse_class_weight(estimator)
         self.estimator_ = estimator.fit(X, y, **arguments)
         self.n_samples_fit_ = len(drawn.codes)
+        guided = _is_guided(self.resampler_) and passed is not weights
+        self._shifts_rows = guided and self.prior_correction
         trained = trained_mass(self.estimator_, drawn, passed)
-        if self.prior_correction and self.use_weights == "auto":
+        warns = self.prior_correction and self.use_weights == "auto"
+        if warns and not _is_guided(self.resampler_):
             unweighted = class_totals(drawn, incoming_part)
             warn_of_weighted_trees(estimator, trained / unweighted)
         return trained
@@ -243,6 +247,13 @@ class ResampledClassifier(CorrectedClassifier):
         seen = self.resampler_._drawn_mass
         return seen if passed is part else seen * plan.class_weight
 
+    def _row_shift(self, X: Any) -> Floats | None:
+        if not self._shifts_rows:
+            return None
+        shift: Floats = self.resampler_.log_odds_offset(X)
+        order = np.searchsorted(self.resampler_.classes_, self.classes_)
+        return shift[:, order]
+
     def _resample(
         self, X: Any, y: Any, incoming: Floats | None
     ) -> tuple[Any, Any, Floats | None]:
@@ -259,6 +270,8 @@ class ResampledClassifier(CorrectedClassifier):
         """Take the resampler's class factor out of the weights of the drawn rows."""
         if weights is None or incoming is None:
             return None
+        if _is_guided(self.resampler_):
+            return incoming[self.resampler_.sample_indices_]
         plan = getattr(self.resampler_, "plan_", None)
         return weights / np.array(plan.class_weight)[codes] if plan else weights
 
@@ -266,6 +279,9 @@ class ResampledClassifier(CorrectedClassifier):
         self, estimator: Any, weights: Floats | None, incoming_part: Floats | None
     ) -> Floats | None:
         """Choose between the full weights, the incoming part of them, and none."""
+        if _is_guided(self.resampler_):
+            # Weights that follow the data do trees good.
+            return weights if self.use_weights else incoming_part
         plan = getattr(self.resampler_, "plan_", None)
         if plan is None or set(plan.class_weight) == {1.0}:
             return incoming_part
@@ -295,3 +311,8 @@ class ResampledClassifier(CorrectedClassifier):
             f"{type(estimator).__name__} cannot take sample_weight in fit, and "
             f"{reason}. Use an estimator that takes weights, or leave the weights out."
         )
+
+
+def _is_guided(resampler: Any) -> bool:
+    """Tell whether rows of a class were kept with different probabilities."""
+    return hasattr(resampler, "log_odds_offset")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
@@ -36,6 +36,8 @@ class CorrectedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     estimator: Any
     estimator_: Any
     prior_correction: bool
+    # Whether the correction differs from row to row.
+    _shifts_rows = False
 
     def _learn_masses(
         self, classes: NDArray[Any], original: Floats, trained: Floats
@@ -48,7 +50,8 @@ class CorrectedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         order = [code_of[label] for label in np.asarray(self.classes_).tolist()]
         self.original_mass_ = original[order]
         self.trained_mass_ = trained[order]
-        if self._shift().any() and not hasattr(self.estimator_, "predict_proba"):
+        shifts = self._shift().any() or self._shifts_rows
+        if shifts and not hasattr(self.estimator_, "predict_proba"):
             raise UnusedWeightsError(
                 f"{type(self.estimator_).__name__} was trained on other class masses "
                 f"({self.trained_mass_.tolist()}) than the original "
@@ -60,9 +63,13 @@ class CorrectedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     def _shift(self) -> Floats:
         """Give what is added to the log probability of each class."""
         shift = prior_shift(self.trained_mass_, self.original_mass_)
-        if not self.prior_correction or np.ptp(shift) < _ROUNDING:
+        if not self.prior_correction or self._shifts_rows or np.ptp(shift) < _ROUNDING:
             return np.zeros(len(shift))
         return shift
+
+    def _row_shift(self, X: Any) -> Floats | None:  # noqa: ARG002
+        """Give what is added to log probabilities if it differs from row to row."""
+        return None
 
     def _predicts_parts(self, X: Any) -> bool:
         """Tell whether X is lazy and the estimator is not."""
@@ -85,7 +92,7 @@ class CorrectedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         classes = np.asarray(self.classes_)
         if self._predicts_parts(X):
             return map_rows(self.predict, X, classes[:0])
-        if not self._shift().any():
+        if not (self._shift().any() or self._shifts_rows):
             return as_array(self.estimator_.predict(X))
         if is_dask(X):
             most = self.predict_proba(X).argmax(axis=1)
@@ -111,6 +118,10 @@ class CorrectedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if self._predicts_parts(X):
             return map_rows(self.predict_proba, X, np.empty((0, len(self.classes_))))
         proba = self.estimator_.predict_proba(X)
+        if (shift := self._row_shift(X)) is not None:
+            with np.errstate(divide="ignore"):
+                log_proba = np.log(np.asarray(proba, dtype=np.float64))
+            return softmax(log_proba + shift, axis=1)
         if not self._shift().any():
             return as_array(proba)
         masses = {
@@ -140,6 +151,8 @@ class CorrectedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             meta = np.empty((0, len(self.classes_)))
             return map_rows(self.predict_log_proba, X, meta)
         log_proba = np.asarray(self.estimator_.predict_log_proba(X))
+        if (by_row := self._row_shift(X)) is not None:
+            return log_softmax(log_proba + by_row, axis=1)
         shift = self._shift()
         return log_softmax(log_proba + shift, axis=1) if shift.any() else log_proba
 
@@ -171,18 +184,18 @@ class CorrectedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             meta = np.empty(0 if n_classes == 2 else (0, n_classes))
             return map_rows(self.decision_function, X, meta)
         decision = np.asarray(self.estimator_.decision_function(X))
-        shift = self._shift()
+        shift = self._shift() if (rows := self._row_shift(X)) is None else rows.T
         if not shift.any():
             return decision
         if decision.ndim == 1:
-            return decision + shift[1]
+            return decision + (shift[1] - shift[0])
         if decision.shape[1] != len(shift):
             raise ValueError(
                 "decision_function needs one value per class for the correction of the "
                 f"prior; got {decision.shape[1]} values for {len(shift)} classes. Use "
                 "predict_proba, or one-against-rest decisions."
             )
-        return decision + shift
+        return decision + shift.T
 
     @property
     def n_features_in_(self) -> int:

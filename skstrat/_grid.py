@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from skstrat._guided import GuidedDownsample
 from skstrat._oversample import RandomOversample
 from skstrat._resamplers import (
     ClassWeight,
@@ -30,7 +31,8 @@ def strategy_grid(
         default of ten rows of each big class per row of the smallest.
     families : iterable of str, default=("downsample", "oversample", "combined", \
             "class_weight")
-        Which kinds of strategies.
+        Which kinds of strategies; ``"guided"`` ones, which read X, are there for the
+        asking.
     random_state : int, Generator, RandomState or None, default=0
         Given to every resampler; an int makes them draw nested rows, so that a curve
         over factors is smooth.
@@ -62,9 +64,13 @@ def strategy_grid(
         "oversample": [RandomOversample(random_state=random_state)],
         "combined": [CombinedResample(random_state=random_state)],
         "class_weight": [ClassWeight()],
+        "guided": [
+            GuidedDownsample(factor=factor, random_state=random_state)
+            for factor in factors
+        ],
     }
     chosen = list(families)
     unknown = [family for family in chosen if family not in made]
     if unknown:
-        raise ValueError(f"families must be among {list(FAMILIES)}; got {unknown!r}.")
+        raise ValueError(f"families must be among {list(made)}; got {unknown!r}.")
     return [None, *(resampler for family in chosen for resampler in made[family])]

@@ -293,8 +293,11 @@ def _give(step: Any, step_params: Any, weights: Floats) -> bool:
 
 def _check_weights_work(step: Any, resamplers: list[BaseResampler]) -> None:
     """Refuse or warn where a last step makes nothing good of the weights."""
-    plans = [resampler.plan_ for resampler in resamplers]
-    weighted = any(set(plan.class_weight) != {1} for plan in plans)
+    # Weights that differ within a class have no plan, and trees follow them.
+    plans = [each.plan_ for each in resamplers if hasattr(each, "plan_")]
+    weighted = len(plans) < len(resamplers) or any(
+        set(plan.class_weight) != {1} for plan in plans
+    )
     if weighted:
         refuse_class_weight(step)
     ratios = [

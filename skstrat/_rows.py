@@ -79,6 +79,8 @@ def take_rows(X: Any, rows: NDArray[np.intp]) -> Any:
         return X[rows]
     if isinstance(X, (list, tuple)):
         return type(X)(map(X.__getitem__, rows.tolist()))
+    if hasattr(X, "__array__"):
+        return _take_array(np.asarray(X), rows)
     raise TypeError(
         "X must be a list, an array or a table whose rows can be taken by position; "
         f"got {type(X).__name__}. Convert it, for example with numpy.asarray."
