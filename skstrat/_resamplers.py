@@ -25,7 +25,7 @@ from skstrat._strategy import (
     targets_from_rows,
     targets_from_sampling_strategy,
 )
-from skstrat._weights import WEIGHTING, Floats, Weighting
+from skstrat._weights import WEIGHTING, Floats, Weighting, effective_number
 
 
 class DownsampleUpweight(BaseResampler):
@@ -232,12 +232,22 @@ class ClassWeight(BaseResampler):
 
     ``"balanced"`` gives every class the same mass and keeps the grand total:
     :math:`w_i \, \sum_k W_k / (K W_c)`, which for unit weights is scikit-learn's
-    ``class_weight="balanced"`` (King and Zeng, 2001).
+    ``class_weight="balanced"`` (King and Zeng, 2001). ``"effective"`` divides by the
+    effective number of rows of a class instead,
+
+    .. math:: E_c = (1 - \beta^{n_c}) / (1 - \beta)
+
+    and keeps the grand total (Cui et al., 2019): with :math:`\beta = 0` no row is
+    weighted, with :math:`\beta \to 1` classes are balanced.
 
     Parameters
     ----------
-    class_weight : "balanced" or dict of label to float, default="balanced"
+    class_weight : {"balanced", "effective"} or dict of label to float, \
+            default="balanced"
         A dict multiplies the weight of each class's rows, 1 for a class not named.
+    beta : float, default=None
+        Of ``"effective"``, in [0, 1); None for :math:`(N - 1) / N` with *N* rows in
+        all. Not used otherwise.
 
     Attributes
     ----------
@@ -271,12 +281,19 @@ class ClassWeight(BaseResampler):
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
-        "class_weight": [StrOptions({"balanced"}), Mapping],
+        "class_weight": [StrOptions({"balanced", "effective"}), Mapping],
+        "beta": [Interval(Real, 0, 1, closed="left"), None],
     }
     random_state = 0  # nothing is drawn
 
-    def __init__(self, class_weight: str | Mapping[Any, float] = "balanced") -> None:
+    def __init__(
+        self,
+        class_weight: str | Mapping[Any, float] = "balanced",
+        *,
+        beta: float | None = None,
+    ) -> None:
         self.class_weight = class_weight
+        self.beta = beta
 
     def _targets(self, labels: Labels, y: Any) -> Targets:  # noqa: ARG002
         return targets_from_rows(labels, labels.counts)
@@ -291,10 +308,14 @@ class ClassWeight(BaseResampler):
         mass: Floats,
         drawn: Floats,
     ) -> Floats:
-        if isinstance(self.class_weight, str):
+        if self.class_weight == "balanced":
             return mass.sum() / len(mass) / drawn
+        if self.class_weight == "effective":
+            inverse = 1 / effective_number(labels.counts, self.beta)
+            return inverse * (mass.sum() / (inverse * drawn).sum())
+        named: Any = self.class_weight
         multiplier = np.ones(len(mass))
-        for code, value in labels.by_class(self.class_weight, "class_weight").items():
+        for code, value in labels.by_class(named, "class_weight").items():
             if not (isinstance(value, Real) and 0 < float(value) < np.inf):
                 raise ValueError(
                     "class_weight must be positive and finite for every class; got "

@@ -204,6 +204,36 @@ def class_weights(
         return wanted / drawn
 
 
+def effective_number(counts: NDArray[Any], beta: float | None) -> Floats:
+    r"""Give the effective number of rows of each class.
+
+    .. math:: E_n = (1 - \beta^n) / (1 - \beta)
+
+    Parameters
+    ----------
+    counts : ndarray of shape (n_classes,)
+        Rows of each class, at least 1.
+    beta : float or None
+        In [0, 1); None for ``(N - 1) / N`` with *N* rows in all.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+        From 1 (``beta = 0``) to the counts themselves (``beta`` near 1).
+
+    References
+    ----------
+    Cui, Jia, Lin, Song and Belongie, "Class-balanced loss based on effective number of
+    samples", CVPR 2019.
+    """
+    if beta is None:
+        beta = 1 - 1 / counts.sum()
+    if beta == 0:
+        return np.ones(len(counts))
+    number: Floats = -np.expm1(counts * np.log(beta)) / (1 - beta)
+    return number
+
+
 def _shares(labels: Labels, shares: str | Mapping[Any, float]) -> Floats:
     if not isinstance(shares, Mapping):
         raise TypeError(
