@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from numbers import Real
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from skstrat._base import BaseResampler
+from skstrat._base import BaseResampler, Drawn
 from skstrat._labels import Labels
-from skstrat._seed import RANDOM_STATE
+from skstrat._recommend import recommend_factor
+from skstrat._seed import RANDOM_STATE, seed_of
 from skstrat._sklearn import Interval, StrOptions
 from skstrat._strategy import (
     FACTOR,
@@ -43,9 +44,9 @@ class DownsampleUpweight(BaseResampler):
 
     Parameters
     ----------
-    factor : float or dict of label to float, default=None
+    factor : float, dict of label to float or "auto", default=None
         Original rows per kept row, at least 1: of the most frequent class, or of
-        each class named.
+        each class named. ``"auto"`` asks :func:`recommend_factor`, which reads X.
     sampling_strategy : float, str, dict or callable, default=None
         Instead of ``factor``, imbalanced-learn's words: a float in (0, 1] is the rows
         of the smallest class per kept row of each other class; ``'majority'``,
@@ -76,6 +77,8 @@ class DownsampleUpweight(BaseResampler):
         Positions of the rows kept, ascending.
     plan_ : Plan
         The draw, for use on blocks of the same data.
+    recommendation_ : FactorRecommendation
+        What ``factor="auto"`` comes from.
     n_features_in_ : int
         Columns of X, if it has two dimensions.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -99,7 +102,7 @@ class DownsampleUpweight(BaseResampler):
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
-        "factor": FACTOR,
+        "factor": [*FACTOR, StrOptions({"auto"})],
         "sampling_strategy": [
             RATIO,
             StrOptions(set(WORDS["down"])),
@@ -114,7 +117,7 @@ class DownsampleUpweight(BaseResampler):
     def __init__(
         self,
         *,
-        factor: float | Mapping[Any, float] | None = None,
+        factor: float | Mapping[Any, float] | Literal["auto"] | None = None,
         sampling_strategy: Strategy | None = None,
         weighting: Weighting = "original",
         random_state: Any = None,
@@ -126,15 +129,38 @@ class DownsampleUpweight(BaseResampler):
 
     def _targets(self, labels: Labels, y: Any) -> Targets:
         refuse_both("factor", self.factor, "sampling_strategy", self.sampling_strategy)
-        if self.factor is not None:
-            return targets_from_factor(labels, self.factor, "down")
+        factor: Any = self.factor
+        if factor == "auto":
+            factor = self.recommendation_.factor
+        if factor is not None:
+            return targets_from_factor(labels, factor, "down")
         strategy = 0.1 if self.sampling_strategy is None else self.sampling_strategy
         return targets_from_sampling_strategy(labels, y, strategy, "down")
+
+    def _learn(self, X: Any, y: Any, sample_weight: Any) -> Drawn:
+        self._validate_params()
+        if self.factor == "auto":
+            self.recommendation_ = recommend_factor(
+                X,
+                y,
+                sample_weight=sample_weight,
+                random_state=seed_of(self.random_state),
+            )
+        return super()._learn(X, y, sample_weight)
+
+    def _check_needs_labels_alone(self) -> None:
+        super()._check_needs_labels_alone()
+        if self.factor == "auto":
+            raise ValueError(
+                'factor must not be "auto" for data in partitions, for X is needed to '
+                "recommend one; call recommend_factor on a part, and give its factor."
+            )
 
     def _draw_shares(self) -> Mapping[Any, float] | float | None:
         if isinstance(self.factor, Mapping):
             return {label: 1 / value % 1 for label, value in self.factor.items()}
-        return None if self.factor is None else 1 / self.factor % 1
+        factor: Any = self.factor
+        return None if factor is None else 1 / factor % 1
 
 
 class CombinedResample(BaseResampler):
