@@ -234,7 +234,7 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         TypeError
             If a stock imbalanced-learn Pipeline calls, which cannot carry weights.
         """
-        _refuse_stock_pipeline(type(self).__name__)
+        refuse_stock_pipeline(type(self).__name__)
         if is_dask(X) or is_dask(y):
             lazy = self._learn_lazily(X, y, sample_weight)
             return lazy.X, lazy.y, lazy.sample_weight
@@ -295,7 +295,19 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         return sampler_tags()
 
 
-def _refuse_stock_pipeline(name: str) -> None:
+def refuse_stock_pipeline(name: str) -> None:
+    """Refuse a call from a pipeline that has no place for the weights.
+
+    Parameters
+    ----------
+    name : str
+        Class whose ``fit_resample`` was called, one frame up.
+
+    Raises
+    ------
+    TypeError
+        If imbalanced-learn's stock pipeline calls.
+    """
     # Called from fit_resample, so the pipeline would be two frames up.
     caller = sys._getframe(2)
     where = caller.f_globals.get("__name__"), caller.f_code.co_name
@@ -349,8 +361,8 @@ def resample(
         raise ValueError(
             f"{type(sampler).__name__} does not say which rows it kept "
             "(sample_indices_), so the weights that reach it cannot follow the rows. "
-            "Put it before the step that makes the weights. A wrapper that gives it "
-            f"weights, Weighted({type(sampler).__name__}(...)), is not released yet."
+            "Put it before the step that makes the weights, or let it make its own: "
+            f"Weighted({type(sampler).__name__}(...))."
         )
     return X_resampled, y_resampled, weights[indices]
 

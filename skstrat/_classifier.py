@@ -194,7 +194,7 @@ class ResampledClassifier(CorrectedClassifier):
         passed = self._weights_to_pass(estimator, weights, incoming_part)
         arguments = {} if passed is None else fit_arguments(estimator, passed)
         if arguments is None:
-            self._check_weights_may_be_dropped(estimator, incoming)
+            self._check_weights_may_be_dropped(estimator, incoming, incoming_part)
             passed, arguments = None, {}
         if passed is not None:
             refuse_class_weight(estimator)
@@ -268,12 +268,15 @@ class ResampledClassifier(CorrectedClassifier):
         self, codes: NDArray[Any], weights: Floats | None, incoming: Floats | None
     ) -> Floats | None:
         """Take the resampler's class factor out of the weights of the drawn rows."""
-        if weights is None or incoming is None:
+        if weights is None:
             return None
         if _is_guided(self.resampler_):
-            return incoming[self.resampler_.sample_indices_]
+            indices = self.resampler_.sample_indices_
+            return None if incoming is None else incoming[indices]
         plan = getattr(self.resampler_, "plan_", None)
-        return weights / np.array(plan.class_weight)[codes] if plan else weights
+        part = weights / np.array(plan.class_weight)[codes] if plan else weights
+        # Without weights given, synthetic rows may still weigh less than others.
+        return None if incoming is None and (part == 1).all() else part
 
     def _weights_to_pass(
         self, estimator: Any, weights: Floats | None, incoming_part: Floats | None
@@ -295,12 +298,14 @@ class ResampledClassifier(CorrectedClassifier):
         return weights if use_weights else incoming_part
 
     def _check_weights_may_be_dropped(
-        self, estimator: Any, incoming: Floats | None
+        self, estimator: Any, incoming: Floats | None, incoming_part: Floats | None
     ) -> None:
         """Refuse to go on without weights where nothing else does their work."""
         plan = getattr(self.resampler_, "plan_", None)
         if incoming is not None and np.ptp(incoming) > 0:
             reason = "sample_weight was given to fit"
+        elif incoming is None and incoming_part is not None:
+            reason = f"rows made by {type(self.resampler_).__name__} weigh otherwise"
         elif self.use_weights is True:
             reason = "use_weights=True"
         elif plan and not plan.moves_rows and len(set(plan.class_weight)) > 1:

@@ -1,6 +1,7 @@
 """scikit-learn's and imbalanced-learn's own checks, on every public estimator."""
 
 import pytest
+from imblearn.under_sampling import RandomUnderSampler
 from imblearn.utils.estimator_checks import estimator_checks_generator
 from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model import LogisticRegression, SGDClassifier
@@ -13,11 +14,13 @@ from skstrat import (
     ClassWeight,
     CombinedResample,
     DownsampleUpweight,
+    FocalLossClassifier,
     GuidedDownsample,
     PartialFitClassifier,
     Pipeline,
     RandomOversample,
     ResampledClassifier,
+    Weighted,
 )
 
 RESAMPLERS = [
@@ -28,6 +31,7 @@ RESAMPLERS = [
     CombinedResample(),
     ClassWeight(),
     GuidedDownsample(random_state=0),
+    Weighted(RandomUnderSampler(random_state=0)),
 ]
 SAMPLER_FAILURES = {
     "check_estimators_empty_data_messages": "X is not read, so it may have no column",
@@ -62,7 +66,7 @@ def expected_failures(estimator):
     if isinstance(estimator, PartialFitClassifier):
         exact = isinstance(estimator.estimator, GaussianNB)
         return {} if exact else BATCH_FAILURES
-    if isinstance(estimator, GuidedDownsample):
+    if isinstance(estimator, (GuidedDownsample, Weighted)):
         return {}
     if not isinstance(estimator, ResampledClassifier):
         return SAMPLER_FAILURES
@@ -172,4 +176,9 @@ def test_every_public_estimator_is_checked():
         and issubclass(getattr(skstrat, name), BaseEstimator)
     }
     checked = {type(resampler) for resampler in RESAMPLERS}
-    assert public == checked | {ResampledClassifier, PartialFitClassifier, Pipeline}
+    elsewhere = {FocalLossClassifier}
+    assert public == checked | elsewhere | {
+        ResampledClassifier,
+        PartialFitClassifier,
+        Pipeline,
+    }
