@@ -10,6 +10,10 @@ from skstrat._errors import (
     TreeWeightsWarning,
     UnusedWeightsError,
 )
+from skstrat._factor_recommendation import FactorRecommendation
+from skstrat._focal import FocalLoss
+from skstrat._focal_classifier import FocalLossClassifier
+from skstrat._focal_objectives import lightgbm_objective, xgboost_objective
 from skstrat._grid import strategy_grid
 from skstrat._guided import GuidedDownsample
 from skstrat._imbalanced_sampler import ImbalancedSampler
@@ -21,12 +25,14 @@ from skstrat._partitions import plan_partitions
 from skstrat._pipeline import Pipeline, make_pipeline
 from skstrat._plan import Plan
 from skstrat._prior import correct_prior
+from skstrat._recommend import recommend_factor
 from skstrat._resamplers import (
     ClassWeight,
     CombinedResample,
     DownsampleUpweight,
 )
 from skstrat._strategies import Strategy
+from skstrat._weighted import Weighted
 
 __version__ = "0.1.0"
 
@@ -37,6 +43,9 @@ __all__ = [
     "CombinedResample",
     "Comparison",
     "DownsampleUpweight",
+    "FactorRecommendation",
+    "FocalLoss",
+    "FocalLossClassifier",
     "GuidedDownsample",
     "ImbalancedSampler",
     "MissingLabelsError",
@@ -49,10 +58,14 @@ __all__ = [
     "Strategy",
     "TreeWeightsWarning",
     "UnusedWeightsError",
+    "Weighted",
     "compare_strategies",
     "correct_prior",
     "iter_batches",
+    "lightgbm_objective",
     "make_pipeline",
     "plan_partitions",
+    "recommend_factor",
     "strategy_grid",
+    "xgboost_objective",
 ]
