@@ -6,6 +6,7 @@ from skstrat._compare import compare_strategies
 from skstrat._comparison import Comparison
 from skstrat._errors import (
     AbsentClassWarning,
+    CalibrationWarning,
     MissingLabelsError,
     TreeWeightsWarning,
     UnusedWeightsError,
@@ -39,6 +40,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AbsentClassWarning",
     "BalancedBatches",
+    "CalibrationWarning",
     "ClassWeight",
     "CombinedResample",
     "Comparison",

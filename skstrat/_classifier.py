@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from skstrat._base import BaseResampler, drop_zero_weights, resample
+from skstrat._calibration_check import check_by_dropped_rows
 from skstrat._corrected import CorrectedClassifier
 from skstrat._errors import UnusedWeightsError
 from skstrat._estimators import fit_arguments, is_linear, request_weights
@@ -58,6 +59,15 @@ class ResampledClassifier(CorrectedClassifier):
     prior_correction : bool, default=True
         Whether predictions are turned to the original prior. False gives the
         estimator's own.
+    calibration_check : bool or "cv", default=False
+        Whether the rows that the resampler dropped, at most as many as it kept, judge
+        the model: a free hold-out of the big classes. The small ones are predicted in
+        training (which flatters models that know every row by heart, as forests and
+        neighbours do), or with ``"cv"`` by three more fits out of fold.
+    recalibrate : bool, default=False
+        Whether slope and intercept of the log odds are fitted to the rows dropped and
+        to those of the small class out of fold (three more fits; Cox, 1958), for two
+        classes.
 
     Attributes
     ----------
@@ -73,6 +83,10 @@ class ResampledClassifier(CorrectedClassifier):
         Mass of each class that the estimator was fitted with.
     n_samples_fit_ : int
         Rows that the estimator was fitted with.
+    calibration_check_ : float or None
+        Mass predicted of the smallest class over what there is, by that hold-out and
+        before any recalibration; 1 is right. None where no row was dropped at random,
+        or nothing was checked.
     n_features_in_ : int
         Columns of X, if the estimator knows them.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -109,6 +123,8 @@ class ResampledClassifier(CorrectedClassifier):
         "resampler": [HasMethods(["fit_resample"]), None],
         "use_weights": [StrOptions({"auto"}), "boolean"],
         "prior_correction": ["boolean"],
+        "calibration_check": ["boolean", StrOptions({"cv"})],
+        "recalibrate": ["boolean"],
     }
 
     def __init__(
@@ -118,11 +134,15 @@ class ResampledClassifier(CorrectedClassifier):
         *,
         use_weights: Literal["auto"] | bool = "auto",
         prior_correction: bool = True,
+        calibration_check: bool | Literal["cv"] = False,
+        recalibrate: bool = False,
     ) -> None:
         self.estimator = estimator
         self.resampler = resampler
         self.use_weights = use_weights
         self.prior_correction = prior_correction
+        self.calibration_check = calibration_check
+        self.recalibrate = recalibrate
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Resample, then fit a clone of the estimator.
@@ -161,12 +181,15 @@ class ResampledClassifier(CorrectedClassifier):
             If a tree model is fitted with large class weights, its own or those of
             :class:`ClassWeight`, and ``use_weights`` is ``"auto"``: the correction
             undershoots then.
+        CalibrationWarning
+            If ``calibration_check_`` is outside 0.8 to 1.25 by more than two standard
+            errors.
         """
         self._validate_params()
         if is_dask(X) or is_dask(y):
             return self._fit_lazily(X, y, sample_weight)
         X, y, incoming = drop_zero_weights(X, y, sample_weight)
-        labels = encode_labels(y)
+        labels, everything = encode_labels(y), X
         X, y, weights = self._resample(X, y, incoming)
         drawn = labels if weights is incoming else encode_labels(y)
         if len(drawn.classes) != len(labels.classes):
@@ -174,8 +197,11 @@ class ResampledClassifier(CorrectedClassifier):
                 "resampler must keep rows of every class; it kept "
                 f"{drawn.classes.tolist()!r} of {labels.classes.tolist()!r}."
             )
-        trained = self._fit_drawn(X, y, drawn, weights, incoming)
+        trained, arguments = self._fit_drawn(X, y, drawn, weights, incoming)
         self._learn_masses(labels.classes, class_totals(labels, incoming), trained)
+        self.calibration_check_, self._line = check_by_dropped_rows(
+            self, everything, labels, incoming, (X, y, arguments)
+        )
         return self
 
     def _fit_drawn(
@@ -185,8 +211,8 @@ class ResampledClassifier(CorrectedClassifier):
         drawn: Labels,
         weights: Floats | None,
         incoming: Floats | None,
-    ) -> Floats:
-        """Fit a clone on the rows drawn, and give the mass of each class it saw."""
+    ) -> tuple[Floats, dict[str, Any]]:
+        """Fit a clone on the rows drawn; give the mass it saw and its arguments."""
         estimator = clone(self.estimator)
         if routing_enabled():
             request_weights(estimator)
@@ -207,7 +233,7 @@ class ResampledClassifier(CorrectedClassifier):
         if warns and not _is_guided(self.resampler_):
             unweighted = class_totals(drawn, incoming_part)
             warn_of_weighted_trees(estimator, trained / unweighted)
-        return trained
+        return trained, arguments
 
     def _fit_lazily(self, X: Any, y: Any, sample_weight: Any) -> Self:
         """Draw rows of Dask collections; fit on them in memory, if not on the cluster.
@@ -229,8 +255,10 @@ class ResampledClassifier(CorrectedClassifier):
             X, y, weights = into_memory(*drawn)
             weights = np.asarray(weights)
             incoming = weights if weighted else None
-            trained = self._fit_drawn(X, y, encode_labels(y), weights, incoming)
+            drawn = encode_labels(y)
+            trained, _ = self._fit_drawn(X, y, drawn, weights, incoming)
         self._learn_masses(classes, np.array(plan.mass), trained)
+        self.calibration_check_, self._line = None, None
         return self
 
     def _fit_on_cluster(self, X: Any, y: Any, weights: Any, *, weighted: bool) -> Any:

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax, softmax
+from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skstrat._calibration_fit import CalibrationLine
 from skstrat._errors import UnusedWeightsError
 from skstrat._lazy import is_dask
 from skstrat._lazy_predictions import as_array, map_blocks, map_rows, trains_on_dask
@@ -38,6 +39,8 @@ class CorrectedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     prior_correction: bool
     # Whether the correction differs from row to row.
     _shifts_rows = False
+    # Slope and intercept that the log odds of the second of two classes go through.
+    _line: CalibrationLine | None = None
 
     def _learn_masses(
         self, classes: NDArray[Any], original: Floats, trained: Floats
@@ -92,7 +95,8 @@ class CorrectedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         classes = np.asarray(self.classes_)
         if self._predicts_parts(X):
             return map_rows(self.predict, X, classes[:0])
-        if not (self._shift().any() or self._shifts_rows):
+        unmoved = self._line is None and not self._shifts_rows
+        if unmoved and not self._shift().any():
             return as_array(self.estimator_.predict(X))
         if is_dask(X):
             most = self.predict_proba(X).argmax(axis=1)
@@ -117,6 +121,18 @@ class CorrectedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         if self._predicts_parts(X):
             return map_rows(self.predict_proba, X, np.empty((0, len(self.classes_))))
+        if self._line is not None:
+            with np.errstate(divide="ignore"):
+                first, second = np.log(self._corrected_proba(X)).T
+            odds = self._recalibrated(second - first)
+            return np.column_stack([expit(-odds), expit(odds)])
+        return self._corrected_proba(X)
+
+    def _recalibrated(self, log_odds: Floats) -> Floats:
+        slope, intercept = self._line or (1.0, 0.0)
+        return slope * log_odds + intercept
+
+    def _corrected_proba(self, X: Any) -> Any:
         proba = self.estimator_.predict_proba(X)
         if (shift := self._row_shift(X)) is not None:
             with np.errstate(divide="ignore"):
@@ -154,6 +170,10 @@ class CorrectedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if (by_row := self._row_shift(X)) is not None:
             return log_softmax(log_proba + by_row, axis=1)
         shift = self._shift()
+        if self._line is not None:
+            moved = log_proba + shift
+            odds = self._recalibrated(moved[:, 1] - moved[:, 0])
+            return np.column_stack([log_expit(-odds), log_expit(odds)])
         return log_softmax(log_proba + shift, axis=1) if shift.any() else log_proba
 
     @available_if(estimator_has("decision_function"))
@@ -185,6 +205,8 @@ class CorrectedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             return map_rows(self.decision_function, X, meta)
         decision = np.asarray(self.estimator_.decision_function(X))
         shift = self._shift() if (rows := self._row_shift(X)) is None else rows.T
+        if self._line is not None:
+            return self._recalibrated(decision + (shift[1] - shift[0]))
         if not shift.any():
             return decision
         if decision.ndim == 1:

@@ -47,3 +47,7 @@ class TreeWeightsWarning(UserWarning):
     the effect of class weights be taken back. ``ResampledClassifier`` with a
     downsampling resampler does without them.
     """
+
+
+class CalibrationWarning(UserWarning):
+    """A model predicts far more or fewer rows of the smallest class than there are."""

@@ -58,6 +58,7 @@ def expected_ways(bench, case):
     return set(ways), set(left_out)
 
 
+@pytest.mark.slow
 def test_drawing_measures_every_way_of_every_case(bench, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr("timing.SHORTEST", 0.0)
     small = "--max-rows", "2000", "--rounds", "1"

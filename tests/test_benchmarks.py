@@ -58,6 +58,7 @@ def test_small_run_has_every_case(bench, tmp_path):
     assert written["machine"]["cores"] >= 1
 
 
+@pytest.mark.slow
 def test_overhead_runs_every_case(tmp_path):
     _, written = run(
         "bench_overhead.py", tmp_path / "r.json", "--max-rows", "2000", "--rounds", "1"

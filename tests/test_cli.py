@@ -72,6 +72,7 @@ def lines_of_strategies(text):
     ]
 
 
+@pytest.mark.slow
 def test_table_of_a_messy_file(messy_csv):
     done = run(
         "compare", messy_csv, "--target", "label", "--folds", "2", FORCE_COLOR="1"
@@ -111,6 +112,7 @@ def test_demo_shows_what_it_is_for():
     assert rows < measures["true distribution"]["rows"]["mean"] / 15
 
 
+@pytest.mark.slow
 def test_output_that_cannot_write_every_sign(messy_csv):
     arguments = ("compare", messy_csv, "--target=label", "--model=logistic")
     done = run(*arguments, "--folds=2", PYTHONIOENCODING="ascii")
@@ -170,6 +172,7 @@ def test_same_seed_same_numbers_in_one_process_or_two(messy_csv):
     assert numbers() != numbers("--seed=1")
 
 
+@pytest.mark.slow
 def test_recommendation_stands_below_the_table_and_in_the_document(messy_csv):
     arguments = (messy_csv, "--target=label", "--model=logistic", "--folds=2")
     (model,) = json.loads(invoke(*arguments, "--json").output)["models"]

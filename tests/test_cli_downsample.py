@@ -218,6 +218,7 @@ def test_document_tells_what_is_in_the_file(folder, tmp_path):
     assert {"python", "skstrat", "polars", "pyarrow"} < document["versions"].keys()
 
 
+@pytest.mark.slow
 def test_table_and_how_to_train(folder, tmp_path):
     dest = tmp_path / "it's.parquet"
     arguments = (folder / "big.parquet", dest, "--target=is_fraud", "--factor=20")
@@ -418,6 +419,7 @@ def stopped_while_writing(source, dest, sign, *options):
     return finish(running)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs the signal")
 def test_killed_while_it_writes(two_million_rows, tmp_path):
     dest = tmp_path / "small.csv"
@@ -449,6 +451,7 @@ def test_interrupted(two_million_rows, tmp_path, mode):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_disk_that_is_full(folder, tmp_path):
     resource = pytest.importorskip("resource")
     dest = tmp_path / "small.csv"

@@ -57,6 +57,7 @@ class Recorder(ClassifierMixin, BaseEstimator):
         return np.column_stack([1 - p, p])
 
 
+@pytest.mark.slow
 def test_same_folds_for_all_and_no_validation_row_is_resampled(rare_events):
     _, y, _ = rare_events(600, 0.1)
     X = np.arange(600.0).reshape(-1, 1)
@@ -95,6 +96,7 @@ def test_same_folds_for_all_and_no_validation_row_is_resampled(rare_events):
     assert whole_tests >= 3 * len(comparison.outcomes)
 
 
+@pytest.mark.slow
 def test_measures_agree_with_arithmetic_on_cross_val_predict(rare_events):
     X, y, _ = rare_events(3000, 0.05)
     strategy = list_strategies([4], random_state=1)[6]
@@ -161,6 +163,7 @@ def test_f2_is_that_of_scikit_learn():
     assert f2_of_labels(np.zeros(3), np.zeros(3), pos_label=1) == 0
 
 
+@pytest.mark.slow
 def test_every_column_of_the_table_is_there_and_known(rare_events):
     X, y, _ = rare_events(800, 0.1)
     table = compare_strategies(LogisticRegression(), X, y, random_state=0).table_
@@ -177,6 +180,7 @@ def without_times(table):
     return table[[name for name in table if not name.startswith("fit_time")]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labels", ["numbers", "text", "categories"])
 def test_same_seed_same_table_in_one_process_or_two(rare_events, labels):
     X, y, _ = rare_events(600, 0.1)
@@ -204,6 +208,7 @@ def test_same_seed_same_table_in_one_process_or_two(rare_events, labels):
     assert not first.equals(table(seed=1))
 
 
+@pytest.mark.slow
 def test_names_of_labels_change_nothing(rare_events):
     X, y, _ = rare_events(600, 0.1)
 
@@ -228,6 +233,7 @@ def test_names_of_labels_change_nothing(rare_events):
         pd.testing.assert_frame_equal(named, numbers, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_rare_events_need_weights_or_correction(rare_events):
     X, y, _ = rare_events(20_000, 0.01)
     comparison = compare_strategies(
@@ -269,6 +275,7 @@ def three_classes(n_rows=900):
     return make_table(frame, "y", source="here")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_three_classes(name):
     table = three_classes()
@@ -567,6 +574,7 @@ def test_containers(rare_events, kind):
     pd.testing.assert_frame_equal(*same, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_mammography_keeps_its_prevalence(real_data):
     X, y = real_data("mammography")
     strategies = {

@@ -444,6 +444,7 @@ def test_long_names_are_kept_apart(display):
     assert len(set(labels)) == len(labels)
 
 
+@pytest.mark.slow
 def test_labels_of_crowded_points_do_not_touch():
     rng = np.random.default_rng(0)
     for _ in range(2):

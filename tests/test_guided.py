@@ -229,6 +229,7 @@ def test_missing_values_and_frames_and_sparse():
     assert kept.shape == (len(guided.sample_indices_), 5)
 
 
+@pytest.mark.slow
 def test_weights_go_to_trees_and_none_where_none_are_taken():
     X, y, _ = logistic_data(20_000, 8, intercept=-4)
     guided = GuidedDownsample(LogisticRegression(), factor=10, random_state=0)
@@ -241,6 +242,7 @@ def test_weights_go_to_trees_and_none_where_none_are_taken():
         assert 0.7 < model.predict_proba(X)[:, 1].mean() / y.mean() < 1.3
 
 
+@pytest.mark.slow
 def test_unweighted_fits_are_corrected_row_by_row():
     X, y, p = logistic_data(100_000, 9, intercept=-5)
     guided = GuidedDownsample(LogisticRegression(), factor=20, random_state=0)

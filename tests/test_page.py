@@ -227,6 +227,7 @@ def test_several_models_have_a_chapter_each(comparison, no_pictures, tmp_path):
     assert len(reader.all("dl")) == 1
 
 
+@pytest.mark.slow
 def test_pictures_have_words_and_are_closed(comparison, tmp_path):
     import matplotlib as mpl
     import matplotlib.pyplot as plt

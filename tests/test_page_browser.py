@@ -202,6 +202,7 @@ def two(comparison, tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("which", ["one", "two"])
 def test_the_page_fits_and_says_nothing_to_the_console(browser, request, which, size):

@@ -178,6 +178,7 @@ def test_prior_is_corrected_where_no_weights_are_taken(rare_events):
         np.testing.assert_allclose(odds, 10 * corrected, rtol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "estimator",
     [
@@ -416,6 +417,7 @@ def test_lengths_and_weights_that_cannot_be_used():
         model.fit(X, y, np.arange(1.0, 41.0))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="limits are set as on Linux")
 def test_a_file_larger_than_the_memory_allowed(tmp_path):
     n_rows, n_columns = 600_000, 64

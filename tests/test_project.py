@@ -68,6 +68,7 @@ LEVELS = [
         "_estimators",
     ],
     [
+        "_calibration_check",
         "_calibration_error",
         "_corrected",
         "_factor_pilot",

@@ -1,0 +1,298 @@
+r"""The rows that were dropped are a hold-out that costs nothing.
+
+The estimator has not seen them, and they are a random sample of their class. With the
+rows of the small class, all of which it has seen, they estimate how many of that class
+it predicts in all the data.
+"""
+
+from __future__ import annotations
+
+import warnings
+from copy import copy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+from skstrat._calibration_fit import CalibrationLine, calibration_slope_intercept
+from skstrat._errors import CalibrationWarning
+from skstrat._labels import Labels, encode_labels
+from skstrat._plan import Plan
+from skstrat._rows import take_rows
+from skstrat._weights import Floats, class_totals
+
+_FOLDS = 3
+_LEAST, _MOST = 0.8, 1.25
+# A ratio outside by chance alone is no reason to warn.
+_STANDARD_ERRORS = 2.0
+
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class _HoldOut:
+    """Rows by which predictions are judged.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n_rows,)
+        Positions: dropped rows of the classes that were cut down, all rows of others.
+    seen : ndarray of shape (n_rows,)
+        Whether the estimator was trained on a row.
+    weight : ndarray of shape (n_rows,)
+        What each stands for; the total of each class is its mass.
+    codes : ndarray of shape (n_rows,)
+        Class codes.
+    smallest : int
+        Code of the class of the least mass.
+    mass : float
+        Its mass.
+    """
+
+    rows: Indices
+    seen: NDArray[np.bool_]
+    weight: Floats
+    codes: NDArray[Any]
+    smallest: int
+    mass: float
+
+    def ratio(self, proba: Floats) -> tuple[float, float]:
+        """Divide the mass of the smallest class that is predicted by what there is.
+
+        Parameters
+        ----------
+        proba : ndarray of shape (n_rows,)
+            Probability of that class at each row.
+
+        Returns
+        -------
+        ratio : float
+            1 is best.
+        standard_error : float
+            From the rows that were not seen.
+        """
+        ratio = float((self.weight * proba).sum()) / self.mass
+        variance = 0.0
+        for code in np.unique(self.codes[~self.seen]):
+            own = self.codes == code
+            share = self.weight[own] / self.weight[own].sum()
+            deviation = proba[own] - (share * proba[own]).sum()
+            total = self.weight[own].sum()
+            variance += float(((total * share * deviation) ** 2).sum())
+        return ratio, float(np.sqrt(variance)) / self.mass
+
+    def line(self, proba: Floats) -> CalibrationLine:
+        """Fit intercept and slope of the log odds.
+
+        Parameters
+        ----------
+        proba : ndarray of shape (n_rows,)
+            Probability of the smallest class at each row, by a model that has not
+            seen it.
+
+        Returns
+        -------
+        CalibrationLine
+            Slope and intercept.
+        """
+        positive = self.codes == self.smallest
+        return calibration_slope_intercept(positive, proba, self.weight)
+
+
+def _hold_out(
+    codes: NDArray[Any],
+    incoming: Floats | None,
+    mass: Floats,
+    kept: Indices,
+    seed: int,
+) -> _HoldOut | None:
+    """Find rows to judge by, at most as many dropped ones as were kept.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_rows,)
+        Class codes of all rows.
+    incoming : ndarray of shape (n_rows,) or None
+        Incoming weights.
+    mass : ndarray of shape (n_classes,)
+        Total incoming weight of each class.
+    kept : ndarray of shape (n_kept,)
+        Positions of the rows kept.
+    seed : int
+        Of the draw among the rows dropped.
+
+    Returns
+    -------
+    _HoldOut or None
+        None if no row was dropped.
+    """
+    seen = np.zeros(len(codes), dtype=bool)
+    seen[kept] = True
+    dropped = np.flatnonzero(~seen)
+    if not len(dropped):
+        return None
+    if len(dropped) > len(kept):
+        generator = np.random.default_rng(seed)
+        dropped = np.sort(generator.choice(dropped, len(kept), replace=False))
+    cut = np.zeros(len(mass), dtype=bool)
+    cut[codes[dropped]] = True
+    whole = np.flatnonzero(seen & ~cut[codes])
+    rows = np.sort(np.concatenate([dropped, whole]))
+    weight = np.ones(len(rows)) if incoming is None else incoming[rows]
+    total = np.bincount(codes[rows], weight, minlength=len(mass))
+    weight = weight * (mass / total)[codes[rows]]
+    smallest = int(mass.argmin())
+    return _HoldOut(
+        rows, seen[rows], weight, codes[rows], smallest, float(mass[smallest])
+    )
+
+
+def _out_of_fold(
+    fitted: Any, X: Any, y: Any, arguments: dict[str, Any]
+) -> NDArray[np.float64]:
+    """Predict the rows kept by models that have not seen them.
+
+    Parameters
+    ----------
+    fitted : ResampledClassifier
+        Fitted on all of them.
+    X : array-like of shape (n_kept, ...)
+        The rows kept.
+    y : array-like of shape (n_kept,)
+        Their labels.
+    arguments : dict
+        Of the estimator's ``fit``: weights of the rows.
+
+    Returns
+    -------
+    ndarray of shape (n_kept, n_classes)
+        Probabilities, corrected like those of the fitted model.
+
+    Raises
+    ------
+    ValueError
+        If a class has fewer rows than there are folds.
+    """
+    labels = encode_labels(y)
+    if labels.counts.min() < _FOLDS:
+        raise ValueError(
+            f'calibration_check="cv" and recalibrate=True need {_FOLDS} rows of every '
+            f"class; got {labels.counts.min()} of class "
+            f"{labels.classes.tolist()[labels.counts.argmin()]!r}."
+        )
+    proba = np.empty((len(labels.codes), len(labels.classes)))
+    # Copies of a row must not be on both sides.
+    groups = fitted.resampler_.sample_indices_
+    if len(np.unique(groups)) < len(groups):
+        splitter = StratifiedGroupKFold(_FOLDS)
+        folds = splitter.split(labels.codes, labels.codes, groups)
+    else:
+        folds = StratifiedKFold(_FOLDS).split(labels.codes, labels.codes)
+    for train, test in folds:
+        judge = copy(fitted)
+        part = {name: values[train] for name, values in arguments.items()}
+        judge.estimator_ = clone(fitted.estimator).fit(
+            take_rows(X, train), take_rows(y, train), **part
+        )
+        proba[test] = judge.predict_proba(take_rows(X, test))
+    return proba
+
+
+def _warn_of_ratio(ratio: float, standard_error: float, name: str) -> None:
+    """Warn where a model predicts far too many or too few of the smallest class.
+
+    Parameters
+    ----------
+    ratio : float
+        Predicted over real mass.
+    standard_error : float
+        Of the ratio.
+    name : str
+        The estimator.
+
+    Warns
+    -----
+    CalibrationWarning
+        If the ratio is outside 0.8 to 1.25 by more than two standard errors.
+    """
+    margin = _STANDARD_ERRORS * standard_error
+    if _LEAST - margin <= ratio <= _MOST + margin:
+        return
+    warnings.warn(
+        f"{name} predicts {ratio:.3g} times as much of the smallest class as there is, "
+        "by the rows that were dropped. Regularise it more, lower the factor, leave "
+        'use_weights="auto", or set recalibrate=True; calibration_check="cv" gives an '
+        "estimate that no row seen in training distorts.",
+        CalibrationWarning,
+        stacklevel=4,
+    )
+
+
+def check_by_dropped_rows(
+    model: Any,
+    X: Any,
+    labels: Labels,
+    incoming: Floats | None,
+    trained_on: tuple[Any, Any, dict[str, Any]],
+) -> tuple[float | None, CalibrationLine | None]:
+    """Judge a fitted model by the rows that were dropped, and refit its line if asked.
+
+    Parameters
+    ----------
+    model : ResampledClassifier
+        Fitted.
+    X : array-like of shape (n_rows, ...)
+        All rows.
+    labels : Labels
+        Their classes.
+    incoming : ndarray of shape (n_rows,) or None
+        Their weights.
+    trained_on : tuple of X, y and arguments of fit
+        The rows that were kept.
+
+    Returns
+    -------
+    ratio : float or None
+        Predicted mass of the smallest class over what there is; None if it was not
+        asked for, or no row was dropped at random.
+    line : CalibrationLine or None
+        Slope and intercept for the log odds of the second class.
+
+    Raises
+    ------
+    ValueError
+        If recalibration is asked for and not possible.
+    """
+    if not (model.calibration_check or model.recalibrate):
+        return None, None
+    plan = getattr(model.resampler_, "plan_", None)
+    held = None
+    # Only a plan drops rows at random.
+    if isinstance(plan, Plan) and hasattr(model.estimator_, "predict_proba"):
+        kept = model.resampler_.sample_indices_
+        mass = class_totals(labels, incoming)
+        held = _hold_out(labels.codes, incoming, mass, kept[kept >= 0], plan.seed)
+    if model.recalibrate and (held is None or len(labels.classes) > 2):
+        raise ValueError(
+            "recalibrate=True needs a resampler that drops rows at random, an "
+            "estimator with predict_proba and two classes; got "
+            f"{model.resampler!r}, {type(model.estimator_).__name__} and "
+            f"{len(labels.classes)} classes. Use CalibratedClassifierCV otherwise."
+        )
+    if held is None:
+        return None, None
+    smallest = labels.classes.tolist()[held.smallest]
+    place = np.asarray(model.classes_).tolist().index(smallest)
+    proba = np.array(model.predict_proba(take_rows(X, held.rows))[:, place])
+    if model.calibration_check == "cv" or model.recalibrate:
+        own = np.searchsorted(kept, held.rows[held.seen])
+        proba[held.seen] = _out_of_fold(model, *trained_on)[own, place]
+    ratio, standard_error = held.ratio(proba)
+    if model.recalibrate:
+        slope, intercept = held.line(proba)
+        return ratio, CalibrationLine(slope, intercept if place else -intercept)
+    _warn_of_ratio(ratio, standard_error, type(model.estimator_).__name__)
+    return ratio, None
