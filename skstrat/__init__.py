@@ -4,6 +4,7 @@ from skstrat._batches import BalancedBatches
 from skstrat._classifier import ResampledClassifier
 from skstrat._compare import compare_strategies
 from skstrat._comparison import Comparison
+from skstrat._ensemble import ResampledEnsembleClassifier
 from skstrat._errors import (
     AbsentClassWarning,
     CalibrationWarning,
@@ -57,6 +58,7 @@ __all__ = [
     "Plan",
     "RandomOversample",
     "ResampledClassifier",
+    "ResampledEnsembleClassifier",
     "Strategy",
     "TreeWeightsWarning",
     "UnusedWeightsError",

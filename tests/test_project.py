@@ -94,6 +94,7 @@ LEVELS = [
         "_display_reliability",
         "_display_rows",
         "_display_tradeoff",
+        "_ensemble",
         "_guided",
         "_iter_batches",
         "_page_table",

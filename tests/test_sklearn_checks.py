@@ -20,6 +20,7 @@ from skstrat import (
     Pipeline,
     RandomOversample,
     ResampledClassifier,
+    ResampledEnsembleClassifier,
     Weighted,
 )
 
@@ -176,7 +177,7 @@ def test_every_public_estimator_is_checked():
         and issubclass(getattr(skstrat, name), BaseEstimator)
     }
     checked = {type(resampler) for resampler in RESAMPLERS}
-    elsewhere = {FocalLossClassifier}
+    elsewhere = {FocalLossClassifier, ResampledEnsembleClassifier}
     assert public == checked | elsewhere | {
         ResampledClassifier,
         PartialFitClassifier,

@@ -1,0 +1,156 @@
+"""Many models on other rows each: independent draws, averaged and calibrated."""
+
+import pickle
+
+import numpy as np
+import pytest
+from imblearn.under_sampling import RandomUnderSampler, TomekLinks
+from sklearn.base import clone
+from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GridSearchCV
+from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skstrat import (
+    ClassWeight,
+    DownsampleUpweight,
+    ResampledClassifier,
+    ResampledEnsembleClassifier,
+)
+
+TREE = DecisionTreeClassifier(min_samples_leaf=20)
+
+
+def data(n_rows=40_000, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_rows, 4))
+    p = 1 / (1 + np.exp(5 - X[:, 0] - X[:, 1] * X[:, 2]))
+    return X, (rng.random(n_rows) < p).astype(int)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    X, y = data()
+    down = DownsampleUpweight(factor=20)
+    return ResampledEnsembleClassifier(TREE, down, n_estimators=8, random_state=0).fit(
+        X, y
+    )
+
+
+def test_the_mean_of_the_models(fitted):
+    X, _ = data(500, 1)
+    each = [model.predict_proba(X) for model in fitted.estimators_]
+    np.testing.assert_allclose(fitted.predict_proba(X), np.mean(each, axis=0))
+    most = fitted.predict_proba(X).argmax(axis=1)
+    assert fitted.predict(X).tolist() == fitted.classes_[most].tolist()
+
+
+def test_the_models_have_other_rows_of_the_big_class_and_all_of_the_small(fitted):
+    _, y = data()
+    drawn = [set(m.resampler_.sample_indices_.tolist()) for m in fitted.estimators_]
+    positives = set(np.flatnonzero(y).tolist())
+    assert all(positives <= rows for rows in drawn)
+    for first in range(8):
+        for second in range(first):
+            common = len((drawn[first] & drawn[second]) - positives)
+            # Independent draws share one row in twenty.
+            expected = (len(drawn[first]) - len(positives)) / 20
+            assert abs(common - expected) < 5 * np.sqrt(expected)
+
+
+def test_better_than_any_one_model(fitted):
+    X, y = data(100_000, 2)
+    p = fitted.predict_proba(X)[:, 1]
+    single = [log_loss(y, model.predict_proba(X)) for model in fitted.estimators_]
+    assert log_loss(y, p) < min(single)
+
+
+def test_seeds():
+    X, y = data(5_000)
+    model = ResampledEnsembleClassifier(
+        ExtraTreesClassifier(5), DownsampleUpweight(factor=5), n_estimators=3
+    )
+    proba = [
+        clone(model).set_params(random_state=seed, n_jobs=jobs).fit(X, y)
+        for seed, jobs in ((0, None), (0, 2), (1, None))
+    ]
+    first, same, other = (each.predict_proba(X) for each in proba)
+    np.testing.assert_array_equal(first, same)
+    assert np.abs(first - other).max() > 0
+    forests = [each.estimator_.random_state for each in proba[0].estimators_]
+    draws = [each.resampler_.random_state for each in proba[0].estimators_]
+    assert len(set(forests)) == len(set(draws)) == 3
+
+
+def test_incoming_weights_are_those_of_every_model():
+    X, y = data(10_000)
+    weights = np.where(X[:, 0] > 0, 3.0, 1.0)
+    model = ResampledEnsembleClassifier(
+        LogisticRegression(),
+        DownsampleUpweight(factor=5),
+        n_estimators=3,
+        random_state=0,
+    ).fit(X, y, sample_weight=weights)
+    mass = np.bincount(y, weights)
+    for each in model.estimators_:
+        np.testing.assert_allclose(each.original_mass_, mass)
+        np.testing.assert_allclose(each.trained_mass_, mass)
+    p = np.average(model.predict_proba(X)[:, 1], weights=weights)
+    assert p == pytest.approx(np.average(y, weights=weights), rel=0.1)
+
+
+def test_labels_and_imbalanced_learn_and_a_search():
+    X, y = data(5_000)
+    names = np.array(["ok", "fraud"])[y]
+    model = ResampledEnsembleClassifier(
+        TREE, RandomUnderSampler(), n_estimators=4, random_state=0
+    )
+    search = GridSearchCV(
+        model, {"n_estimators": [1, 4]}, scoring="neg_log_loss", cv=3
+    ).fit(X, names)
+    assert search.best_estimator_.classes_.tolist() == ["fraud", "ok"]
+    assert search.best_params_ == {"n_estimators": 4}
+    p = search.predict_proba(X)[:, 0]
+    again = pickle.loads(pickle.dumps(search.best_estimator_))
+    np.testing.assert_array_equal(again.predict_proba(X)[:, 0], p)
+
+
+@pytest.mark.parametrize("resampler", [ClassWeight(), TomekLinks()])
+def test_a_resampler_without_chance_is_refused(resampler):
+    X, y = data(500)
+    model = ResampledEnsembleClassifier(TREE, resampler)
+    with pytest.raises(ValueError, match="resampler must have a random_state"):
+        model.fit(X, y)
+
+
+BY_POSITION = "rows of weight 2 have one position in the draw, rows twice have two"
+
+
+@parametrize_with_checks(
+    [
+        ResampledEnsembleClassifier(
+            LogisticRegression(),
+            DownsampleUpweight(factor=1.5),
+            n_estimators=2,
+            random_state=0,
+        )
+    ],
+    expected_failed_checks=lambda _: {
+        "check_sample_weight_equivalence_on_dense_data": BY_POSITION,
+        "check_sample_weight_equivalence_on_sparse_data": BY_POSITION,
+    },
+)
+def test_scikit_learn_check(estimator, check):
+    check(estimator)
+
+
+def test_one_model_is_a_resampled_classifier():
+    X, y = data(5_000)
+    one = ResampledEnsembleClassifier(
+        LogisticRegression(), DownsampleUpweight(factor=5), n_estimators=1
+    ).fit(X, y)
+    alone = clone(one.estimators_[0]).fit(X, y)
+    assert isinstance(alone, ResampledClassifier)
+    np.testing.assert_array_equal(one.predict_proba(X), alone.predict_proba(X))
