@@ -103,7 +103,9 @@ def test_all_predictions_go_through_the_line(positive):
     X, y, _ = strong_signal(20_000, 4)
     y = y if positive else 1 - y
     model = ResampledClassifier(
-        LogisticRegression(), DownsampleUpweight(factor=20), recalibrate=True
+        LogisticRegression(),
+        DownsampleUpweight(factor=20, random_state=0),
+        recalibrate=True,
     ).fit(X, y)
     p = model.predict_proba(X)
     np.testing.assert_allclose(p.sum(axis=1), 1)
@@ -130,7 +132,9 @@ def test_no_more_dropped_rows_than_kept_ones_are_scored():
     X, y, _ = strong_signal(30_000, 5)
     Counting.asked = 0
     model = ResampledClassifier(
-        Counting(), DownsampleUpweight(factor=20), calibration_check=True
+        Counting(),
+        DownsampleUpweight(factor=20, random_state=0),
+        calibration_check=True,
     ).fit(X, y)
     assert Counting.asked == model.n_samples_fit_ + (y == 1).sum()
     Counting.asked = 0
@@ -153,7 +157,9 @@ def test_incoming_weights_count():
     X, y, _ = strong_signal(40_000, 7)
     weights = np.where(X[:, 0] > 0, 3.0, 1.0)
     model = ResampledClassifier(
-        LogisticRegression(), DownsampleUpweight(factor=10), calibration_check=True
+        LogisticRegression(),
+        DownsampleUpweight(factor=10, random_state=0),
+        calibration_check=True,
     ).fit(X, y, sample_weight=weights)
     p = np.average(model.predict_proba(X)[:, 1], weights=weights)
     rate = np.average(y, weights=weights)
@@ -163,7 +169,9 @@ def test_incoming_weights_count():
 def test_copies_of_a_row_stay_together_out_of_fold():
     X, y, _ = strong_signal(20_000, 8)
     model = ResampledClassifier(
-        LogisticRegression(), CombinedResample(balance=0.9), calibration_check="cv"
+        LogisticRegression(),
+        CombinedResample(balance=0.9, random_state=0),
+        calibration_check="cv",
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CalibrationWarning)
@@ -176,9 +184,9 @@ def test_copies_of_a_row_stay_together_out_of_fold():
     [
         (LogisticRegression(), None),
         (LogisticRegression(), ClassWeight()),
-        (LogisticRegression(), RandomOversample()),
-        (LogisticRegression(), GuidedDownsample(factor=5)),
-        (LinearSVC(), DownsampleUpweight(factor=5)),
+        (LogisticRegression(), RandomOversample(random_state=0)),
+        (LogisticRegression(), GuidedDownsample(factor=5, random_state=0)),
+        (LinearSVC(), DownsampleUpweight(factor=5, random_state=0)),
     ],
 )
 def test_where_no_row_is_dropped_at_random_nothing_is_checked(estimator, resampler):
@@ -191,7 +199,9 @@ def test_where_no_row_is_dropped_at_random_nothing_is_checked(estimator, resampl
 
 def test_off_unless_asked_for():
     X, y, _ = strong_signal(3_000, 9)
-    model = ResampledClassifier(KNeighborsClassifier(), DownsampleUpweight(factor=5))
+    model = ResampledClassifier(
+        KNeighborsClassifier(), DownsampleUpweight(factor=5, random_state=0)
+    )
     assert model.fit(X, y).calibration_check_ is None
 
 
@@ -199,7 +209,9 @@ def test_three_classes_are_checked_but_not_recalibrated():
     X, y, _ = strong_signal(40_000, 10)
     y = np.where((y == 0) & (X[:, 5] > 1), 2, y)
     model = ResampledClassifier(
-        LogisticRegression(), DownsampleUpweight(factor=10), calibration_check="cv"
+        LogisticRegression(),
+        DownsampleUpweight(factor=10, random_state=0),
+        calibration_check="cv",
     ).fit(X, y)
     assert model.calibration_check_ == pytest.approx(1, abs=0.25)
     model.set_params(recalibrate=True)
@@ -211,7 +223,9 @@ def test_folds_need_rows():
     X = np.random.default_rng(0).normal(size=(102, 2))
     y = np.repeat([0, 1], [100, 2])
     model = ResampledClassifier(
-        LogisticRegression(), DownsampleUpweight(factor=2), calibration_check="cv"
+        LogisticRegression(),
+        DownsampleUpweight(factor=2, random_state=0),
+        calibration_check="cv",
     )
     with pytest.raises(ValueError, match="need 3 rows of every class; got 2 of cla"):
         model.fit(X, y)
