@@ -149,7 +149,7 @@ class Request:
         for part in self.source.partitions():
             with self.explained(part, tally.n_rows):
                 known = rows_by_label(tally) if rows is None else rows
-                seen = part.tally(shares, hash_seed, tally.n_rows, known)
+                seen = part.encode().tally(shares, hash_seed, tally.n_rows, known)
             tally = tally.merge(seen)
             self.progress(stage, tally.n_rows, self.source.n_rows)
         return tally

@@ -256,34 +256,6 @@ class Partition:
         """
         return self.encode().tally(0.0, 0, 0)
 
-    def tally(
-        self,
-        shares: Shares,
-        hash_seed: int,
-        offset: int,
-        rows: Mapping[Any, int] | None = None,
-    ) -> Tally:
-        """Count the rows of each class and keep the hashes near its threshold.
-
-        Parameters
-        ----------
-        shares : float or mapping of label to float
-            Share to draw of every class, or of those named and 0 of others.
-        hash_seed : int
-            Seed of the hash.
-        offset : int
-            Position of the first row in the whole data.
-        rows : mapping of label to int, default=None
-            Rows that each class is known to have at least, in this part and
-            elsewhere: the more, the fewer hashes are kept.
-
-        Returns
-        -------
-        Tally
-            What is known of this part.
-        """
-        return self.encode().tally(shares, hash_seed, offset, rows)
-
     def draw(self, plan: Plan, offset: int = 0) -> tuple[Indices, Floats]:
         """Find the rows that a plan draws of this part, and what each counts.
 

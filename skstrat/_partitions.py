@@ -178,7 +178,7 @@ def tally_all(
     tally, hash_seed = NOTHING, mix_seed(seed)
     for partition in partitions:
         known = rows_by_label(tally) if rows is None else rows
-        part = partition.tally(shares, hash_seed, tally.n_rows, known)
+        part = partition.encode().tally(shares, hash_seed, tally.n_rows, known)
         tally = tally.merge(part)
     return tally
 

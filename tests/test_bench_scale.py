@@ -314,19 +314,13 @@ def test_a_job_is_charged_for_its_own_cpu_and_memory(bench, monkeypatch):
     assert found["start_bytes"] > 10**7
 
 
-def test_where_dask_is_refused_its_ways_are_left_out(bench, monkeypatch, data):
-    pytest.importorskip("dask.dataframe")
-
-    def refuse(*_):
-        raise TypeError("X must be in memory")
-
-    monkeypatch.setattr("skstrat.DownsampleUpweight.fit_resample", refuse)
+def test_a_way_whose_library_is_absent_is_left_out(bench, monkeypatch, data):
+    ways = bench.scale_ways.WAYS
+    absent = ways["DuckDB"]._replace(modules=("no_such_library",))
+    monkeypatch.setitem(ways, "DuckDB", absent)
     job = bench.scale_ways.Job(data.path, data.path.with_name("out"), data.plan_path)
-    found = bench.scale_ways.measure("Dask, synchronous", job)
-    assert found == {
-        "left_out": "fit_resample refuses dask collections: TypeError: X must be in "
-        "memory"
-    }
+    found = bench.scale_ways.measure("DuckDB", job)
+    assert found == {"left_out": "No module named 'no_such_library'"}
 
 
 def test_json_of_a_part_goes_nowhere_by_itself(bench):

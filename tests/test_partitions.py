@@ -125,7 +125,7 @@ def test_a_million_rows_with_exact_counts_in_little_memory(seed):
     np.testing.assert_allclose(totals, n_rows, rtol=1e-9)
     merged = NOTHING
     for part in parts:
-        part_tally = part.tally(1 / 20, mix_seed(seed), merged.n_rows)
+        part_tally = part.encode().tally(1 / 20, mix_seed(seed), merged.n_rows)
         merged = merged.merge(part_tally)
     # 16 standard deviations of the number below, and 64 rows.
     near = 16 * np.sqrt(n_rows[0] * 0.05 * 0.95) + 64
@@ -137,14 +137,14 @@ def test_tallies_merge_in_any_order():
     parts = cut(y, [11, 5_000, 5_000, 12_345])
     offsets = np.cumsum([0] + [len(part.y) for part in parts])
     tallies = [
-        part.tally(0.1, 7, int(offset))
+        part.encode().tally(0.1, 7, int(offset))
         for part, offset in zip(parts, offsets, strict=False)
     ]
     forth, back = NOTHING, NOTHING
     for tally in tallies:
         forth = forth.merge(tally)
         back = tally.merge(back)
-    whole = Partition(y).tally(0.1, 7, 0)
+    whole = Partition(y).encode().tally(0.1, 7, 0)
     for label in (0, 1, 2):
         of_whole = whole.classes[label]
         wanted = of_whole.rows // 10
