@@ -1,9 +1,12 @@
 """Train on a fraction of the rows and keep calibrated probabilities."""
 
 from skstrat._batches import BalancedBatches
+from skstrat._class_weight import ClassWeight
 from skstrat._classifier import ResampledClassifier
+from skstrat._combined import CombinedResample
 from skstrat._compare import compare_strategies
 from skstrat._comparison import Comparison
+from skstrat._downsample import DownsampleUpweight
 from skstrat._ensemble import ResampledEnsembleClassifier
 from skstrat._errors import (
     AbsentClassWarning,
@@ -28,11 +31,6 @@ from skstrat._pipeline import Pipeline, make_pipeline
 from skstrat._plan import Plan
 from skstrat._prior import correct_prior
 from skstrat._recommend import recommend_factor
-from skstrat._resamplers import (
-    ClassWeight,
-    CombinedResample,
-    DownsampleUpweight,
-)
 from skstrat._strategies import Strategy
 from skstrat._weighted import Weighted
 

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin
 
 from skstrat._columns import sorted_classes
+from skstrat._counted import drop_zero_weights, look_at
 from skstrat._dask import LazyDraw, resample_collections
-from skstrat._labels import Labels, encode_labels
+from skstrat._labels import Labels
 from skstrat._lazy import example_of, is_dask
 from skstrat._plan import Plan
-from skstrat._rows import count_rows, take_rows
+from skstrat._rows import take_rows
 from skstrat._seed import seed_of
 from skstrat._sklearn import (
     STOCK_PIPELINE_CALL,
@@ -29,37 +30,13 @@ from skstrat._strategy import Targets
 from skstrat._weights import (
     Floats,
     Weighting,
-    check_sample_weight,
     class_totals,
     class_weights,
-    counted_rows,
     multiply_weights,
     spread,
 )
 
 Indices = NDArray[np.intp]
-
-
-@dataclass(frozen=True)
-class Seen:
-    """The rows that count: those whose incoming weight is not zero.
-
-    Attributes
-    ----------
-    labels : Labels
-        Their class codes.
-    y : array-like of shape (n_counted,)
-        Their labels.
-    sample_weight : ndarray of shape (n_counted,) or None
-        Their weights.
-    counted : ndarray of shape (n_counted,) or None
-        Their positions, None for all.
-    """
-
-    labels: Labels
-    y: Any
-    sample_weight: Floats | None
-    counted: Indices | None
 
 
 @dataclass(frozen=True)
@@ -88,44 +65,6 @@ class Drawn:
     rows: Indices
     weights: Floats
     untouched: bool
-
-
-def look_at(X: Any, y: Any, sample_weight: Any) -> Seen:
-    """Check data and leave out rows of zero weight.
-
-    Parameters
-    ----------
-    X : array-like of shape (n_rows, ...)
-        Data. Only its length is looked at.
-    y : array-like of shape (n_rows,)
-        Labels.
-    sample_weight : array-like of shape (n_rows,) or None
-        Incoming weights.
-
-    Returns
-    -------
-    Seen
-        What counts.
-
-    Raises
-    ------
-    ValueError
-        If lengths differ, or labels or weights are impossible.
-    """
-    labels = encode_labels(y)
-    n_rows = count_rows(X)
-    if n_rows != len(labels.codes):
-        raise ValueError(
-            "X and y must have one row each per example; found input variables with "
-            f"inconsistent numbers of samples: {n_rows} in X and {len(labels.codes)} "
-            "in y."
-        )
-    incoming = check_sample_weight(sample_weight, n_rows)
-    counted = counted_rows(incoming)
-    if incoming is None or counted is None:
-        return Seen(labels, y, incoming, None)
-    y = take_rows(y, counted)
-    return Seen(encode_labels(y), y, incoming[counted], counted)
 
 
 class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
@@ -365,31 +304,3 @@ def resample(
             f"Weighted({type(sampler).__name__}(...))."
         )
     return X_resampled, y_resampled, weights[indices]
-
-
-def drop_zero_weights(
-    X: Any, y: Any, sample_weight: Any
-) -> tuple[Any, Any, Floats | None]:
-    """Leave out rows of zero weight, for what takes no weights and would use them.
-
-    Parameters
-    ----------
-    X : array-like of shape (n_rows, ...)
-        Data.
-    y : array-like of shape (n_rows,)
-        Labels.
-    sample_weight : array-like of shape (n_rows,) or None
-        Weights.
-
-    Returns
-    -------
-    X, y : same kinds as X and y
-        The rows that count; X and y themselves if all do.
-    sample_weight : ndarray of shape (n_counted,) or None
-        Their weights.
-    """
-    weights = check_sample_weight(sample_weight, count_rows(X))
-    counted = counted_rows(weights)
-    if weights is None or counted is None:
-        return X, y, weights
-    return take_rows(X, counted), take_rows(y, counted), weights[counted]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import clone
 
-from skstrat._base import BaseResampler, drop_zero_weights, resample
+from skstrat._base import BaseResampler, resample
 from skstrat._calibration_check import check_by_dropped_rows
 from skstrat._corrected import CorrectedClassifier
+from skstrat._counted import drop_zero_weights
 from skstrat._errors import UnusedWeightsError
 from skstrat._estimators import fit_arguments, is_linear, request_weights
 from skstrat._labels import Labels, encode_labels
@@ -19,6 +19,8 @@ from skstrat._lazy_predictions import trains_on_dask, without_class_weight
 from skstrat._rows import count_rows
 from skstrat._sklearn import HasMethods, StrOptions, routing_enabled
 from skstrat._trained_mass import (
+    class_multiplier,
+    differ_by_rounding,
     refuse_class_weight,
     trained_mass,
     warn_of_weighted_trees,
@@ -216,7 +218,7 @@ class ResampledClassifier(CorrectedClassifier):
         estimator = clone(self.estimator)
         if routing_enabled():
             request_weights(estimator)
-        incoming_part = self._incoming_part(drawn.codes, weights, incoming)
+        incoming_part = self._incoming_part(drawn, weights, incoming)
         passed = self._weights_to_pass(estimator, weights, incoming_part)
         arguments = {} if passed is None else fit_arguments(estimator, passed)
         if arguments is None:
@@ -293,7 +295,7 @@ class ResampledClassifier(CorrectedClassifier):
         return X, y, np.ones(count_rows(X)) if weights is None else weights
 
     def _incoming_part(
-        self, codes: NDArray[Any], weights: Floats | None, incoming: Floats | None
+        self, drawn: Labels, weights: Floats | None, incoming: Floats | None
     ) -> Floats | None:
         """Take the resampler's class factor out of the weights of the drawn rows."""
         if weights is None:
@@ -301,10 +303,13 @@ class ResampledClassifier(CorrectedClassifier):
         if _is_guided(self.resampler_):
             indices = self.resampler_.sample_indices_
             return None if incoming is None else incoming[indices]
-        plan = getattr(self.resampler_, "plan_", None)
-        part = weights / np.array(plan.class_weight)[codes] if plan else weights
-        # Without weights given, synthetic rows may still weigh less than others.
-        return None if incoming is None and (part == 1).all() else part
+        part = weights
+        if hasattr(self.resampler_, "plan_"):
+            multiplier = class_multiplier(self.resampler_, drawn, weights)
+            part = weights / multiplier[drawn.codes]
+        # Without weights given, synthetic rows may still weigh less than others, and
+        # small strata and groups more or less.
+        return None if incoming is None and np.allclose(part, 1, rtol=1e-9) else part
 
     def _weights_to_pass(
         self, estimator: Any, weights: Floats | None, incoming_part: Floats | None
@@ -332,7 +337,9 @@ class ResampledClassifier(CorrectedClassifier):
         plan = getattr(self.resampler_, "plan_", None)
         if incoming is not None and np.ptp(incoming) > 0:
             reason = "sample_weight was given to fit"
-        elif incoming is None and incoming_part is not None:
+        elif incoming is None and not differ_by_rounding(
+            self.resampler_, incoming_part
+        ):
             reason = f"rows made by {type(self.resampler_).__name__} weigh otherwise"
         elif self.use_weights is True:
             reason = "use_weights=True"

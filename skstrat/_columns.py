@@ -18,6 +18,7 @@ from skstrat._factorize import (
     SAMPLE,
     Codes,
     MissingLabelFoundError,
+    NotClassLabelsError,
     NumpyColumn,
     by_pivot,
     check_classes,
@@ -271,7 +272,7 @@ def _array_column(y: Any) -> Any:
 def _one_hot_column(y: Array) -> _CodedColumn:
     ones = y != 0
     if not (np.isin(y, (0, 1)).all() and (ones.sum(axis=1) == 1).all()):
-        raise ValueError(
+        raise NotClassLabelsError(
             "Multilabel and multioutput targets are not supported. y must have one "
             f"label per row; got an array of shape {y.shape}."
         )

@@ -23,9 +23,9 @@ from sklearn.model_selection import StratifiedKFold, check_cv
 
 from skstrat import metrics
 from skstrat._comparison import NO_ORDER, Comparison
+from skstrat._downsample import DownsampleUpweight
 from skstrat._labels import Labels, encode_labels
 from skstrat._measure import Outcome, Trial
-from skstrat._resamplers import DownsampleUpweight
 from skstrat._seed import seed_of
 from skstrat._strategies import (
     Strategy,

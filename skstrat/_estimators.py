@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sklearn.base import is_regressor
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import (
     AdaBoostClassifier,
@@ -93,7 +94,7 @@ def is_linear(estimator: Any) -> bool:
 
 
 def is_tree_model(estimator: Any) -> bool:
-    """Tell whether the model that learns is a tree or an ensemble of trees.
+    """Tell whether the model that learns is a classifier of one or many trees.
 
     Parameters
     ----------
@@ -107,6 +108,8 @@ def is_tree_model(estimator: Any) -> bool:
         XGBoost and CatBoost models.
     """
     model = final_estimator(estimator)
+    if is_regressor(model):
+        return False
     libraries = {base.__module__.partition(".")[0] for base in type(model).__mro__}
     return isinstance(model, _TREE_MODELS) or bool(libraries & _BOOSTING_LIBRARIES)
 

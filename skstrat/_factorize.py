@@ -25,6 +25,10 @@ class MissingLabelFoundError(Exception):
     """A missing label was met; how many there are is still to be counted."""
 
 
+class NotClassLabelsError(ValueError):
+    """The labels are numbers or several outputs, which are no classes."""
+
+
 class Column(Protocol):
     """Labels in the container of one library."""
 
@@ -68,6 +72,7 @@ def by_pivot(column: Column) -> Codes:
     if len(column) <= _FEW:
         return column.whole()
     sample = column.sample()
+    _refuse_numbers(sample)
     pivot, times = _tally(sample).most_common(1)[0]
     if is_missing(pivot):
         raise MissingLabelFoundError
@@ -231,9 +236,16 @@ def check_classes(classes: Array) -> None:
             "Unknown label type: y must hold class labels (integers, booleans, "
             f"whole floats, strings or categories); got dtype {classes.dtype}."
         )
-    if any(isinstance(label, float) and not label.is_integer() for label in labels):
-        raise ValueError(
+    _refuse_numbers(labels)
+
+
+def _refuse_numbers(labels: list[Any]) -> None:
+    """Refuse floats that are not whole; missing ones are another matter."""
+    floats = [label for label in labels if isinstance(label, float)]
+    if any(label == label and not label.is_integer() for label in floats):
+        raise NotClassLabelsError(
             "Unknown label type: continuous. y must hold class labels; got numbers "
-            "that are not whole. Cut them into bins first, for example with "
-            "sklearn.preprocessing.KBinsDiscretizer."
+            "that are not whole. Cut them into bins, for example with "
+            "sklearn.preprocessing.KBinsDiscretizer, or give a resampler such bins as "
+            "strata."
         )

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clo
 from sklearn.utils import check_array, get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from skstrat._base import drop_zero_weights
+from skstrat._counted import drop_zero_weights
 from skstrat._focal import Floats, FocalLoss
 from skstrat._focal_objectives import lightgbm_objective, xgboost_objective
 from skstrat._labels import Labels, encode_labels

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from skstrat._class_weight import ClassWeight
+from skstrat._combined import CombinedResample
+from skstrat._downsample import DownsampleUpweight
 from skstrat._guided import GuidedDownsample
 from skstrat._oversample import RandomOversample
-from skstrat._resamplers import (
-    ClassWeight,
-    CombinedResample,
-    DownsampleUpweight,
-)
 
 FAMILIES = ("downsample", "oversample", "combined", "class_weight")
 

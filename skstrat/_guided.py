@@ -18,11 +18,12 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
-from skstrat._base import BaseResampler, Drawn, look_at
+from skstrat._base import BaseResampler, Drawn
 from skstrat._classifier import ResampledClassifier
+from skstrat._counted import look_at
+from skstrat._downsample import DownsampleUpweight
 from skstrat._hash import hash_integers, mix_seed
 from skstrat._labels import Labels
-from skstrat._resamplers import DownsampleUpweight
 from skstrat._rows import count_rows, take_rows
 from skstrat._seed import RANDOM_STATE, seed_of
 from skstrat._sklearn import HasMethods, Interval

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from skstrat._csv_source import typed_labels
+from skstrat._downsample import DownsampleUpweight
 from skstrat._labels import Labels
-from skstrat._resamplers import DownsampleUpweight
 from skstrat._strategy import Targets, targets_from_factor
 
 _MOST_LABELS_NAMED = 12

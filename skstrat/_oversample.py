@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skstrat._base import BaseResampler, Drawn
+from skstrat._base import Drawn
 from skstrat._labels import Labels
 from skstrat._rows import take_rows
 from skstrat._seed import RANDOM_STATE
 from skstrat._sklearn import Interval, StrOptions
 from skstrat._smoothing import copies_to_move, move_copies
+from skstrat._strata import ROW_LABELS
 from skstrat._strategy import (
     FACTOR,
     RATIO,
@@ -25,10 +26,11 @@ from skstrat._strategy import (
     targets_from_factor,
     targets_from_sampling_strategy,
 )
+from skstrat._stratified import StratifiedResampler
 from skstrat._weights import WEIGHTING, Weighting
 
 
-class RandomOversample(BaseResampler):
+class RandomOversample(StratifiedResampler):
     r"""Repeat rows of the small classes, every original kept.
 
     Each row stands ``floor(t / n)`` or ``ceil(t / n)`` times when *t* rows are made of
@@ -60,6 +62,9 @@ class RandomOversample(BaseResampler):
         Total weight of each class: weights in, unchanged (rebalances on purpose);
         the original total; all equal, the grand total kept; or incoming weight
         divided by the factor. A dict of class shares by label is a target prior.
+    strata, groups : str, int, array-like of shape (n_rows,) or callable, default=None
+        As of :class:`DownsampleUpweight`; strata of a class grow at its rate, and
+        groups are repeated whole.
     random_state : int, Generator, RandomState or None, default=None
         Where the 64-bit seed of the draw comes from.
 
@@ -105,6 +110,8 @@ class RandomOversample(BaseResampler):
         ],
         "smoothing": [Interval(Real, 0, None, closed="left"), Mapping, None],
         "weighting": WEIGHTING,
+        "strata": ROW_LABELS,
+        "groups": ROW_LABELS,
         "random_state": RANDOM_STATE,
     }
 
@@ -115,12 +122,16 @@ class RandomOversample(BaseResampler):
         sampling_strategy: Strategy | None = None,
         smoothing: float | Mapping[Any, float] | None = None,
         weighting: Weighting = "uniform",
+        strata: Any = None,
+        groups: Any = None,
         random_state: Any = None,
     ) -> None:
         self.factor = factor
         self.sampling_strategy = sampling_strategy
         self.smoothing = smoothing
         self.weighting = weighting
+        self.strata = strata
+        self.groups = groups
         self.random_state = random_state
 
     def _targets(self, labels: Labels, y: Any) -> Targets:

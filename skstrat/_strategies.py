@@ -9,9 +9,11 @@ from typing import Any, Literal
 import numpy as np
 from imblearn.under_sampling import RandomUnderSampler
 
+from skstrat._class_weight import ClassWeight
 from skstrat._classifier import ResampledClassifier
+from skstrat._combined import CombinedResample
+from skstrat._downsample import DownsampleUpweight
 from skstrat._oversample import RandomOversample
-from skstrat._resamplers import ClassWeight, CombinedResample, DownsampleUpweight
 
 TRUE_DISTRIBUTION = "true distribution"
 DEFAULT_FACTORS = (5.0, 20.0, 100.0)

@@ -18,6 +18,9 @@ from skstrat._estimators import (
 from skstrat._labels import Labels
 from skstrat._weights import Floats, class_totals
 
+# Weights within a class this near to each other may be left out.
+_LEAST, _MOST = 0.8, 1.25
+
 
 def refuse_class_weight(estimator: Any) -> None:
     """Refuse a model with class weights of its own when weights are passed to it.
@@ -82,6 +85,50 @@ def trained_mass(fitted: Any, drawn: Labels, passed: Floats | None) -> Floats:
     return mass * compute_class_weight(
         own, classes=drawn.classes, y=drawn.classes[drawn.codes]
     )
+
+
+def class_multiplier(resampler: Any, drawn: Labels, weights: Floats) -> Floats:
+    """Find what a resampler multiplied the weight of each class by.
+
+    Parameters
+    ----------
+    resampler : resampler
+        Fitted.
+    drawn : Labels
+        Labels of the rows drawn.
+    weights : ndarray of shape (n_drawn,)
+        Their weights.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+        Its ``class_weight_``, or the mean weight of each class if it went by strata in
+        place of the classes.
+    """
+    named = resampler.class_weight_
+    if list(named) == drawn.classes.tolist():
+        return np.array(list(named.values()))
+    return class_totals(drawn, weights) / drawn.counts
+
+
+def differ_by_rounding(resampler: Any, part: Floats | None) -> bool:
+    """Tell whether rows of a class would weigh the same but for whole rows.
+
+    Parameters
+    ----------
+    resampler : resampler
+        Fitted.
+    part : ndarray of shape (n_drawn,) or None
+        Weights without the factors of the classes; None if all are 1.
+
+    Returns
+    -------
+    bool
+        Whether they are all 1, or near it because strata are not divisible.
+    """
+    if part is None or getattr(resampler, "strata", None) is None:
+        return part is None
+    return bool(((part > _LEAST) & (part < _MOST)).all())
 
 
 def warn_of_weighted_trees(estimator: Any, class_factor: Floats) -> None:

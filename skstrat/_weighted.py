@@ -12,7 +12,8 @@ from sklearn.base import clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from skstrat._base import BaseResampler, Drawn, Seen, look_at, refuse_stock_pipeline
+from skstrat._base import BaseResampler, Drawn, refuse_stock_pipeline
+from skstrat._counted import Seen, look_at
 from skstrat._labels import Labels
 from skstrat._lazy import is_dask
 from skstrat._rows import gather_rows, take_rows

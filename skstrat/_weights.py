@@ -194,14 +194,87 @@ def class_weights(
         return np.ones(len(mass))
     if weighting == "factor":
         return factor
-    wanted = mass
-    if weighting == "balanced":
-        wanted = np.full(len(mass), mass.sum() / len(mass))
-    elif weighting != "original":
-        wanted = mass.sum() * _shares(labels, weighting)
     # Weights too far apart to be scaled are refused where they are multiplied.
     with np.errstate(over="ignore"):
-        return wanted / drawn
+        return wanted_totals(labels, weighting, mass) / drawn
+
+
+def wanted_totals(labels: Labels, weighting: Weighting, mass: Floats) -> Floats:
+    """Say what the total weight of each class shall be.
+
+    Parameters
+    ----------
+    labels : Labels
+        Classes and counts.
+    weighting : {"original", "balanced"} or mapping
+        A mapping has shares by label.
+    mass : ndarray of shape (n_classes,)
+        Total incoming weight of each class.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+        Totals; their sum is that of ``mass``.
+
+    Raises
+    ------
+    ValueError
+        If a share is missing or not positive.
+    """
+    if weighting == "original":
+        return mass
+    if weighting == "balanced":
+        return np.full(len(mass), mass.sum() / len(mass))
+    wanted: Floats = mass.sum() * _shares(labels, weighting)
+    return wanted
+
+
+def cell_weights(
+    weighting: Weighting,
+    factor: Floats,
+    class_of: NDArray[np.intp],
+    wanted_over_mass: Floats,
+    mass: Floats,
+    drawn: Floats,
+) -> Floats:
+    """Find what the incoming weights of each cell of the classes are multiplied by.
+
+    Parameters
+    ----------
+    weighting : {"original", "balanced", "uniform", "factor"} or mapping
+        As for the classes.
+    factor : ndarray of shape (n_cells,)
+        The nominal number of original rows that one drawn row stands for.
+    class_of : ndarray of shape (n_cells,)
+        Class code of each cell.
+    wanted_over_mass : ndarray of shape (n_classes,)
+        The total wanted of each class, over its total incoming weight.
+    mass : ndarray of shape (n_cells,)
+        Total incoming weight of each cell.
+    drawn : ndarray of shape (n_cells,)
+        Total incoming weight of its drawn rows; 0 if none was drawn, whose mass goes
+        to the other cells of the class.
+
+    Returns
+    -------
+    ndarray of shape (n_cells,)
+        One multiplier per cell.
+    """
+    if weighting == "uniform":
+        return np.ones(len(mass))
+    if weighting == "factor":
+        return factor
+    with np.errstate(over="ignore", divide="ignore"):
+        multiplier = mass / drawn
+    lost = drawn == 0
+    scale = wanted_over_mass[class_of]
+    if lost.any():
+        n_classes = len(wanted_over_mass)
+        total = np.bincount(class_of, mass, minlength=n_classes)
+        held = np.bincount(class_of, np.where(lost, 0, mass), minlength=n_classes)
+        scale = scale * (total / held)[class_of]
+        multiplier[lost] = 1
+    return multiplier * scale
 
 
 def effective_number(counts: NDArray[Any], beta: float | None) -> Floats:

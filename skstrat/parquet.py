@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from skstrat._chosen_rows import Roles
 from skstrat._csv_source import CsvSource
+from skstrat._downsample import DownsampleUpweight
 from skstrat._file_plans import FilePlan, Progress, Request
 from skstrat._file_sinks import written_whole
 from skstrat._one_look import resample_in_one_look
 from skstrat._parquet_source import ParquetSource
 from skstrat._partitions import Counts, check_decides_by_labels
 from skstrat._plan import Plan
-from skstrat._resamplers import DownsampleUpweight
 from skstrat._source_files import Fingerprint, find_files, kind_of
 from skstrat._write_rows import Output, write_rows
 

@@ -408,7 +408,11 @@ def test_other_estimators_are_refused(estimator):
         ("xgboost", {"objective": "reg:squarederror"}),
         ("xgboost", {"base_score": 0.5}),
         ("xgboost", {"scale_pos_weight": 10}),
-        ("lightgbm", {"objective": xgboost_objective(FocalLoss())}),
+        pytest.param(
+            "lightgbm",
+            {"objective": xgboost_objective(FocalLoss())},
+            id="lightgbm-objective of xgboost",
+        ),
         ("lightgbm", {"app": "binary_logloss"}),
         ("lightgbm", {"is_unbalance": True}),
         ("lightgbm", {"class_weight": "balanced"}),

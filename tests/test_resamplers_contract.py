@@ -27,6 +27,16 @@ SHARES = {"a": 1.0, "b": 2.0, "c": 5.0}
 Y = np.random.default_rng(4).permutation(np.repeat(list(COUNTS), list(COUNTS.values())))
 
 
+def region(X, y):
+    """Give strata of any data."""
+    return np.array(["east", "west", "north"])[np.arange(len(y)) % 7 % 3]
+
+
+def shop(X, y):
+    """Give groups of any data."""
+    return np.arange(len(y)) * 7919 % 83
+
+
 def halve_the_largest(y):
     """Ask as a callable: half the rows of the most frequent label."""
     labels, counts = np.unique(np.asarray(y), return_counts=True)
@@ -80,6 +90,11 @@ RESAMPLERS = [
     ClassWeight(),
     ClassWeight({"b": 3, "c": 0.5}),
 ]
+STRATIFIED = [
+    cls(**words, random_state=3)
+    for cls in (DownsampleUpweight, RandomOversample, CombinedResample)
+    for words in ({"strata": region}, {"groups": shop, "weighting": "original"})
+]
 SMOOTHED = [
     RandomOversample(smoothing=0.7, random_state=3),
     RandomOversample(factor=4, smoothing={"c": 1.0}, random_state=3),
@@ -91,8 +106,16 @@ def without_address(value):
     return re.sub(" at 0x[0-9a-f]+", "", str(value))
 
 
-NAMES = [f"{number}-{without_address(its)}" for number, its in enumerate(RESAMPLERS)]
-every_resampler = pytest.mark.parametrize("resampler", RESAMPLERS, ids=NAMES)
+def names(resamplers):
+    return [f"{number}-{without_address(it)}" for number, it in enumerate(resamplers)]
+
+
+EVERY = [*RESAMPLERS, *STRATIFIED]
+every_resampler = pytest.mark.parametrize("resampler", EVERY, ids=names(EVERY))
+# One weight and one draw for all rows of a class.
+every_resampler_by_class = pytest.mark.parametrize(
+    "resampler", RESAMPLERS, ids=names(RESAMPLERS)
+)
 
 # Containers of X -------------------------------------------------------------------
 
@@ -398,6 +421,17 @@ def totals(y, weights):
     return {label: weights[np.asarray(y) == label].sum() for label in COUNTS}
 
 
+def by_class(plan, values):
+    """Add up what a plan says of its classes, or of its pairs of class and stratum."""
+    own = [name[0] if isinstance(name, tuple) else name for name in plan.classes]
+    return {
+        label: sum(
+            value for name, value in zip(own, values, strict=True) if name == label
+        )
+        for label in COUNTS
+    }
+
+
 def expected_totals(resampler, mass, drawn):
     """Total weight of each class promised, from the words alone."""
     if isinstance(resampler, ClassWeight):
@@ -436,10 +470,11 @@ def test_class_totals_are_what_weighting_says(resampler, weighted):
     drawn = totals(y_res, old[resampler.sample_indices_])
     promised = expected_totals(resampler, mass, drawn)
     assert totals(y_res, weights) == pytest.approx(promised, rel=1e-12)
-    assert resampler.plan_.mass == pytest.approx(list(mass.values()), rel=1e-12)
+    plan = resampler.plan_
+    assert by_class(plan, plan.mass) == pytest.approx(mass, rel=1e-12)
 
 
-@every_resampler
+@every_resampler_by_class
 def test_incoming_weights_are_multiplied_by_one_number_per_class(resampler):
     old = incoming()
     resampler = clone(resampler)
@@ -588,7 +623,7 @@ def learned(resampler):
 
 
 @pytest.mark.parametrize(
-    "resampler", [*RESAMPLERS, *SMOOTHED], ids=[*NAMES, "smoothed", "smoothed dict"]
+    "resampler", [*EVERY, *SMOOTHED], ids=names([*EVERY, *SMOOTHED])
 )
 def test_fit_and_fit_resample_learn_the_same(resampler):
     X, old = two_levels(), incoming()
@@ -608,12 +643,13 @@ def test_fit_and_fit_resample_learn_the_same(resampler):
     assert fitted.classes_.tolist() == list(COUNTS)
     found = {label: int((y_res == label).sum()) for label in COUNTS}
     assert fitted.sampling_strategy_ == found
-    assert fitted.plan_.rows == tuple(found.values())
-    assert fitted.plan_.rows_seen == tuple(COUNTS.values())
-    assert fitted.plan_.classes == tuple(COUNTS)
+    plan = fitted.plan_
+    assert by_class(plan, plan.rows) == found
+    assert by_class(plan, plan.rows_seen) == COUNTS
+    assert {name[0] for name in plan.classes} == set(COUNTS)
 
 
-@every_resampler
+@every_resampler_by_class
 def test_the_plan_selects_the_rows_learned(resampler):
     resampler = clone(resampler).fit(numbers(), Y)
     indices, weights = resampler.plan_.select(np.searchsorted(list(COUNTS), Y))
