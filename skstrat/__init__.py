@@ -30,6 +30,7 @@ from skstrat._partitions import plan_partitions
 from skstrat._pipeline import Pipeline, make_pipeline
 from skstrat._plan import Plan
 from skstrat._prior import correct_prior
+from skstrat._prior_corrected import PriorCorrectedClassifier
 from skstrat._recommend import recommend_factor
 from skstrat._strategies import Strategy
 from skstrat._weighted import Weighted
@@ -54,6 +55,7 @@ __all__ = [
     "Partition",
     "Pipeline",
     "Plan",
+    "PriorCorrectedClassifier",
     "RandomOversample",
     "ResampledClassifier",
     "ResampledEnsembleClassifier",

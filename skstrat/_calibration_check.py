@@ -26,6 +26,7 @@ from skstrat._weights import Floats, class_totals
 
 _FOLDS = 3
 _LEAST, _MOST = 0.8, 1.25
+_MOST_SCORED = 20_000
 # A ratio outside by chance alone is no reason to warn.
 _STANDARD_ERRORS = 2.0
 
@@ -108,8 +109,9 @@ def _hold_out(
     mass: Floats,
     kept: Indices,
     seed: int,
+    most: int,
 ) -> _HoldOut | None:
-    """Find rows to judge by, at most as many dropped ones as were kept.
+    """Find rows to judge by.
 
     Parameters
     ----------
@@ -123,6 +125,8 @@ def _hold_out(
         Positions of the rows kept.
     seed : int
         Of the draw among the rows dropped.
+    most : int
+        How many of them are enough.
 
     Returns
     -------
@@ -134,9 +138,9 @@ def _hold_out(
     dropped = np.flatnonzero(~seen)
     if not len(dropped):
         return None
-    if len(dropped) > len(kept):
+    if len(dropped) > most:
         generator = np.random.default_rng(seed)
-        dropped = np.sort(generator.choice(dropped, len(kept), replace=False))
+        dropped = np.sort(generator.choice(dropped, most, replace=False))
     cut = np.zeros(len(mass), dtype=bool)
     cut[codes[dropped]] = True
     whole = np.flatnonzero(seen & ~cut[codes])
@@ -148,6 +152,41 @@ def _hold_out(
     return _HoldOut(
         rows, seen[rows], weight, codes[rows], smallest, float(mass[smallest])
     )
+
+
+def _dropped_at_random(
+    model: Any, labels: Labels, incoming: Floats | None, most: int | None
+) -> _HoldOut | None:
+    """Find rows to judge a fitted model by, if there are any.
+
+    Parameters
+    ----------
+    model : ResampledClassifier
+        Fitted.
+    labels : Labels
+        Classes of all rows.
+    incoming : ndarray of shape (n_rows,) or None
+        Their weights.
+    most : int or None
+        Dropped rows to look at; never more than were kept.
+
+    Returns
+    -------
+    _HoldOut or None
+        None if no row was dropped, or not at random, or the model has no
+        probabilities.
+    """
+    resampler = model.resampler_
+    plan = getattr(resampler, "plan_", None)
+    # Only a plan drops rows at random, and not where it drops whole groups.
+    at_random = isinstance(plan, Plan) and getattr(resampler, "groups", None) is None
+    if plan is None or not at_random or not hasattr(model.estimator_, "predict_proba"):
+        return None
+    kept = resampler.sample_indices_
+    kept = kept[kept >= 0]
+    most = len(kept) if most is None else min(len(kept), most)
+    mass = class_totals(labels, incoming)
+    return _hold_out(labels.codes, incoming, mass, kept, plan.seed, most)
 
 
 def _out_of_fold(
@@ -268,13 +307,10 @@ def check_by_dropped_rows(
     """
     if not (model.calibration_check or model.recalibrate):
         return None, None
-    plan = getattr(model.resampler_, "plan_", None)
-    held = None
-    # Only a plan drops rows at random.
-    if isinstance(plan, Plan) and hasattr(model.estimator_, "predict_proba"):
-        kept = model.resampler_.sample_indices_
-        mass = class_totals(labels, incoming)
-        held = _hold_out(labels.codes, incoming, mass, kept[kept >= 0], plan.seed)
+    out_of_fold = model.calibration_check == "cv" or model.recalibrate
+    held = _dropped_at_random(
+        model, labels, incoming, None if out_of_fold else _MOST_SCORED
+    )
     if model.recalibrate and (held is None or len(labels.classes) > 2):
         raise ValueError(
             "recalibrate=True needs a resampler that drops rows at random, an "
@@ -287,12 +323,15 @@ def check_by_dropped_rows(
     smallest = labels.classes.tolist()[held.smallest]
     place = np.asarray(model.classes_).tolist().index(smallest)
     proba = np.array(model.predict_proba(take_rows(X, held.rows))[:, place])
-    if model.calibration_check == "cv" or model.recalibrate:
+    if out_of_fold:
+        kept = model.resampler_.sample_indices_
         own = np.searchsorted(kept, held.rows[held.seen])
         proba[held.seen] = _out_of_fold(model, *trained_on)[own, place]
     ratio, standard_error = held.ratio(proba)
     if model.recalibrate:
         slope, intercept = held.line(proba)
         return ratio, CalibrationLine(slope, intercept if place else -intercept)
-    _warn_of_ratio(ratio, standard_error, type(model.estimator_).__name__)
+    # Whoever switches the correction off wants the predictions to be off.
+    if model.prior_correction:
+        _warn_of_ratio(ratio, standard_error, type(model.estimator_).__name__)
     return ratio, None

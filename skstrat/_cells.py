@@ -229,13 +229,23 @@ def _kinds_of_groups(
 
 
 def _identities(groups: Array) -> Array:
-    if groups.dtype.kind not in "iuUO":
+    found = groups
+    if groups.dtype.kind == "O":
+        values = groups.tolist()
+        kinds = {type(value) for value in values}
+        if kinds == {int}:
+            found = np.array(values)
+        elif not all(issubclass(kind, str) for kind in kinds):
+            found = np.empty(0)
+    too_large = found.dtype.kind == "O" and found is not groups
+    if found.dtype.kind not in "iuUO" or too_large:
+        kind = type(groups.tolist()[0]).__name__
         raise ValueError(
-            "groups must hold integers or strings, whose hash decides which are kept; "
-            f"got dtype {groups.dtype}. Convert them, for example with astype(int) or "
-            "astype(str)."
+            "groups must hold integers or strings, 64 bits at most, whose hash decides "
+            f"which are kept; got {kind} in dtype {groups.dtype}. Convert them, for "
+            "example with astype(int) or astype(str)."
         )
-    return groups
+    return found
 
 
 def _check_every_class_is_kept(labels: Labels, rows: Array, class_of: Indices) -> None:

@@ -61,11 +61,12 @@ class ResampledClassifier(CorrectedClassifier):
     prior_correction : bool, default=True
         Whether predictions are turned to the original prior. False gives the
         estimator's own.
-    calibration_check : bool or "cv", default=False
-        Whether the rows that the resampler dropped, at most as many as it kept, judge
-        the model: a free hold-out of the big classes. The small ones are predicted in
-        training (which flatters models that know every row by heart, as forests and
-        neighbours do), or with ``"cv"`` by three more fits out of fold.
+    calibration_check : bool or "cv", default=True
+        Whether rows that the resampler dropped (as many as it kept, 20,000 at most)
+        judge the model: a free hold-out of the big classes. The small ones are
+        predicted in training, which flatters models that know every row by heart. With
+        ``"cv"`` three more fits predict them out of fold, and dropped rows as many as
+        were kept are looked at.
     recalibrate : bool, default=False
         Whether slope and intercept of the log odds are fitted to the rows dropped and
         to those of the small class out of fold (three more fits; Cox, 1958), for two
@@ -87,8 +88,8 @@ class ResampledClassifier(CorrectedClassifier):
         Rows that the estimator was fitted with.
     calibration_check_ : float or None
         Mass predicted of the smallest class over what there is, by that hold-out and
-        before any recalibration; 1 is right. None where no row was dropped at random,
-        or nothing was checked.
+        before any recalibration; 1 is right. None where no row was dropped at random
+        (by whole groups, for one), or nothing was checked.
     n_features_in_ : int
         Columns of X, if the estimator knows them.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -136,7 +137,7 @@ class ResampledClassifier(CorrectedClassifier):
         *,
         use_weights: Literal["auto"] | bool = "auto",
         prior_correction: bool = True,
-        calibration_check: bool | Literal["cv"] = False,
+        calibration_check: bool | Literal["cv"] = True,
         recalibrate: bool = False,
     ) -> None:
         self.estimator = estimator
@@ -185,7 +186,7 @@ class ResampledClassifier(CorrectedClassifier):
             undershoots then.
         CalibrationWarning
             If ``calibration_check_`` is outside 0.8 to 1.25 by more than two standard
-            errors.
+            errors, unless ``prior_correction`` is False or ``recalibrate`` True.
         """
         self._validate_params()
         if is_dask(X) or is_dask(y):
@@ -337,9 +338,7 @@ class ResampledClassifier(CorrectedClassifier):
         plan = getattr(self.resampler_, "plan_", None)
         if incoming is not None and np.ptp(incoming) > 0:
             reason = "sample_weight was given to fit"
-        elif incoming is None and not differ_by_rounding(
-            self.resampler_, incoming_part
-        ):
+        elif not differ_by_rounding(self.resampler_, incoming_part, incoming):
             reason = f"rows made by {type(self.resampler_).__name__} weigh otherwise"
         elif self.use_weights is True:
             reason = "use_weights=True"

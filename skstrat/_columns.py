@@ -61,6 +61,27 @@ def factorize(y: Any) -> Codes:
         raise MissingLabelsError(sum(map(is_missing, labels)), len(labels)) from None
 
 
+def column_names(table: Any) -> list[Any] | None:
+    """Give the names of a table's columns.
+
+    Parameters
+    ----------
+    table : object
+        A table of pandas, polars or pyarrow, a structured array, or anything else.
+
+    Returns
+    -------
+    list or None
+        The names; None if there are none.
+    """
+    if _loaded(table, "pyarrow"):
+        return getattr(table, "column_names", None)
+    names = getattr(table, "columns", None)
+    if names is None:
+        names = getattr(getattr(table, "dtype", None), "names", None)
+    return None if names is None else list(names)
+
+
 def sorted_classes(labels: list[Any]) -> Array:
     """Sort labels as they stand in ``classes_``.
 
@@ -252,6 +273,8 @@ def _arrow_dictionary(encoded: Any) -> _CodedColumn:
 def _array_column(y: Any) -> Any:
     if isinstance(y, np.ma.MaskedArray) and np.ma.getmaskarray(y).any():
         raise MissingLabelsError(int(np.ma.getmaskarray(y).sum()), len(y))
+    if hasattr(y, "tocsr"):
+        return _sparse_column(y.tocsr(copy=True))
     values = np.asarray(y)
     if values.dtype.kind == "U" and isinstance(y, (list, tuple)):
         # numpy writes a missing value or a number in a list of strings as text.
@@ -270,10 +293,24 @@ def _array_column(y: Any) -> Any:
 
 
 def _one_hot_column(y: Array) -> _CodedColumn:
+    # pandas.NA has no truth.
+    if y.dtype.kind == "O" and any(map(is_missing, y.ravel().tolist())):
+        raise _several_outputs(y)
     ones = y != 0
     if not (np.isin(y, (0, 1)).all() and (ones.sum(axis=1) == 1).all()):
-        raise NotClassLabelsError(
-            "Multilabel and multioutput targets are not supported. y must have one "
-            f"label per row; got an array of shape {y.shape}."
-        )
+        raise _several_outputs(y)
     return _CodedColumn(ones.argmax(axis=1), list(range(y.shape[1])))
+
+
+def _sparse_column(y: Any) -> _CodedColumn:
+    y.eliminate_zeros()
+    if not ((y.data == 1).all() and (np.diff(y.indptr) == 1).all()):
+        raise _several_outputs(y)
+    return _CodedColumn(y.indices, list(range(y.shape[1])))
+
+
+def _several_outputs(y: Any) -> NotClassLabelsError:
+    return NotClassLabelsError(
+        "Multilabel and multioutput targets are not supported. y must have one "
+        f"label per row; got an array of shape {y.shape}."
+    )

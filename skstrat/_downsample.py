@@ -11,6 +11,7 @@ from skstrat._base import Drawn
 from skstrat._counted import weights_of_rows
 from skstrat._factorize import NotClassLabelsError
 from skstrat._label_sets import (
+    check_no_label_is_lost,
     draw_label_sets,
     is_label_matrix,
     rake,
@@ -186,19 +187,23 @@ class DownsampleUpweight(StratifiedResampler):
 
     def _learn(self, X: Any, y: Any, sample_weight: Any) -> Drawn:
         self._validate_params()
-        if self.factor == "auto":
-            self.recommendation_ = recommend_factor(
-                X,
-                y,
-                sample_weight=sample_weight,
-                random_state=seed_of(self.random_state),
-            )
         try:
+            if self.factor == "auto":
+                self.recommendation_ = recommend_factor(
+                    X,
+                    y,
+                    sample_weight=sample_weight,
+                    random_state=seed_of(self.random_state),
+                )
             return super()._learn(X, y, sample_weight)
         except NotClassLabelsError:
-            if self.strata is not None or self.groups is not None:
-                raise
-            if not is_label_matrix(y):
+            if self.factor == "auto":
+                raise ValueError(
+                    'factor must not be "auto" where y holds no class labels, for it '
+                    "judges a classifier; give a number, or sampling_strategy."
+                ) from None
+            several = self.strata is None and self.groups is None and is_label_matrix(y)
+            if not several:
                 raise
         return self._learn_label_sets(X, y, sample_weight)
 
@@ -215,6 +220,7 @@ class DownsampleUpweight(StratifiedResampler):
             sets, targets, seed_of(self.random_state), counted
         )
         kept = sets.take(indices)
+        check_no_label_is_lost(kept)
         own = np.ones(len(indices)) if incoming is None else incoming[indices]
         totals = sets.totals(incoming)
         if self.weighting == "original":

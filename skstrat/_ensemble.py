@@ -149,7 +149,11 @@ class ResampledEnsembleClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
 
     def _make_model(self, generator: np.random.Generator) -> ResampledClassifier:
         model = ResampledClassifier(
-            clone(self.estimator), clone(self.resampler), use_weights=self.use_weights
+            clone(self.estimator),
+            clone(self.resampler),
+            use_weights=self.use_weights,
+            # What single models overpredict, their mean may not.
+            calibration_check=False,
         )
         seeds = {
             name: int(generator.integers(2**31))

@@ -308,7 +308,9 @@ def _corrected_pilot(pilot: Any, X: Any, seed: int) -> ResampledClassifier:
     balanced = DownsampleUpweight(
         sampling_strategy="all", random_state=mix_seed(seed + 1)
     )
-    return ResampledClassifier(clone(pilot), balanced, use_weights=False)
+    return ResampledClassifier(
+        clone(pilot), balanced, use_weights=False, calibration_check=False
+    )
 
 
 def _solve_slope(hardness: Floats, factor: float, floor: float) -> float:

@@ -2,8 +2,8 @@ r"""Rows of several labels each: which are drawn, and what each counts.
 
 A row is drawn at the highest rate of the labels it has, so that its inclusion
 probability depends on its labels alone and :math:`1 / \pi_i` is unbiased for the total
-of every label (Horvitz and Thompson, 1952). The weights are then raked, label by label,
-to the exact totals (Deming and Stephan, 1940; Deville and Sarndal, 1992).
+of every label (Horvitz and Thompson, 1952). The weights are then raked to the exact
+totals (Deming and Stephan, 1940; Deville and Sarndal, 1992).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
+from skstrat._columns import column_names
 from skstrat._labels import Labels
 from skstrat._plan import Plan
 from skstrat._strategy import Targets
@@ -24,8 +25,10 @@ from skstrat._weights import Floats
 
 Indices = NDArray[np.intp]
 
-_TOLERANCE = 1e-10
-_MOST_ROUNDS = 1000
+_TOLERANCE = 1e-11
+_MOST_STEPS = 60
+_SMALLEST_STEP = 1e-6
+_SINGULAR = 1e-13
 
 
 @dataclass(frozen=True)
@@ -149,16 +152,22 @@ def read_label_sets(y: Any) -> LabelSets:
     -------
     LabelSets
         Labels that no row has are left out.
+
+    Raises
+    ------
+    ValueError
+        If no row has a label.
     """
-    names = getattr(y, "columns", None)
+    names = column_names(y)
     matrix = sparse.csc_array(y if sparse.issparse(y) else np.asarray(y, dtype=bool))
     matrix.eliminate_zeros()
     matrix.sort_indices()
     matrix = matrix.astype(np.float64)
     counts = np.diff(matrix.indptr)
     found = np.flatnonzero(counts)
-    names = list(range(matrix.shape[1])) if names is None else list(names)
-    names = [names[column] for column in found.tolist()]
+    names = [column if names is None else names[column] for column in found.tolist()]
+    if not names:
+        raise ValueError("y must have a label in some row; got only zeros.")
     matrix, counts = matrix[:, found], counts[found]
     without = np.ones(matrix.shape[0], dtype=bool)
     without[matrix.indices] = False
@@ -221,10 +230,12 @@ def draw_label_sets(
 def rake(
     weights: Floats, sets: LabelSets, totals: Floats, grand_total: float
 ) -> Floats:
-    """Scale weights so that the rows of every label, and all rows, have given totals.
+    r"""Scale weights so that the rows of every label, and all rows, have given totals.
 
-    Iterative proportional fitting: label after label, the rows that have it and those
-    that have not are each scaled to their totals, until all hold.
+    Of all weights with those totals the nearest in Kullback-Leibler divergence:
+    :math:`w_i \exp(\sum_{l \in i} \lambda_l + \lambda_0)`, where label by label
+    scaling would end (Deming and Stephan, 1940), found in a few steps of Newton's
+    method (Deville and Sarndal, 1992).
 
     Parameters
     ----------
@@ -242,15 +253,82 @@ def rake(
     ndarray of shape (n_rows,)
         Positive weights; within a set of labels each is multiplied by the same.
 
-    Raises
-    ------
-    ValueError
-        If a label has no row.
-
     Warns
     -----
     ConvergenceWarning
         If the totals contradict each other in these rows.
+    """
+    members = sparse.hstack([sets.members, np.ones((len(weights), 1))], format="csr")
+    wanted = np.append(totals, grand_total)
+    start = raked = weights * (grand_total / weights.sum())
+    multiplier = np.zeros(len(wanted))
+    for _ in range(_MOST_STEPS):
+        held = members.T @ raked
+        error = np.abs(held / wanted - 1)
+        if error.max() <= _TOLERANCE:
+            return raked
+        direction = _newton_direction(members, raked, wanted, held)
+        step, raked = _descend(members, start, wanted, multiplier, direction)
+        if step == 0:
+            break
+        multiplier = multiplier + step * direction
+    worst = int(error[:-1].argmax())
+    warnings.warn(
+        "The weights could not be raked to the totals of all labels: that of "
+        f"{sets.labels.classes.tolist()[worst]!r} is off by a share of "
+        f"{error[worst]:.3g}. In the rows kept it cannot be told from other labels; "
+        "keep more of its rows, with factor or sampling_strategy as a dict.",
+        ConvergenceWarning,
+        stacklevel=2,
+    )
+    return raked
+
+
+def _newton_direction(
+    members: Any, weights: Floats, wanted: Floats, held: Floats
+) -> Floats:
+    # Scaled, so that rare labels are not lost in rounding; labels that always come
+    # together make the matrix singular.
+    scale = 1 / np.sqrt(wanted)
+    hessian = (members.multiply(weights[:, None]).T @ members).toarray()
+    scaled = scale[:, None] * hessian * scale
+    step = np.linalg.lstsq(scaled, scale * (wanted - held), rcond=_SINGULAR)[0]
+    direction: Floats = scale * step
+    return direction
+
+
+def _descend(
+    members: Any, start: Floats, wanted: Floats, at: Floats, direction: Floats
+) -> tuple[float, Floats]:
+    """Halve the step until the dual function is no larger; 0 if none is."""
+
+    def weigh(multiplier: Floats) -> tuple[Floats, float]:
+        with np.errstate(over="ignore"):
+            weights: Floats = start * np.exp(members @ multiplier)
+        return weights, float(weights.sum() - multiplier @ wanted)
+
+    raked, value = weigh(at)
+    step = 1.0
+    while step > _SMALLEST_STEP:
+        moved, new = weigh(at + step * direction)
+        if new <= value + _TOLERANCE * abs(value):
+            return step, moved
+        step /= 2
+    return 0.0, raked
+
+
+def check_no_label_is_lost(sets: LabelSets) -> None:
+    """Refuse rows in which a label does not occur.
+
+    Parameters
+    ----------
+    sets : LabelSets
+        Labels of the rows kept.
+
+    Raises
+    ------
+    ValueError
+        If a label has no row.
     """
     lost = sets.labels.counts == 0
     if lost.any():
@@ -259,30 +337,3 @@ def rake(
             "kept. Keep more of it with factor or sampling_strategy as a dict, or use "
             "another random_state."
         )
-    members = [sets.rows_with(code) for code in range(len(totals))]
-    weights = weights * (grand_total / weights.sum())
-    for _ in range(_MOST_ROUNDS):
-        held = np.array([weights[rows].sum() for rows in members])
-        error = np.abs(held / totals - 1).max()
-        if error <= _TOLERANCE:
-            return weights
-        # Rows without the label are scaled by one number, kept aside until the end.
-        scale = 1.0
-        for rows, total in zip(members, totals.tolist(), strict=True):
-            own = scale * float(weights[rows].sum())
-            others, wanted_of_others = grand_total - own, grand_total - total
-            if len(rows) == len(weights) or min(others, wanted_of_others) <= 0:
-                continue
-            of_others = wanted_of_others / others
-            weights[rows] *= total / own / of_others
-            scale *= of_others
-        weights *= grand_total / weights.sum()
-    worst = sets.labels.classes.tolist()[int(np.abs(held / totals - 1).argmax())]
-    warnings.warn(
-        f"The weights could not be raked to the totals of all labels: that of "
-        f"{worst!r} is off by a share of {error:.3g}. Its rows and those of another "
-        "label cannot be told apart among the rows kept; keep more of them.",
-        ConvergenceWarning,
-        stacklevel=2,
-    )
-    return weights

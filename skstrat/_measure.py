@@ -276,6 +276,8 @@ class Trial:
 
     def _model(self, estimator: Any, strategy: Strategy, y: NDArray[Any]) -> Any:
         model = TimedClassifier(**strategy.classifier(estimator).get_params(deep=False))
+        # The untouched part of the fold judges it.
+        model.set_params(calibration_check=False)
         if self.sample_weight is not None:
             model.set_fit_request(sample_weight=True)
         if self.positive is None:

@@ -9,9 +9,11 @@ import numpy as np
 from imblearn.pipeline import Pipeline as ImblearnPipeline
 from imblearn.pipeline import make_pipeline as make_imblearn_pipeline
 from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline as SklearnPipeline
 from sklearn.utils import Bunch
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 
 from skstrat._base import BaseResampler, resample
 from skstrat._errors import TreeWeightsWarning, UnusedWeightsError
@@ -21,6 +23,7 @@ from skstrat._estimators import (
     fit_arguments,
     is_tree_model,
 )
+from skstrat._plain_model import plain_pipeline
 from skstrat._rows import count_rows
 from skstrat._trained_mass import refuse_class_weight
 from skstrat._weights import Floats
@@ -184,6 +187,25 @@ class Pipeline(ImblearnPipeline):
         if self._final_estimator != "passthrough":
             X, y, weights = resample(self._final_estimator, X, y, weights)
         return X, y, np.ones(count_rows(X)) if weights is None else weights
+
+    def to_sklearn(self) -> SklearnPipeline:
+        """Give the fitted steps that are not samplers, for deployment.
+
+        Returns
+        -------
+        sklearn.pipeline.Pipeline
+            It shares the fitted steps with this one; a pipeline or a
+            :class:`ResampledClassifier` inside is made plain as well.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the pipeline is not fitted.
+        ValueError
+            If all steps are samplers.
+        """
+        check_is_fitted(self)
+        return plain_pipeline(self)
 
     def _check_method_params(self, method: str, props: Any, **kwargs: Any) -> Any:
         others = dict(props)

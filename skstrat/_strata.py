@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from skstrat._cells import cross
-from skstrat._columns import factorize
+from skstrat._columns import column_names, factorize
 from skstrat._errors import MissingLabelsError
-from skstrat._factorize import NotClassLabelsError
+from skstrat._factorize import NotClassLabelsError, is_missing
 from skstrat._labels import Labels, count_codes, encode_labels
 from skstrat._rows import count_rows, take_rows
 
@@ -54,13 +54,7 @@ def read_row_labels(
         values = _column(X, named, argument)
     else:
         values = named(X, y) if callable(named) else named
-    n_rows = count_rows(X)
-    if count_rows(values) != n_rows:
-        raise ValueError(
-            f"{argument} must have one value per row of X; got {count_rows(values)} "
-            f"for {n_rows} rows. In cross-validation, where rows are left out, give a "
-            "column of X or a callable of X and y."
-        )
+    _check_length(values, count_rows(X), argument)
     if counted is not None:
         values = take_rows(values, counted)
     try:
@@ -71,10 +65,11 @@ def read_row_labels(
             f"{error.n_labels} are missing (NaN or None). Fill them with a value of "
             "their own, or remove those rows."
         ) from None
-    except ValueError as error:
+    except ValueError:
         raise ValueError(
             f"{argument} must hold one label per row: integers, strings, booleans or "
-            f"categories. {error}"
+            f"categories of one type; got {_describe(values)}. Cut numbers into bins, "
+            "for example with numpy.digitize."
         ) from None
     counts = count_codes(codes, len(classes))
     used = counts > 0
@@ -114,8 +109,8 @@ def labels_or_strata(y: Any, strata: Labels | None) -> tuple[Labels, Labels]:
     Returns
     -------
     labels : Labels
-        Class labels. The strata if y holds none, or if its labels are finer: then no
-        label lies in two strata.
+        Class labels. The strata if y holds none, or numbers of which each lies in one
+        stratum and which are more than twice as many as the strata.
     strata : Labels
         The strata; a single one if they are the labels, or not given.
 
@@ -133,9 +128,11 @@ def labels_or_strata(y: Any, strata: Labels | None) -> tuple[Labels, Labels]:
         return _strata_as_labels(y, strata), single
     if strata is None:
         return labels, single
-    finer = len(cross(labels, strata).labels.classes) == len(labels.classes)
-    if finer and 1 < len(strata.classes) < len(labels.classes):
-        return strata, single
+    numbers = labels.classes.dtype.kind in "iuf"
+    if numbers and 1 < len(strata.classes) < len(labels.classes) / 2:
+        cells = cross(labels, strata).labels.classes
+        if len(cells) == len(labels.classes):
+            return strata, single
     return labels, strata
 
 
@@ -145,8 +142,7 @@ def _strata_as_labels(y: Any, strata: Labels) -> Labels:
             "strata must be at least two where y holds no class labels; got one, "
             f"{strata.classes.tolist()[0]!r}, in all {len(strata.codes)} rows."
         )
-    values = y.data if sparse.issparse(y) else np.asarray(y)
-    missing = int(np.isnan(values).sum()) if values.dtype.kind == "f" else 0
+    missing = _count_missing(y.data if sparse.issparse(y) else np.asarray(y))
     if missing:
         raise ValueError(
             f"y must have a value everywhere; {missing} are NaN. Remove those rows "
@@ -155,25 +151,56 @@ def _strata_as_labels(y: Any, strata: Labels) -> Labels:
     return strata
 
 
-def _column(X: Any, name: Any, argument: str) -> Any:
-    """Take one column out of a table."""
-    if sparse.issparse(X) and isinstance(name, Integral):
-        return X[:, [int(name)]].toarray().ravel()
-    names = getattr(X, "column_names", getattr(X, "columns", None))
-    if isinstance(name, Integral):
-        if hasattr(X, "iloc"):
-            return X.iloc[:, int(name)]
-        if names is not None:
-            return X[list(names)[int(name)]]
-        if getattr(X, "ndim", 0) == 2:
-            return X[:, int(name)]
-    dtype_names = getattr(getattr(X, "dtype", None), "names", None)
-    names = dtype_names if names is None else names
-    if names is None or name not in list(names):
-        known = "no named columns" if names is None else f"columns {list(names)!r}"
+def _count_missing(values: Any) -> int:
+    if values.dtype.kind == "O":
+        return sum(map(is_missing, values.ravel().tolist()))
+    return int(np.isnan(values).sum()) if values.dtype.kind == "f" else 0
+
+
+def _check_length(values: Any, n_rows: int, argument: str) -> None:
+    try:
+        found = count_rows(values)
+    except TypeError:
+        raise TypeError(
+            f"{argument} must be a column of X, one value per row, or a callable of X "
+            f"and y that gives them; got {_describe(values)}."
+        ) from None
+    if found != n_rows:
         raise ValueError(
-            f"{argument} must name a column of X, hold one value per row, or be a "
-            f"callable of X and y; got {name!r}, and X is a {type(X).__name__} with "
-            f"{known}."
+            f"{argument} must have one value per row of X; got {found} for {n_rows} "
+            "rows. In cross-validation, where rows are left out, give a column of X "
+            "or a callable of X and y."
         )
-    return X[name]
+
+
+def _describe(values: Any) -> str:
+    shape, dtype = getattr(values, "shape", None), getattr(values, "dtype", None)
+    kind = type(values).__name__
+    kind = kind if shape is None else f"{kind} of shape {tuple(shape)}"
+    return kind if dtype is None else f"{kind} and dtype {dtype}"
+
+
+def _column(X: Any, name: str | Integral, argument: str) -> Any:
+    """Take one column out of a table."""
+    names = column_names(X)
+    if isinstance(name, str):
+        known = names is not None and name in names
+    else:
+        shape = tuple(getattr(X, "shape", ()))
+        width = shape[-1] if len(shape) == 2 else 0
+        known = not isinstance(name, bool) and -width <= int(name) < width
+    if not known:
+        raise ValueError(
+            f"{argument} must name a column of X or give its position, hold one value "
+            f"per row, or be a callable of X and y; got {name!r}, and X is "
+            f"{_describe(X)}, "
+            + ("without names." if names is None else f"with columns {names!r}.")
+        )
+    if isinstance(name, str):
+        return X[name]
+    position = int(name)
+    if sparse.issparse(X):
+        return X.tocsc()[:, [position]].toarray().ravel()
+    if hasattr(X, "iloc"):
+        return X.iloc[:, position]
+    return X[:, position] if names is None else X[names[position]]

@@ -36,8 +36,9 @@ class StratifiedResampler(BaseResampler):
             if getattr(self, argument) is not None:
                 raise ValueError(
                     f"{argument} must be None for data in partitions, which are drawn "
-                    f"by their labels alone; got {getattr(self, argument)!r}. Write "
-                    "classes crossed with strata into one column of labels."
+                    "by their labels alone; got "
+                    f"{type(getattr(self, argument)).__name__}. Write classes crossed "
+                    "with strata into one column of labels."
                 )
 
     def _learn(self, X: Any, y: Any, sample_weight: Any) -> Drawn:

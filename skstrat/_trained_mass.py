@@ -111,7 +111,9 @@ def class_multiplier(resampler: Any, drawn: Labels, weights: Floats) -> Floats:
     return class_totals(drawn, weights) / drawn.counts
 
 
-def differ_by_rounding(resampler: Any, part: Floats | None) -> bool:
+def differ_by_rounding(
+    resampler: Any, part: Floats | None, incoming: Floats | None
+) -> bool:
     """Tell whether rows of a class would weigh the same but for whole rows.
 
     Parameters
@@ -120,15 +122,21 @@ def differ_by_rounding(resampler: Any, part: Floats | None) -> bool:
         Fitted.
     part : ndarray of shape (n_drawn,) or None
         Weights without the factors of the classes; None if all are 1.
+    incoming : ndarray of shape (n_rows,) or None
+        The incoming weights in them, all equal.
 
     Returns
     -------
     bool
-        Whether they are all 1, or near it because strata are not divisible.
+        Whether they are all equal, or nearly so because strata are not divisible.
     """
-    if part is None or getattr(resampler, "strata", None) is None:
-        return part is None
-    return bool(((part > _LEAST) & (part < _MOST)).all())
+    if part is None:
+        return True
+    relative = part if incoming is None else part / incoming[0]
+    if np.allclose(relative, 1, rtol=1e-9):
+        return True
+    within = ((relative > _LEAST) & (relative < _MOST)).all()
+    return getattr(resampler, "strata", None) is not None and bool(within)
 
 
 def warn_of_weighted_trees(estimator: Any, class_factor: Floats) -> None:

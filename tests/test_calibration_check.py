@@ -197,12 +197,37 @@ def test_where_no_row_is_dropped_at_random_nothing_is_checked(estimator, resampl
         model.set_params(recalibrate=True).fit(X, y)
 
 
-def test_off_unless_asked_for():
+def test_on_unless_told_otherwise():
     X, y, _ = strong_signal(3_000, 9)
-    model = ResampledClassifier(
-        KNeighborsClassifier(), DownsampleUpweight(factor=5, random_state=0)
+    down = DownsampleUpweight(factor=5, random_state=0)
+    model = ResampledClassifier(KNeighborsClassifier(1), down)
+    with pytest.warns(
+        CalibrationWarning, match="KNeighborsClassifier predicts .* time"
+    ):
+        model.fit(X, y)
+    assert model.calibration_check_ > 1.25
+    assert (
+        model.set_params(calibration_check=False).fit(X, y).calibration_check_ is None
     )
-    assert model.fit(X, y).calibration_check_ is None
+
+
+def test_predictions_that_shall_be_off_are_measured_without_a_warning():
+    X, y, _ = strong_signal(20_000, 9)
+    model = ResampledClassifier(
+        LogisticRegression(),
+        DownsampleUpweight(sampling_strategy="all", random_state=0),
+        use_weights=False,
+        prior_correction=False,
+    ).fit(X, y)
+    assert model.calibration_check_ > 3
+
+
+def test_dropped_rows_enough_for_the_warning_are_scored():
+    X, y, _ = strong_signal(60_000, 5)
+    Counting.asked = 0
+    down = DownsampleUpweight(factor=2, random_state=0)
+    ResampledClassifier(Counting(), down).fit(X, y)
+    assert Counting.asked == 20_000 + (y == 1).sum()
 
 
 def test_three_classes_are_checked_but_not_recalibrated():

@@ -122,7 +122,7 @@ def test_the_lists_are_complete():
 def test_classifiers_without_weights_get_the_prior_corrected(data, name):
     X, y = data
     estimator = make(name)
-    model = ResampledClassifier(estimator, down()).fit(X, y)
+    model = ResampledClassifier(estimator, down(), calibration_check=False).fit(X, y)
     X_kept, y_kept, _ = down().fit_resample(X, y)
     plain = clone(estimator).fit(X_kept, y_kept)
     n_kept, n_original = np.bincount(y_kept), np.bincount(y)
@@ -196,7 +196,8 @@ def test_who_gets_the_weights(data, estimator, passed, weighted):
     incoming = None
     if weighted:
         incoming = np.random.default_rng(0).lognormal(size=len(y))
-    model = ResampledClassifier(estimator, down()).fit(X, y, sample_weight=incoming)
+    model = ResampledClassifier(estimator, down(), calibration_check=False)
+    model.fit(X, y, sample_weight=incoming)
     original = np.bincount(y, incoming)
     rows = down().fit(X, y).sample_indices_
     kept = np.bincount(y[rows], None if incoming is None else incoming[rows])
@@ -272,7 +273,9 @@ def test_class_weight_without_weights_is_accounted_for(
     X, y = data
     estimator = make(name, class_weight=class_weight)
     resampler = down() if resampled else None
-    model = ResampledClassifier(estimator, resampler, use_weights=False)
+    model = ResampledClassifier(
+        estimator, resampler, use_weights=False, calibration_check=False
+    )
     y_kept = down().fit_resample(X, y)[1] if resampled else y
     expected = np.bincount(y_kept, compute_sample_weight(class_weight, y_kept))
     model.fit(X, y)

@@ -185,7 +185,7 @@ def test_batches_of_the_rows_drawn():
     sgd = PartialFitClassifier(
         SGDClassifier(loss="log_loss", random_state=0), epochs=3, random_state=0
     )
-    model = ResampledClassifier(sgd, DOWN)
+    model = ResampledClassifier(sgd, DOWN, calibration_check=False)
     lazy = model.fit(X, y).predict_proba(X).compute()
     data = table()
     wanted = model.fit(data[FEATURES], data["y"]).predict_proba(data[FEATURES])

@@ -75,7 +75,7 @@ def test_weighted_mean_prediction_is_the_prevalence(
         make_pipeline(resampler, classifier()),
         Pipeline([("d", resampler), ("s", StandardScaler()), ("c", classifier())]),
         make_pipeline(StandardScaler(), resampler, classifier()),
-        ResampledClassifier(classifier(), resampler),
+        ResampledClassifier(classifier(), resampler, calibration_check=False),
     ):
         model.fit(X, y, sample_weight=incoming)
         mean = np.average(positive(model, X_drawn), weights=weights)
