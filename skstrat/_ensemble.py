@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from numbers import Integral
 from typing import Any, Literal, Self
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.ensemble import VotingClassifier
-from sklearn.utils import get_tags
+from sklearn.utils import Bunch, get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from skstrat._classifier import ResampledClassifier
@@ -194,6 +195,23 @@ class ResampledEnsembleClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
         """
         most = self.predict_proba(X).argmax(axis=1)
         return np.asarray(self.classes_)[most]
+
+    def to_sklearn(self) -> VotingClassifier:
+        """Give the fitted models without the sampler, as a plain soft vote.
+
+        Returns
+        -------
+        VotingClassifier
+            It predicts what this classifier predicts, to rounding. Its models are what
+            :meth:`ResampledClassifier.to_sklearn` gives.
+        """
+        check_is_fitted(self)
+        vote = copy(self.ensemble_)
+        vote.estimators_ = [model.to_sklearn() for model in self.estimators_]
+        names = [name for name, _ in self.ensemble_.estimators]
+        vote.estimators = list(zip(names, vote.estimators_, strict=True))
+        vote.named_estimators_ = Bunch(**dict(vote.estimators))
+        return vote
 
     @property
     def n_features_in_(self) -> int:

@@ -63,7 +63,7 @@ def test_overhead_runs_every_case(tmp_path):
     _, written = run(
         "bench_overhead.py", tmp_path / "r.json", "--max-rows", "2000", "--rounds", "1"
     )
-    assert len(written["cases"]) == 4
+    assert len(written["cases"]) == 6
     assert all(row["to_floor"] > 0 for row in written["cases"])
 
 

@@ -54,6 +54,7 @@ from skstrat import (
     GuidedDownsample,
     PartialFitClassifier,
     ResampledClassifier,
+    ResampledEnsembleClassifier,
     correct_prior,
     make_pipeline,
 )
@@ -807,6 +808,33 @@ def test_onnx_refuses_labels_that_it_cannot_hold():
         run_onnx(wrapper(classes=[0.5, 1.5]), X)
 
 
+def ensemble(estimator):
+    return ResampledEnsembleClassifier(
+        estimator, down(), n_estimators=3, use_weights=False, random_state=0
+    )
+
+
+@pytest.mark.parametrize(
+    "estimator", [LogisticRegression(), DecisionTreeClassifier(max_depth=3)]
+)
+@pytest.mark.parametrize("labels", [["no", "yes"], [0, 1]], ids=str)
+def test_an_ensemble_is_a_plain_vote(estimator, labels):
+    X, codes = table(2)
+    model = ensemble(estimator).fit(X, np.array(labels)[codes])
+    before = model.predict_proba(X)
+    plain = model.to_sklearn()
+    assert type(plain) is VotingClassifier
+    np.testing.assert_allclose(plain.predict_proba(X), before, rtol=1e-9)
+    np.testing.assert_array_equal(plain.predict(X), model.predict(X))
+    # A vote of models whose prior is not corrected says something else.
+    for each in plain.estimators_:
+        getattr(each, "intercept_", np.zeros(1))[:] += 1
+        if isinstance(each, PriorCorrectedClassifier):
+            each.original_mass = each.trained_mass
+    assert np.abs(plain.predict_proba(X) - before).max() > 0.05
+    np.testing.assert_array_equal(model.predict_proba(X), before)
+
+
 @pytest.mark.slow
 def test_folded_models_need_nothing_of_this_package(tmp_path):
     """Load them where it cannot be imported."""
@@ -819,6 +847,8 @@ def test_folded_models_need_nothing_of_this_package(tmp_path):
     X, y = table(2)
     nested = PIPELINES["nested"](LogisticRegression())
     model = ResampledClassifier(nested, down(), use_weights=False).fit(X, y)
+    saved.append((model.to_sklearn(), X, model.predict_proba(X)))
+    model = ensemble(LogisticRegression()).fit(X, y)
     saved.append((model.to_sklearn(), X, model.predict_proba(X)))
     path = tmp_path / "models.pickle"
     path.write_bytes(pickle.dumps(saved))
