@@ -4,8 +4,8 @@ Run ``python benchmarks/bench_overhead.py``. Both sides of a ratio fit the same
 estimator on the same rows with the same weights: the pipelines have the same steps, and
 the bare estimator is fitted on rows resampled by hand. That the dropped rows judge the
 model is work which the bare way leaves out, so it is off, and measured by itself in two
-cases without a goal. The exit code is 1 if another ratio is past 1.05; the table goes to
-``benchmarks/results/overhead.json``.
+cases without a goal. The exit code is 1 if another ratio is past 1.05; the table goes
+to ``benchmarks/results/overhead.json``.
 """
 
 import gc
