@@ -10,6 +10,9 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
+from scipy.special import expit
+from scipy.stats import norm
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -49,3 +52,24 @@ def rare_events():
         return X, (rng.random(n_rows) < p).astype(int), p
 
     return make
+
+
+@pytest.fixture
+def population():
+    """Give a function that finds signal and intercept of a normal score by its AUC."""
+    z = norm.ppf((np.arange(20_000) + 0.5) / 20_000)
+
+    def intercept_of(signal):
+        return brentq(lambda a: expit(a + signal * z).mean() - 0.01, -30, 5)
+
+    def auc_of(signal):
+        p = expit(intercept_of(signal) + signal * z)
+        below = np.concatenate([[0], np.cumsum(1 - p)[:-1]]) + (1 - p) / 2
+        return (p * below).sum() / (p.sum() * (1 - p).sum())
+
+    def find(auc):
+        """Of 1 % positives."""
+        signal = brentq(lambda s: auc_of(s) - auc, 0.2, 5)
+        return signal, intercept_of(signal)
+
+    return find

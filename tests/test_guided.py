@@ -4,7 +4,6 @@ import pickle
 
 import numpy as np
 import pytest
-from scipy.optimize import brentq
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
@@ -334,28 +333,8 @@ def slopes_with_offset(X, y, offset):
     return model.fit().params[1:]
 
 
-def population(auc):
-    """Signal and intercept at which 1 % are positive and the AUC is as given."""
-    from scipy.stats import norm
-
-    z = norm.ppf((np.arange(20_000) + 0.5) / 20_000)
-
-    def intercept_of(signal):
-        return brentq(
-            lambda a: (1 / (1 + np.exp(-a - signal * z))).mean() - 0.01, -30, 5
-        )
-
-    def auc_of(signal):
-        p = 1 / (1 + np.exp(-intercept_of(signal) - signal * z))
-        below = np.concatenate([[0], np.cumsum(1 - p)[:-1]]) + (1 - p) / 2
-        return (p * below).sum() / (p.sum() * (1 - p).sum())
-
-    signal = brentq(lambda s: auc_of(s) - auc, 0.2, 5)
-    return signal, intercept_of(signal)
-
-
 @pytest.mark.slow
-def test_slopes_are_nearly_as_good_as_from_all_rows():
+def test_slopes_are_nearly_as_good_as_from_all_rows(population):
     signal, intercept = population(0.91)
     truth = np.full(5, signal / np.sqrt(5))
     errors = {}
