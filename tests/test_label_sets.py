@@ -677,3 +677,9 @@ def test_lengths_differ():
     resampler = clone(down())
     with pytest.raises(ValueError, match="2999 in X and 3000 in y"):
         resampler.fit(ROWS[1:], SMALL)
+
+
+def test_a_table_without_any_label_is_refused():
+    y = np.zeros((20, 3), dtype=int)
+    with pytest.raises(ValueError, match="y must have a label in some row; got only z"):
+        DownsampleUpweight(random_state=0).fit(np.zeros((20, 1)), y)

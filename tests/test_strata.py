@@ -529,6 +529,8 @@ def test_classes_stay_unless_strata_are_coarser():
         assert draw(down(), strata=strata)[0].classes_.tolist() == ["a", "b", "c"]
     coarser = np.where(Y == "a", "big", "small")
     assert draw(down(), strata=coarser)[0].classes_.tolist() == ["a", "b", "c"]
+    town = np.array([f"town {shop % 6}" for shop in SHOP])
+    assert len(draw(down(), town, strata=town > "town 2")[0].classes_) == 6
     # Numbers are classes as long as they are few.
     for n_labels, classes in ((4, [0, 1, 2, 3]), (5, [False, True])):
         number = SHOP % n_labels
@@ -964,6 +966,7 @@ def test_neighbours_refuse_weights_that_matter(words, sample_weight, rare_events
         (X, "region", "'region', and X is ndarray of shape .* without names"),
         (RECORDS, "town", "'town', and X is ndarray .* with columns .'number'"),
         (X, 2, "must name a column of X.* got 2"),
+        (X, True, "must name a column of X.* got True"),
         (pd.DataFrame(FRAME), 3, "must name a column of X.* got 3"),
         (pl.DataFrame(FRAME), 3, "must name a column of X.* got 3"),
         (sparse.csr_array(NUMBERS), 2, "must name a column of X.* got 2"),
@@ -993,8 +996,17 @@ def test_strata_and_groups_that_are_none(name, data, value, text):
         pd.Series(SHOP > 70, dtype="boolean"),
         (SHOP > 70).astype(object),
         pd.cut(SHOP, 20),
+        np.array([2**70 + shop for shop in SHOP.tolist()]),
     ],
-    ids=["floats", "float objects", "booleans", "nullable", "boolean objects", "cut"],
+    ids=[
+        "floats",
+        "float objects",
+        "booleans",
+        "nullable",
+        "boolean objects",
+        "cut",
+        "more than 64 bits",
+    ],
 )
 def test_groups_are_integers_or_strings(groups):
     resampler = down(factor=300, groups=groups)
