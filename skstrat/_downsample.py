@@ -72,9 +72,10 @@ class DownsampleUpweight(StratifiedResampler):
     strata : str, int, array-like of shape (n_rows,) or callable, default=None
         A column of X by name or position, one value per row, or a callable of X and y
         that gives them. Every stratum of a class is drawn at the class's rate, at
-        least one row of it, and keeps its share of the class's total weight. Where y
-        holds numbers or several labels, or labels that lie in one stratum each, the
-        strata take the place of the classes: bins of a continuous y, for example.
+        least one row of it, and keeps its share of the class's total weight. The
+        strata take the place of the classes where y is continuous or has several
+        columns, and where its labels are numbers, more than twice as many as the
+        strata, of which each lies in one: bins of a count, for example.
     groups : str, int, array-like of shape (n_rows,) or callable, default=None
         In the same words, integers or strings that say which rows are kept or
         dropped together, by a hash of that value. A group is drawn at the highest

@@ -231,6 +231,11 @@ def test_dropped_rows_enough_for_the_warning_are_scored():
     down = DownsampleUpweight(factor=2, random_state=0)
     ResampledClassifier(Counting(), down).fit(X, y)
     assert Counting.asked == 20_000 + (y == 1).sum()
+    # Out of fold all that were kept are predicted, and as many that were not.
+    Counting.asked = 0
+    model = ResampledClassifier(Counting(), down, calibration_check="cv").fit(X, y)
+    kept = model.n_samples_fit_
+    assert Counting.asked == min(kept, len(y) - kept) + (y == 1).sum() + kept
 
 
 def test_three_classes_are_checked_but_not_recalibrated():

@@ -683,3 +683,16 @@ def test_a_table_without_any_label_is_refused():
     y = np.zeros((20, 3), dtype=int)
     with pytest.raises(ValueError, match="y must have a label in some row; got only z"):
         DownsampleUpweight(random_state=0).fit(np.zeros((20, 1)), y)
+
+
+def test_a_sparse_table_of_one_label_a_row_holds_class_labels():
+    codes = np.random.default_rng(0).integers(0, 3, 200)
+    y = np.eye(3, dtype=int)[codes]
+    # All values are stored, zeros too.
+    stored = sparse.csr_array((y.ravel(), np.tile([0, 1, 2], 200), np.arange(201) * 3))
+    down, X = DownsampleUpweight(factor=3, random_state=0), np.zeros((200, 1))
+    dense = down.fit(X, y).sample_indices_.tolist()
+    assert down.fit(X, stored).sample_indices_.tolist() == dense
+    assert stored.nnz == 600
+    with pytest.raises(ValueError, match="Multilabel and multioutput targets are not"):
+        down.fit(X, sparse.csr_array(2 * y))
