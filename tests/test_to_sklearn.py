@@ -415,7 +415,9 @@ def test_pipeline_of_this_package():
 
 def test_pipeline_of_samplers_alone_is_refused():
     X, y = table(2)
-    samplers = make_pipeline(down(), DownsampleUpweight(factor=2)).fit(X, y)
+    samplers = make_pipeline(down(), DownsampleUpweight(factor=2, random_state=0)).fit(
+        X, y
+    )
     message = (
         "to_sklearn needs a step that is not a sampler; got ['downsampleupweight-1', "
         "'downsampleupweight-2'], all samplers."
@@ -452,7 +454,9 @@ def test_frozen_estimator_is_opened():
 
 def test_classifier_in_a_classifier():
     X, y = table(2)
-    inner = ResampledClassifier(GaussianNB(), DownsampleUpweight(factor=2))
+    inner = ResampledClassifier(
+        GaussianNB(), DownsampleUpweight(factor=2, random_state=0)
+    )
     model = ResampledClassifier(inner, down(), use_weights=False).fit(X, y)
     plain = model.to_sklearn()
     assert type(plain) is GaussianNB
