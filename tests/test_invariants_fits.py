@@ -210,8 +210,6 @@ def test_strategies_rank_alike(rare_events, prevalence):
             )
             if "resampler__random_state" in model.get_params():
                 model.set_params(resampler__random_state=seed)
-            if model.resampler is not None and "random_state" in model.get_params():
-                model.set_params(resampler__random_state=seed)
             model.fit(X[train], y[train])
             auc[name].append(roc_auc_score(y[test], positive(model, X[test])))
     means = {name: np.mean(values) for name, values in auc.items()}
