@@ -264,6 +264,7 @@ def test_progress_on_a_terminal(messy_csv):
     assert f"{n_strategies}/{n_strategies}".encode() in shown
 
 
+@pytest.mark.slow
 def test_bad_input_is_one_line_and_exit_code_two(tmp_path):
     done = run("compare", str(tmp_path / "absent.csv"), "--target", "y")
     assert done.returncode == 2
@@ -328,6 +329,7 @@ def test_version_and_entry_point():
     assert __version__ in CliRunner().invoke(skstrat_command, ["--version"]).output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("library", ["click", "pandas", "rich"])
 def test_a_missing_library_is_one_line(library):
     program = f"import sys; sys.modules[{library!r}] = None; from skstrat._cli import "

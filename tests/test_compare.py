@@ -308,6 +308,7 @@ def test_three_classes(name):
     np.testing.assert_array_equal(first.predicted, labels)
 
 
+@pytest.mark.slow
 def test_constant_predictions_have_no_slope_and_no_warning():
     X, y = np.zeros((72, 1)), np.repeat([0, 1], [60, 12])
     for n_jobs in (1, 2):

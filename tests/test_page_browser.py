@@ -16,6 +16,9 @@ from skstrat import ClassWeight, DownsampleUpweight, Strategy
 from skstrat._compare import compare_strategies
 from skstrat._page import write_page
 
+# A browser is started for every size of the window.
+pytestmark = pytest.mark.slow
+
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 if CHROMIUM is None:
@@ -202,7 +205,6 @@ def two(comparison, tmp_path_factory):
     return path
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("which", ["one", "two"])
 def test_the_page_fits_and_says_nothing_to_the_console(browser, request, which, size):

@@ -232,6 +232,7 @@ def test_processes_of_a_group_train_on_one_epoch():
     assert Counter(served) == Counter(np.concatenate(list(alone)).tolist())
 
 
+@pytest.mark.slow
 def test_torch_is_never_loaded():
     code = """
 import sys
