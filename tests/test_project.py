@@ -291,6 +291,7 @@ def test_docstrings_of_every_room_are_there():
                 assert inspect.getdoc(member), f"{room.__name__}.{name}"
 
 
+@pytest.mark.slow
 def test_readme_examples_give_what_they_show():
     failures, tried = doctest.testfile(
         str(ROOT / "README.md"),
