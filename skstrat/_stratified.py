@@ -78,11 +78,11 @@ class StratifiedResampler(BaseResampler):
         incoming: Floats | None,
     ) -> Floats:
         """Weight each cell so that its total is kept, and each class's is as wanted."""
-        codes, cells = draw.indices, draw.cells
-        taken = None if incoming is None else incoming[codes]
+        indices, cells = draw.indices, draw.cells
+        taken = None if incoming is None else incoming[indices]
         mass = class_totals(labels, incoming)
         cell_mass = class_totals(cells, incoming)
-        drawn = _totals(cells.codes[codes], taken, len(cells.classes))
+        drawn = _totals(cells.codes[indices], taken, len(cells.classes))
         wanted = np.ones(len(mass))
         if self.weighting not in ("uniform", "factor"):
             wanted = wanted_totals(labels, self.weighting, mass) / mass
@@ -93,7 +93,7 @@ class StratifiedResampler(BaseResampler):
         self.classes_ = labels.classes
         names = labels.classes.tolist()
         drawn_of_class = _totals(draw.class_of, drawn, len(mass))
-        rows_of_class = np.bincount(labels.codes[codes], minlength=len(mass))
+        rows_of_class = np.bincount(labels.codes[indices], minlength=len(mass))
         self.sampling_strategy_ = dict(zip(names, rows_of_class.tolist(), strict=True))
         weight_of_class = class_weights(
             labels, targets.factor, self.weighting, mass, drawn_of_class
