@@ -17,6 +17,9 @@ from rich.console import Console
 from skstrat._commands import skstrat_command
 from skstrat._strategies import list_strategies
 
+# What the console script does.
+START = "from skstrat._cli import main; main()"
+
 
 def messy_frame(n_rows=400):
     """Make rows with everything a file may have, one in twenty a fraud."""
@@ -46,7 +49,7 @@ def messy_csv(tmp_path):
 def run(*arguments, **settings):
     """Start the command as a process, as a shell does."""
     return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "skstrat", *arguments, "--jobs=1"],
+        [sys.executable, "-W", "error", "-c", START, *arguments, "--jobs=1"],
         capture_output=True,
         encoding="utf-8",
         timeout=120,
@@ -243,7 +246,7 @@ def test_progress_on_a_terminal(messy_csv):
     controller, terminal = os.openpty()
     arguments = ["compare", messy_csv, "--target=label", "--model=logistic"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "skstrat", *arguments, "--folds=2", "--json"],
+        [sys.executable, "-c", START, *arguments, "--folds=2", "--json"],
         stdout=subprocess.PIPE,
         stderr=terminal,
         env={**os.environ, "TERM": "xterm"},

@@ -18,6 +18,8 @@ from skstrat import DownsampleUpweight
 from skstrat._commands import skstrat_command
 from skstrat.parquet import iter_batches, resample_parquet
 
+# What the console script does.
+START = "from skstrat._cli import main; main()"
 SEED = 3
 
 
@@ -75,7 +77,7 @@ def succeed(*arguments):
 
 
 def process(*arguments, warnings="error", **options):
-    command = [sys.executable, "-W", warnings, "-m", "skstrat", "downsample"]
+    command = [sys.executable, "-W", warnings, "-c", START, "downsample"]
     return subprocess.Popen(
         [*command, *map(str, arguments)],
         stdout=subprocess.PIPE,
@@ -473,7 +475,7 @@ def test_output_that_nobody_reads(folder, tmp_path):
     read, write = os.pipe()
     os.close(read)
     dest = tmp_path / "small.csv"
-    command = [sys.executable, "-m", "skstrat", "downsample", folder / "big.csv", dest]
+    command = [sys.executable, "-c", START, "downsample", folder / "big.csv", dest]
     done = subprocess.run(
         [*command, *WORDS.split()],
         stdout=write,
@@ -496,7 +498,7 @@ def test_progress_on_a_terminal(two_million_rows, tmp_path, mode):
     dest = tmp_path / "small.parquet"
     arguments = [two_million_rows, dest, "--target=y", "--factor=2", mode, "--json"]
     running = subprocess.Popen(
-        [sys.executable, "-m", "skstrat", "downsample", *arguments],
+        [sys.executable, "-c", START, "downsample", *arguments],
         stdout=subprocess.PIPE,
         stderr=terminal,
         env={**os.environ, "TERM": "xterm", "COLUMNS": "150"},
