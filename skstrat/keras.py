@@ -5,7 +5,6 @@ Needs Keras 3, so it is not loaded by ``import skstrat``.
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import keras
@@ -16,8 +15,6 @@ from skstrat._batches import BalancedBatches
 from skstrat._rows import count_rows, gather_rows
 
 __all__ = ["BalancedDataset"]
-
-Batch = tuple[Any, Any, NDArray[np.float64]]
 
 
 class BalancedDataset(keras.utils.PyDataset):
@@ -35,8 +32,6 @@ class BalancedDataset(keras.utils.PyDataset):
         What the model is to learn, row by row; the batches know the labels.
     batches : BalancedBatches
         Which rows.
-    prefetch : int, default=0
-        Batches that a thread gathers ahead while the model learns.
 
     Attributes
     ----------
@@ -48,8 +43,7 @@ class BalancedDataset(keras.utils.PyDataset):
     Raises
     ------
     ValueError
-        If X, y and batches differ in their number of rows, or ``prefetch`` is
-        negative.
+        If X, y and batches differ in their number of rows.
 
     Notes
     -----
@@ -81,9 +75,7 @@ class BalancedDataset(keras.utils.PyDataset):
     (2, 1)
     """
 
-    def __init__(
-        self, X: Any, y: Any, batches: BalancedBatches, *, prefetch: int = 0
-    ) -> None:
+    def __init__(self, X: Any, y: Any, batches: BalancedBatches) -> None:
         super().__init__()
         n_rows, n_labels = count_rows(X), count_rows(y)
         n_known = int(batches.class_counts_.sum())
@@ -92,14 +84,9 @@ class BalancedDataset(keras.utils.PyDataset):
                 "X, y and batches must have the same number of rows; got "
                 f"{n_rows}, {n_labels} and {n_known}."
             )
-        if prefetch < 0:
-            raise ValueError(f"prefetch must be 0 or more batches; got {prefetch}.")
         self.X, self.y, self.batches = X, y, batches
-        self.prefetch = prefetch
         self.epoch = 0
         self._is_chosen = True
-        self._ahead: dict[tuple[int, int], Future[Batch]] = {}
-        self._thread = ThreadPoolExecutor(1) if prefetch else None
         self.callback = keras.callbacks.LambdaCallback(
             on_epoch_begin=lambda epoch, _logs: self.set_epoch(epoch)
         )
@@ -108,28 +95,9 @@ class BalancedDataset(keras.utils.PyDataset):
         """Batches in an epoch."""
         return len(self.batches)
 
-    def __getitem__(self, number: int) -> Batch:
+    def __getitem__(self, number: int) -> tuple[Any, Any, NDArray[np.float64]]:
         """Give a batch of the epoch: rows of X, of y, and their loss weights."""
         rows = self.batches.batch(number, self.epoch)
-        if self._thread is None:
-            return self._gather(rows)
-        ahead = self._ahead.pop((self.epoch, number), None)
-        self._read_ahead(self._thread, number)
-        return self._gather(rows) if ahead is None else ahead.result()
-
-    def _read_ahead(self, thread: ThreadPoolExecutor, number: int) -> None:
-        """Have the batches after one gathered, and forget all others."""
-        stop = min(number + 1 + self.prefetch, len(self))
-        wanted = [(self.epoch, each) for each in range(number + 1, stop)]
-        for key in self._ahead.keys() - wanted:
-            self._ahead.pop(key).cancel()
-        for key in wanted:
-            if key not in self._ahead:
-                # Rows are chosen in the caller's thread, in order.
-                rows = self.batches.batch(key[1], self.epoch)
-                self._ahead[key] = thread.submit(self._gather, rows)
-
-    def _gather(self, rows: NDArray[Any]) -> Batch:
         X, y = gather_rows(self.X, rows), gather_rows(self.y, rows)
         if hasattr(X, "toarray"):
             X = X.toarray()

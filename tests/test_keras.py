@@ -4,8 +4,6 @@ import os
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
-import threading
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -49,9 +47,9 @@ class Recorder(keras.Model):
         return super().train_step(data)
 
 
-def make(y, **arguments):
+def make(y):
     batches = BalancedBatches(y, batch_size=8, random_state=0)
-    dataset = BalancedDataset(numbers(y), y, batches, **arguments)
+    dataset = BalancedDataset(numbers(y), y, batches)
     model = Recorder()
     model.compile(optimizer="sgd", loss="binary_crossentropy")
     return dataset, model
@@ -73,10 +71,9 @@ def trained_on(model, n_batches):
     return [rows[i : i + n_batches] for i in range(0, len(rows), n_batches)]
 
 
-@pytest.mark.parametrize("prefetch", [0, 1, 4, 40])
-def test_each_epoch_serves_its_batches(prefetch):
+def test_each_epoch_serves_its_batches():
     y = small()
-    dataset, model = make(y, prefetch=prefetch)
+    dataset, model = make(y)
     history = fit(model, dataset)
     assert len(dataset) == 15
     assert trained_on(model, 15) == epochs_of(y)
@@ -87,10 +84,9 @@ def test_each_epoch_serves_its_batches(prefetch):
     assert np.isfinite(history.history["loss"]).all()
 
 
-@pytest.mark.parametrize("prefetch", [0, 2])
-def test_shuffling_keeps_the_batches_of_an_epoch(prefetch):
+def test_shuffling_keeps_the_batches_of_an_epoch():
     y = small()
-    dataset, model = make(y, prefetch=prefetch)
+    dataset, model = make(y)
     fit(model, dataset, shuffle=True)
     wanted = epochs_of(y)
     found = trained_on(model, 15)
@@ -98,17 +94,16 @@ def test_shuffling_keeps_the_batches_of_an_epoch(prefetch):
     assert [sorted(epoch) for epoch in found] == [sorted(epoch) for epoch in wanted]
 
 
-@pytest.mark.parametrize("prefetch", [0, 2])
-def test_training_goes_on_in_a_later_epoch(prefetch):
+def test_training_goes_on_in_a_later_epoch():
     y = small()
-    dataset, model = make(y, prefetch=prefetch)
+    dataset, model = make(y)
     fit(model, dataset, epochs=4, initial_epoch=2)
     assert trained_on(model, 15) == epochs_of(y, 4)[2:]
 
 
 def test_a_short_last_batch():
     y = small(62)
-    dataset, model = make(y, prefetch=2)
+    dataset, model = make(y)
     fit(model, dataset, epochs=1)
     assert trained_on(model, 16) == epochs_of(y, 1)
     assert len(model.batches[-1][0]) == 4
@@ -128,55 +123,13 @@ def test_without_the_callback_no_epoch_comes_again(is_built):
 
 def test_the_epoch_can_be_chosen():
     y = small()
-    dataset, _ = make(y, prefetch=1)
+    dataset, _ = make(y)
     wanted = epochs_of(y)
     for epoch in (2, 0, 0, 1):
         dataset.set_epoch(epoch)
         assert dataset.epoch == epoch
         served = [batch[0][:, 0].astype(int).tolist() for batch in dataset]
         assert served == wanted[epoch]
-
-
-def test_batches_are_read_ahead_in_a_thread_and_no_more_than_asked():
-    y = small()
-    gathered = []
-
-    class Storage(np.ndarray):
-        def take(self, rows, axis=None, mode=None):
-            here = threading.current_thread() is threading.main_thread()
-            gathered.append((here, rows.tolist()))
-            return np.asarray(self).take(rows, axis=axis, mode=mode)
-
-    X = numbers(y).view(Storage)
-    batches = BalancedBatches(y, batch_size=8, random_state=0)
-    dataset = BalancedDataset(X, y, batches, prefetch=3)
-    wanted = epochs_of(y, 1)[0]
-    dataset[0]
-    dataset[1]
-    dataset._thread.shutdown()
-    assert [rows for here, rows in gathered if here] == [wanted[0]]
-    assert [rows for here, rows in gathered if not here] == wanted[1:5]
-
-
-def test_what_was_read_ahead_in_vain_is_forgotten():
-    dataset, _ = make(small(), prefetch=3)
-    for epoch, number in [(0, 0), (0, 8), (0, 4), (1, 4), (0, 5), (2, 14)]:
-        dataset.set_epoch(epoch)
-        dataset[number]
-        assert len(dataset._ahead) == min(3, 14 - number)
-
-
-def test_an_error_of_the_storage_is_told():
-    y = small()
-
-    class Broken(np.ndarray):
-        def take(self, *arguments, **named):
-            raise OSError("the disk is gone")
-
-    batches = BalancedBatches(y, batch_size=8, random_state=0)
-    dataset = BalancedDataset(numbers(y).view(Broken), y, batches, prefetch=2)
-    with pytest.raises(OSError, match="the disk is gone"):
-        dataset[0]
 
 
 @pytest.mark.parametrize(
@@ -212,7 +165,7 @@ def test_weights_keep_predictions_calibrated():
     optimiser = keras.optimizers.Adam(0.2)
     model.compile(optimizer=optimiser, loss="binary_crossentropy")
     batches = BalancedBatches(y, batch_size=400, random_state=0)
-    dataset = BalancedDataset(X, y, batches, prefetch=2)
+    dataset = BalancedDataset(X, y, batches)
     for rate in (0.2, 0.05, 0.01):
         optimiser.learning_rate = rate
         fit(model, dataset, epochs=1)
@@ -226,9 +179,8 @@ def test_weights_keep_predictions_calibrated():
     [
         ({"X": np.zeros((68, 1))}, r"same number of rows; got 68, 69 and 69\."),
         ({"y": np.zeros(70)}, r"same number of rows; got 69, 70 and 69\."),
-        ({"prefetch": -1}, r"prefetch must be 0 or more batches; got -1\."),
     ],
-    ids=["X", "y", "prefetch"],
+    ids=["X", "y"],
 )
 def test_what_is_refused(change, text):
     y = small()
