@@ -215,7 +215,6 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
             classes = classes.astype(dtype)
         self._learn_plan(lazy.plan, classes)
         self.sample_indices_ = lazy.indices
-        self._drawn_mass = lazy.drawn_mass
         return lazy
 
     def _learn_columns(self, X: Any) -> None:

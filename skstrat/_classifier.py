@@ -15,7 +15,6 @@ from skstrat._errors import UnusedWeightsError
 from skstrat._estimators import fit_arguments, is_linear, request_weights
 from skstrat._labels import Labels, encode_labels
 from skstrat._lazy import into_memory, is_dask
-from skstrat._lazy_predictions import trains_on_dask, without_class_weight
 from skstrat._rows import count_rows
 from skstrat._sklearn import HasMethods, StrOptions, routing_enabled
 from skstrat._trained_mass import (
@@ -154,10 +153,8 @@ class ResampledClassifier(CorrectedClassifier):
         ----------
         X : array-like of shape (n_rows, ...)
             Training data, whatever the estimator accepts. Of Dask collections the
-            rows drawn are taken into memory, unless the estimator is of Dask's kind
-            (``xgboost.dask``, ``lightgbm.dask``, ``dask_ml``), which gets them lazy.
-            Their rows of zero weight are left out, too, but still take part in the
-            positions that the draw goes by.
+            rows drawn are taken into memory. Their rows of zero weight are left out,
+            too, but still take part in the positions that the draw goes by.
         y : array-like of shape (n_rows,)
             Labels.
         sample_weight : array-like of shape (n_rows,), default=None
@@ -239,10 +236,7 @@ class ResampledClassifier(CorrectedClassifier):
         return trained, arguments
 
     def _fit_lazily(self, X: Any, y: Any, sample_weight: Any) -> Self:
-        """Draw rows of Dask collections; fit on them in memory, if not on the cluster.
-
-        An estimator of Dask's kind takes the lazy rows, any other the rows drawn.
-        """
+        """Draw rows of Dask collections, and fit on them in memory."""
         if not isinstance(self.resampler, BaseResampler):
             raise TypeError(
                 "resampler must be one of skstrat's that picks rows by their labels "
@@ -251,32 +245,13 @@ class ResampledClassifier(CorrectedClassifier):
         self.resampler_: Any = clone(self.resampler)
         drawn = self.resampler_.fit_resample(X, y, sample_weight=sample_weight)
         plan, classes = self.resampler_.plan_, self.resampler_.classes_
-        weighted = sample_weight is not None
-        if trains_on_dask(self.estimator):
-            trained = self._fit_on_cluster(*drawn, weighted=weighted)
-        else:
-            X, y, weights = into_memory(*drawn)
-            weights = np.asarray(weights)
-            incoming = weights if weighted else None
-            drawn = encode_labels(y)
-            trained, _ = self._fit_drawn(X, y, drawn, weights, incoming)
+        X, y, weights = into_memory(*drawn)
+        weights = np.asarray(weights)
+        incoming = None if sample_weight is None else weights
+        trained, _ = self._fit_drawn(X, y, encode_labels(y), weights, incoming)
         self._learn_masses(classes, np.array(plan.mass), trained)
         self.calibration_check_, self._line = None, None
         return self
-
-    def _fit_on_cluster(self, X: Any, y: Any, weights: Any, *, weighted: bool) -> Any:
-        """Fit a Dask estimator on lazy rows, and give the mass of each class."""
-        estimator, plan = clone(self.estimator), self.resampler_.plan_
-        refuse_class_weight(estimator)
-        part = without_class_weight(weights, y, plan) if weighted else None
-        passed = self._weights_to_pass(estimator, weights, part)
-        arguments = {} if passed is None else {"sample_weight": passed}
-        self.estimator_ = estimator.fit(X, y, **arguments)
-        self.n_samples_fit_ = sum(plan.rows)
-        if passed is None:
-            return np.array(plan.rows, dtype=np.float64)
-        seen = self.resampler_._drawn_mass
-        return seen if passed is part else seen * plan.class_weight
 
     def _row_shift(self, X: Any) -> Floats | None:
         if not self._shifts_rows:

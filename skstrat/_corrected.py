@@ -11,7 +11,6 @@ from sklearn.utils.validation import check_is_fitted
 from skstrat._calibration_fit import CalibrationLine
 from skstrat._corrected_predictions import CorrectedPredictions
 from skstrat._errors import UnusedWeightsError
-from skstrat._lazy_predictions import trains_on_dask
 from skstrat._plain_model import plain_model
 from skstrat._prior_corrected import PriorCorrectedClassifier
 
@@ -35,9 +34,6 @@ class CorrectedClassifier(CorrectedPredictions):
         self, classes: NDArray[Any], original: Floats, trained: Floats
     ) -> None:
         self.classes_ = getattr(self.estimator_, "classes_", classes)
-        if trains_on_dask(self.estimator_):
-            # XGBoost's are in the order in which they were met, its columns are not.
-            self.classes_ = classes
         code_of = {label: code for code, label in enumerate(classes.tolist())}
         order = [code_of[label] for label in np.asarray(self.classes_).tolist()]
         self.original_mass_ = original[order]

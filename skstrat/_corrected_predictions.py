@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skstrat._lazy import is_dask
-from skstrat._lazy_predictions import as_array, map_blocks, map_rows, trains_on_dask
+from skstrat._lazy import refuse_dask
 from skstrat._prior import correct_prior, prior_shift
 from skstrat._sklearn import estimator_has
 
@@ -48,33 +46,29 @@ class CorrectedPredictions(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """Give what is added to log probabilities if it differs from row to row."""
         return None
 
-    def _predicts_parts(self, X: Any) -> bool:
-        """Tell whether X is lazy and the estimator is not."""
-        return is_dask(X) and not trains_on_dask(self.estimator_)
-
     def predict(self, X: Any) -> NDArray[Any]:
         """Predict the most probable class under the original distribution.
 
         Parameters
         ----------
         X : array-like of shape (n_rows, ...)
-            Data. Of a Dask collection the partitions are predicted where they are.
+            Data in memory; of a Dask collection map the partitions.
 
         Returns
         -------
         ndarray of shape (n_rows,)
-            Labels; a lazy dask.array for a Dask collection.
+            Labels.
+
+        Raises
+        ------
+        TypeError
+            If X is a Dask collection, as in the other methods that predict.
         """
         check_is_fitted(self)
-        classes = np.asarray(self.classes_)
-        if self._predicts_parts(X):
-            return map_rows(self.predict, X, classes[:0])
+        refuse_dask(X, self, "predict")
         unmoved = self._line is None and not self._shifts_rows
         if unmoved and not self._shift().any():
-            return as_array(self.estimator_.predict(X))
-        if is_dask(X):
-            most = self.predict_proba(X).argmax(axis=1)
-            return map_blocks(classes.take, most, classes.dtype)
+            return np.asarray(self.estimator_.predict(X))
         return np.asarray(self.classes_)[self.predict_proba(X).argmax(axis=1)]
 
     @available_if(estimator_has("predict_proba"))
@@ -84,17 +78,15 @@ class CorrectedPredictions(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_rows, ...)
-            Data. Of a Dask collection the partitions are predicted where they are.
+            Data.
 
         Returns
         -------
         ndarray of shape (n_rows, n_classes)
-            Probabilities; float64, or the estimator's own if nothing is corrected; a
-            lazy dask.array for a Dask collection.
+            Probabilities; float64, or the estimator's own if nothing is corrected.
         """
         check_is_fitted(self)
-        if self._predicts_parts(X):
-            return map_rows(self.predict_proba, X, np.empty((0, len(self.classes_))))
+        refuse_dask(X, self, "predict_proba")
         if self._line is not None:
             with np.errstate(divide="ignore"):
                 first, second = np.log(self._corrected_proba(X)).T
@@ -113,14 +105,8 @@ class CorrectedPredictions(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 log_proba = np.log(np.asarray(proba, dtype=np.float64))
             return softmax(log_proba + shift, axis=1)
         if not self._shift().any():
-            return as_array(proba)
-        masses = {
-            "trained_mass": self.trained_mass_,
-            "original_mass": self.original_mass_,
-        }
-        if is_dask(proba):
-            return map_blocks(partial(correct_prior, **masses), proba, np.float64)
-        return correct_prior(proba, **masses)
+            return np.asarray(proba)
+        return correct_prior(proba, self.trained_mass_, self.original_mass_)
 
     @available_if(estimator_has("predict_log_proba"))
     def predict_log_proba(self, X: Any) -> NDArray[Any]:
@@ -137,9 +123,7 @@ class CorrectedPredictions(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             Natural logarithms of the probabilities.
         """
         check_is_fitted(self)
-        if self._predicts_parts(X):
-            meta = np.empty((0, len(self.classes_)))
-            return map_rows(self.predict_log_proba, X, meta)
+        refuse_dask(X, self, "predict_log_proba")
         log_proba = np.asarray(self.estimator_.predict_log_proba(X))
         if (by_row := self._row_shift(X)) is not None:
             return log_softmax(log_proba + by_row, axis=1)
@@ -173,10 +157,7 @@ class CorrectedPredictions(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             If the values are of pairs of classes and a correction is due.
         """
         check_is_fitted(self)
-        if self._predicts_parts(X):
-            n_classes = len(self.classes_)
-            meta = np.empty(0 if n_classes == 2 else (0, n_classes))
-            return map_rows(self.decision_function, X, meta)
+        refuse_dask(X, self, "decision_function")
         decision = np.asarray(self.estimator_.decision_function(X))
         shift = self._shift() if (rows := self._row_shift(X)) is None else rows.T
         if self._line is not None:

@@ -23,7 +23,6 @@ from skstrat._partitions import (
     DecidesByLabels,
     check_decides_by_labels,
     decide,
-    drawn_mass,
     rows_by_label,
     shares_wanted,
 )
@@ -41,8 +40,6 @@ class LazyDraw:
     ----------
     plan : Plan
         Which rows.
-    drawn_mass : ndarray of shape (n_classes,)
-        Total incoming weight of the rows drawn of each class.
     X, y, sample_weight : Dask collections
         The rows drawn, lazy, partitioned alike.
     indices : dask.array.Array of shape (n_drawn,)
@@ -50,7 +47,6 @@ class LazyDraw:
     """
 
     plan: Plan
-    drawn_mass: Floats
     X: Any
     y: Any
     sample_weight: Any
@@ -90,7 +86,7 @@ def resample_collections(
     tallies = _look_at_labels(resampler, columns, seed)
     total = reduce(Tally.merge, tallies, NOTHING)
     plan = decide(resampler, total, seed, "exact")
-    return _put_off(columns, plan, drawn_mass(total, plan), tallies)
+    return _put_off(columns, plan, tallies)
 
 
 @dataclass(frozen=True)
@@ -235,9 +231,7 @@ def _series(weights: Floats, index: Any) -> Any:
     return pandas.Series(weights, index=index, name="sample_weight")
 
 
-def _put_off(
-    columns: _Columns, plan: Plan, mass: Floats, tallies: list[Tally]
-) -> LazyDraw:
+def _put_off(columns: _Columns, plan: Plan, tallies: list[Tally]) -> LazyDraw:
     import dask
 
     X, y = columns.X, columns.y
@@ -258,7 +252,6 @@ def _put_off(
         no_weights = _series(no_weights, y._meta.index)
     return LazyDraw(
         plan,
-        mass,
         made_like(X, X._meta, parts_X, trailing=X.shape[1:]),
         made_like(y, y._meta, parts_y, trailing=y.shape[1:]),
         made_like(y, no_weights, weights, trailing=()),

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skstrat._classifier import ResampledClassifier
 from skstrat._labels import encode_labels
+from skstrat._lazy import refuse_dask
 from skstrat._seed import RANDOM_STATE, seed_of
 from skstrat._sklearn import HasMethods, Interval, StrOptions
 
@@ -175,8 +176,14 @@ class ResampledEnsembleClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
         -------
         ndarray of shape (n_rows, n_classes)
             Probabilities of the original distribution.
+
+        Raises
+        ------
+        TypeError
+            If X is a Dask collection.
         """
         check_is_fitted(self)
+        refuse_dask(X, self, "predict_proba")
         proba: NDArray[np.float64] = self.ensemble_.predict_proba(X)
         return proba
 
@@ -192,7 +199,14 @@ class ResampledEnsembleClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
         -------
         ndarray of shape (n_rows,)
             Labels.
+
+        Raises
+        ------
+        TypeError
+            If X is a Dask collection.
         """
+        check_is_fitted(self)
+        refuse_dask(X, self, "predict")
         most = self.predict_proba(X).argmax(axis=1)
         return np.asarray(self.classes_)[most]
 

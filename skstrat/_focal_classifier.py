@@ -18,7 +18,6 @@ from skstrat._counted import drop_zero_weights
 from skstrat._focal import Floats, FocalLoss
 from skstrat._focal_objectives import lightgbm_objective, xgboost_objective
 from skstrat._labels import Labels, encode_labels
-from skstrat._lazy_predictions import trains_on_dask
 from skstrat._rows import count_rows
 from skstrat._sklearn import HasMethods, Interval, check_feature_names, check_n_features
 from skstrat._weights import class_totals
@@ -273,7 +272,7 @@ def _library_of(estimator: Any) -> str:
         for base in type(estimator).__mro__
     }
     for library, name in _CLASSES:
-        if (library, name) in bases and not trains_on_dask(estimator):
+        if (library, name) in bases:
             return library
     raise TypeError(
         "estimator must be an xgboost.XGBClassifier or a lightgbm.LGBMClassifier, "

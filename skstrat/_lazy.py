@@ -24,6 +24,41 @@ def is_dask(data: Any) -> bool:
     return type(data).__module__.partition(".")[0] == "dask"
 
 
+def refuse_dask(X: Any, model: Any, method: str) -> None:
+    """Refuse to predict lazily, and say how Dask does it.
+
+    Parameters
+    ----------
+    X : object
+        Data.
+    model : classifier
+        The fitted model that was asked.
+    method : str
+        What it was asked for.
+
+    Raises
+    ------
+    TypeError
+        If X is a Dask collection.
+    """
+    if not is_dask(X):
+        return
+    if hasattr(X, "divisions"):
+        call = f"X.map_partitions(model.{method})"
+    else:
+        # Dask cannot find these out by itself, as a model refuses rows made up.
+        n_classes, dtype, shape = len(model.classes_), "float", "drop_axis=1"
+        if method == "predict":
+            dtype = "model.classes_.dtype"
+        elif method != "decision_function" or n_classes > 2:
+            shape = f"chunks=(X.chunks[0], ({n_classes},))"
+        call = f"X.map_blocks(model.{method}, dtype={dtype}, {shape})"
+    raise TypeError(
+        f"X must be in memory for {type(model).__name__}.{method}; got a Dask "
+        f"collection. Predict each of its parts where it is: {call}."
+    )
+
+
 def example_of(X: Any) -> Any:
     """Give data in memory with the columns of a collection.
 

@@ -10,18 +10,18 @@ import pytest
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression, SGDClassifier
-from sklearn.metrics import log_loss
 from sklearn.neighbors import KNeighborsClassifier
 
 from skstrat import (
     ClassWeight,
     DownsampleUpweight,
     PartialFitClassifier,
+    PriorCorrectedClassifier,
     RandomOversample,
     ResampledClassifier,
+    ResampledEnsembleClassifier,
     UnusedWeightsError,
 )
-from skstrat._lazy_predictions import without_class_weight
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
@@ -31,8 +31,6 @@ pd = pytest.importorskip("pandas")
 
 FEATURES = ["amount", "age"]
 DOWN = DownsampleUpweight(factor=5, random_state=0)
-# LightGBM tells of an own parameter that it does not use on a cluster.
-pytestmark = pytest.mark.filterwarnings("ignore:Parameter n_jobs will be ignored")
 
 
 def table(n_rows=4000, seed=0):
@@ -101,67 +99,96 @@ def test_estimators_in_memory(model, kind, weighted):
     model.fit(X, y, sample_weight=weights if weighted else None)
     mass, trained = model.original_mass_, model.trained_mass_
     drawn, estimator = model.n_samples_fit_, model.estimator_
-    lazy = [getattr(model, name)(X) for name in ("predict", "predict_proba")]
     X, y, weights = in_memory(data, kind)
+    predicted, proba = model.predict(X), model.predict_proba(X)
     model.fit(X, y, sample_weight=weights if weighted else None)
     assert model.estimator_ is not estimator
     np.testing.assert_allclose(mass, model.original_mass_, rtol=1e-12)
     np.testing.assert_allclose(trained, model.trained_mass_, rtol=1e-12)
     assert drawn == model.n_samples_fit_
-    predicted, proba = dask.compute(*lazy)
     # The data are those of the other fit, to the last digit of the weights.
     np.testing.assert_allclose(proba, model.predict_proba(X), rtol=1e-6)
     assert (predicted == model.predict(X)).mean() > 0.999
-    assert predicted.dtype == lazy[0].dtype == y.dtype
-    assert proba.dtype == lazy[1].dtype
+    assert predicted.dtype == y.dtype
 
 
-@pytest.mark.usefixtures("this_thread")
-@pytest.mark.parametrize("labels", [["no", "yes"], [10, 3]])
-def test_predictions_are_lazy_and_by_partition(labels):
-    data = table(1500).assign(y=lambda data: np.array(labels)[data["y"]])
-    model = ResampledClassifier(LogisticRegression(), DOWN, use_weights=False)
-    model.fit(data[FEATURES], data["y"])
-    rows = []
-
-    def read(part):
-        rows.append(len(part))
-        return part
-
-    frame = dd.from_map(read, [data[:700], data[:0], data[700:]], meta=data[:0])
-    X = frame[FEATURES]
-    methods = ["predict", "predict_proba", "predict_log_proba", "decision_function"]
-    lazy = [getattr(model, name)(X) for name in methods]
-    assert rows == []
-    for name, each in zip(methods, lazy, strict=True):
-        own = getattr(model, name)(data[FEATURES])
-        assert each.dtype == own.dtype
-        assert [len(part) for part in dask.compute(*each.to_delayed().ravel())] == [
-            700,
-            0,
-            800,
-        ]
-        if name == "predict":
-            assert each.compute().tolist() == own.tolist()
-        else:
-            np.testing.assert_allclose(each.compute(), own, rtol=1e-9, atol=1e-12)
+METHODS = ["predict", "predict_proba", "predict_log_proba", "decision_function"]
+PREDICTS = {
+    "resampled": lambda: ResampledClassifier(LogisticRegression(), DOWN),
+    "uncorrected": lambda: ResampledClassifier(
+        LogisticRegression(), DOWN, prior_correction=False
+    ),
+    "batches": lambda: PartialFitClassifier(
+        SGDClassifier(loss="log_loss"), epochs=1, random_state=0
+    ),
+    "prior": lambda: PriorCorrectedClassifier(
+        LogisticRegression(), trained_mass=[1, 1], original_mass=[9, 1]
+    ),
+    "ensemble": lambda: ResampledEnsembleClassifier(
+        LogisticRegression(), DOWN, n_estimators=2, random_state=0
+    ),
+}
 
 
-@pytest.mark.usefixtures("this_thread")
-@pytest.mark.parametrize(
-    "lengths",
-    [(700, 800), (700, 0, 800)],
-)
-def test_predictions_have_the_chunks_of_the_rows(lengths):
+def fitted(name, labels, kind):
     data = table(1500)
-    X = data[FEATURES].to_numpy()
-    model = ResampledClassifier(LogisticRegression(), DOWN).fit(X, data["y"])
-    blocks = da.from_array(X, chunks=(lengths, (1, 1)))
-    proba = model.predict_proba(blocks)
-    # Products of matrices differ in the last digit with the number of rows.
-    np.testing.assert_allclose(proba.compute(), model.predict_proba(X), rtol=1e-12)
-    np.testing.assert_array_equal(model.predict(blocks).compute(), model.predict(X))
-    assert proba.chunks == (lengths, (2,))
+    y = data["y"].to_numpy().copy()
+    y[:100:2] = len(labels) - 1
+    X, y = in_memory(data, kind)[0], np.array(labels)[y]
+    model = PREDICTS[name]()
+    if name == "prior":
+        model.estimator.fit(X, y)
+        mass = np.ones(len(labels))
+        return model.set_params(
+            trained_mass=mass, original_mass=mass + np.arange(2, 2 + len(mass))
+        ), X
+    return model.fit(X, y), X
+
+
+@pytest.mark.usefixtures("this_thread")
+@pytest.mark.parametrize("kind", ["frame", "array"])
+@pytest.mark.parametrize("labels", [["no", "yes"], [10, 3, 5]], ids=str)
+@pytest.mark.parametrize("name", PREDICTS)
+def test_lazy_predictions_are_refused_with_what_dask_does(name, labels, kind):
+    model, X = fitted(name, labels, kind)
+    lazy = collections(table(1500), kind)[0]
+    methods = [method for method in METHODS if hasattr(model, method)]
+    assert methods == METHODS[: 2 if name == "ensemble" else 4]
+    for method in methods:
+        asked = f"for {type(model).__name__}.{method}; got a Dask collection"
+        with pytest.raises(TypeError, match=asked) as refused:
+            getattr(model, method)(lazy)
+        call = str(refused.value).partition("where it is: ")[2].rstrip(".")
+        way = "map_partitions" if kind == "frame" else "map_blocks"
+        assert call.startswith(f"X.{way}(model.{method}")
+        predicted, wanted = (
+            eval(call, {"X": lazy, "model": model}),
+            getattr(model, method)(X),
+        )
+        assert predicted.shape[1:] == wanted.shape[1:]
+        assert predicted.dtype == wanted.dtype or wanted.dtype.kind == "U"
+        if method == "predict":
+            np.testing.assert_array_equal(predicted.compute(), wanted)
+        else:
+            # Products of matrices differ in the last digit with the number of rows.
+            np.testing.assert_allclose(
+                predicted.compute(), wanted, rtol=1e-9, atol=1e-12
+            )
+
+
+def test_an_estimator_of_dask_is_given_rows_in_memory():
+    given = []
+
+    class OnCluster(LogisticRegression):
+        def fit(self, X, y, sample_weight=None):
+            given.extend([X, y, sample_weight])
+            return super().fit(X, y, sample_weight)
+
+    OnCluster.__module__ = "somewhere.dask"
+    X, y, weights = collections(table(600))
+    with dask.config.set(scheduler="synchronous"):
+        ResampledClassifier(OnCluster(), DOWN).fit(X, y, sample_weight=weights)
+    assert [type(each) for each in given] == [pd.DataFrame, pd.Series, np.ndarray]
 
 
 @pytest.mark.usefixtures("this_thread")
@@ -186,10 +213,10 @@ def test_batches_of_the_rows_drawn():
         SGDClassifier(loss="log_loss", random_state=0), epochs=3, random_state=0
     )
     model = ResampledClassifier(sgd, DOWN, calibration_check=False)
-    lazy = model.fit(X, y).predict_proba(X).compute()
     data = table()
+    proba = model.fit(X, y).predict_proba(data[FEATURES])
     wanted = model.fit(data[FEATURES], data["y"]).predict_proba(data[FEATURES])
-    np.testing.assert_allclose(lazy, wanted, rtol=1e-9)
+    np.testing.assert_allclose(proba, wanted, rtol=1e-9)
 
 
 @pytest.mark.usefixtures("this_thread")
@@ -213,79 +240,6 @@ def test_resamplers_that_need_more_than_labels():
     weighted = LogisticRegression(class_weight="balanced")
     with pytest.raises(ValueError, match="reweights the classes and silently cancels"):
         ResampledClassifier(weighted, DOWN).fit(X, y)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("use_weights", ["auto", False, True])
-@pytest.mark.parametrize("kind", ["frame", "array", "mixed"])
-@pytest.mark.usefixtures("client")
-def test_lightgbm_on_the_cluster(kind, use_weights, weighted):
-    lightgbm = pytest.importorskip("lightgbm")
-    data = table(20_000)
-    X, y, weights = collections(data, kind)
-    boosting = lightgbm.DaskLGBMClassifier(n_estimators=30, num_leaves=4, verbosity=-1)
-    model = ResampledClassifier(boosting, DOWN, use_weights=use_weights)
-    model.fit(X, y, sample_weight=weights if weighted else None)
-    w = data["w"].to_numpy() if weighted else np.ones(len(data))
-    totals = np.bincount(data["y"], w)
-    np.testing.assert_allclose(model.original_mass_, totals, rtol=1e-12)
-    rows = model.resampler_.sample_indices_.compute()
-    drawn = np.bincount(data["y"][rows], w[rows])
-    # With the resampler's weights the classes are as in the data.
-    wanted = totals if use_weights is True else drawn
-    np.testing.assert_allclose(model.trained_mass_, wanted, rtol=1e-12)
-    assert model.n_samples_fit_ == len(rows)
-    lazy = model.predict_proba(X)
-    proba, predicted = lazy.compute(), model.predict(X).compute()
-    assert (predicted == proba.argmax(axis=1)).all()
-    rate = np.average(data["y"], weights=w)
-    effective = w.sum() ** 2 / (w**2).sum()
-    error = np.sqrt(rate * (1 - rate) / effective)
-    # Trees overpredict with weights of 5; without the correction it would be 4 times.
-    allowed = 5 * error + (0.1 * rate if use_weights is True else 0)
-    assert abs(np.average(proba[:, 1], weights=w) - rate) < allowed
-    assert log_loss(data["y"], proba) < log_loss(data["y"], np.full(len(data), rate))
-
-
-@pytest.mark.usefixtures("this_thread")
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "series",
-        "one column",
-        "array",
-        "loose",
-        "matrix",
-    ],
-)
-def test_class_weights_are_taken_out_of_lazy_weights(kind):
-    data = table(1500)
-    X, y, weights = collections(data, "array" if kind == "matrix" else "frame")
-    if kind == "one column":
-        y = y.to_frame()
-    elif kind == "array":
-        y, weights = y.to_dask_array(lengths=True), weights.values
-    elif kind == "loose":
-        X, y, weights = (each.clear_divisions() for each in (X, y, weights))
-    elif kind == "matrix":
-        y = y.reshape(-1, 1)
-    resampler = DownsampleUpweight(factor=5, random_state=0)
-    _, y2, w2 = resampler.fit_resample(X, y, sample_weight=weights)
-    incoming = without_class_weight(w2, y2, resampler.plan_)
-    assert incoming.npartitions == w2.npartitions
-    rows = resampler.sample_indices_.compute()
-    np.testing.assert_allclose(incoming.compute(), data["w"].to_numpy()[rows])
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("client")
-def test_what_lightgbm_on_the_cluster_refuses():
-    lightgbm = pytest.importorskip("lightgbm")
-    X, y, _ = collections(table(600))
-    boosting = lightgbm.DaskLGBMClassifier(class_weight="balanced")
-    with pytest.raises(ValueError, match=r"class_weight=.balanced.. reweights"):
-        ResampledClassifier(boosting, DOWN).fit(X, y)
 
 
 def alive(client):

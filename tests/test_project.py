@@ -51,14 +51,7 @@ LEVELS = [
         "_strategy",
         "_weights",
     ],
-    [
-        "_cells",
-        "_counted",
-        "_hash_window",
-        "_label_sets",
-        "_lazy_predictions",
-        "_tally",
-    ],
+    ["_cells", "_counted", "_hash_window", "_label_sets", "_tally"],
     ["_partition", "_strata"],
     ["_chosen_rows", "_partitions"],
     ["_dask"],
@@ -70,7 +63,6 @@ LEVELS = [
     ["_binary", "_imbalance"],
     [
         "_base",
-        "_brier",
         "_parts",
         "_quotas",
         "_calibration_bins",

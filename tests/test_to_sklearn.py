@@ -6,7 +6,6 @@ import subprocess
 import sys
 from functools import cache
 
-import dask.array
 import numpy as np
 import pytest
 from imblearn.pipeline import make_pipeline as make_imblearn_pipeline
@@ -484,39 +483,6 @@ def test_labels_that_the_estimator_does_not_tell():
     plain = model.fit(X, y).to_sklearn()
     np.testing.assert_array_equal(plain.predict(X), model.predict(X))
     np.testing.assert_array_equal(plain.classes_, ["no", "yes"])
-
-
-class OnCluster(WithoutClasses):
-    """Tells its labels in the order in which it met them, as XGBoost's for Dask."""
-
-    def fit(self, X, y):
-        super().fit(X, y)
-        self.classes_ = self.model_.classes_[::-1]
-        return self
-
-
-OnCluster.__module__ = "somewhere.dask"
-
-
-def test_estimators_of_dask_are_wrapped():
-    X, codes = table(2)
-    y = np.array(["no", "yes"])[codes]
-    model = ResampledClassifier(OnCluster(), down(), use_weights=False).fit(X, y)
-    plain = model.to_sklearn()
-    np.testing.assert_array_equal(plain.predict(X), model.predict(X))
-    np.testing.assert_array_equal(plain.predict_proba(X), model.predict_proba(X))
-    untouched = ResampledClassifier(OnCluster(), prior_correction=False).fit(X, y)
-    assert untouched.to_sklearn() is untouched.estimator_
-
-
-def test_wrapper_predicts_dask_arrays_where_they_are():
-    X, _ = table(2)
-    model = wrapper()
-    lazy = dask.array.from_array(X, chunks=(400, 4))
-    proba, labels = model.predict_proba(lazy), model.predict(lazy)
-    assert isinstance(proba, dask.array.Array)
-    np.testing.assert_allclose(proba.compute(), model.predict_proba(X), rtol=1e-12)
-    np.testing.assert_array_equal(labels.compute(), model.predict(X))
 
 
 def test_partial_fit_classifier():
