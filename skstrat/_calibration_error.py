@@ -3,7 +3,7 @@ r"""Errors of calibration over bins of equal mass, and what chance shows.
 The expected calibration error cannot be negative, so a perfect model shows some too:
 with *m* bins of equally many expected events about sqrt(2/pi) sqrt(m / N1) of the
 prevalence, that is 31 % with 15 bins and 100 positives. Hence few bins where positives
-are few, a noise floor to compare with, and a root mean square without that bias.
+are few, and a noise floor to compare with.
 """
 
 from __future__ import annotations
@@ -164,79 +164,6 @@ def calibration_noise_floor(
         drawn = Predictions(positive, rows.p, weight)
         errors[draw] = summarize_bins(drawn, bin_of).expected_error
     return float(errors.mean()) / unit
-
-
-def root_mean_squared_calibration_error(
-    y_true: Any,
-    y_prob: Any,
-    sample_weight: Any = None,
-    *,
-    pos_label: Any = None,
-    n_bins: int | None = None,
-) -> float:
-    r"""Estimate the root mean squared distance of probabilities and shares, debiased.
-
-    .. math:: \sqrt{\max\left(0, \sum_b \frac{W_b}{W} \left[(\bar y_b - \bar p_b)^2
-        - \frac{\bar y_b (1 - \bar y_b)}{n_b - 1}\right]\right)}
-
-    The second term is what chance adds to the first (Broecker, 2012; Kumar, Liang and
-    Ma, 2019), so a perfect model scores 0 about every other time.
-
-    Parameters
-    ----------
-    y_true : array-like of shape (n_rows,)
-        Labels, of two classes at most.
-    y_prob : array-like of shape (n_rows,)
-        Probability of the positive class.
-    sample_weight : array-like of shape (n_rows,), default=None
-        How many rows each row stands for, 1 if None: the sum over a bin is taken as its
-        number of rows :math:`n_b`. With weights of another kind, those of a downsampled
-        test set among them, part of the chance remains. A row of weight zero counts as
-        absent.
-    pos_label : int, float, bool or str, default=None
-        Label of the positive class; None means 1 where the labels are among 0 and 1,
-        -1 and 1, or False and True.
-    n_bins : int, default=None
-        Number of bins, as for :func:`expected_calibration_error`.
-
-    Returns
-    -------
-    float
-        The error, in [0, 1]; 0 is best. A bin of a single row tells nothing about
-        chance and adds nothing.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not fit, there are more than two classes, the positive one cannot
-        be told, a probability, weight or number of bins is impossible, or the weights
-        of several rows in a bin add up to 1 or less.
-
-    Examples
-    --------
-    True probabilities of p^1.5: the root of 1/3 - 4/7 + 1/4 is 0.109.
-
-    >>> import numpy as np
-    >>> from skstrat.metrics import root_mean_squared_calibration_error
-    >>> rng = np.random.default_rng(2)
-    >>> p = rng.random(10_000)
-    >>> y = rng.random(10_000) < p**1.5
-    >>> round(root_mean_squared_calibration_error(y, p), 2)
-    0.11
-    """
-    rows = check_predictions(y_true, y_prob, sample_weight, pos_label)
-    bins = summarize_bins(rows, assign_bins(rows, n_bins))
-    small = bins.weight <= 1
-    if (small & (bins.n_rows > 1)).any():
-        raise ValueError(
-            "sample_weight must be on the scale of counts, adding up to more than 1 in "
-            f"every bin; got a bin of weight {bins.weight.min():.3g}. Multiply the "
-            "weights so that they sum to the number of rows, or use fewer bins."
-        )
-    chance = bins.prob_true * (1 - bins.prob_true) / np.where(small, 1, bins.weight - 1)
-    squared = (bins.prob_true - bins.prob_pred) ** 2 - chance
-    mean = np.average(np.where(small, 0.0, squared), weights=bins.weight)
-    return float(np.sqrt(max(0.0, mean)))
 
 
 def _weight_ratio(rows: Predictions) -> float:

@@ -23,12 +23,10 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from skstrat._brier import brier_decomposition
 from skstrat._calibration_bins import calibration_curve
 from skstrat._calibration_error import (
     calibration_noise_floor,
     expected_calibration_error,
-    root_mean_squared_calibration_error,
 )
 from skstrat._calibration_fit import (
     calibration_in_the_large,
@@ -41,7 +39,6 @@ from skstrat._threshold import best_threshold, fbeta_at_best_threshold
 
 __all__ = [
     "best_threshold",
-    "brier_decomposition",
     "calibration_curve",
     "calibration_in_the_large",
     "calibration_noise_floor",
@@ -51,7 +48,6 @@ __all__ = [
     "fbeta_at_best_threshold",
     "imbalance_degree",
     "mean_probability_ratio",
-    "root_mean_squared_calibration_error",
     "scorers",
 ]
 

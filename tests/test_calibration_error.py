@@ -1,4 +1,4 @@
-"""Calibration in bins: bins, curve, expected error, noise floor, debiased error."""
+"""Calibration in bins: bins, curve, expected error, noise floor."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,6 @@ from skstrat.metrics import (
     calibration_curve,
     calibration_noise_floor,
     expected_calibration_error,
-    root_mean_squared_calibration_error,
 )
 
 
@@ -60,11 +59,6 @@ def test_whole_weights_are_repeated_rows(rows, n_bins):
             getattr(weighted, name), getattr(repeated, name), rtol=0, atol=1e-12
         )
     assert weighted.expected_error == pytest.approx(repeated.expected_error, abs=1e-12)
-    ours = root_mean_squared_calibration_error(y, p, w, n_bins=n_bins)
-    theirs = root_mean_squared_calibration_error(
-        np.repeat(y, w), np.repeat(p, w), n_bins=n_bins
-    )
-    assert ours**2 == pytest.approx(theirs**2, abs=1e-12)
 
 
 @given(rows=judged_rows(), n_bins=BINS)
@@ -247,53 +241,3 @@ def test_certain_predictions_have_no_noise():
 def test_impossible_numbers_of_draws_are_refused():
     with pytest.raises(ValueError, match="n_draws must be a whole number from 1 on"):
         calibration_noise_floor([0, 1], [0.2, 0.8], n_draws=0)
-
-
-# --- root mean squared error --------------------------------------------------------
-
-
-def squared_without_root(y, p):
-    bins = bin_calibration(y, p, n_bins=5)
-    chance = bins.prob_true * (1 - bins.prob_true) / (bins.n_rows - 1)
-    gap = (bins.prob_true - bins.prob_pred) ** 2
-    return np.average([gap, gap - chance], axis=1, weights=bins.n_rows)
-
-
-def test_chance_is_taken_out_of_the_squared_error():
-    estimates = np.array(
-        [squared_without_root(*rare_rows(s, 4000)) for s in range(300)]
-    )
-    biased, debiased = estimates.mean(axis=0)
-    spread = estimates[:, 1].std() / np.sqrt(300)
-    assert abs(debiased) < 4 * spread
-    assert biased > 8 * spread
-    zero = [
-        root_mean_squared_calibration_error(*rare_rows(seed, 4000), n_bins=5) == 0
-        for seed in range(100)
-    ]
-    assert 30 < np.sum(zero) < 80
-
-
-def test_the_squared_error_is_that_of_the_formula():
-    y, p = rare_rows(0, 4000)
-    _, debiased = squared_without_root(y, np.sqrt(p))
-    error = root_mean_squared_calibration_error(y, np.sqrt(p), n_bins=5)
-    assert error == pytest.approx(np.sqrt(debiased), rel=1e-12)
-
-
-def test_a_known_error_is_found():
-    rng = np.random.default_rng(0)
-    errors = []
-    for _ in range(50):
-        p = rng.random(5000)
-        y = rng.random(5000) < 0.8 * p + 0.1
-        errors.append(root_mean_squared_calibration_error(y, p))
-    # The mean of (0.1 - 0.2 p)^2 for p uniform on [0, 1] is 1/300.
-    assert np.mean(errors) == pytest.approx(np.sqrt(1 / 300), rel=0.05)
-
-
-def test_single_rows_add_nothing_and_shares_are_no_counts():
-    y, p = [0, 1, 1, 0], [0.1, 0.2, 0.7, 0.9]
-    assert root_mean_squared_calibration_error(y, p, n_bins=4) == 0
-    with pytest.raises(ValueError, match=r"scale of counts.* got a bin of weight 0\.5"):
-        root_mean_squared_calibration_error(y, p, [0.25] * 4, n_bins=2)

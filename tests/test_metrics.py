@@ -38,8 +38,6 @@ METRICS = {
     "expected_calibration_error": {"n_bins": 4},
     "calibration_noise_floor": {"n_bins": 4, "n_draws": 5},
     "calibration_curve": {"n_bins": 4},
-    "root_mean_squared_calibration_error": {"n_bins": 4},
-    "brier_decomposition": {},
     "best_threshold": {},
     "fbeta_at_best_threshold": {},
 }
@@ -151,9 +149,6 @@ def test_whole_weights_are_repeated_rows(name, rows):
     np.testing.assert_allclose(score(name, y, p, w), repeated, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize(
-    "name", sorted(set(METRICS) - {"root_mean_squared_calibration_error"})
-)
 @pytest.mark.parametrize("scale", [0.1, 1e-9, 1e12])
 def test_the_scale_of_weights_does_not_matter(name, scale, rows):
     y, p, w = rows
@@ -253,7 +248,7 @@ def test_rounding_over_1_is_1(name):
 
 
 def test_by_hand():
-    # Bins {.1 .1 .2} and {.4 .6 .8}; isotonic 0 0 0 | 1/2 1/2 | 1.
+    # Bins {.1 .1 .2} and {.4 .6 .8}.
     assert metrics.mean_probability_ratio(Y, P) == pytest.approx(2.2 / 2)
     curve = metrics.calibration_curve(Y, P, n_bins=2)
     np.testing.assert_allclose(curve, [[0, 2 / 3], [0.4 / 3, 0.6]], rtol=1e-12)
@@ -261,10 +256,6 @@ def test_by_hand():
     assert error == pytest.approx((0.4 / 3 + 2 / 3 - 0.6) / 2)
     relative = metrics.expected_calibration_error(Y, P, n_bins=2, relative=True)
     assert relative == pytest.approx(3 * error)
-    parts = metrics.brier_decomposition(Y, P)
-    brier, recalibrated, prior = 0.82 / 6, 0.5 / 6, 2 / 9
-    expected = (brier - recalibrated, prior - recalibrated, prior)
-    assert parts == pytest.approx(expected)
     # From .4 on: both positives and one other row.
     assert metrics.best_threshold(Y, P) == pytest.approx((0.4, 5 * 2 / (5 * 2 + 1)))
 
@@ -414,42 +405,6 @@ def test_rows_at_the_clip_are_finite_and_do_not_outweigh_each_other():
     assert metrics.calibration_in_the_large(y, p) == pytest.approx(0, abs=1e-6)
 
 
-# --- Brier score in parts -----------------------------------------------------------
-
-
-@given(
-    y=st.lists(st.integers(0, 1), min_size=1, max_size=50), seed=st.integers(0, 2**32)
-)
-@settings(deadline=None)
-def test_the_parts_add_up_to_the_brier_score(y, seed):
-    rng = np.random.default_rng(seed)
-    p = rng.random(len(y)).round(rng.integers(1, 17))
-    w = rng.lognormal(size=len(y))
-    parts = metrics.brier_decomposition(y, p, w)
-    brier = brier_score_loss(y, p, sample_weight=w, pos_label=1)
-    total = parts.miscalibration - parts.discrimination + parts.uncertainty
-    assert total == pytest.approx(brier, abs=1e-12)
-    assert min(parts) >= 0
-
-
-def test_parts_of_calibrated_constant_and_reversed_predictions():
-    y, group = [0, 0, 1, 0, 1, 1], [1 / 3] * 3 + [2 / 3] * 3
-    parts = metrics.brier_decomposition(y, group)
-    assert parts.miscalibration == pytest.approx(0, abs=1e-15)
-    assert parts.discrimination == pytest.approx(1 / 36)
-    for useless in ([0.9] * 6, [-value + 1 for value in group]):
-        assert metrics.brier_decomposition(y, useless).discrimination == pytest.approx(
-            0, abs=1e-15
-        )
-
-
-def test_rounding_makes_no_part_negative():
-    # Calibrated but for the last digit, at which the recalibration pools the rows.
-    p = np.full(7, 3 / 7)
-    p[1:] = np.nextafter(3 / 7, 1)
-    assert metrics.brier_decomposition([1, 1, 1, 0, 0, 0, 0], p).miscalibration == 0
-
-
 # --- thresholds ---------------------------------------------------------------------
 
 
@@ -545,15 +500,14 @@ def test_weights_give_the_values_of_the_full_test_set(rare_events):
         found["log loss"].append(log_loss(y_kept, kept, sample_weight=w))
         found["ratio"].append(metrics.mean_probability_ratio(y_kept, kept, w))
         found["shift"].append(metrics.calibration_in_the_large(y_kept, kept, w))
-        parts = metrics.brier_decomposition(y_kept, kept, w)
-        found["brier"].append(parts.uncertainty)
+        found["brier"].append(brier_score_loss(y_kept, kept, sample_weight=w))
         unweighted.append(log_loss(y_kept, kept))
     full = {
         "auc": roc_auc_score(y, p),
         "log loss": log_loss(y, p),
         "ratio": metrics.mean_probability_ratio(y, p),
         "shift": metrics.calibration_in_the_large(y, p),
-        "brier": metrics.brier_decomposition(y, p).uncertainty,
+        "brier": brier_score_loss(y, p),
     }
     for measure, values in found.items():
         spread = max(np.std(values, ddof=1), 1e-12)
