@@ -45,12 +45,6 @@ class Drawn:
 
     Attributes
     ----------
-    labels : Labels
-        Class codes of the rows that count.
-    counted : ndarray of shape (n_counted,) or None
-        Positions of the rows that count; None if all do.
-    indices : ndarray of shape (n_drawn,)
-        Rows drawn, as positions among those that count.
     rows : ndarray of shape (n_drawn,)
         Rows drawn, as positions in X.
     weights : ndarray of shape (n_drawn,)
@@ -59,9 +53,6 @@ class Drawn:
         Whether they are all rows of X, once each.
     """
 
-    labels: Labels
-    counted: Indices | None
-    indices: Indices
     rows: Indices
     weights: Floats
     untouched: bool
@@ -102,10 +93,6 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         self, labels: Labels, targets: Targets, mass: Floats, drawn: Floats
     ) -> Floats:
         return class_weights(labels, targets.factor, self.weighting, mass, drawn)
-
-    def _take(self, X: Any, drawn: Drawn) -> Any:
-        """Take the rows drawn from X."""
-        return take_rows(X, drawn.rows)
 
     def fit(self, X: Any, y: Any, *, sample_weight: Any = None) -> Self:
         """Decide which rows to draw and what each counts, without taking them.
@@ -180,7 +167,7 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         drawn = self._learn(X, y, sample_weight)
         if drawn.untouched:
             return X, y, drawn.weights
-        return self._take(X, drawn), take_rows(y, drawn.rows), drawn.weights
+        return take_rows(X, drawn.rows), take_rows(y, drawn.rows), drawn.weights
 
     def _learn(self, X: Any, y: Any, sample_weight: Any) -> Drawn:
         self._validate_params()
@@ -203,7 +190,7 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         if incoming is not None:
             weights = multiply_weights(weights, incoming[indices])
         untouched = seen.counted is None and not plan.moves_rows
-        return Drawn(labels, seen.counted, indices, rows, weights, untouched)
+        return Drawn(rows, weights, untouched)
 
     def _learn_lazily(self, X: Any, y: Any, sample_weight: Any) -> LazyDraw:
         self._validate_params()

@@ -248,7 +248,7 @@ class DownsampleUpweight(StratifiedResampler):
         rows = indices if counted is None else counted[indices]
         self.sample_indices_ = rows
         untouched = counted is None and len(indices) == len(sets.labels.codes)
-        return Drawn(sets.labels, counted, indices, rows, weights, untouched)
+        return Drawn(rows, weights, untouched)
 
     def _check_needs_labels_alone(self) -> None:
         super()._check_needs_labels_alone()

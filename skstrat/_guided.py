@@ -192,7 +192,7 @@ class GuidedDownsample(BaseResampler):
         self.sample_indices_ = rows[drawn]
         weights = multiply_weights(weights, multiplier[codes])
         untouched = counted is None and len(drawn) == len(rows)
-        return Drawn(labels, counted, drawn, rows[drawn], weights, untouched)
+        return Drawn(rows[drawn], weights, untouched)
 
     def _fit_pilots(self, X: Any, labels: Labels, rows: NDArray[np.intp]) -> Floats:
         """Fit the pilots, and give how hard each row is to tell."""

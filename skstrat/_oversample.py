@@ -1,20 +1,13 @@
-"""More rows of the small classes, repeated or moved by noise."""
+"""More rows of the small classes, every original kept."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Real
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from skstrat._base import Drawn
 from skstrat._labels import Labels
-from skstrat._rows import take_rows
 from skstrat._seed import RANDOM_STATE
-from skstrat._sklearn import Interval, StrOptions
-from skstrat._smoothing import copies_to_move, move_copies
+from skstrat._sklearn import StrOptions
 from skstrat._strata import ROW_LABELS
 from skstrat._strategy import (
     FACTOR,
@@ -35,8 +28,7 @@ class RandomOversample(StratifiedResampler):
 
     Each row stands ``floor(t / n)`` or ``ceil(t / n)`` times when *t* rows are made of
     *n*: of all ways to repeat, the one that leaves the most different rows
-    (effective number :math:`(\sum m)^2 / \sum m^2`). With ``smoothing`` the
-    repetitions are moved by noise (smoothed bootstrap; Menardi and Torelli, 2014).
+    (effective number :math:`(\sum m)^2 / \sum m^2`).
 
     Parameters
     ----------
@@ -51,12 +43,6 @@ class RandomOversample(StratifiedResampler):
         dict has the rows to end with; a callable takes ``y`` and gives such a dict. A
         class with more rows than asked for keeps all. None without a ``factor``
         means ``'auto'``.
-    smoothing : float, dict of label to float or None, default=None
-        Multiplier of the bandwidth
-        :math:`h = (4 / ((q + 2) n_c))^{1/(q+4)}` of the noise added to repetitions,
-        in standard deviations of the class; 1 is the normal-reference choice. None
-        repeats rows as they are. X must be a 2-D ndarray or pandas DataFrame of
-        floats then.
     weighting : {"uniform", "original", "balanced", "factor"} or dict, \
             default="uniform"
         Total weight of each class: weights in, unchanged (rebalances on purpose);
@@ -77,7 +63,7 @@ class RandomOversample(StratifiedResampler):
     class_weight_ : dict of label to float
         What the incoming weight of each class's rows was multiplied by.
     sample_indices_ : ndarray of shape (n_drawn,)
-        Where each row comes from, ascending; -1 for a row moved by smoothing.
+        Where each row comes from, ascending.
     plan_ : Plan
         The draw, for use on blocks of the same data.
     n_features_in_ : int
@@ -88,6 +74,7 @@ class RandomOversample(StratifiedResampler):
     See Also
     --------
     CombinedResample : Big classes down and small ones up.
+    Weighted : Any sampler of imbalanced-learn, with weights.
 
     Examples
     --------
@@ -97,6 +84,16 @@ class RandomOversample(StratifiedResampler):
     >>> X_res, y_res, w = RandomOversample(factor=2).fit_resample(X, y)
     >>> X_res.ravel().tolist(), w.tolist()
     ([0, 1, 2, 3, 3, 4, 4], [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
+
+    Repetitions moved by noise (smoothed bootstrap; Menardi and Torelli, 2014) are
+    imbalanced-learn's, here with the original total of each class:
+
+    >>> from imblearn.over_sampling import RandomOverSampler
+    >>> from skstrat import Weighted
+    >>> smoothed = Weighted(RandomOverSampler(shrinkage=1.0, random_state=0))
+    >>> X_res, y_res, w = smoothed.fit_resample(X, y)
+    >>> np.bincount(y_res).tolist(), np.bincount(y_res, w).tolist()
+    ([3, 3], [3.0, 2.0])
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
@@ -108,7 +105,6 @@ class RandomOversample(StratifiedResampler):
             callable,
             None,
         ],
-        "smoothing": [Interval(Real, 0, None, closed="left"), Mapping, None],
         "weighting": WEIGHTING,
         "strata": ROW_LABELS,
         "groups": ROW_LABELS,
@@ -120,7 +116,6 @@ class RandomOversample(StratifiedResampler):
         *,
         factor: float | Mapping[Any, float] | None = None,
         sampling_strategy: Strategy | None = None,
-        smoothing: float | Mapping[Any, float] | None = None,
         weighting: Weighting = "uniform",
         strata: Any = None,
         groups: Any = None,
@@ -128,7 +123,6 @@ class RandomOversample(StratifiedResampler):
     ) -> None:
         self.factor = factor
         self.sampling_strategy = sampling_strategy
-        self.smoothing = smoothing
         self.weighting = weighting
         self.strata = strata
         self.groups = groups
@@ -145,46 +139,3 @@ class RandomOversample(StratifiedResampler):
         if isinstance(self.factor, Mapping):
             return {label: value % 1 for label, value in self.factor.items()}
         return None if self.factor is None else self.factor % 1
-
-    def _check_needs_labels_alone(self) -> None:
-        super()._check_needs_labels_alone()
-        if self.smoothing is not None:
-            raise ValueError(
-                "smoothing must be None for data in partitions: noise needs the "
-                f"spread of whole classes; got {self.smoothing!r}."
-            )
-
-    def _learn(self, X: Any, y: Any, sample_weight: Any) -> Drawn:
-        drawn = super()._learn(X, y, sample_weight)
-        if self.smoothing is not None:
-            moved = copies_to_move(drawn.indices, drawn.labels, self._shrinkage(drawn))
-            self.sample_indices_ = drawn.rows.copy()
-            self.sample_indices_[moved] = -1
-        return drawn
-
-    def _take(self, X: Any, drawn: Drawn) -> Any:
-        X_drawn = super()._take(X, drawn)
-        if self.smoothing is None:
-            return X_drawn
-        return move_copies(
-            X if drawn.counted is None else take_rows(X, drawn.counted),
-            X_drawn,
-            drawn.indices,
-            drawn.labels,
-            self._shrinkage(drawn),
-            self.plan_.seed,
-        )
-
-    def _shrinkage(self, drawn: Drawn) -> NDArray[np.float64]:
-        labels = drawn.labels
-        if not isinstance(self.smoothing, Mapping):
-            return np.full(len(labels.classes), self.smoothing, dtype=np.float64)
-        shrinkage = np.zeros(len(labels.classes))
-        for code, value in labels.by_class(self.smoothing, "smoothing").items():
-            if not (isinstance(value, Real) and 0 <= float(value) < np.inf):
-                raise ValueError(
-                    "smoothing must be finite and not negative for every class; got "
-                    f"{value!r} for class {labels.classes.tolist()[code]!r}."
-                )
-            shrinkage[code] = value
-        return shrinkage

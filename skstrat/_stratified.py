@@ -68,7 +68,7 @@ class StratifiedResampler(BaseResampler):
         if incoming is not None:
             weights = multiply_weights(weights, incoming[indices])
         untouched = counted is None and not draw.plan.moves_rows
-        return Drawn(labels, counted, indices, rows, weights, untouched)
+        return Drawn(rows, weights, untouched)
 
     def _learn_cells(
         self,

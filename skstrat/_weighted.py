@@ -67,7 +67,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class _Made(Drawn):
-    """Rows that a sampler gave; -1 in ``indices`` and ``rows`` where it made one."""
+    """Rows that a sampler gave; -1 in ``rows`` where it made one."""
 
     X: Any
     y: Any
@@ -121,7 +121,7 @@ class Weighted(BaseResampler):
 
     See Also
     --------
-    RandomOversample : Repeated rows, smoothed if asked for, in any container.
+    RandomOversample : Repeated rows, in any container.
     ResampledClassifier : Any classifier on resampled rows, prior corrected.
 
     Notes
@@ -270,8 +270,8 @@ class Weighted(BaseResampler):
         self.sample_indices_ = rows
         untouched = np.array_equal(indices, np.arange(len(labels.codes)))
         self._learn_outcome(labels, made, mass, multiplier, moves_rows=not untouched)
-        drawn_rows = (labels, counted, indices, rows, weights, untouched)
-        return _Made(*drawn_rows, output.X, _labels_in_kind(seen, output))
+        y_made = _labels_in_kind(seen, output)
+        return _Made(rows, weights, untouched, output.X, y_made)
 
     def _check_sampler_can_be_wrapped(self) -> None:
         if isinstance(self.sampler, BaseResampler):

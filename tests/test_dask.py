@@ -653,7 +653,6 @@ def test_labels_and_weights_that_cannot_be_used(kind, column, value, text):
             TypeError,
             "sampling_strategy must not be a callable",
         ),
-        (RandomOversample(smoothing=0.5), "y", ValueError, "smoothing must be None"),
         (DownsampleUpweight(factor=0.5), "y", ValueError, "'factor' parameter"),
     ],
 )

@@ -16,7 +16,6 @@ from skstrat import (
     ClassWeight,
     CombinedResample,
     DownsampleUpweight,
-    RandomOversample,
 )
 from skstrat.parquet import resample_parquet
 
@@ -831,7 +830,6 @@ def test_rows_that_polars_never_shows_are_noticed(counts, tmp_path, monkeypatch)
             TypeError,
             "sampling_strategy must not be a callable",
         ),
-        (RandomOversample(smoothing=0.5), ValueError, "smoothing must be None"),
         (
             DownsampleUpweight(factor=0.5),
             InvalidParameterError,
@@ -843,7 +841,7 @@ def test_rows_that_polars_never_shows_are_noticed(counts, tmp_path, monkeypatch)
             "factor.*sampling_strategy",
         ),
     ],
-    ids=["object", "None", "callable", "combined", "smoothing", "factor", "both"],
+    ids=["object", "None", "callable", "combined", "factor", "both"],
 )
 def test_resamplers_that_labels_are_not_enough_for(resampler, error, text, tmp_path):
     source = write(tmp_path)

@@ -275,7 +275,6 @@ def test_an_iterator_is_enough_where_the_factor_is_known():
             TypeError,
             "sampling_strategy must not be a callable",
         ),
-        (RandomOversample(smoothing=0.5), ValueError, "smoothing must be None"),
         (DownsampleUpweight(factor=0.5), ValueError, "'factor' parameter"),
     ],
 )

@@ -47,7 +47,6 @@ LEVELS = [
         "_factor_recommendation",
         "_plan",
         "_sampler_output",
-        "_smoothing",
         "_strategy",
         "_weights",
     ],

@@ -29,7 +29,6 @@ RESAMPLERS = [
     DownsampleUpweight(),
     DownsampleUpweight(factor=3, weighting="balanced"),
     RandomOversample(),
-    RandomOversample(smoothing=1.0),
     CombinedResample(),
     ClassWeight(),
     GuidedDownsample(random_state=0),
@@ -132,19 +131,12 @@ class TwoValues(BaseEstimator):
 
 
 OTHER_PILOT = "sparse data has another pilot, and so other rows"
-SMOOTHING_READS_X = "smoothing adds noise to floats and refuses anything else"
 LABEL_SETS = "rows of several labels are drawn, too"
 IMBLEARN_FAILURES = {
     "DownsampleUpweight()": {"check_target_type": LABEL_SETS},
     "GuidedDownsample(random_state=0)": {
         "check_samplers_sparse": OTHER_PILOT,
         "check_samplers_pandas_sparse": OTHER_PILOT,
-    },
-    "RandomOversample(smoothing=1.0)": {
-        "check_samplers_sparse": SMOOTHING_READS_X,
-        "check_samplers_pandas_sparse": SMOOTHING_READS_X,
-        "check_samplers_string": SMOOTHING_READS_X,
-        "check_samplers_list": SMOOTHING_READS_X,
     },
 }
 
