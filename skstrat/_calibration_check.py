@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from skstrat._calibration_fit import CalibrationLine, calibration_slope_intercept
 from skstrat._errors import CalibrationWarning
 from skstrat._labels import Labels, encode_labels
 from skstrat._plan import Plan
@@ -84,23 +83,6 @@ class _HoldOut:
             total = self.weight[own].sum()
             variance += float(((total * share * deviation) ** 2).sum())
         return ratio, float(np.sqrt(variance)) / self.mass
-
-    def line(self, proba: Floats) -> CalibrationLine:
-        """Fit intercept and slope of the log odds.
-
-        Parameters
-        ----------
-        proba : ndarray of shape (n_rows,)
-            Probability of the smallest class at each row, by a model that has not
-            seen it.
-
-        Returns
-        -------
-        CalibrationLine
-            Slope and intercept.
-        """
-        positive = self.codes == self.smallest
-        return calibration_slope_intercept(positive, proba, self.weight)
 
 
 def _hold_out(
@@ -218,18 +200,21 @@ def _out_of_fold(
     labels = encode_labels(y)
     if labels.counts.min() < _FOLDS:
         raise ValueError(
-            f'calibration_check="cv" and recalibrate=True need {_FOLDS} rows of every '
-            f"class; got {labels.counts.min()} of class "
-            f"{labels.classes.tolist()[labels.counts.argmin()]!r}."
+            f'calibration_check="cv" needs {_FOLDS} rows of every class; got '
+            f"{labels.counts.min()} of class "
+            f"{labels.classes.tolist()[labels.counts.argmin()]!r}. Set it to True or "
+            "keep more rows."
         )
     proba = np.empty((len(labels.codes), len(labels.classes)))
     # Copies of a row must not be on both sides.
     groups = fitted.resampler_.sample_indices_
+    # Data in an order, of time for one, would give each fold another distribution.
+    shuffled = {"shuffle": True, "random_state": fitted.resampler_.plan_.seed % 2**32}
     if len(np.unique(groups)) < len(groups):
-        splitter = StratifiedGroupKFold(_FOLDS)
+        splitter = StratifiedGroupKFold(_FOLDS, **shuffled)
         folds = splitter.split(labels.codes, labels.codes, groups)
     else:
-        folds = StratifiedKFold(_FOLDS).split(labels.codes, labels.codes)
+        folds = StratifiedKFold(_FOLDS, **shuffled).split(labels.codes, labels.codes)
     for train, test in folds:
         judge = copy(fitted)
         part = {name: values[train] for name, values in arguments.items()}
@@ -263,7 +248,8 @@ def _warn_of_ratio(ratio: float, standard_error: float, name: str) -> None:
     warnings.warn(
         f"{name} predicts {ratio:.3g} times as much of the smallest class as there is, "
         "by the rows that were dropped. Regularise it more, lower the factor, leave "
-        'use_weights="auto", or set recalibrate=True; calibration_check="cv" gives an '
+        'use_weights="auto", or wrap this classifier in CalibratedClassifierCV(model, '
+        'cv=StratifiedKFold(3, shuffle=True)); calibration_check="cv" gives an '
         "estimate that no row seen in training distorts.",
         CalibrationWarning,
         stacklevel=4,
@@ -276,8 +262,8 @@ def check_by_dropped_rows(
     labels: Labels,
     incoming: Floats | None,
     trained_on: tuple[Any, Any, dict[str, Any]],
-) -> tuple[float | None, CalibrationLine | None]:
-    """Judge a fitted model by the rows that were dropped, and refit its line if asked.
+) -> float | None:
+    """Judge a fitted model by the rows that were dropped.
 
     Parameters
     ----------
@@ -297,29 +283,15 @@ def check_by_dropped_rows(
     ratio : float or None
         Predicted mass of the smallest class over what there is; None if it was not
         asked for, or no row was dropped at random.
-    line : CalibrationLine or None
-        Slope and intercept for the log odds of the second class.
-
-    Raises
-    ------
-    ValueError
-        If recalibration is asked for and not possible.
     """
-    if not (model.calibration_check or model.recalibrate):
-        return None, None
-    out_of_fold = model.calibration_check == "cv" or model.recalibrate
+    if not model.calibration_check:
+        return None
+    out_of_fold = model.calibration_check == "cv"
     held = _dropped_at_random(
         model, labels, incoming, None if out_of_fold else _MOST_SCORED
     )
-    if model.recalibrate and (held is None or len(labels.classes) > 2):
-        raise ValueError(
-            "recalibrate=True needs a resampler that drops rows at random, an "
-            "estimator with predict_proba and two classes; got "
-            f"{model.resampler!r}, {type(model.estimator_).__name__} and "
-            f"{len(labels.classes)} classes. Use CalibratedClassifierCV otherwise."
-        )
     if held is None:
-        return None, None
+        return None
     smallest = labels.classes.tolist()[held.smallest]
     place = np.asarray(model.classes_).tolist().index(smallest)
     proba = np.array(model.predict_proba(take_rows(X, held.rows))[:, place])
@@ -328,10 +300,7 @@ def check_by_dropped_rows(
         own = np.searchsorted(kept, held.rows[held.seen])
         proba[held.seen] = _out_of_fold(model, *trained_on)[own, place]
     ratio, standard_error = held.ratio(proba)
-    if model.recalibrate:
-        slope, intercept = held.line(proba)
-        return ratio, CalibrationLine(slope, intercept if place else -intercept)
     # Whoever switches the correction off wants the predictions to be off.
     if model.prior_correction:
         _warn_of_ratio(ratio, standard_error, type(model.estimator_).__name__)
-    return ratio, None
+    return ratio

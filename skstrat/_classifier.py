@@ -66,10 +66,6 @@ class ResampledClassifier(CorrectedClassifier):
         predicted in training, which flatters models that know every row by heart. With
         ``"cv"`` three more fits predict them out of fold, and dropped rows as many as
         were kept are looked at.
-    recalibrate : bool, default=False
-        Whether slope and intercept of the log odds are fitted to the rows dropped and
-        to those of the small class out of fold (three more fits; Cox, 1958), for two
-        classes.
 
     Attributes
     ----------
@@ -86,9 +82,9 @@ class ResampledClassifier(CorrectedClassifier):
     n_samples_fit_ : int
         Rows that the estimator was fitted with.
     calibration_check_ : float or None
-        Mass predicted of the smallest class over what there is, by that hold-out and
-        before any recalibration; 1 is right. None where no row was dropped at random
-        (by whole groups, for one), or nothing was checked.
+        Mass predicted of the smallest class over what there is, by that hold-out; 1
+        is right. None where no row was dropped at random (by whole groups, for one),
+        or nothing was checked.
     n_features_in_ : int
         Columns of X, if the estimator knows them.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -103,6 +99,11 @@ class ResampledClassifier(CorrectedClassifier):
     -----
     The correction is exact if the rows of a class are a random sample of it. Rows
     repeated many times are not one for a flexible learner: it undershoots then.
+
+    Where the check says that probabilities are off,
+    ``CalibratedClassifierCV(model, cv=StratifiedKFold(3, shuffle=True))`` around this
+    classifier mends them. It costs three fits and predicts the mean of three models,
+    and the calibrated model has no ``to_sklearn``.
 
     Examples
     --------
@@ -126,7 +127,6 @@ class ResampledClassifier(CorrectedClassifier):
         "use_weights": [StrOptions({"auto"}), "boolean"],
         "prior_correction": ["boolean"],
         "calibration_check": ["boolean", StrOptions({"cv"})],
-        "recalibrate": ["boolean"],
     }
 
     def __init__(
@@ -137,14 +137,12 @@ class ResampledClassifier(CorrectedClassifier):
         use_weights: Literal["auto"] | bool = "auto",
         prior_correction: bool = True,
         calibration_check: bool | Literal["cv"] = True,
-        recalibrate: bool = False,
     ) -> None:
         self.estimator = estimator
         self.resampler = resampler
         self.use_weights = use_weights
         self.prior_correction = prior_correction
         self.calibration_check = calibration_check
-        self.recalibrate = recalibrate
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Resample, then fit a clone of the estimator.
@@ -183,7 +181,7 @@ class ResampledClassifier(CorrectedClassifier):
             undershoots then.
         CalibrationWarning
             If ``calibration_check_`` is outside 0.8 to 1.25 by more than two standard
-            errors, unless ``prior_correction`` is False or ``recalibrate`` True.
+            errors, unless ``prior_correction`` is False.
         """
         self._validate_params()
         if is_dask(X) or is_dask(y):
@@ -199,7 +197,7 @@ class ResampledClassifier(CorrectedClassifier):
             )
         trained, arguments = self._fit_drawn(X, y, drawn, weights, incoming)
         self._learn_masses(labels.classes, class_totals(labels, incoming), trained)
-        self.calibration_check_, self._line = check_by_dropped_rows(
+        self.calibration_check_ = check_by_dropped_rows(
             self, everything, labels, incoming, (X, y, arguments)
         )
         return self
@@ -250,7 +248,7 @@ class ResampledClassifier(CorrectedClassifier):
         incoming = None if sample_weight is None else weights
         trained, _ = self._fit_drawn(X, y, encode_labels(y), weights, incoming)
         self._learn_masses(classes, np.array(plan.mass), trained)
-        self.calibration_check_, self._line = None, None
+        self.calibration_check_ = None
         return self
 
     def _row_shift(self, X: Any) -> Floats | None:

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from skstrat._calibration_fit import CalibrationLine
 from skstrat._corrected_predictions import CorrectedPredictions
 from skstrat._errors import UnusedWeightsError
 from skstrat._plain_model import plain_model
@@ -27,8 +26,6 @@ class CorrectedClassifier(CorrectedPredictions):
     estimator: Any
     estimator_: Any
     prior_correction: bool
-    # Slope and intercept that the log odds of the second of two classes go through.
-    _line: CalibrationLine | None = None
 
     def _learn_masses(
         self, classes: NDArray[Any], original: Floats, trained: Floats
@@ -68,10 +65,10 @@ class CorrectedClassifier(CorrectedPredictions):
         =================================  ==========================================
         model                              what takes up the correction
         =================================  ==========================================
-        LogisticRegression and ...CV,      ``intercept_``, and ``coef_`` for the slope
-        LinearDiscriminantAnalysis,        of ``recalibrate=True``
+        LogisticRegression and ...CV,      ``intercept_``
+        LinearDiscriminantAnalysis,
         SGDClassifier of two classes
-        MLPClassifier                      ``intercepts_[-1]`` and ``coefs_[-1]``
+        MLPClassifier                      ``intercepts_[-1]``
         GaussianNB                         ``class_prior_``
         Bernoulli-, Categorical-,          ``class_log_prior_``
         MultinomialNB
@@ -81,9 +78,8 @@ class CorrectedClassifier(CorrectedPredictions):
 
         Pipelines become plain ones of scikit-learn without their samplers, their last
         step is treated in this way, and so is the ``best_estimator_`` of a search.
-        Every other model, and a line that does not fit in, comes back in a
-        :class:`PriorCorrectedClassifier`. If no correction is due, the model comes
-        back as it is.
+        Every other model comes back in a :class:`PriorCorrectedClassifier`. If no
+        correction is due, the model comes back as it is.
 
         Returns
         -------
@@ -135,15 +131,12 @@ class CorrectedClassifier(CorrectedPredictions):
             )
         own = getattr(self.estimator_, "classes_", None)
         same = own is not None and np.array_equal(own, self.classes_)
-        slope, intercept = self._line or (1.0, 0.0)
         corrected = PriorCorrectedClassifier(
             self.estimator_,
             trained_mass=(
                 self.trained_mass_ if self.prior_correction else self.original_mass_
             ),
             original_mass=self.original_mass_,
-            slope=slope,
-            intercept=intercept,
             classes=None if same else self.classes_,
         )
         return plain_model(corrected)

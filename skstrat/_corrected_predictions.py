@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, log_expit, log_softmax, softmax
+from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
@@ -27,9 +27,7 @@ class CorrectedPredictions(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """The half of a meta-classifier that predicts.
 
     A subclass has ``estimator`` among its parameters and, once it is fitted,
-    ``estimator_``, ``classes_``, ``trained_mass_``, ``original_mass_`` and ``_line``:
-    slope and intercept that the log odds of the second of two classes go through, or
-    None.
+    ``estimator_``, ``classes_``, ``trained_mass_`` and ``original_mass_``.
     """
 
     # Whether the correction differs from row to row.
@@ -66,8 +64,7 @@ class CorrectedPredictions(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         refuse_dask(X, self, "predict")
-        unmoved = self._line is None and not self._shifts_rows
-        if unmoved and not self._shift().any():
+        if not self._shifts_rows and not self._shift().any():
             return np.asarray(self.estimator_.predict(X))
         return np.asarray(self.classes_)[self.predict_proba(X).argmax(axis=1)]
 
@@ -87,18 +84,6 @@ class CorrectedPredictions(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         refuse_dask(X, self, "predict_proba")
-        if self._line is not None:
-            with np.errstate(divide="ignore"):
-                first, second = np.log(self._corrected_proba(X)).T
-            odds = self._recalibrated(second - first)
-            return np.column_stack([expit(-odds), expit(odds)])
-        return self._corrected_proba(X)
-
-    def _recalibrated(self, log_odds: Floats) -> Floats:
-        slope, intercept = self._line or (1.0, 0.0)
-        return slope * log_odds + intercept
-
-    def _corrected_proba(self, X: Any) -> Any:
         proba = self.estimator_.predict_proba(X)
         if (shift := self._row_shift(X)) is not None:
             with np.errstate(divide="ignore"):
@@ -128,10 +113,6 @@ class CorrectedPredictions(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if (by_row := self._row_shift(X)) is not None:
             return log_softmax(log_proba + by_row, axis=1)
         shift = self._shift()
-        if self._line is not None:
-            moved = log_proba + shift
-            odds = self._recalibrated(moved[:, 1] - moved[:, 0])
-            return np.column_stack([log_expit(-odds), log_expit(odds)])
         return log_softmax(log_proba + shift, axis=1) if shift.any() else log_proba
 
     @available_if(estimator_has("decision_function"))
@@ -160,8 +141,6 @@ class CorrectedPredictions(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         refuse_dask(X, self, "decision_function")
         decision = np.asarray(self.estimator_.decision_function(X))
         shift = self._shift() if (rows := self._row_shift(X)) is None else rows.T
-        if self._line is not None:
-            return self._recalibrated(decision + (shift[1] - shift[0]))
         if not shift.any():
             return decision
         if decision.ndim == 1:

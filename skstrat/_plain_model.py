@@ -21,7 +21,6 @@ from sklearn.naive_bayes import BernoulliNB, CategoricalNB, GaussianNB, Multinom
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline as SklearnPipeline
 
-from skstrat._calibration_fit import CalibrationLine
 from skstrat._prior_corrected import PriorCorrectedClassifier
 from skstrat._sklearn import BaseSearchCV
 
@@ -47,8 +46,8 @@ def plain_model(corrected: PriorCorrectedClassifier) -> Any:
         is a plain one without samplers, a search is its ``best_estimator_``.
     """
     estimator = _opened(corrected.estimator)
-    shift, line = corrected._shift(), corrected._line
-    if line is None and not shift.any():
+    shift = corrected._shift()
+    if not shift.any():
         return estimator
     if _is_pipeline(estimator):
         name, last = estimator.steps[-1]
@@ -57,7 +56,7 @@ def plain_model(corrected: PriorCorrectedClassifier) -> Any:
             [*estimator.steps[:-1], (name, plain_model(_of(corrected, last)))],
         )
     fold = _FOLDS.get(type(estimator)) if corrected.classes is None else None
-    folded = fold(estimator, shift, line) if fold else None
+    folded = fold(estimator, shift) if fold else None
     return _of(corrected, estimator) if folded is None else folded
 
 
@@ -140,7 +139,7 @@ def _of(
     return PriorCorrectedClassifier(**{**parameters, "estimator": estimator})
 
 
-def _fold_linear(model: Any, shift: Floats, line: CalibrationLine | None) -> Any:
+def _fold_linear(model: Any, shift: Floats) -> Any:
     if len(model.classes_) > 2:
         # One class against the rest has probabilities that are not log-linear.
         if getattr(model, "multi_class", "") == "ovr" or isinstance(
@@ -150,24 +149,18 @@ def _fold_linear(model: Any, shift: Floats, line: CalibrationLine | None) -> Any
     elif isinstance(model, SGDClassifier) and model.loss != "log_loss":
         return None
     folded = copy(model)
-    folded.coef_, folded.intercept_ = _moved(model.coef_, model.intercept_, shift, line)
+    # Whoever trains the result further in place shall not change the model.
+    folded.coef_ = model.coef_.copy()
+    folded.intercept_ = model.intercept_ + _in_scores(shift)
     return folded
 
 
-def _fold_network(model: Any, shift: Floats, line: CalibrationLine | None) -> Any:
+def _fold_network(model: Any, shift: Floats) -> Any:
     folded = copy(model)
-    coef, intercept = _moved(model.coefs_[-1], model.intercepts_[-1], shift, line)
-    folded.coefs_ = [*model.coefs_[:-1], coef]
-    folded.intercepts_ = [*model.intercepts_[:-1], intercept]
+    last = model.intercepts_[-1] + _in_scores(shift)
+    folded.coefs_ = [*model.coefs_[:-1], model.coefs_[-1].copy()]
+    folded.intercepts_ = [*model.intercepts_[:-1], last]
     return folded
-
-
-def _moved(
-    coef: Any, intercept: Any, shift: Floats, line: CalibrationLine | None
-) -> tuple[Any, Any]:
-    """Move scores that are log odds or, up to a constant, log probabilities."""
-    slope, rise = line or (1.0, 0.0)
-    return coef * slope, slope * (intercept + _in_scores(shift)) + rise
 
 
 def _in_scores(shift: Floats) -> Floats:
@@ -175,38 +168,34 @@ def _in_scores(shift: Floats) -> Floats:
     return shift[1:] - shift[0] if len(shift) == 2 else shift
 
 
-def _fold_gaussian(model: Any, shift: Floats, line: CalibrationLine | None) -> Any:
-    if line is not None:
-        return None
+def _fold_gaussian(model: Any, shift: Floats) -> Any:
     folded = copy(model)
     with np.errstate(divide="ignore"):
         folded.class_prior_ = np.exp(log_softmax(np.log(model.class_prior_) + shift))
     return folded
 
 
-def _fold_discrete(model: Any, shift: Floats, line: CalibrationLine | None) -> Any:
-    if line is not None:
-        return None
+def _fold_discrete(model: Any, shift: Floats) -> Any:
     folded = copy(model)
     folded.class_log_prior_ = log_softmax(model.class_log_prior_ + shift)
     return folded
 
 
-def _fold_histogram(model: Any, shift: Floats, line: CalibrationLine | None) -> Any:
+def _fold_histogram(model: Any, shift: Floats) -> Any:
     start: Any = getattr(model, "_baseline_prediction", None)
     scores = _in_scores(shift)
     # A private attribute: a release may do without it, or keep it otherwise.
-    if line is not None or np.shape(start) != (1, len(scores)):
+    if np.shape(start) != (1, len(scores)):
         return None
     folded = copy(model)
     folded._baseline_prediction = start + scores
     return folded
 
 
-def _fold_boosting(model: Any, shift: Floats, line: CalibrationLine | None) -> Any:
+def _fold_boosting(model: Any, shift: Floats) -> Any:
     # Scores of the exponential loss are half the log odds. What boosting starts from
     # is clipped, and of many classes centred, so the first trees take the shift.
-    if line is not None or model.loss != "log_loss" or model.learning_rate == 0:
+    if model.loss != "log_loss" or model.learning_rate == 0:
         return None
     folded = copy(model)
     folded.estimators_ = model.estimators_.copy()
@@ -218,7 +207,7 @@ def _fold_boosting(model: Any, shift: Floats, line: CalibrationLine | None) -> A
 
 
 # By exact type, for a subclass may compute its probabilities otherwise.
-_FOLDS: dict[type, Callable[[Any, Floats, CalibrationLine | None], Any]] = {
+_FOLDS: dict[type, Callable[[Any, Floats], Any]] = {
     BernoulliNB: _fold_discrete,
     CategoricalNB: _fold_discrete,
     GaussianNB: _fold_gaussian,

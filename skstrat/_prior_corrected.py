@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from skstrat._calibration_fit import CalibrationLine
 from skstrat._corrected_predictions import CorrectedPredictions
 
 Floats = NDArray[np.float64]
@@ -22,11 +21,7 @@ class PriorCorrectedClassifier(CorrectedPredictions):
 
     with *q* the classifier's probabilities, *m* the mass of each class it was trained
     on and *M* the mass in the distribution to predict (Elkan, 2001; Saerens, Latinne
-    and Decaestecker, 2002). Of two classes the log odds may then go through a line
-    (Cox, 1958):
-
-    .. math:: \log(p'_1 / p'_0) = \text{intercept}
-        + \text{slope} \cdot \log(p_1 / p_0)
+    and Decaestecker, 2002).
 
     The classifier stays as it is, as in :class:`sklearn.frozen.FrozenEstimator`:
     ``fit`` does nothing, and a clone has the same fitted classifier.
@@ -41,10 +36,6 @@ class PriorCorrectedClassifier(CorrectedPredictions):
     original_mass : array-like of shape (n_classes,)
         Rows or total weight of each class in the distribution to predict. Only ratios
         matter in either.
-    slope : float, default=1.0
-        Slope of the line; another than 1 needs two classes.
-    intercept : float, default=0.0
-        Intercept of the line; another than 0 needs two classes.
     classes : array-like of shape (n_classes,), default=None
         Labels in the order of the probabilities; None for the estimator's
         ``classes_``.
@@ -69,9 +60,8 @@ class PriorCorrectedClassifier(CorrectedPredictions):
     pipeline, where it converts the estimator. It takes the option ``zipmap`` (True or
     False) and no other. In float32, an error *e* in a probability of the estimator
     becomes one of at most *e* times the largest ratio of the factors
-    :math:`M_c / m_c`; a line with a slope under 1 enlarges it near 0 and 1, for 1 - p
-    is known to 6e-8 only. The correction itself adds some 1e-7 of each probability,
-    with a line some 1e-6, and leaves 0 and 1 as they are.
+    :math:`M_c / m_c`. The correction itself adds some 1e-7 of each probability, and
+    leaves 0 and 1 as they are.
 
     Examples
     --------
@@ -99,15 +89,11 @@ class PriorCorrectedClassifier(CorrectedPredictions):
         *,
         trained_mass: Any,
         original_mass: Any,
-        slope: float = 1.0,
-        intercept: float = 0.0,
         classes: Any = None,
     ) -> None:
         self.estimator = estimator
         self.trained_mass = trained_mass
         self.original_mass = original_mass
-        self.slope = slope
-        self.intercept = intercept
         self.classes = classes
 
     def fit(self, X: Any = None, y: Any = None, **params: Any) -> Self:  # noqa: ARG002
@@ -160,18 +146,6 @@ class PriorCorrectedClassifier(CorrectedPredictions):
     def original_mass_(self) -> Floats:
         """Mass of each class in the distribution to predict."""
         return np.asarray(self.original_mass, dtype=np.float64)
-
-    @property
-    def _line(self) -> CalibrationLine | None:
-        if (self.slope, self.intercept) == (1, 0):
-            return None
-        if len(self.trained_mass_) != 2:
-            raise ValueError(
-                "slope and intercept need two classes; got "
-                f"slope={self.slope}, intercept={self.intercept} and "
-                f"{len(self.trained_mass_)} classes. Leave them at 1 and 0."
-            )
-        return CalibrationLine(self.slope, self.intercept)
 
     def onnx_parser(self) -> Any:
         """Give skl2onnx the outputs of this classifier.

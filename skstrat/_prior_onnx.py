@@ -9,18 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from skl2onnx import update_registered_converter
 from skl2onnx.algebra.onnx_ops import (
-    OnnxAdd,
     OnnxArgMax,
     OnnxDiv,
     OnnxGather,
     OnnxIdentity,
-    OnnxLog,
     OnnxMatMul,
     OnnxMax,
-    OnnxMin,
     OnnxMul,
-    OnnxSoftmax,
-    OnnxSub,
     OnnxZipMap,
 )
 from skl2onnx.common.data_types import (
@@ -33,8 +28,6 @@ from skl2onnx.common.data_types import (
 )
 from sklearn.pipeline import Pipeline as SklearnPipeline
 
-# exp(-1e4) is 0 in float64, too.
-_CLIP = 1e4
 _ALIAS = "SkstratPriorCorrectedClassifier"
 
 
@@ -130,7 +123,7 @@ def convert(scope: Any, operator: Any, container: Any) -> None:
     inside.outputs.append(scope.declare_local_variable("own_proba", float_type))
     label, proba = inside.outputs
     proba = _corrected(proba, model, guess_numpy_type(float_type), opset)
-    if model._line is None and not model._shift().any():
+    if not model._shift().any():
         proba = OnnxIdentity(proba, **opset)
     else:
         most = OnnxArgMax(proba, axis=1, keepdims=0, **opset)
@@ -147,35 +140,18 @@ def convert(scope: Any, operator: Any, container: Any) -> None:
 
 
 def _corrected(proba: Any, model: Any, dtype: Any, opset: dict[str, int]) -> Any:
-    """Multiply probabilities by the ratio of masses; bring log odds to the line."""
-    shift, line = model._shift(), model._line
-    if line is None and not shift.any():
+    """Multiply probabilities by the ratio of masses."""
+    shift = model._shift()
+    if not shift.any():
         return proba
     # A runtime that takes the other probabilities from 1 may fall below 0.
     proba = OnnxMax(proba, np.zeros((1, 1), dtype=dtype), **opset)
-    if line is None:
-        # The largest factor is 1 and none is 0, so nothing is inf or 0 / 0.
-        factors = np.exp(shift - shift.max()).astype(dtype)
-        factors = np.maximum(factors, np.finfo(dtype).tiny)
-        moved = OnnxMul(proba, factors, **opset)
-        total = OnnxMatMul(moved, np.ones((len(shift), 1), dtype=dtype), **opset)
-        return OnnxDiv(moved, total, **opset)
-    log_proba = OnnxLog(proba, **opset)
-    first, second = (
-        OnnxGather(log_proba, np.array([place]), axis=1, **opset) for place in (0, 1)
-    )
-    # Log odds may be infinite until they are clipped, where exp is 0 or beyond.
-    slope, intercept = (np.array([value], dtype=dtype) for value in line)
-    log_odds = OnnxAdd(
-        OnnxSub(second, first, **opset),
-        np.array([shift[1] - shift[0]], dtype=dtype),
-        **opset,
-    )
-    log_odds = OnnxAdd(OnnxMul(log_odds, slope, **opset), intercept, **opset)
-    least, most = np.array([[-_CLIP], [_CLIP]], dtype=dtype)
-    log_odds = OnnxMin(OnnxMax(log_odds, least, **opset), most, **opset)
-    scores = OnnxMul(log_odds, np.array([[0, 1]], dtype=dtype), **opset)
-    return OnnxSoftmax(scores, axis=1, **opset)
+    # The largest factor is 1 and none is 0, so nothing is inf or 0 / 0.
+    factors = np.exp(shift - shift.max()).astype(dtype)
+    factors = np.maximum(factors, np.finfo(dtype).tiny)
+    moved = OnnxMul(proba, factors, **opset)
+    total = OnnxMatMul(moved, np.ones((len(shift), 1), dtype=dtype), **opset)
+    return OnnxDiv(moved, total, **opset)
 
 
 def _labels(model: Any) -> NDArray[Any]:

@@ -268,28 +268,6 @@ def test_priors_of_naive_bayes_are_those_of_the_data():
     np.testing.assert_allclose(np.exp(log_priors), shares, rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["logistic", "discriminant", "sgd", "network"])
-@pytest.mark.parametrize("prior_correction", [True, False])
-def test_slope_and_intercept_go_into_the_coefficients(name, prior_correction):
-    X, _ = table(2)
-    params = {"recalibrate": True, "prior_correction": prior_correction}
-    model = fitted(name, **params)
-    assert abs(model._line.slope - 1) > 1e-3
-    plain = model.to_sklearn()
-    assert type(plain) is type(model.estimator_)
-    assert_same_predictions(plain, model, X)
-
-
-@pytest.mark.parametrize("name", ["gaussian", "multinomial", "histogram", "boosting"])
-@pytest.mark.parametrize("prior_correction", [True, False])
-def test_a_line_that_does_not_fit_in_is_wrapped(name, prior_correction):
-    X, _ = table(2)
-    model = fitted(name, recalibrate=True, prior_correction=prior_correction)
-    plain = model.to_sklearn()
-    assert (plain.slope, plain.intercept) == model._line
-    assert_same_predictions(plain, model, X)
-
-
 @pytest.mark.parametrize("name", ["logistic", "gaussian", "histogram", "forest"])
 def test_string_labels_and_weights(name):
     X, codes = table(3)
@@ -556,27 +534,22 @@ def test_wrapper_is_correct_prior():
     expected = correct_prior(model.estimator.predict_proba(X), [1, 1], [9, 1])
     np.testing.assert_array_equal(model.predict_proba(X), expected)
     np.testing.assert_array_equal(model.predict(X), expected.argmax(axis=1))
-    log_odds = np.log(expected[:, 1]) - np.log(expected[:, 0])
-    lined = wrapper(slope=0.5, intercept=-1).predict_proba(X)[:, 1]
-    np.testing.assert_allclose(lined, 1 / (1 + np.exp(1 - 0.5 * log_odds)), rtol=1e-12)
 
 
 def test_wrapper_clones_with_its_fitted_model():
     X, y = table(2)
-    model = wrapper(slope=2.0, classes=["no", "yes"])
+    model = wrapper(classes=["no", "yes"])
     twin = clone(model)
     assert twin is not model
     assert twin.estimator is model.estimator
     assert twin.fit(X, y) is twin
     np.testing.assert_array_equal(twin.predict_proba(X), model.predict_proba(X))
-    assert twin.set_params(slope=3.0).slope == 3
-    assert model.slope == 2
+    assert twin.set_params(original_mass=[3, 1]).original_mass == [3, 1]
+    assert model.original_mass == [9, 1]
     assert set(model.get_params(deep=False)) == {
         "classes",
         "estimator",
-        "intercept",
         "original_mass",
-        "slope",
         "trained_mass",
     }
     np.testing.assert_array_equal(model.classes_, ["no", "yes"])
@@ -590,15 +563,6 @@ def test_wrapper_of_a_model_that_is_not_fitted():
     for use in (model.fit, lambda: model.predict_proba([[0]])):
         with pytest.raises(NotFittedError):
             use()
-
-
-def test_wrapper_refuses_a_line_for_three_classes():
-    X, y = table(3)
-    model = PriorCorrectedClassifier(
-        GaussianNB().fit(X, y), trained_mass=[1] * 3, original_mass=[3, 2, 1], slope=2
-    )
-    with pytest.raises(ValueError, match="slope and intercept need two classes"):
-        model.predict_proba(X)
 
 
 # Scores are rounded to float32, and so is 1 - p.
@@ -680,16 +644,6 @@ def test_onnx_of_what_skl2onnx_gets_right_in_part():
         assert_onnx_agrees(model.to_sklearn(), model, X)
 
 
-@pytest.mark.parametrize(
-    "name", ["logistic", "gaussian", "histogram", "forest", "neighbors", "tree"]
-)
-@pytest.mark.usefixtures("whole_numbers")
-def test_onnx_of_recalibrated_models(name):
-    X, _ = table(2)
-    model = fitted(name, 2, ("ham", "spam"), recalibrate=True)
-    assert_onnx_agrees(model.to_sklearn(), model, X)
-
-
 @pytest.mark.parametrize("name", ["logistic", "forest"])
 @pytest.mark.parametrize("labels", LABELS, ids=["numbers", "text"])
 @pytest.mark.parametrize("in_pipeline", [False, True])
@@ -727,9 +681,7 @@ def test_onnx_in_float64_and_of_older_opsets():
     assert proba.dtype == np.float64
     np.testing.assert_allclose(proba, forest_model.predict_proba(X), **ONNX)
     assert proba.min() >= 0
-    for recalibrate in (False, True):
-        model = fitted("forest", 2, recalibrate=recalibrate)
-        assert_onnx_agrees(model.to_sklearn(), model, X, target_opset=15)
+    assert_onnx_agrees(plain, forest_model, X, target_opset=15)
 
 
 def test_onnx_of_a_pipeline_in_the_wrapper():
@@ -741,9 +693,8 @@ def test_onnx_of_a_pipeline_in_the_wrapper():
     assert_onnx_agrees(same, inner, X)
 
 
-@pytest.mark.parametrize("line", [(1, 0), (0.5, 3), (-0.5, 1)])
 @pytest.mark.parametrize("mass", [[1e12, 1], [1, 1e12], [1e-30, 1], [1, 1e60]])
-def test_onnx_of_certain_predictions_and_large_ratios(line, mass):
+def test_onnx_of_certain_predictions_and_large_ratios(mass):
     X = np.array([[0.0], [1], [2]]).repeat([2, 4, 2], axis=0)
     y = np.array([0, 0, 0, 1, 0, 1, 1, 1])
     tree = DecisionTreeClassifier(random_state=0).fit(X, y)
@@ -754,8 +705,6 @@ def test_onnx_of_certain_predictions_and_large_ratios(line, mass):
         tree,
         trained_mass=[1, 1],
         original_mass=mass,
-        slope=line[0],
-        intercept=line[1],
     )
     expected = model.predict_proba(X)
     _, _, proba = run_onnx(model, X)
