@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import (
     average_precision_score,
-    brier_score_loss,
-    d2_brier_score,
     d2_log_loss_score,
     get_scorer,
     log_loss,
@@ -27,6 +24,7 @@ from skstrat._downsample import DownsampleUpweight
 from skstrat._labels import Labels, encode_labels
 from skstrat._measure import Outcome, Trial
 from skstrat._seed import seed_of
+from skstrat._sklearn import brier_score_loss, d2_brier_score, named_partial
 from skstrat._strategies import (
     Strategy,
     as_strategies,
@@ -232,7 +230,7 @@ def _scoring(labels: Labels, smallest: int, *, tuned: bool) -> dict[str, Any]:
         "calibration_slope": metrics.calibration_slope,
     }
     functions: dict[str, Any] = {
-        "roc_auc": partial(roc_auc_score, multi_class="ovr"),
+        "roc_auc": named_partial(roc_auc_score, multi_class="ovr"),
         "average_precision": average_precision_score,
         "neg_log_loss": log_loss,
         "d2_log_loss_score": d2_log_loss_score,
@@ -240,7 +238,7 @@ def _scoring(labels: Labels, smallest: int, *, tuned: bool) -> dict[str, Any]:
         "d2_brier_score": d2_brier_score,
     }
     for name, function in against_rest.items():
-        functions[name] = partial(
+        functions[name] = named_partial(
             _against_rest, function, labels.classes[smallest], smallest
         )
     return {

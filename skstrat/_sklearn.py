@@ -1,8 +1,21 @@
-"""The only door to scikit-learn's and imbalanced-learn's private names."""
+"""The only door to scikit-learn's and imbalanced-learn's private names.
 
+Also to the public names that the oldest scikit-learn supported does not have yet.
+"""
+
+import warnings
+from collections.abc import Callable
+from functools import partial
+from inspect import signature
+from typing import Any
+
+import numpy as np
+import sklearn.metrics
 from imblearn.utils._tags import InputTags as SamplerInputTags
 from imblearn.utils._tags import SamplerTags
 from imblearn.utils._tags import Tags as _ImblearnTags
+from numpy.typing import NDArray
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.linear_model._base import LinearClassifierMixin
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import TargetTags
@@ -26,11 +39,15 @@ __all__ = [
     "SamplerInputTags",
     "SamplerTags",
     "StrOptions",
+    "brier_score_loss",
     "check_feature_names",
     "check_matplotlib_support",
     "check_n_features",
     "check_pandas_support",
+    "confusion_matrix_at_thresholds",
+    "d2_brier_score",
     "estimator_has",
+    "named_partial",
     "num_samples",
     "routing_enabled",
     "sampler_tags",
@@ -60,3 +77,97 @@ def sampler_tags() -> _ImblearnTags:
         input_tags=inputs,
         sampler_tags=SamplerTags(sample_indices=True),
     )
+
+
+def named_partial(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Give a partial that has the name of its function.
+
+    The repr of a scorer of scikit-learn before 1.8 needs a name.
+    """
+    made = partial(function, *args, **kwargs)
+    made.__name__ = function.__name__  # type: ignore[attr-defined]
+    return made
+
+
+def _one_hot(y_true: Any, y_proba: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell which column of probabilities is of the label of each row."""
+    labels, classes = np.asarray(y_true), np.unique(y_true)
+    if y_proba.shape[1] != len(classes):
+        raise ValueError(
+            "y_proba must have a column for each class of y_true; got "
+            f"{y_proba.shape[1]} columns for the classes {classes.tolist()}. Give rows "
+            "of all classes."
+        )
+    return labels[:, None] == classes
+
+
+def brier_score_loss_of_classes(
+    y_true: Any, y_proba: Any, *, sample_weight: Any = None
+) -> float:
+    """Give the Brier score, also of many classes, as scikit-learn does from 1.7."""
+    y_proba = np.asarray(y_proba)
+    if y_proba.ndim == 1:
+        return sklearn.metrics.brier_score_loss(
+            y_true, y_proba, sample_weight=sample_weight
+        )
+    hot = _one_hot(y_true, y_proba)
+    if not ((y_proba >= 0) & (y_proba <= 1)).all():
+        raise ValueError(
+            "y_proba must be probabilities between 0 and 1; got values from "
+            f"{y_proba.min()} to {y_proba.max()}. Give the output of predict_proba."
+        )
+    errors = ((hot - y_proba) ** 2).sum(axis=1)
+    loss = np.average(errors, weights=sample_weight)
+    return float(loss / 2 if y_proba.shape[1] == 2 else loss)
+
+
+def d2_brier_score_from_losses(
+    y_true: Any, y_proba: Any, *, sample_weight: Any = None
+) -> float:
+    """Give the part of the Brier score explained, as scikit-learn does from 1.8.
+
+    Labels of a single column of probabilities are 0 and 1, or False and True.
+    """
+    y_proba = np.asarray(y_proba)
+    if len(y_proba) < 2:
+        warnings.warn(
+            "D^2 score is not well-defined with less than two samples.",
+            UndefinedMetricWarning,
+            stacklevel=2,
+        )
+        return float("nan")
+    hot = np.asarray(y_true) == 1 if y_proba.ndim == 1 else _one_hot(y_true, y_proba)
+    shares = np.average(hot, axis=0, weights=sample_weight)
+    of_model, of_shares = (
+        np.float64(brier_score_loss(y_true, p, sample_weight=sample_weight))
+        for p in (y_proba, np.broadcast_to(shares, y_proba.shape))
+    )
+    return float(1 - of_model / of_shares)
+
+
+def confusion_at_scores(
+    y_true: Any, y_score: Any, *, pos_label: Any, sample_weight: Any = None
+) -> tuple[NDArray[Any], ...]:
+    """Count the confusion matrix at each score, as scikit-learn does from 1.8."""
+    y_score = np.asarray(y_score)
+    weight = np.ones(len(y_score)) if sample_weight is None else sample_weight
+    counted = np.flatnonzero(weight)
+    order = counted[np.argsort(-y_score[counted], kind="stable")]
+    score, weight = y_score[order], np.asarray(weight, float)[order]
+    positive = np.asarray(y_true)[order] == pos_label
+    last = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)
+    tps, fps = (np.cumsum(weight * rows)[last] for rows in (positive, ~positive))
+    return fps[-1] - fps, fps, tps[-1] - tps, tps, score[last]
+
+
+brier_score_loss: Callable[..., float] = (
+    sklearn.metrics.brier_score_loss
+    if "labels" in signature(sklearn.metrics.brier_score_loss).parameters
+    else brier_score_loss_of_classes
+)
+d2_brier_score: Callable[..., float] = getattr(
+    sklearn.metrics, "d2_brier_score", d2_brier_score_from_losses
+)
+confusion_matrix_at_thresholds: Callable[..., tuple[NDArray[Any], ...]] = getattr(
+    sklearn.metrics, "confusion_matrix_at_thresholds", confusion_at_scores
+)

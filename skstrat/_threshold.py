@@ -6,9 +6,9 @@ from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.metrics import confusion_matrix_at_thresholds
 
 from skstrat._binary import check_predictions
+from skstrat._sklearn import confusion_matrix_at_thresholds
 
 
 class BestThreshold(NamedTuple):

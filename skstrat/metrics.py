@@ -8,14 +8,11 @@ of the sampler: then every metric estimates its value on all rows.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 from sklearn.metrics import (
     average_precision_score,
-    brier_score_loss,
-    d2_brier_score,
     d2_log_loss_score,
     fbeta_score,
     log_loss,
@@ -35,6 +32,7 @@ from skstrat._calibration_fit import (
     mean_probability_ratio,
 )
 from skstrat._imbalance import imbalance_degree
+from skstrat._sklearn import brier_score_loss, d2_brier_score, named_partial
 from skstrat._threshold import best_threshold, fbeta_at_best_threshold
 
 __all__ = [
@@ -96,8 +94,8 @@ def scorers(pos_label: Any = None) -> dict[str, Any]:
     functions = {
         "roc_auc": roc_auc_score,
         "average_precision": average_precision_score,
-        "neg_log_loss": partial(log_loss, labels=[False, True]),
-        "d2_log_loss_score": partial(d2_log_loss_score, labels=[False, True]),
+        "neg_log_loss": named_partial(log_loss, labels=[False, True]),
+        "d2_log_loss_score": named_partial(d2_log_loss_score, labels=[False, True]),
         "neg_brier_score": brier_score_loss,
         "d2_brier_score": d2_brier_score,
         "mean_probability_ratio": mean_probability_ratio,
@@ -107,7 +105,7 @@ def scorers(pos_label: Any = None) -> dict[str, Any]:
     }
     made = {
         name: make_scorer(
-            partial(_score_positive, function),
+            named_partial(_score_positive, function),
             response_method="predict_proba",
             greater_is_better=not name.startswith("neg_"),
             **named,
