@@ -9,7 +9,7 @@ import pyarrow as pa
 from pyarrow import parquet
 from scale_ways import FACTOR, RAW, SEED, TARGET, WAYS, WEIGHT, Job
 
-from skstrat import DownsampleUpweight, Partition, Plan, plan_partitions
+from skstrat import DownsampleUpweight, Plan
 
 PREVALENCE = 0.005
 GROUP = 1 << 20
@@ -131,11 +131,10 @@ def prepare(path):
         The file and what must come of it.
     """
     table = parquet.read_table(path, columns=[TARGET, COLUMNS[0]])
-    part = Partition(table[TARGET].to_numpy())
-    sampler = DownsampleUpweight(factor=FACTOR, random_state=SEED)
-    plan = plan_partitions(sampler, [part])
-    kept, _ = part.draw(plan)
-    digest = digest_of(table[COLUMNS[0]].to_numpy()[kept])
+    y = table[TARGET].to_numpy()
+    sampler = DownsampleUpweight(factor=FACTOR, random_state=SEED).fit(y, y)
+    plan = sampler.plan_
+    digest = digest_of(table[COLUMNS[0]].to_numpy()[sampler.sample_indices_])
     plan_path = path.with_suffix(".plan.json")
     plan_path.write_text(plan.to_json(), encoding="utf-8")
     WAYS[RAW].run(Job(path, path, plan_path))

@@ -25,8 +25,6 @@ from skstrat._imbalanced_sampler import ImbalancedSampler
 from skstrat._iter_batches import iter_batches
 from skstrat._oversample import RandomOversample
 from skstrat._partial_fit import PartialFitClassifier
-from skstrat._partition import Partition
-from skstrat._partitions import plan_partitions
 from skstrat._pipeline import Pipeline, make_pipeline
 from skstrat._plan import Plan
 from skstrat._prior import correct_prior
@@ -52,7 +50,6 @@ __all__ = [
     "ImbalancedSampler",
     "MissingLabelsError",
     "PartialFitClassifier",
-    "Partition",
     "Pipeline",
     "Plan",
     "PriorCorrectedClassifier",
@@ -68,7 +65,6 @@ __all__ = [
     "iter_batches",
     "lightgbm_objective",
     "make_pipeline",
-    "plan_partitions",
     "recommend_factor",
     "strategy_grid",
     "xgboost_objective",

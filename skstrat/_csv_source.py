@@ -180,7 +180,7 @@ class CsvSource:
                 yield from choose_while_scanning(
                     scan, self.roles, count_and_choose, seen
                 )
-        if self.n_rows not in (None, seen):
+        if self.n_rows != seen:
             raise ValueError(
                 f"The data changed while it was read: it had {self.n_rows} rows, and "
                 f"then {seen}."

@@ -81,11 +81,11 @@ def resample_collections(
     ValueError
         If they are partitioned differently, or labels or weights are impossible.
     """
-    seed = check_decides_by_labels(resampler, "exact")
+    seed = check_decides_by_labels(resampler)
     columns = _Columns.of(X, y, sample_weight)
     tallies = _look_at_labels(resampler, columns, seed)
     total = reduce(Tally.merge, tallies, NOTHING)
-    plan = decide(resampler, total, seed, "exact")
+    plan = decide(resampler, total, seed)
     return _put_off(columns, plan, tallies)
 
 

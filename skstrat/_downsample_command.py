@@ -47,9 +47,6 @@ _IN_OPTIONS = (
     (r"one weight per row of X", "one weight per row"),
     (r"sample_weight='sample_weight'", "--weight sample_weight"),
     (r"overwrite=True", "--overwrite"),
-    (r'counts="expected"', "--one-pass"),
-    (r'counts="exact"', "--exact"),
-    (r"factor=\{label: 20\}", "--factor LABEL=20"),
     # Polars names the expression in which the library refused something.
     (r" This error occurred in the following expression: .*", ""),
 )
@@ -120,13 +117,6 @@ def _read_factor(number: str, text: str) -> float:
     "each class named. Repeatable.",
 )
 @click.option(
-    "--exact/--one-pass",
-    "exact",
-    default=True,
-    help="Exactly 1 in FACTOR rows, after a look at all labels [default]; or every row "
-    "with that probability, in one look.",
-)
-@click.option(
     "--nominal",
     is_flag=True,
     help="A kept row weighs FACTOR, which keeps class totals only on average.",
@@ -149,7 +139,6 @@ def downsample(
     dest: Path,
     target: str,
     factor: float | dict[str, float],
-    exact: bool,
     nominal: bool,
     key: str | None,
     weight: str | None,
@@ -177,7 +166,6 @@ def downsample(
             resampler=resampler,
             key=key,
             sample_weight=weight,
-            counts="exact" if exact else "expected",
             overwrite=overwrite,
             progress=_Bar(progress, source),
         )

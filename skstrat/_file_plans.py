@@ -12,7 +12,6 @@ from skstrat._hash import mix_seed
 from skstrat._parquet_source import ParquetSource
 from skstrat._partition import Partition
 from skstrat._partitions import (
-    Counts,
     check_unchanged,
     decide,
     rows_by_label,
@@ -54,8 +53,6 @@ class Request:
         Picks rows by their labels.
     seed : int
         Of the draw.
-    counts : {"exact", "expected"}
-        Whether exactly the rows wanted are drawn.
     progress : callable
         Told of rows that were read.
     """
@@ -63,7 +60,6 @@ class Request:
     source: Source
     resampler: Any
     seed: int
-    counts: Counts
     progress: Progress
 
     def plan(self) -> FilePlan:
@@ -79,63 +75,35 @@ class Request:
         ValueError
             If labels, keys or weights are impossible, or the data changes meanwhile.
         """
-        shares = self.shares_as_read()
+        shares = self._shares_as_read()
         if shares is not None:
-            return self.decide(self._tally("labels", shares))
+            return self._decide(self._tally("labels", shares))
         first = self._tally("counts", 0.0)
-        meant = self.meant_labels(first)
+        meant = self._meant_labels(first)
         wanted = shares_wanted(self.resampler, _renamed(first, meant))
         shares = {label: wanted[meant[label]] for label in first.classes}
         tally = self._tally("labels", shares, rows_by_label(first))
         check_unchanged(first, tally)
-        return self.decide(tally)
+        return self._decide(tally)
 
-    def decide(self, tally: Tally) -> FilePlan:
-        """Make the plan from what is known of all labels.
-
-        Parameters
-        ----------
-        tally : Tally
-            By labels as they are read.
-
-        Returns
-        -------
-        FilePlan
-            Which rows.
-        """
-        meant = self.meant_labels(tally)
+    def _decide(self, tally: Tally) -> FilePlan:
+        """Make the plan from what is known of all labels."""
+        meant = self._meant_labels(tally)
         read = {value: label for label, value in meant.items()}
         tally = _renamed(tally, meant)
-        plan = decide(self.resampler, tally, self.seed, self.counts)
+        plan = decide(self.resampler, tally, self.seed)
         classes = tuple(read[label] for label in plan.classes)
         return FilePlan(plan, replace(plan, classes=classes))
 
-    def meant_labels(self, tally: Tally) -> dict[Any, Any]:
-        """Translate labels that are read into those that the user means.
-
-        Parameters
-        ----------
-        tally : Tally
-            By labels as they are read.
-
-        Returns
-        -------
-        dict
-            Text to number where a CSV file has only numbers; else the same.
-        """
+    def _meant_labels(self, tally: Tally) -> dict[Any, Any]:
+        """Translate labels: text to number where a CSV file has only numbers."""
         labels = list(tally.classes)
         if isinstance(self.source, CsvSource):
             return dict(zip(labels, typed_labels(labels), strict=True))
         return {label: label for label in labels}
 
-    def shares_as_read(self) -> Shares | None:
-        """Give the shares that are known before the classes are counted.
-
-        Returns
-        -------
-        float, dict of label to float, or None
-            By labels as they are read.
-        """
+    def _shares_as_read(self) -> Shares | None:
+        """Give the shares, by labels as they are read, if no count is needed first."""
         shares: Shares | None = self.resampler._draw_shares()
         if isinstance(shares, Mapping) and isinstance(self.source, CsvSource):
             # Which text a label is written as is known when all were seen.

@@ -196,19 +196,6 @@ class Partition:
     key : array-like of shape (n_rows,), default=None
         Identities of the rows, integers or strings without missing values; None
         for their positions in the whole data.
-
-    See Also
-    --------
-    plan_partitions : Decide from all partitions.
-
-    Examples
-    --------
-    >>> from skstrat import DownsampleUpweight, Partition, plan_partitions
-    >>> parts = [Partition([0] * 20), Partition([0] * 20 + [1] * 2)]
-    >>> plan = plan_partitions(DownsampleUpweight(factor=10, random_state=1), parts)
-    >>> rows, weights = parts[1].draw(plan, offset=20)
-    >>> rows.tolist(), weights.tolist()
-    ([4, 20, 21], [10.0, 1.0, 1.0])
     """
 
     y: Any
@@ -245,16 +232,6 @@ class Partition:
             codes, weights = codes[counted], weights[counted]
             key = None if key is None else key[counted]
         return EncodedPartition(n_rows, codes, classes, weights, counted, key)
-
-    def count(self) -> Tally:
-        """Count the rows of each class and add up their weights.
-
-        Returns
-        -------
-        Tally
-            Without hashes.
-        """
-        return self.encode().tally(0.0, 0, 0)
 
     def draw(self, plan: Plan, offset: int = 0) -> tuple[Indices, Floats]:
         """Find the rows that a plan draws of this part, and what each counts.

@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from skstrat._draw import LARGEST, as_threshold, hash_window
+from skstrat._draw import LARGEST, hash_window
 from skstrat._weights import Floats
 
 Shares = Mapping[Any, float] | float
@@ -111,21 +111,6 @@ class ClassTally:
             return 0.0
         near = self.hashes < np.uint64(threshold)
         return self.below_mass + float(self.weights[near].sum())
-
-    def expect(self) -> tuple[int, int, float]:
-        """Draw every row whose hash is below the share.
-
-        Returns
-        -------
-        threshold : int
-            The limit of the hashes.
-        drawn : int
-            Rows below it.
-        drawn_mass : float
-            Their total weight.
-        """
-        threshold = int(as_threshold(np.array([self.share]))[0])
-        return threshold, self.count_below(threshold), self.mass_below(threshold)
 
     def draw(self, wanted: int) -> tuple[int, int, float]:
         """Draw the rows of the smallest hashes.

@@ -31,15 +31,14 @@ class Output:
     ----------
     kind : {"parquet", "csv"}
         The format.
-    weight : str or None
+    weight : str
         Name of the column of weights: one that there is, or a new one at the end.
-        None for the rows alone.
     compressed : bool
         Whether CSV is compressed by gzip.
     """
 
     kind: Kind
-    weight: str | None
+    weight: str
     compressed: bool = False
 
     def schema(self, source: Source) -> Any:
@@ -57,8 +56,6 @@ class Output:
         """
         import pyarrow
 
-        if self.weight is None:
-            return source.schema
         field = pyarrow.field(self.weight, pyarrow.float64())
         place = source.schema.get_field_index(self.weight)
         if place < 0:
@@ -175,11 +172,9 @@ def _drawn_tables(
         )
 
 
-def _with_weights(table: Any, name: str | None, weights: NDArray[np.float64]) -> Any:
+def _with_weights(table: Any, name: str, weights: NDArray[np.float64]) -> Any:
     import pyarrow
 
-    if name is None:
-        return table
     column = pyarrow.array(weights)
     place = table.schema.get_field_index(name)
     if place < 0:
@@ -187,7 +182,7 @@ def _with_weights(table: Any, name: str | None, weights: NDArray[np.float64]) ->
     return table.set_column(place, name, column)
 
 
-def _write_typed(text: Path, names: list[str], weight: str | None, path: Path) -> None:
+def _write_typed(text: Path, names: list[str], weight: str, path: Path) -> None:
     """Turn a CSV file into a Parquet file of the types that all its rows have."""
     import polars
 
@@ -195,7 +190,7 @@ def _write_typed(text: Path, names: list[str], weight: str | None, path: Path) -
         text,
         infer_schema_length=None,
         with_column_names=lambda _: names,
-        schema_overrides={} if weight is None else {weight: polars.Float64},
+        schema_overrides={weight: polars.Float64},
         glob=False,
     )
     empty = polars.DataFrame(schema=frame.collect_schema())

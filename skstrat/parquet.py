@@ -16,12 +16,10 @@ from numpy.typing import NDArray
 
 from skstrat._chosen_rows import Roles
 from skstrat._csv_source import CsvSource
-from skstrat._downsample import DownsampleUpweight
-from skstrat._file_plans import FilePlan, Progress, Request
+from skstrat._file_plans import Progress, Request
 from skstrat._file_sinks import written_whole
-from skstrat._one_look import resample_in_one_look
 from skstrat._parquet_source import ParquetSource
-from skstrat._partitions import Counts, check_decides_by_labels
+from skstrat._partitions import check_decides_by_labels
 from skstrat._plan import Plan
 from skstrat._source_files import Fingerprint, find_files, kind_of
 from skstrat._write_rows import Output, write_rows
@@ -100,7 +98,6 @@ def resample_parquet(
     resampler: Any,
     key: str | None = None,
     sample_weight: str | None = None,
-    counts: Counts = "exact",
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Summary:
@@ -131,11 +128,6 @@ def resample_parquet(
     sample_weight : str, default=None
         Name of a column of weights, which the new weights are multiplied into; a row
         of zero weight is not there. None for a new column ``sample_weight``.
-    counts : {"exact", "expected"}, default="exact"
-        Exactly the rows that the resampler would draw of each class. Or every row
-        whose hash is below the share: a binomial number, also where keys repeat, and
-        with a ``factor`` the rows are then read in one look without reading the
-        labels first.
     overwrite : bool, default=False
         Whether ``dest`` may exist.
     progress : callable, default=None
@@ -161,7 +153,7 @@ def resample_parquet(
     See Also
     --------
     iter_batches : Read the small file back in batches.
-    skstrat.plan_partitions : The decision alone, for other engines.
+    skstrat.Plan.to_sql : The decision alone, for a database.
 
     Notes
     -----
@@ -201,7 +193,7 @@ def resample_parquet(
         compressed=dest.name.lower().endswith(".gz"),
     )
     _check_dest(dest, files, overwrite=overwrite)
-    seed = check_decides_by_labels(resampler, counts)
+    seed = check_decides_by_labels(resampler)
     before = Fingerprint.take(files)
     opened = ParquetSource if kind == "parquet" else CsvSource
     data = opened(files, Roles(target, key, sample_weight))
@@ -210,9 +202,10 @@ def resample_parquet(
             f"source has a column {_WEIGHT!r} already; give sample_weight="
             f"{_WEIGHT!r} to multiply the new weights into it, or rename it."
         )
-    request = Request(data, resampler, seed, counts, progress or _no_progress)
+    request = Request(data, resampler, seed, progress or _no_progress)
     with written_whole(dest) as path:
-        found, mass = _write(request, output, path)
+        found = request.plan()
+        mass = write_rows(request, found.as_read, output, path)
         before.check(files)
         bytes_after = path.stat().st_size
     return Summary(
@@ -245,17 +238,6 @@ def _check_dest(dest: Path, files: list[Path], *, overwrite: bool) -> None:
     if dest.is_dir() or not overwrite:
         advice = "name a file" if dest.is_dir() else "give overwrite=True to replace it"
         raise FileExistsError(f"dest exists already: {str(dest)!r}; {advice}.")
-
-
-def _write(
-    request: Request, output: Output, path: Path
-) -> tuple[FilePlan, NDArray[np.float64]]:
-    shares = request.shares_as_read()
-    repeats_no_row = isinstance(request.resampler, DownsampleUpweight)
-    if request.counts == "expected" and shares is not None and repeats_no_row:
-        return resample_in_one_look(request, shares, output, path)
-    found = request.plan()
-    return found, write_rows(request, found.as_read, output, path)
 
 
 def iter_batches(

@@ -54,10 +54,6 @@ def folder(tmp_path_factory):
     frame.iloc[::-1].to_parquet(folder / "reversed.parquet")
     frame.iloc[:0].to_csv(folder / "no_rows.csv", index=False)
     frame.assign(sample_weight=2.0).to_parquet(folder / "weighted.parquet")
-    (folder / "frauds_first").mkdir()
-    for name, label in ("a", 1), ("b", 0), ("c", 0):
-        part = pd.DataFrame({"is_fraud": [label] * 10})
-        part.to_parquet(folder / "frauds_first" / f"{name}.parquet")
     (folder / "broken.parquet").write_bytes(b"PAR1 and no more")
     (folder / "unclosed.csv").write_text('"' + "x" * 200_000, encoding="utf-8")
     (folder / "cut.csv.gz").write_bytes(b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03")
@@ -99,19 +95,16 @@ def in_memory(frame, target="is_fraud", weight=None, **parameters):
     )
 
 
-@pytest.mark.parametrize("counts", ["exact", "expected"])
 @pytest.mark.parametrize("dest", ["small.parquet", "small.csv", "small.csv.gz"])
 @pytest.mark.parametrize("source", ["big.parquet", "big.csv"])
-def test_files_are_those_of_the_library(folder, tmp_path, source, dest, counts):
-    mode = {"exact": "--exact", "expected": "--one-pass"}[counts]
+def test_files_are_those_of_the_library(folder, tmp_path, source, dest):
     ours, theirs = tmp_path / f"ours_{dest}", tmp_path / f"theirs_{dest}"
-    succeed(folder / source, ours, "--target=is_fraud", "--factor=20", mode)
+    succeed(folder / source, ours, "--target=is_fraud", "--factor=20")
     resample_parquet(
         folder / source,
         theirs,
         target="is_fraud",
         resampler=DownsampleUpweight(factor=20, random_state=SEED),
-        counts=counts,
     )
     read = pd.read_parquet if dest.endswith(".parquet") else pd.read_csv
     pd.testing.assert_frame_equal(read(ours), read(theirs))
@@ -134,33 +127,16 @@ def test_rows_and_weights_are_those_in_memory(folder, tmp_path, weight, weightin
     assert (w.sum() == pytest.approx(before)) == (weighting == "original")
 
 
-def test_one_pass_and_exact_keep_the_smallest_hashes(folder, tmp_path):
-    kept = {}
-    for mode in ("--exact", "--one-pass"):
-        dest = tmp_path / f"{mode}.csv"
-        arguments = (folder / "big.csv", dest, "--target=is_fraud", "--factor=20")
-        succeed(*arguments, mode)
-        frame = pd.read_csv(dest)
-        kept[mode] = set(frame["id"])
-        totals = frame.groupby("is_fraud")["sample_weight"].sum()
-        counts = make_frame()["is_fraud"].value_counts()
-        assert totals.to_dict() == pytest.approx(counts.to_dict())
-    exact, one_pass = kept["--exact"], kept["--one-pass"]
-    assert exact < one_pass or one_pass < exact
-
-
-@pytest.mark.parametrize("mode", ["--exact", "--one-pass"])
-def test_a_key_keeps_the_same_rows_in_any_order(folder, tmp_path, mode):
+def test_a_key_keeps_the_same_rows_in_any_order(folder, tmp_path):
     kept = []
     for name in ("big.parquet", "reversed.parquet"):
         dest = tmp_path / name
-        arguments = (folder / name, dest, "--target=is_fraud", "--factor=20", mode)
+        arguments = (folder / name, dest, "--target=is_fraud", "--factor=20")
         succeed(*arguments, "--key=id")
         kept.append(pd.read_parquet(dest)["id"].tolist())
     assert kept[0] == kept[1][::-1]
 
 
-@pytest.mark.parametrize("mode", ["--exact", "--one-pass"])
 @pytest.mark.parametrize("source", ["big.parquet", "big.csv"])
 @pytest.mark.parametrize(
     ("target", "common", "rare"),
@@ -174,18 +150,16 @@ def test_a_key_keeps_the_same_rows_in_any_order(folder, tmp_path, mode):
         ("kind", "ok", "a=b"),
     ],
 )
-def test_factors_by_label(folder, tmp_path, source, target, common, rare, mode):
+def test_factors_by_label(folder, tmp_path, source, target, common, rare):
     dest = tmp_path / "small.parquet"
     factors = [f"--factor={common}=20", f"--factor={rare}=2.5"]
-    succeed(folder / source, dest, f"--target={target}", mode, *factors)
+    succeed(folder / source, dest, f"--target={target}", *factors)
     frame = make_frame()
     fraud = frame["is_fraud"].to_numpy()
     small = pd.read_parquet(dest)
     rows = small["is_fraud"].value_counts()
-    if mode == "--exact":
-        by_label = {0: 20, 1: 2.5}
-        _, y, _ = in_memory(frame, factor=by_label)
-        assert rows.to_dict() == y.value_counts().to_dict()
+    _, y, _ = in_memory(frame, factor={0: 20, 1: 2.5})
+    assert rows.to_dict() == y.value_counts().to_dict()
     assert rows[0] == pytest.approx((fraud == 0).sum() / 20, rel=0.3)
     assert rows[1] == pytest.approx((fraud == 1).sum() / 2.5, rel=0.3)
     totals = small.groupby("is_fraud")["sample_weight"].sum()
@@ -266,7 +240,6 @@ WORDS = "--target=is_fraud --factor=20 "
     [
         ("absent.parquet", "o.csv", WORDS, "SOURCE must name a file, a folder"),
         ("no_rows.csv", "o.csv", WORDS, "--target must have at least two classes"),
-        ("no_rows.csv", "o.csv", WORDS + "--one-pass", "at least two classes"),
         ("broken.parquet", "o.csv", WORDS, "broken.parquet cannot be read"),
         ("unclosed.csv", "o.csv", WORDS, "unclosed.csv cannot be read: field larger"),
         ("cut.csv.gz", "o.csv", WORDS, "cut.csv.gz cannot be read: Compressed file"),
@@ -282,7 +255,7 @@ WORDS = "--target=is_fraud --factor=20 "
             "--weight is 'negative'): --weight must be finite and not negative",
         ),
         ("big.csv", "o.csv", WORDS + "--weight=text", "conversion from `str` to `f64`"),
-        ("big.csv", "o.csv", WORDS + "--key=one", "Use --one-pass, or a column"),
+        ("big.csv", "o.csv", WORDS + "--key=one", "or leave --key out to draw by"),
         (
             "big.parquet",
             "o.csv",
@@ -307,18 +280,6 @@ WORDS = "--target=is_fraud --factor=20 "
             "o.csv",
             "--target=amount --factor=2",
             "--target must hold class labels",
-        ),
-        (
-            "big.csv",
-            "o.csv",
-            "--target=is_fraud --factor=1e9 --one-pass",
-            "or use --exact, which keeps one at least",
-        ),
-        (
-            "frauds_first",
-            "o.csv",
-            "--target=is_fraud --factor=2 --one-pass",
-            "Name the class, as in --factor LABEL=20, or use --exact",
         ),
         ("big.csv", "o.csv", "--target=kind --factor=no=2", "'a=b', 'ok'; got 'no'"),
         ("big.parquet", "o.csv", "--target=flag --factor=1=2", "False, True; got '1'"),
@@ -350,7 +311,7 @@ def test_what_the_user_can_put_right(folder, tmp_path, source, dest, options, me
     assert result.output.startswith("Error: ")
     assert message in result.output
     assert result.output.count("\n") == 1
-    for word in ("counts=", "overwrite=", "sample_weight=", "expression", " y "):
+    for word in ("overwrite=", "sample_weight=", "expression", " y "):
         assert word not in result.output
     assert list(tmp_path.iterdir()) == []
 
@@ -369,11 +330,10 @@ def test_a_label_that_no_file_of_the_command_can_hold(tmp_path):
     assert not dest.exists()
 
 
-@pytest.mark.parametrize("mode", ["--exact", "--one-pass"])
-def test_destination_that_exists(folder, tmp_path, mode):
+def test_destination_that_exists(folder, tmp_path):
     dest = tmp_path / "small.parquet"
     dest.write_text("precious", encoding="utf-8")
-    arguments = (folder / "big.parquet", dest, *WORDS.split(), mode)
+    arguments = (folder / "big.parquet", dest, *WORDS.split())
     result = invoke(*arguments)
     assert result.exit_code == 2
     assert "DEST exists already" in result.output
@@ -433,22 +393,21 @@ def test_killed_while_it_writes(two_million_rows, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs the signal")
-@pytest.mark.parametrize("mode", ["--exact", "--one-pass"])
-def test_killed_while_it_overwrites(two_million_rows, tmp_path, mode):
+def test_killed_while_it_overwrites(two_million_rows, tmp_path):
     dest = tmp_path / "small.csv"
     dest.write_text("precious", encoding="utf-8")
-    options = ("--overwrite", mode)
-    code, _, _ = stopped_while_writing(two_million_rows, dest, signal.SIGKILL, *options)
+    code, _, _ = stopped_while_writing(
+        two_million_rows, dest, signal.SIGKILL, "--overwrite"
+    )
     assert code == -signal.SIGKILL
     assert dest.read_text(encoding="utf-8") == "precious"
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs the signal")
-@pytest.mark.parametrize("mode", ["--exact", "--one-pass"])
-def test_interrupted(two_million_rows, tmp_path, mode):
+def test_interrupted(two_million_rows, tmp_path):
     dest = tmp_path / "small.csv"
-    code, out, err = stopped_while_writing(two_million_rows, dest, signal.SIGINT, mode)
+    code, out, err = stopped_while_writing(two_million_rows, dest, signal.SIGINT)
     assert (code, out, err.split()) == (1, "", ["Aborted!"])
     assert list(tmp_path.iterdir()) == []
 
@@ -492,11 +451,10 @@ def test_output_that_nobody_reads(folder, tmp_path):
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", ["--exact", "--one-pass"])
-def test_progress_on_a_terminal(two_million_rows, tmp_path, mode):
+def test_progress_on_a_terminal(two_million_rows, tmp_path):
     controller, terminal = os.openpty()
     dest = tmp_path / "small.parquet"
-    arguments = [two_million_rows, dest, "--target=y", "--factor=2", mode, "--json"]
+    arguments = [two_million_rows, dest, "--target=y", "--factor=2", "--json"]
     running = subprocess.Popen(
         [sys.executable, "-c", START, "downsample", *arguments],
         stdout=subprocess.PIPE,
@@ -519,7 +477,7 @@ def test_progress_on_a_terminal(two_million_rows, tmp_path, mode):
     megabytes = f"{two_million_rows.stat().st_size / 1e6:.1f} MB".encode()
     assert megabytes + b" of " + megabytes in shown
     assert b"taking rows" in shown
-    assert (b"reading labels" in shown) == (mode == "--exact")
+    assert b"reading labels" in shown
 
 
 @pytest.mark.parametrize("library", ["polars", "pyarrow"])
@@ -552,5 +510,5 @@ def test_compare_needs_no_polars():
 def test_help_is_short():
     text = invoke("--help").output
     assert len(text.splitlines()) < 35
-    for option in ("--target", "--factor", "--exact / --one-pass", "--key", "--seed"):
+    for option in ("--target", "--factor", "--nominal", "--key", "--seed"):
         assert option in text

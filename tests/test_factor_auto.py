@@ -7,11 +7,10 @@ from sklearn.linear_model import LogisticRegression
 
 from skstrat import (
     DownsampleUpweight,
-    Partition,
     ResampledClassifier,
-    plan_partitions,
     recommend_factor,
 )
+from skstrat._partitions import check_decides_by_labels
 
 
 def data(n_rows=60_000, seed=0):
@@ -46,9 +45,8 @@ def test_in_a_classifier():
 
 
 def test_labels_alone_are_not_enough():
-    parts = [Partition([0, 0, 1])]
     with pytest.raises(ValueError, match='factor must not be "auto" for data in parti'):
-        plan_partitions(DownsampleUpweight(factor="auto"), parts)
+        check_decides_by_labels(DownsampleUpweight(factor="auto"))
 
 
 def test_other_words_are_refused():

@@ -16,12 +16,11 @@ from sklearn.neighbors import KNeighborsClassifier
 from skstrat import (
     DownsampleUpweight,
     GuidedDownsample,
-    Partition,
     ResampledClassifier,
     make_pipeline,
-    plan_partitions,
 )
 from skstrat._guided import _smallest_ranks, _solve_slope
+from skstrat._partitions import check_decides_by_labels
 
 
 def logistic_data(n_rows, seed, signal=2.0, intercept=-6.0, n_features=5):
@@ -318,7 +317,7 @@ def test_parameters_that_are_refused(parameters, text):
 
 def test_labels_alone_are_not_enough():
     with pytest.raises(ValueError, match="GuidedDownsample reads X"):
-        plan_partitions(GuidedDownsample(), [Partition([0, 1])])
+        check_decides_by_labels(GuidedDownsample())
 
 
 def slopes(X, y, w=None):

@@ -89,9 +89,6 @@ def refused(folder, error, text):
     assert below(folder) == there
 
 
-COUNTS = pytest.mark.parametrize("counts", ["exact", "expected"])
-
-
 # Killed, or out of space
 
 
@@ -104,9 +101,9 @@ def die(stage, done, total):
     if stage == "rows" and done > 300:
         os.kill(os.getpid(), signal.SIGKILL)
 
-source, dest, counts = sys.argv[1:]
+source, dest = sys.argv[1:]
 resample_parquet(
-    source, dest, target="y", counts=counts, overwrite=True, progress=die,
+    source, dest, target="y", overwrite=True, progress=die,
     resampler=DownsampleUpweight(factor=5, random_state=0),
 )
 """
@@ -115,8 +112,7 @@ resample_parquet(
 @pytest.mark.slow
 @pytest.mark.parametrize("before", [None, OLD], ids=["new", "overwritten"])
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
-@COUNTS
-def test_killed_in_the_middle(counts, ending, before, tmp_path):
+def test_killed_in_the_middle(ending, before, tmp_path):
     source = tmp_path / f"big.{ending}"
     if ending == "parquet":
         write(tmp_path)
@@ -126,7 +122,7 @@ def test_killed_in_the_middle(counts, ending, before, tmp_path):
     if before is not None:
         dest.write_bytes(before)
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, source, dest, counts],
+        [sys.executable, "-c", KILLED, source, dest],
         capture_output=True,
         check=False,
     )
@@ -137,7 +133,7 @@ def test_killed_in_the_middle(counts, ending, before, tmp_path):
         assert dest.read_bytes() == before
     visible = {path.name for path in tmp_path.iterdir() if path.name[0] != "."}
     assert visible <= {source.name, dest.name}
-    summary = run(source, dest, overwrite=True, counts=counts)
+    summary = run(source, dest, overwrite=True)
     assert pq.read_table(dest).num_rows == sum(summary.plan.rows)
     assert summary.plan.rows_seen == (540, 60)
 
@@ -148,11 +144,11 @@ import numpy as np, polars, pyarrow
 from skstrat import ClassWeight
 from skstrat.parquet import resample_parquet
 
-source, dest, counts = sys.argv[1:]
+source, dest = sys.argv[1:]
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 try:
     resample_parquet(
-        source, dest, target="y", counts=counts, overwrite=True,
+        source, dest, target="y", overwrite=True,
         resampler=ClassWeight(),
     )
 except (OSError, ValueError) as error:
@@ -173,7 +169,7 @@ def test_no_space_left(name, before, tmp_path):
         dest.write_bytes(before)
     there = below(tmp_path)
     done = subprocess.run(
-        [sys.executable, "-c", FULL, source, dest, "exact"],
+        [sys.executable, "-c", FULL, source, dest],
         capture_output=True,
         text=True,
         check=True,
@@ -210,20 +206,18 @@ def data_of_a_page(path):
     return start + 40, start + column.total_compressed_size
 
 
-@COUNTS
-def test_a_damaged_page(counts, tmp_path):
+def test_a_damaged_page(tmp_path):
     source = write(tmp_path)
     start, end = data_of_a_page(source)
     data = bytearray(source.read_bytes())
     data[start:end] = b"\xff" * (end - start)
     source.write_bytes(data)
     text = r"big\.parquet cannot be read: "
-    check_refused(tmp_path, source, ValueError, text, counts=counts)
+    check_refused(tmp_path, source, ValueError, text)
 
 
-@COUNTS
 @pytest.mark.parametrize("way", ["cut", "empty", "text", "no footer"])
-def test_what_is_no_parquet(way, counts, tmp_path):
+def test_what_is_no_parquet(way, tmp_path):
     source = write(tmp_path)
     data = source.read_bytes()
     source.write_bytes(
@@ -235,7 +229,7 @@ def test_what_is_no_parquet(way, counts, tmp_path):
         }[way]
     )
     text = r"big\.parquet cannot be read: .*[Pp]arquet"
-    check_refused(tmp_path, source, ValueError, text, counts=counts)
+    check_refused(tmp_path, source, ValueError, text)
 
 
 def test_the_broken_file_is_named(tmp_path):
@@ -271,9 +265,8 @@ def with_missing(kind):
     return made.dictionary_encode() if kind == "no category" else made
 
 
-@COUNTS
 @pytest.mark.parametrize("kind", ["null", "NaN", "no text", "no category"])
-def test_missing_labels(kind, counts, tmp_path):
+def test_missing_labels(kind, tmp_path):
     source = write(tmp_path, table_of(y=with_missing(kind)))
     message = check_refused(
         tmp_path,
@@ -281,7 +274,6 @@ def test_missing_labels(kind, counts, tmp_path):
         ValueError,
         r"Rows \d+ to \d+ of .*big\.parquet \(target 'y' is y\): y must have a label "
         r"in every row; 1 of \d+ labels are missing",
-        counts=counts,
     )
     start, end = (int(message.split()[at]) for at in (1, 3))
     assert start <= 300 <= end
@@ -289,21 +281,17 @@ def test_missing_labels(kind, counts, tmp_path):
 
 def test_missing_labels_are_told_in_our_words(tmp_path):
     source = write(tmp_path, table_of(y=with_missing("null")))
-    message = check_refused(
-        tmp_path, source, ValueError, "labels are missing", counts="expected"
-    )
+    message = check_refused(tmp_path, source, ValueError, "labels are missing")
     assert "python_udf" not in message
 
 
-@COUNTS
-def test_missing_labels_in_csv(counts, tmp_path):
+def test_missing_labels_in_csv(tmp_path):
     lines = csv_lines() + "600,t,\n" + csv_lines(20)
     source = write_text(tmp_path, "row,text,y\n" + lines)
     text = r"big\.csv \(target 'y' is y\).*1 of \d+ labels are missing"
-    check_refused(tmp_path, source, ValueError, text, counts=counts)
+    check_refused(tmp_path, source, ValueError, text)
 
 
-@COUNTS
 @pytest.mark.parametrize(
     ("y", "text"),
     [
@@ -312,25 +300,23 @@ def test_missing_labels_in_csv(counts, tmp_path):
     ],
     ids=["one class", "continuous"],
 )
-def test_labels_that_are_no_classes(y, text, counts, tmp_path):
+def test_labels_that_are_no_classes(y, text, tmp_path):
     source = write(tmp_path, table_of(y=y))
-    check_refused(tmp_path, source, ValueError, text, counts=counts)
+    check_refused(tmp_path, source, ValueError, text)
 
 
-@COUNTS
-def test_no_rows_at_all(counts, tmp_path):
+def test_no_rows_at_all(tmp_path):
     source = write(tmp_path, table_of().slice(0, 0))
     text = r"at least two classes, .* got \[\] in 0 rows"
-    check_refused(tmp_path, source, ValueError, text, counts=counts)
+    check_refused(tmp_path, source, ValueError, text)
 
 
-@COUNTS
-def test_a_class_that_the_factor_names_but_no_row_has(counts, tmp_path):
+def test_a_class_that_the_factor_names_but_no_row_has(tmp_path):
     source = write(tmp_path)
     resampler = DownsampleUpweight(factor={7: 20}, random_state=0)
     there = below(tmp_path)
     with pytest.raises(Exception, match="7") as caught:
-        run(source, tmp_path / "small.parquet", resampler=resampler, counts=counts)
+        run(source, tmp_path / "small.parquet", resampler=resampler)
     assert isinstance(caught.value, (ValueError, UserWarning))
     assert below(tmp_path) == there
 
@@ -347,17 +333,10 @@ def test_a_class_that_one_file_lacks_is_well(tmp_path):
     assert rows == FACTOR.fit(y, y).sample_indices_.tolist()
 
 
-@COUNTS
-def test_no_row_of_a_class_would_be_drawn(counts, tmp_path):
+def test_one_row_of_a_class_is_kept_at_least(tmp_path):
     source, dest = write(tmp_path), tmp_path / "small.parquet"
     resampler = DownsampleUpweight(factor=1e9, random_state=0)
-    if counts == "exact":
-        assert run(source, dest, resampler=resampler).plan.rows == (1, 60)
-        return
-    text = 'No row of class 0 .* of 540; lower the factor, or use counts="exact"'
-    check_refused(
-        tmp_path, source, ValueError, text, resampler=resampler, counts=counts
-    )
+    assert run(source, dest, resampler=resampler).plan.rows == (1, 60)
 
 
 # Columns
@@ -388,13 +367,12 @@ LATER = {
 }
 
 
-@COUNTS
 @pytest.mark.parametrize("case", LATER)
-def test_later_files_of_other_columns(case, counts, tmp_path):
+def test_later_files_of_other_columns(case, tmp_path):
     later, text = LATER[case]
     write(tmp_path, name="in/a.parquet")
     write(tmp_path, later, "in/b.parquet")
-    check_refused(tmp_path, tmp_path / "in", ValueError, text, counts=counts)
+    check_refused(tmp_path, tmp_path / "in", ValueError, text)
 
 
 def test_missing_values_where_the_first_file_allows_none(tmp_path):
@@ -447,14 +425,13 @@ WEIGHTS = {
 }
 
 
-@COUNTS
 @pytest.mark.parametrize("kind", WEIGHTS)
-def test_impossible_weights(kind, counts, tmp_path):
+def test_impossible_weights(kind, tmp_path):
     bad, text = WEIGHTS[kind]
     weights = pa.array([1.0] * (N_ROWS - 1) + bad)
     source = write(tmp_path, table_of(w=weights))
     text = rf"big\.parquet \(target 'y' is y, sample_weight is 'w'\): .*{text}"
-    check_refused(tmp_path, source, ValueError, text, sample_weight="w", counts=counts)
+    check_refused(tmp_path, source, ValueError, text, sample_weight="w")
 
 
 @pytest.mark.parametrize("resampler", [FACTOR, RATIO, ClassWeight()], ids=str)
@@ -467,12 +444,11 @@ def test_weights_that_are_all_zero(resampler, tmp_path):
 
 
 @pytest.mark.parametrize("weight", ["heavy", "", "-1", "nan"])
-@COUNTS
-def test_impossible_weights_in_csv(counts, weight, tmp_path):
+def test_impossible_weights_in_csv(weight, tmp_path):
     lines = csv_lines().replace("t300,", f"{weight},").replace("t", "")
     source = write_text(tmp_path, "row,w,y\n" + lines)
     text = r"big\.csv .*\bw\b"
-    check_refused(tmp_path, source, ValueError, text, sample_weight="w", counts=counts)
+    check_refused(tmp_path, source, ValueError, text, sample_weight="w")
 
 
 KEYS = {
@@ -484,15 +460,14 @@ KEYS = {
 }
 
 
-@COUNTS
 @pytest.mark.parametrize("kind", KEYS)
-def test_impossible_keys(kind, counts, tmp_path):
+def test_impossible_keys(kind, tmp_path):
     source = write(tmp_path, table_of(key=KEYS[kind]))
     text = (
         r"Rows 0 to \d+ of .*big\.parquet \(target 'y' is y, key is 'key'\): key must "
         "hold integers or strings without missing values"
     )
-    check_refused(tmp_path, source, ValueError, text, key="key", counts=counts)
+    check_refused(tmp_path, source, ValueError, text, key="key")
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
@@ -501,10 +476,8 @@ def test_keys_that_repeat(ending, tmp_path):
     if ending == "csv":
         lines = "".join(f"{i // 50},{int(i % 10 == 0)}\n" for i in range(N_ROWS))
         source = write_text(tmp_path, "key,y\n" + lines)
-    text = r'key must be different in every row .*Use counts="expected"'
+    text = "key must be different in every row .* leave key out to draw by position"
     check_refused(tmp_path, source, ValueError, text, key="key")
-    summary = run(source, tmp_path / "new.parquet", key="key", counts="expected")
-    assert summary.plan.rows[0] % 45 == 0
 
 
 @pytest.mark.parametrize("key", ["", "k"])
@@ -553,10 +526,9 @@ def test_the_destination_is_one_of_the_sources(tmp_path):
         run(tmp_path / "in", tmp_path / "in" / "b.parquet", overwrite=True)
 
 
-@COUNTS
-def test_the_destination_may_be_beside_the_sources(counts, tmp_path):
+def test_the_destination_may_be_beside_the_sources(tmp_path):
     write(tmp_path, name="in/b.parquet")
-    summary = run(tmp_path / "in", tmp_path / "in" / "a.parquet", counts=counts)
+    summary = run(tmp_path / "in", tmp_path / "in" / "a.parquet")
     assert summary.plan.rows_seen == (540, 60)
     assert sorted(below(tmp_path / "in")) == ["a.parquet", "b.parquet"]
 
@@ -647,13 +619,12 @@ CSV_FAULTS = {
 }
 
 
-@COUNTS
 @pytest.mark.parametrize("kind", CSV_FAULTS)
-def test_broken_csv(kind, counts, tmp_path):
+def test_broken_csv(kind, tmp_path):
     data, text = CSV_FAULTS[kind]
     source = write_text(tmp_path, data)
-    check_refused(tmp_path, source, ValueError, text, counts=counts)
-    check_refused(tmp_path, source, ValueError, text, "small.csv", counts=counts)
+    check_refused(tmp_path, source, ValueError, text)
+    check_refused(tmp_path, source, ValueError, text, "small.csv")
 
 
 def test_a_row_that_ends_early_lacks_the_rest(tmp_path):
@@ -754,22 +725,6 @@ def test_labels_that_change_behind_the_time_of_the_file(stage, tmp_path):
     assert sorted(below(tmp_path)) == ["big.csv"]
 
 
-@pytest.mark.parametrize("ending", ["parquet", "csv"])
-def test_files_that_change_in_one_look(ending, tmp_path):
-    source = write(tmp_path)
-    if ending == "csv":
-        source = write_text(tmp_path, "row,text,y\n" + csv_lines())
-    changes = [grow]
-
-    def progress(at, done, total):
-        if done == N_ROWS and changes:
-            changes.pop()(source)
-
-    with pytest.raises(ValueError, match=r"big\.\w+ changed while it was read"):
-        run(source, tmp_path / "small.pq", counts="expected", progress=progress)
-    assert sorted(below(tmp_path)) == sorted({source.name, "big.parquet"})
-
-
 def test_a_file_that_goes_away(tmp_path):
     write(tmp_path, name="in/a.parquet")
     source = write(tmp_path, name="in/b.parquet")
@@ -784,8 +739,7 @@ def test_a_file_that_goes_away(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
-@COUNTS
-def test_batches_that_end_early_are_noticed(counts, ending, tmp_path, monkeypatch):
+def test_batches_that_end_early_are_noticed(ending, tmp_path, monkeypatch):
     # As they do when a thread of Polars panics.
     source = write(tmp_path)
     if ending == "csv":
@@ -797,11 +751,10 @@ def test_batches_that_end_early_are_noticed(counts, ending, tmp_path, monkeypatc
 
     monkeypatch.setattr(pl.LazyFrame, "collect_batches", all_but_the_last)
     text = r"rows, but Polars read|in 0 rows|changed while it was read"
-    check_refused(tmp_path, source, ValueError, text, counts=counts)
+    check_refused(tmp_path, source, ValueError, text)
 
 
-@COUNTS
-def test_rows_that_polars_never_shows_are_noticed(counts, tmp_path, monkeypatch):
+def test_rows_that_polars_never_shows_are_noticed(tmp_path, monkeypatch):
     source, real = write(tmp_path), pl.scan_parquet
 
     def first_half(*args, **kwargs):
@@ -809,7 +762,7 @@ def test_rows_that_polars_never_shows_are_noticed(counts, tmp_path, monkeypatch)
 
     monkeypatch.setattr(pl, "scan_parquet", first_half)
     text = "it has 600 rows, but Polars read 300"
-    check_refused(tmp_path, source, ValueError, text, counts=counts)
+    check_refused(tmp_path, source, ValueError, text)
 
 
 # Resamplers
@@ -856,12 +809,6 @@ def test_samplers_of_others(tmp_path):
     text = "resampler must be one of skstrat's .* got RandomUnderSampler"
     with refused(tmp_path, TypeError, text):
         run(source, tmp_path / "small.parquet", resampler=RandomUnderSampler())
-
-
-def test_counts_are_one_of_two(tmp_path):
-    source = write(tmp_path)
-    with refused(tmp_path, ValueError, r'counts must be "exact" or .*; got .all.'):
-        run(source, tmp_path / "small.parquet", counts="all")
 
 
 def test_a_path_of_another_type(tmp_path, monkeypatch):

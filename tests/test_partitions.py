@@ -14,12 +14,17 @@ from skstrat import (
     CombinedResample,
     DownsampleUpweight,
     MissingLabelsError,
-    Partition,
     RandomOversample,
-    plan_partitions,
 )
-from skstrat._draw import as_threshold
-from skstrat._hash import hash_integers, mix_seed
+from skstrat._hash import mix_seed
+from skstrat._partition import Partition
+from skstrat._partitions import (
+    check_decides_by_labels,
+    check_unchanged,
+    decide,
+    rows_by_label,
+    shares_wanted,
+)
 from skstrat._tally import NOTHING
 
 RESAMPLERS = {
@@ -46,6 +51,28 @@ def cut(y, cuts, key=None, weights=None):
         )
         for start, end in pairwise(edges)
     ]
+
+
+def tally_all(parts, shares, seed, rows=None):
+    tally = NOTHING
+    for part in parts:
+        known = rows_by_label(tally) if rows is None else rows
+        own = part.encode().tally(shares, mix_seed(seed), tally.n_rows, known)
+        tally = tally.merge(own)
+    return tally
+
+
+def plan_partitions(resampler, parts):
+    """Plan as for files: in one look at the labels if it is enough, else in two."""
+    seed = check_decides_by_labels(resampler)
+    shares = resampler._draw_shares()
+    if shares is not None:
+        return decide(resampler, tally_all(parts, shares, seed), seed)
+    first = tally_all(parts, 0.0, seed)
+    shares = shares_wanted(resampler, first)
+    tally = tally_all(parts, shares, seed, rows_by_label(first))
+    check_unchanged(first, tally)
+    return decide(resampler, tally, seed)
 
 
 def draw_all(plan, parts):
@@ -154,76 +181,14 @@ def test_tallies_merge_in_any_order():
             assert own.draw(wanted) == of_whole.draw(wanted)
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_expected_counts_are_binomial(seed):
-    y = labels(200_000, (0.9, 0.1), seed=1)
-    resampler = DownsampleUpweight(factor=20, random_state=seed)
-    plan = plan_partitions(resampler, cut(y, [60_000]), counts="expected")
-    n_rows = np.bincount(y)
-    spread = np.sqrt(n_rows[0] * 0.05 * 0.95)
-    assert abs(plan.rows[0] - n_rows[0] / 20) < 4 * spread
-    rows, weights = draw_all(plan, cut(y, [1234]))
-    assert np.bincount(y[rows]).tolist() == list(plan.rows)
-    np.testing.assert_allclose(np.bincount(y[rows], weights), n_rows, rtol=1e-12)
-
-
-def test_expected_counts_differ_from_exact_ones():
-    y = labels(200_000, (0.9, 0.1), seed=1)
-    drawn = {
-        plan_partitions(
-            DownsampleUpweight(factor=20, random_state=seed),
-            [Partition(y)],
-            counts="expected",
-        ).rows[0]
-        for seed in range(10)
-    }
-    assert len(drawn) > 5
-
-
-def test_rows_added_later_change_no_expected_decision():
-    y = labels(50_000)
-    resampler = DownsampleUpweight(factor=20, random_state=0)
-    parts = cut(y, [30_000])
-    before = plan_partitions(resampler, parts[:1], counts="expected")
-    after = plan_partitions(resampler, parts, counts="expected")
-    assert before.threshold == after.threshold
-    nominal = DownsampleUpweight(factor=20, weighting="factor", random_state=0)
-    plan = plan_partitions(nominal, parts, counts="expected")
-    assert plan.class_weight == (20.0, 1.0, 1.0)
-
-
-def test_equal_keys_stay_together_or_are_refused():
+def test_equal_keys_are_refused():
     y = np.repeat([0, 1], [9_000, 1_000])
     key = np.arange(10_000) // 100
     resampler = DownsampleUpweight(factor=20, random_state=0)
     parts = cut(y, [2_550], key)
-    plan = plan_partitions(resampler, parts, counts="expected")
-    rows, _ = draw_all(plan, parts)
-    kept = np.unique(key[rows][y[rows] == 0], return_counts=True)[1]
-    assert (kept == 100).all()
     # 450 rows, in hundreds.
     with pytest.raises(ValueError, match="key must be different in every row"):
         plan_partitions(resampler, parts)
-
-
-def test_a_class_drawn_to_the_last_row_by_chance_is_drawn_once():
-    y = np.array([0] * 400 + [1, 1])
-    resampler = DownsampleUpweight(factor={0: 20, 1: 1.5})
-    met = 0
-    for seed in range(30):
-        resampler.set_params(random_state=seed)
-        limit = as_threshold(np.array([1 / 1.5]))[0]
-        hashes = hash_integers(np.array([400, 401]), mix_seed(seed))
-        if (hashes >= limit).all():
-            with pytest.raises(ValueError, match="No row of class 1 would be drawn of"):
-                plan_partitions(resampler, [Partition(y)], counts="expected")
-            continue
-        plan = plan_partitions(resampler, [Partition(y)], counts="expected")
-        rows, weights = Partition(y).draw(plan)
-        assert len(set(rows.tolist())) == len(rows)
-        assert weights[y[rows] == 1].sum() == pytest.approx(2)
-        met += plan.rows[1] == 2
-    assert met > 3
 
 
 def test_empty_parts_and_parts_of_one_class():
@@ -256,14 +221,6 @@ def test_labels_of_every_container(kind):
     rows, _ = draw_all(plan, parts)
     resampler.fit(y, y)
     assert rows.tolist() == resampler.sample_indices_.tolist()
-
-
-def test_an_iterator_is_enough_where_the_factor_is_known():
-    y = labels(1_000)
-    plan = plan_partitions(RESAMPLERS["factor"], iter(cut(y, [500])))
-    assert plan == plan_partitions(RESAMPLERS["factor"], [Partition(y)])
-    with pytest.raises(ValueError, match="iterated twice, for DownsampleUpweight"):
-        plan_partitions(RESAMPLERS["ratio"], iter(cut(y, [500])))
 
 
 @pytest.mark.parametrize(
@@ -303,11 +260,6 @@ def test_labels_that_cannot_be_used(part, error, text):
     resampler = DownsampleUpweight(factor=2, random_state=0)
     with pytest.raises(error, match=text):
         plan_partitions(resampler, [part])
-
-
-def test_counts_are_one_of_two():
-    with pytest.raises(ValueError, match=r'"exact" or "expected"; got .some.'):
-        plan_partitions(RESAMPLERS["factor"], [Partition([0, 1])], counts="some")
 
 
 class Changing:

@@ -58,7 +58,6 @@ LEVELS = [
     ["_csv_source"],
     ["_file_plans"],
     ["_write_rows"],
-    ["_one_look"],
     ["_binary", "_imbalance"],
     [
         "_base",

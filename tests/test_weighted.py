@@ -31,8 +31,8 @@ from skstrat import (
     UnusedWeightsError,
     Weighted,
     make_pipeline,
-    plan_partitions,
 )
+from skstrat._partitions import check_decides_by_labels
 
 # InstanceHardnessThreshold takes no labels but 0, 1, 2 and so on.
 COUNTS = {0: 160, 1: 60, 2: 30}
@@ -775,7 +775,7 @@ def test_data_out_of_memory():
         with pytest.raises(TypeError, match=r"SMOTE reads the values .* in memory"):
             use(X, y)
     with pytest.raises(TypeError, match=r"SMOTE reads the values .* in memory"):
-        plan_partitions(Weighted(SMOTE()), [])
+        check_decides_by_labels(Weighted(SMOTE()))
 
 
 def test_a_stock_pipeline_is_told_what_to_use():
