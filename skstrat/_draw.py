@@ -11,13 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skstrat._hash import (
-    BLOCK,
-    hash_integers,
-    hash_keys,
-    mix_seed,
-    positions_below,
-)
+from skstrat._hash import hash_blocks, hash_keys, mix_seed
 
 LARGEST = 2**64 - 1
 
@@ -106,16 +100,9 @@ def rows_below(
     drawn = limit > 0
     if 2 * counts[drawn].sum() < counts.sum():
         near = rows_of(codes, drawn)
-        if key is None:
-            found = hash_integers(near + offset, hash_seed)
-        else:
-            found = hash_keys(key[near], hash_seed)
+        found = hash_keys(near + offset if key is None else key[near], hash_seed)
     else:
-        loosest = int(limit.max())
-        if key is None:
-            near, found = positions_below(offset, len(codes), loosest, hash_seed)
-        else:
-            near, found = _keys_below(key, loosest, hash_seed)
+        near, found = hashes_below(len(codes), int(limit.max()), hash_seed, offset, key)
     own_codes = codes[near]
     below = found < limit[own_codes]
     if below.all():
@@ -202,11 +189,35 @@ def rows_of(codes: Array, wanted: NDArray[np.bool_]) -> Indices:
     return np.flatnonzero(wanted[codes])
 
 
-def _keys_below(key: Array, limit: int, hash_seed: int) -> tuple[Indices, Array]:
-    """Find the rows whose key has a hash below a limit, and those hashes."""
-    hashed = np.empty(len(key), dtype=np.uint64)
-    for start in range(0, len(key), BLOCK):
-        block = slice(start, start + BLOCK)
-        hashed[block] = hash_keys(key[block], hash_seed)
-    rows = np.flatnonzero(hashed < np.uint64(limit))
-    return rows, hashed[rows]
+def hashes_below(
+    n_rows: int, limit: int, hash_seed: int, offset: int, key: Array | None
+) -> tuple[Indices, Array]:
+    """Find which of consecutive rows have a hash below a limit.
+
+    Parameters
+    ----------
+    n_rows : int
+        How many rows.
+    limit : int
+        Hashes must be below this.
+    hash_seed : int
+        Seed of the hash.
+    offset : int
+        Identity of the first row, if there are no keys.
+    key : ndarray of shape (n_rows,) or None
+        Identities of the rows.
+
+    Returns
+    -------
+    rows : ndarray of shape (n_found,)
+        Positions of those found, ascending.
+    hashes : ndarray of shape (n_found,)
+        Their hashes.
+    """
+    rows = [np.empty(0, dtype=np.intp)]
+    hashes = [np.empty(0, dtype=np.uint64)]
+    for block, hashed in hash_blocks(n_rows, hash_seed, offset, key):
+        found = np.flatnonzero(hashed < np.uint64(limit))
+        hashes.append(hashed[found])
+        rows.append(found + block.start)
+    return np.concatenate(rows), np.concatenate(hashes)

@@ -13,13 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skstrat._draw import rows_below
-from skstrat._hash import (
-    LOWER_HALF,
-    hash_integers,
-    mask_of_positions_below,
-    mix_seed,
-    positions_between,
-)
+from skstrat._hash import hash_blocks, hash_integers, mix_seed
 from skstrat._plan import Plan
 
 _SAMPLE = 257
@@ -48,11 +42,10 @@ def mask_of_rows(codes: Array, plan: Plan, offset: int) -> NDArray[np.bool_]:
     whole = np.array(plan.rows) >= np.array(plan.rows_seen)
     hash_seed = mix_seed(plan.seed)
     pivot = int(np.bincount(codes[:: 1 + len(codes) // _SAMPLE]).argmax())
-    if whole[pivot]:
-        mask = np.ones(len(codes), dtype=bool)
-    else:
-        limit = int(threshold[pivot])
-        mask = mask_of_positions_below(offset, len(codes), limit, hash_seed)
+    mask = np.ones(len(codes), dtype=bool)
+    if not whole[pivot]:
+        for block, hashed in hash_blocks(len(codes), hash_seed, offset):
+            np.less(hashed, threshold[pivot], out=mask[block])
     others = np.flatnonzero(codes != pivot)
     own = codes[others]
     below = hash_integers(others + offset, hash_seed) < threshold[own]
@@ -113,19 +106,17 @@ class Window:
         below = np.bincount(own[surely], minlength=len(counts))
         if not self.high[pivot]:
             return below, own[near], hashes[near]
-        low, high = int(self.low[pivot]), int(self.high[pivot])
-        total, rows, pivot_hashes = positions_between(
-            self.offset, len(codes), low, high, self.hash_seed
-        )
-        below[pivot] = total - np.count_nonzero(hashes < np.uint64(low & ~LOWER_HALF))
-        mine = codes[rows] == pivot
-        pivot_hashes = pivot_hashes[mine]
-        pivots = np.full(len(pivot_hashes), pivot, dtype=own.dtype)
-        return (
-            below,
-            np.concatenate([own[near], pivots]),
-            np.concatenate([hashes[near], pivot_hashes]),
-        )
+        low, high = self.low[pivot], self.high[pivot]
+        below[pivot] = -np.count_nonzero(hashes < low)
+        near_codes, near_hashes = [own[near]], [hashes[near]]
+        for block, hashed in hash_blocks(len(codes), self.hash_seed, self.offset):
+            small = hashed < low
+            below[pivot] += np.count_nonzero(small)
+            rows = np.flatnonzero((hashed < high) ^ small)
+            rows = rows[codes[block][rows] == pivot]
+            near_codes.append(codes[block][rows])
+            near_hashes.append(hashed[rows])
+        return below, np.concatenate(near_codes), np.concatenate(near_hashes)
 
     def find(
         self, codes: Array, counts: Array, weights: Array

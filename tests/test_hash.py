@@ -1,4 +1,4 @@
-"""XXH64 against the published vectors and against the xxhash package."""
+"""XXH64 against the published vectors and the xxhash package, and loops over it."""
 
 import numpy as np
 import pytest
@@ -6,15 +6,16 @@ import xxhash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from skstrat._draw import hashes_below
 from skstrat._hash import (
+    hash_blocks,
     hash_bytes,
     hash_integers,
     hash_keys,
-    mask_of_positions_below,
     mix_seed,
-    positions_below,
-    positions_between,
 )
+from skstrat._hash_window import Window, mask_of_rows
+from skstrat._plan import Plan
 
 SEEDS = st.integers(0, 2**64 - 1)
 PRIME_32 = 2654435761
@@ -154,6 +155,26 @@ def test_mix_seed_is_the_hash_of_the_seed_from_42(seed):
     assert mix_seed(seed) == digest(seed.to_bytes(8, "little"), 42)
 
 
+@pytest.mark.parametrize("offset", [0, 7, 2**40])
+@pytest.mark.parametrize("n_rows", [0, 1, 1_000, 80_000])
+def test_blocks_are_the_hashes_of_all_rows(n_rows, offset):
+    rows, hashes = np.arange(n_rows), np.zeros(n_rows, dtype=np.uint64)
+    seen = np.zeros(n_rows, dtype=int)
+    for block, hashed in hash_blocks(n_rows, 3, offset):
+        hashes[block] = hashed
+        seen[block] += 1
+    assert (seen == 1).all()
+    np.testing.assert_array_equal(hashes, hash_integers(rows + offset, 3))
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 70_000])
+def test_blocks_of_keys(n_rows):
+    key = np.random.default_rng(0).permutation(n_rows).astype(str)
+    hashes = [hashed for _, hashed in hash_blocks(n_rows, 3, 5, key)]
+    found = np.concatenate([np.empty(0, dtype=np.uint64), *hashes])
+    np.testing.assert_array_equal(found, hash_keys(key, 3))
+
+
 @given(
     first=st.integers(0, 2**62),
     n_rows=st.integers(0, 300),
@@ -161,19 +182,21 @@ def test_mix_seed_is_the_hash_of_the_seed_from_42(seed):
     seed=st.integers(0, 2**64 - 1),
 )
 @settings(deadline=None)
-def test_positions_below_a_limit_are_those_whose_hash_is(first, n_rows, limit, seed):
-    hashed = hash_integers(np.arange(first, first + n_rows), seed)
-    positions, hashes = positions_below(first, n_rows, limit, seed)
-    np.testing.assert_array_equal(positions, np.flatnonzero(hashed < np.uint64(limit)))
-    np.testing.assert_array_equal(hashes, hashed[positions])
+def test_rows_below_a_limit_are_those_whose_hash_is(first, n_rows, limit, seed):
+    identities = np.arange(first, first + n_rows)
+    hashed = hash_integers(identities, seed)
+    for key in (None, identities):
+        rows, hashes = hashes_below(n_rows, limit, seed, first, key)
+        np.testing.assert_array_equal(rows, np.flatnonzero(hashed < np.uint64(limit)))
+        np.testing.assert_array_equal(hashes, hashed[rows])
 
 
-def test_positions_below_limits_that_are_hashes():
-    # Beyond two blocks, and at limits where the lower half of the hash decides.
+def test_rows_below_limits_that_are_hashes():
+    # Beyond two blocks.
     hashed = hash_integers(np.arange(5, 80_005), 3)
     for limit in np.sort(hashed)[[1, 100, 40_000, -1]]:
-        positions, _ = positions_below(5, 80_000, int(limit), 3)
-        np.testing.assert_array_equal(positions, np.flatnonzero(hashed < limit))
+        rows, _ = hashes_below(80_000, int(limit), 3, 5, None)
+        np.testing.assert_array_equal(rows, np.flatnonzero(hashed < limit))
 
 
 def limits_near(hashes):
@@ -191,23 +214,26 @@ def limits_near(hashes):
 
 
 @pytest.mark.parametrize("first", [0, 7, 2**40])
-@pytest.mark.parametrize("n_rows", [0, 1, 1_000, 70_000])
-def test_masks_of_positions(first, n_rows):
-    hashes = hash_integers(np.arange(first, first + n_rows), 3)
+@pytest.mark.parametrize("n_rows", [1, 1_000, 70_000])
+def test_masks_of_rows(first, n_rows):
+    hashes = hash_integers(np.arange(first, first + n_rows), mix_seed(3))
+    codes = np.zeros(n_rows, dtype=np.int8)
     for limit in limits_near(hashes):
-        mask = mask_of_positions_below(first, n_rows, limit, 3)
+        plan = Plan(("a",), (n_rows,), (0,), (1.0,), (1.0,), (limit,), 3)
+        mask = mask_of_rows(codes, plan, first)
         assert mask.tolist() == (hashes < np.uint64(limit)).tolist()
 
 
-@pytest.mark.parametrize("n_rows", [0, 1, 1_000, 70_000])
-def test_positions_between_limits(n_rows):
+@pytest.mark.parametrize("n_rows", [1, 1_000, 70_000])
+def test_rows_counted_between_limits(n_rows):
     first = 11
     hashes = hash_integers(np.arange(first, first + n_rows), 3)
+    codes, counts = np.zeros(n_rows, dtype=np.int8), np.array([n_rows])
     limits = sorted(limits_near(hashes))
     for low, high in zip(limits, limits[3:], strict=False):
-        below, rows, found = positions_between(first, n_rows, low, high, 3)
-        least, largest = (low >> 32) << 32, high | 0xFFFFFFFF
-        assert below == (hashes < np.uint64(least)).sum()
-        between = (hashes >= np.uint64(least)) & (hashes <= np.uint64(largest))
-        assert rows.tolist() == np.flatnonzero(between).tolist()
-        assert found.tolist() == hashes[between].tolist()
+        least, end = np.array([[low], [high]], dtype=np.uint64)
+        window = Window(least, end, 3, first, None)
+        below, near_codes, near = window.count(codes, counts)
+        assert below.tolist() == [(hashes < least).sum()]
+        assert near_codes.tolist() == [0] * len(near)
+        assert near.tolist() == hashes[(hashes >= least) & (hashes < end)].tolist()
