@@ -20,6 +20,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
+from skstrat import _sklearn as compat
 from skstrat._calibration_bins import calibration_curve
 from skstrat._calibration_error import (
     calibration_noise_floor,
@@ -32,7 +33,6 @@ from skstrat._calibration_fit import (
     mean_probability_ratio,
 )
 from skstrat._imbalance import imbalance_degree
-from skstrat._sklearn import brier_score_loss, d2_brier_score, named_partial
 from skstrat._threshold import best_threshold, fbeta_at_best_threshold
 
 __all__ = [
@@ -94,10 +94,12 @@ def scorers(pos_label: Any = None) -> dict[str, Any]:
     functions = {
         "roc_auc": roc_auc_score,
         "average_precision": average_precision_score,
-        "neg_log_loss": named_partial(log_loss, labels=[False, True]),
-        "d2_log_loss_score": named_partial(d2_log_loss_score, labels=[False, True]),
-        "neg_brier_score": brier_score_loss,
-        "d2_brier_score": d2_brier_score,
+        "neg_log_loss": compat.named_partial(log_loss, labels=[False, True]),
+        "d2_log_loss_score": compat.named_partial(
+            d2_log_loss_score, labels=[False, True]
+        ),
+        "neg_brier_score": compat.brier_score_loss,
+        "d2_brier_score": compat.d2_brier_score,
         "mean_probability_ratio": mean_probability_ratio,
         "calibration_slope": calibration_slope,
         "calibration_in_the_large": calibration_in_the_large,
@@ -105,7 +107,7 @@ def scorers(pos_label: Any = None) -> dict[str, Any]:
     }
     made = {
         name: make_scorer(
-            named_partial(_score_positive, function),
+            compat.named_partial(_score_positive, function),
             response_method="predict_proba",
             greater_is_better=not name.startswith("neg_"),
             **named,

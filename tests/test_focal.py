@@ -491,7 +491,6 @@ def small_trees(library):
 @parametrize_with_checks(
     [FocalLossClassifier(small_trees(library)) for library in LIBRARIES],
     expected_failed_checks=expected_failures,
-    xfail_strict=True,
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 def test_scikit_learn_check(estimator, check):

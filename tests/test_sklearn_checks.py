@@ -92,7 +92,6 @@ def expected_failures(estimator):
         Pipeline([("down", DownsampleUpweight()), ("model", LogisticRegression())]),
     ],
     expected_failed_checks=expected_failures,
-    xfail_strict=True,
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 def test_scikit_learn_check(estimator, check):

@@ -10,9 +10,6 @@ import numpy as np
 import pytest
 from imblearn.pipeline import make_pipeline as make_imblearn_pipeline
 from imblearn.under_sampling import RandomUnderSampler
-from onnxruntime import InferenceSession
-from skl2onnx import to_onnx
-from skl2onnx.common import tree_ensemble
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.discriminant_analysis import (
@@ -570,9 +567,11 @@ ONNX = {"rtol": 1e-4, "atol": 3e-7}
 
 
 def run_onnx(plain, X, dtype=np.float32, options=None, **params):
+    onnx_of = pytest.importorskip("skl2onnx").to_onnx
+    runtime = pytest.importorskip("onnxruntime")
     given = {"zipmap": False} if options is None else options
-    onnx = to_onnx(plain, X[:1].astype(dtype), options=given, **params)
-    session = InferenceSession(
+    onnx = onnx_of(plain, X[:1].astype(dtype), options=given, **params)
+    session = runtime.InferenceSession(
         onnx.SerializeToString(), providers=["CPUExecutionProvider"]
     )
     names = [output.name for output in session.get_outputs()]
@@ -595,6 +594,7 @@ def assert_onnx_agrees(plain, model, X, **params):
 @pytest.fixture
 def whole_numbers(monkeypatch):
     """Let skl2onnx 1.20 give protobuf 7 whole numbers where it gives booleans."""
+    tree_ensemble = pytest.importorskip("skl2onnx.common.tree_ensemble")
     add_node = tree_ensemble.add_node
 
     def add(*args, nodes_missing_value_tracks_true=0, **params):
