@@ -51,8 +51,9 @@ def hash_integers(identities: NDArray[Any], seed: int) -> UInt64Array:
     ndarray of shape (n_rows,)
         XXH64 of every integer, uint64.
     """
-    hashed: UInt64Array = identities.astype(np.uint64)
-    hashed *= _PRIME_2
+    hashed: UInt64Array = np.multiply(
+        identities, _PRIME_2, dtype=np.uint64, casting="unsafe"
+    )
     _rotate_left(hashed, 31)
     hashed *= _PRIME_1
     hashed ^= np.uint64((seed + int(_PRIME_5) + 8) % 2**64)
@@ -161,7 +162,7 @@ def hash_blocks(
     for start in range(0, n_rows, _BLOCK):
         stop = min(start + _BLOCK, n_rows)
         if key is None:
-            identities = np.arange(offset + start, offset + stop)
+            identities = np.arange(offset + start, offset + stop, dtype=np.uint64)
         else:
             identities = key[start:stop]
         yield slice(start, stop), hash_keys(identities, seed)
