@@ -216,7 +216,9 @@ def _import_from(module: str, names: list[str]) -> str:
 def _public_module(value: Any) -> str:
     """Find the module that something can be imported from by a public name."""
     name = getattr(value, "__name__", "_")
-    parts = (getattr(value, "__module__", None) or "_").split(".")
+    # The functions of numpy before 2.2 do not know where they are.
+    unknown = "numpy" if isinstance(value, np.ufunc) else "_"
+    parts = (getattr(value, "__module__", None) or unknown).split(".")
     private = [place for place, part in enumerate(parts) if part.startswith("_")]
     module = ".".join(parts[: private[0]] if private else parts)
     if not module or name.startswith("_"):

@@ -102,6 +102,9 @@ class NumpyColumn:
 
     def sample(self) -> list[Any]:
         """Give some labels as Python values."""
+        if self.values.dtype.kind in "mM":
+            # Nanoseconds become integers, which no date is equal to.
+            check_classes(self.values[:1])
         sample: list[Any] = self.values[:: max(1, len(self) // SAMPLE)].tolist()
         return sample
 

@@ -43,7 +43,6 @@ SPECIAL = {
     "LogisticRegressionCV": {
         "l1_ratios": (0,),
         "scoring": "neg_log_loss",
-        "use_legacy_attributes": False,
     },
     "OneVsRestClassifier": {"estimator": KNeighborsClassifier()},
     "RadiusNeighborsClassifier": {"radius": 3.0},
@@ -57,6 +56,8 @@ SPECIAL = {
         "voting": "soft",
     },
 }
+if "use_legacy_attributes" in CLASSIFIERS["LogisticRegressionCV"]().get_params():
+    SPECIAL["LogisticRegressionCV"]["use_legacy_attributes"] = False
 WITHOUT_CORRECTION = {
     "ClassifierChain": "several labels per row",
     "OneVsOneClassifier": "no predict_proba",

@@ -423,6 +423,10 @@ NOT_LABELS = {
     "unhashable": (objects([[1], [2], [1]]), "hashed"),
     "many unhashable": (objects([[1], [2]] * 4500), "hashed"),
     "dates": (np.array(["2020", "2021"], dtype="datetime64[D]"), "Unknown label type"),
+    "many nanoseconds": (
+        np.tile(np.array(["2020", "2021"], dtype="datetime64[ns]"), 4500),
+        "Unknown label type",
+    ),
     "many dates": (
         pd.Series(pd.to_datetime(["2020-01-01", "2021-01-01"] * 4500)),
         "Unknown label type",
