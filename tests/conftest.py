@@ -1,6 +1,8 @@
 """Fixtures shared by all tests."""
 
 import os
+import re
+from importlib.util import find_spec
 from pathlib import Path
 
 # Threads of boosting that wait for a busy core take a hundred times as long.
@@ -13,6 +15,17 @@ import pytest
 from scipy.optimize import brentq
 from scipy.special import expit
 from scipy.stats import norm
+
+
+def pytest_collection_modifyitems(items):
+    """Skip the examples in docstrings of libraries that are not installed."""
+    for item in items:
+        for example in item.dtest.examples if hasattr(item, "dtest") else ():
+            library = re.match(r"(?:from|import) (\w+)", example.source)
+            if library and find_spec(library[1]) is None:
+                reason = f"{library[1]} is not installed"
+                item.add_marker(pytest.mark.skip(reason=reason))
+
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 

@@ -280,7 +280,7 @@ def label_kinds():
         "float32": pa.array(y.astype(np.float32)),
         "bool": pa.array(y == 1),
         "string": pa.array(texts),
-        "large string": pa.array(texts, pa.large_string()),
+        "large string": pa.array(texts.tolist(), pa.large_string()),
         "binary": pa.array([each.encode() for each in texts]),
         "dictionary": pa.array(texts).dictionary_encode(),
         "decimal": decimals.cast(pa.decimal128(5, 1)),

@@ -93,11 +93,15 @@ def network():
     return MLPClassifier((3,), tol=1.0, n_iter_no_change=3, random_state=0)
 
 
+# scikit-learn 1.8 warns of defaults that will change.
+NEW_DEFAULTS = {"l1_ratios": (0,), "use_legacy_attributes": False}
+if "use_legacy_attributes" not in LogisticRegressionCV().get_params():
+    NEW_DEFAULTS = {}
 FOLDED = {
     "logistic": LogisticRegression(),
     "no intercept": LogisticRegression(fit_intercept=False),
     "logistic cv": LogisticRegressionCV(
-        Cs=2, cv=2, l1_ratios=(0,), scoring="neg_log_loss", use_legacy_attributes=False
+        Cs=2, cv=2, scoring="neg_log_loss", **NEW_DEFAULTS
     ),
     "discriminant": LinearDiscriminantAnalysis(),
     "sgd": sgd(),

@@ -768,9 +768,8 @@ def test_what_makes_no_sense(resampler, error, text):
 
 
 def test_data_out_of_memory():
-    import dask.array
-
-    X, y = dask.array.from_array(numbers()), dask.array.from_array(Y)
+    array = pytest.importorskip("dask.array")
+    X, y = array.from_array(numbers()), array.from_array(Y)
     for use in (Weighted(SMOTE()).fit, Weighted(SMOTE()).fit_resample):
         with pytest.raises(TypeError, match=r"SMOTE reads the values .* in memory"):
             use(X, y)
