@@ -43,7 +43,7 @@ SPECIAL = {
     "LogisticRegressionCV": {
         "scoring": "neg_log_loss",
     },
-    "MLPClassifier": {"max_iter": 2000},
+    "MLPClassifier": {"max_iter": 2000, "random_state": 0},
     "OneVsRestClassifier": {"estimator": KNeighborsClassifier()},
     "RadiusNeighborsClassifier": {"radius": 3.0},
     "StackingClassifier": {
