@@ -541,6 +541,9 @@ def nested():
 
 
 TYPED = {**numbers(), **times(), **texts(), **nested()}
+if int(pa.__version__.partition(".")[0]) < 26:
+    # It cannot write a fixed list that is missing, so there are no such files.
+    del TYPED["fixed list"]
 
 
 @pytest.mark.parametrize("name", TYPED)
