@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.ensemble import HistGradientBoostingClassifier
 
 from skstrat import (
     AbsentClassWarning,
@@ -337,9 +338,18 @@ def test_the_number_of_columns_is_learned(name, folder):
     ],
 )
 def test_the_names_of_columns_are_learned(name, columns, folder):
-    resampler = DownsampleUpweight(factor=7).fit(CONTAINERS[name][0](folder), Y)
+    X = CONTAINERS[name][0](folder)
+    if name == "polars" and not knows_names(X):
+        pytest.skip("this scikit-learn does not read the names of this polars")
+    resampler = DownsampleUpweight(factor=7).fit(X, Y)
     learned = getattr(resampler, "feature_names_in_", None)
     assert (None if learned is None else learned.tolist()) == columns
+
+
+def knows_names(X):
+    """Tell whether scikit-learn's own models learn the names of columns."""
+    model = HistGradientBoostingClassifier(max_iter=1)
+    return hasattr(model.fit(X[["number"]], Y), "feature_names_in_")
 
 
 # Containers of y -------------------------------------------------------------------
