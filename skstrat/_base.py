@@ -221,18 +221,7 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
 
 
 def refuse_stock_pipeline(name: str) -> None:
-    """Refuse a call from a pipeline that has no place for the weights.
-
-    Parameters
-    ----------
-    name : str
-        Class whose ``fit_resample`` was called, one frame up.
-
-    Raises
-    ------
-    TypeError
-        If imbalanced-learn's stock pipeline calls.
-    """
+    """Refuse a call from a pipeline that has no place for the weights."""
     # Called from fit_resample, so the pipeline would be two frames up.
     caller = sys._getframe(2)
     where = caller.f_globals.get("__name__"), caller.f_code.co_name
@@ -249,32 +238,7 @@ def refuse_stock_pipeline(name: str) -> None:
 def resample(
     sampler: Any, X: Any, y: Any, sample_weight: Any
 ) -> tuple[Any, Any, Floats | None]:
-    """Run any sampler, of three results or of two, and keep the weights in step.
-
-    Parameters
-    ----------
-    sampler : object with ``fit_resample``
-        A skstrat resampler, or one from imbalanced-learn.
-    X : array-like of shape (n_rows, ...)
-        Data.
-    y : array-like of shape (n_rows,)
-        Labels.
-    sample_weight : array-like of shape (n_rows,) or None
-        Weights under way.
-
-    Returns
-    -------
-    X_resampled, y_resampled : same kinds as X and y
-        The resampled rows.
-    sample_weight : ndarray of shape (n_drawn,) or None
-        Their weights; None if none are under way and the sampler makes none.
-
-    Raises
-    ------
-    ValueError
-        If weights are under way and a sampler of two results does not say which rows
-        it kept.
-    """
+    """Run any sampler, of three results or of two, and keep the weights in step."""
     if isinstance(sampler, BaseResampler):
         return sampler.fit_resample(X, y, sample_weight=sample_weight)
     X, y, weights = drop_zero_weights(X, y, sample_weight)

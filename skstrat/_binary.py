@@ -52,18 +52,7 @@ class Predictions:
         return float((self.weight * self.positive).sum() / self.weight.sum())
 
     def need_positives(self, wanted: str) -> None:
-        """Refuse to divide by a prevalence of zero.
-
-        Parameters
-        ----------
-        wanted : str
-            What cannot be computed.
-
-        Raises
-        ------
-        ValueError
-            If no row is of the positive class.
-        """
+        """Refuse to divide by a prevalence of zero."""
         if not self.n_positives:
             raise ValueError(
                 f"y_true must have a row of the positive class for {wanted}; got none "
@@ -71,18 +60,7 @@ class Predictions:
             )
 
     def need_both_classes(self, wanted: str) -> None:
-        """Refuse rows of one class only.
-
-        Parameters
-        ----------
-        wanted : str
-            What cannot be computed.
-
-        Raises
-        ------
-        ValueError
-            If all rows are of one class.
-        """
+        """Refuse rows of one class only."""
         if self.n_positives in (0, len(self.p)):
             raise ValueError(
                 f"y_true must have rows of both classes for {wanted}; got "
@@ -94,31 +72,7 @@ class Predictions:
 def check_predictions(
     y_true: Any, y_prob: Any, sample_weight: Any = None, pos_label: Any = None
 ) -> Predictions:
-    """Check what a metric of two classes is given.
-
-    Parameters
-    ----------
-    y_true : array-like of shape (n_rows,)
-        Labels, of two classes at most.
-    y_prob : array-like of shape (n_rows,)
-        Probability of the positive class.
-    sample_weight : array-like of shape (n_rows,), default=None
-        Weights; a row of weight zero counts as absent.
-    pos_label : int, float, bool or str, default=None
-        Label of the positive class; None means 1 where the labels are among 0 and 1,
-        -1 and 1, or False and True.
-
-    Returns
-    -------
-    Predictions
-        The rows that count.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not fit, there are more than two classes, the positive one cannot
-        be told, or a probability or weight is impossible.
-    """
+    """Check what a metric of two classes is given."""
     codes, classes = factorize(y_true)
     p = np.asarray(y_prob, dtype=np.float64)
     if p.ndim != 1:

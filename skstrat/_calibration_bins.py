@@ -52,36 +52,7 @@ def bin_calibration(
     pos_label: Any = None,
     n_bins: int | None = None,
 ) -> CalibrationBins:
-    """Cut the predictions into bins of about equal weight.
-
-    A bin holds the distinct probabilities the middle of whose weight falls into it, so
-    equal predictions stay together, and a row of weight 2 counts as two rows.
-
-    Parameters
-    ----------
-    y_true : array-like of shape (n_rows,)
-        Labels, of two classes at most.
-    y_prob : array-like of shape (n_rows,)
-        Probability of the positive class.
-    sample_weight : array-like of shape (n_rows,), default=None
-        Weights, 1 if None; a row of weight zero counts as absent.
-    pos_label : int, float, bool or str, default=None
-        Label of the positive class; None means 1 where the labels are among 0 and 1,
-        -1 and 1, or False and True.
-    n_bins : int, default=None
-        Number of bins, fewer if ties fill several; None for the cube root of the number
-        of positive rows, rounded, at least 2 and at most 15.
-
-    Returns
-    -------
-    CalibrationBins
-        One entry per bin that is not empty.
-
-    Raises
-    ------
-    ValueError
-        If an argument cannot be used.
-    """
+    """Cut the predictions into bins of about equal weight."""
     rows = check_predictions(y_true, y_prob, sample_weight, pos_label)
     return summarize_bins(rows, assign_bins(rows, n_bins))
 
@@ -144,25 +115,7 @@ def calibration_curve(
 
 
 def assign_bins(rows: Predictions, n_bins: int | None) -> NDArray[np.intp]:
-    """Give each row its bin: 0, 1, ... in the order of the probabilities.
-
-    Parameters
-    ----------
-    rows : Predictions
-        Checked predictions.
-    n_bins : int or None
-        Number of bins; None to choose by the number of positive rows.
-
-    Returns
-    -------
-    ndarray of shape (n_rows,)
-        Bins, without gaps.
-
-    Raises
-    ------
-    ValueError
-        If the number of bins is impossible.
-    """
+    """Give each row its bin: 0, 1, ... in the order of the probabilities."""
     if n_bins is None:
         root = round(float(np.cbrt(rows.n_positives)))
         n_bins = min(max(root, _FEWEST_BINS), _MOST_BINS)
@@ -177,20 +130,7 @@ def assign_bins(rows: Predictions, n_bins: int | None) -> NDArray[np.intp]:
 
 
 def summarize_bins(rows: Predictions, bin_of: NDArray[np.intp]) -> CalibrationBins:
-    """Add up the rows of each bin.
-
-    Parameters
-    ----------
-    rows : Predictions
-        Checked predictions.
-    bin_of : ndarray of shape (n_rows,)
-        Bin of each row, without gaps.
-
-    Returns
-    -------
-    CalibrationBins
-        One entry per bin.
-    """
+    """Add up the rows of each bin."""
     weight = np.asarray(np.bincount(bin_of, rows.weight), dtype=np.float64)
     positive = np.bincount(bin_of, rows.weight * rows.positive)
     predicted = np.bincount(bin_of, rows.weight * rows.p)
@@ -204,19 +144,6 @@ def summarize_bins(rows: Predictions, bin_of: NDArray[np.intp]) -> CalibrationBi
 
 
 def check_count(name: str, value: Any) -> None:
-    """Refuse what is not a whole number from 1 on.
-
-    Parameters
-    ----------
-    name : str
-        Name of the argument.
-    value : object
-        What was given.
-
-    Raises
-    ------
-    ValueError
-        If it is no such number.
-    """
+    """Refuse what is not a whole number from 1 on."""
     if not (isinstance(value, int | np.integer) and value >= 1):
         raise ValueError(f"{name} must be a whole number from 1 on; got {value!r}.")

@@ -60,20 +60,7 @@ class _HoldOut:
     mass: float
 
     def ratio(self, proba: Floats) -> tuple[float, float]:
-        """Divide the mass of the smallest class that is predicted by what there is.
-
-        Parameters
-        ----------
-        proba : ndarray of shape (n_rows,)
-            Probability of that class at each row.
-
-        Returns
-        -------
-        ratio : float
-            1 is best.
-        standard_error : float
-            From the rows that were not seen.
-        """
+        """Divide the mass of the smallest class that is predicted by what there is."""
         ratio = float((self.weight * proba).sum()) / self.mass
         variance = 0.0
         for code in np.unique(self.codes[~self.seen]):
@@ -93,28 +80,7 @@ def _hold_out(
     seed: int,
     most: int,
 ) -> _HoldOut | None:
-    """Find rows to judge by.
-
-    Parameters
-    ----------
-    codes : ndarray of shape (n_rows,)
-        Class codes of all rows.
-    incoming : ndarray of shape (n_rows,) or None
-        Incoming weights.
-    mass : ndarray of shape (n_classes,)
-        Total incoming weight of each class.
-    kept : ndarray of shape (n_kept,)
-        Positions of the rows kept.
-    seed : int
-        Of the draw among the rows dropped.
-    most : int
-        How many of them are enough.
-
-    Returns
-    -------
-    _HoldOut or None
-        None if no row was dropped.
-    """
+    """Find rows to judge by."""
     seen = np.zeros(len(codes), dtype=bool)
     seen[kept] = True
     dropped = np.flatnonzero(~seen)
@@ -139,25 +105,7 @@ def _hold_out(
 def _dropped_at_random(
     model: Any, labels: Labels, incoming: Floats | None, most: int | None
 ) -> _HoldOut | None:
-    """Find rows to judge a fitted model by, if there are any.
-
-    Parameters
-    ----------
-    model : ResampledClassifier
-        Fitted.
-    labels : Labels
-        Classes of all rows.
-    incoming : ndarray of shape (n_rows,) or None
-        Their weights.
-    most : int or None
-        Dropped rows to look at; never more than were kept.
-
-    Returns
-    -------
-    _HoldOut or None
-        None if no row was dropped, or not at random, or the model has no
-        probabilities.
-    """
+    """Find rows to judge a fitted model by, if there are any."""
     resampler = model.resampler_
     plan = getattr(resampler, "plan_", None)
     # Only a plan drops rows at random, and not where it drops whole groups.
@@ -174,29 +122,7 @@ def _dropped_at_random(
 def _out_of_fold(
     fitted: Any, X: Any, y: Any, arguments: dict[str, Any]
 ) -> NDArray[np.float64]:
-    """Predict the rows kept by models that have not seen them.
-
-    Parameters
-    ----------
-    fitted : ResampledClassifier
-        Fitted on all of them.
-    X : array-like of shape (n_kept, ...)
-        The rows kept.
-    y : array-like of shape (n_kept,)
-        Their labels.
-    arguments : dict
-        Of the estimator's ``fit``: weights of the rows.
-
-    Returns
-    -------
-    ndarray of shape (n_kept, n_classes)
-        Probabilities, corrected like those of the fitted model.
-
-    Raises
-    ------
-    ValueError
-        If a class has fewer rows than there are folds.
-    """
+    """Predict the rows kept by models that have not seen them."""
     labels = encode_labels(y)
     if labels.counts.min() < _FOLDS:
         raise ValueError(
@@ -226,22 +152,7 @@ def _out_of_fold(
 
 
 def _warn_of_ratio(ratio: float, standard_error: float, name: str) -> None:
-    """Warn where a model predicts far too many or too few of the smallest class.
-
-    Parameters
-    ----------
-    ratio : float
-        Predicted over real mass.
-    standard_error : float
-        Of the ratio.
-    name : str
-        The estimator.
-
-    Warns
-    -----
-    CalibrationWarning
-        If the ratio is outside 0.8 to 1.25 by more than two standard errors.
-    """
+    """Warn where a model predicts far too many or too few of the smallest class."""
     margin = _STANDARD_ERRORS * standard_error
     if _LEAST - margin <= ratio <= _MOST + margin:
         return
@@ -263,27 +174,7 @@ def check_by_dropped_rows(
     incoming: Floats | None,
     trained_on: tuple[Any, Any, dict[str, Any]],
 ) -> float | None:
-    """Judge a fitted model by the rows that were dropped.
-
-    Parameters
-    ----------
-    model : ResampledClassifier
-        Fitted.
-    X : array-like of shape (n_rows, ...)
-        All rows.
-    labels : Labels
-        Their classes.
-    incoming : ndarray of shape (n_rows,) or None
-        Their weights.
-    trained_on : tuple of X, y and arguments of fit
-        The rows that were kept.
-
-    Returns
-    -------
-    ratio : float or None
-        Predicted mass of the smallest class over what there is; None if it was not
-        asked for, or no row was dropped at random.
-    """
+    """Judge a fitted model by the rows that were dropped."""
     if not model.calibration_check:
         return None
     out_of_fold = model.calibration_check == "cv"

@@ -63,18 +63,7 @@ class CellDraw:
 
 
 def cross(first: Labels, second: Labels) -> Crossing:
-    """Pair two codes of every row.
-
-    Parameters
-    ----------
-    first, second : Labels
-        Of the same rows.
-
-    Returns
-    -------
-    Crossing
-        The pairs that occur, in the order of the first and then of the second.
-    """
+    """Pair two codes of every row."""
     width = len(second.classes)
     n_pairs = len(first.classes) * width
     dtype = np.int64 if n_pairs > 2**31 else np.min_scalar_type(n_pairs)
@@ -102,27 +91,7 @@ def cross(first: Labels, second: Labels) -> Crossing:
 def draw_rows(
     labels: Labels, strata: Labels, targets: Targets, seed: int, key: Array | None
 ) -> CellDraw:
-    """Draw the same share of every stratum of a class, at least one row of each.
-
-    Parameters
-    ----------
-    labels : Labels
-        Classes.
-    strata : Labels
-        Strata of the same rows.
-    targets : Targets
-        Rows wanted of each class.
-    seed : int
-        64-bit seed.
-    key : ndarray of shape (n_rows,) or None
-        Identities of the rows; their positions if None.
-
-    Returns
-    -------
-    CellDraw
-        ``max(1, round(n * share))`` rows of each cell. Cells are the classes if there
-        is one stratum, else pairs of class and stratum.
-    """
+    """Draw the same share of every stratum of a class, at least one row of each."""
     cells, class_of = labels, np.arange(len(labels.classes))
     if len(strata.classes) > 1:
         crossing = cross(labels, strata)
@@ -135,34 +104,7 @@ def draw_rows(
 def draw_groups(
     labels: Labels, strata: Labels, groups: Labels, targets: Targets, seed: int
 ) -> CellDraw:
-    """Draw whole groups, each at the highest rate of the classes in it.
-
-    Parameters
-    ----------
-    labels : Labels
-        Classes.
-    strata : Labels
-        Strata of the same rows; all rows of a group are of one.
-    groups : Labels
-        Groups of the same rows; integers or strings, which are their identities.
-    targets : Targets
-        Rows wanted of each class.
-    seed : int
-        64-bit seed.
-
-    Returns
-    -------
-    CellDraw
-        The rows of ``max(1, round(n * share))`` groups of each kind. Cells are pairs
-        of a row's class and the class that decides over its group, with the group's
-        stratum as third if there are several.
-
-    Raises
-    ------
-    ValueError
-        If a group has rows of several strata, its identity is no integer or string,
-        or no row of a class is kept.
-    """
+    """Draw whole groups, each at the highest rate of the classes in it."""
     kinds = _kinds_of_groups(labels, strata, groups, targets)
     own = kinds.first
     wanted = _share_out(kinds.labels.counts, targets.rows[own], labels.counts[own])

@@ -41,18 +41,7 @@ class Roles:
         return list(dict.fromkeys(name for name in named if name is not None))
 
     def partition(self, column: Callable[[str], Any]) -> Partition:
-        """Make a partition of the columns of some rows.
-
-        Parameters
-        ----------
-        column : callable
-            Gives the values of a column by its name.
-
-        Returns
-        -------
-        Partition
-            Labels, weights and keys.
-        """
+        """Make a partition of the columns of some rows."""
         return Partition(
             column(self.target),
             None if self.sample_weight is None else column(self.sample_weight),
@@ -98,18 +87,7 @@ class Scan:
 
 
 def free_name(names: list[str]) -> str:
-    """Find a name that no column has.
-
-    Parameters
-    ----------
-    names : list of str
-        Columns.
-
-    Returns
-    -------
-    str
-        For the positions of the rows, while they are read.
-    """
+    """Find a name that no column has."""
     name = "position"
     while name in names:
         name += "_"
@@ -119,30 +97,7 @@ def free_name(names: list[str]) -> str:
 def choose_while_scanning(
     scan: Scan, roles: Roles, choose: Choose, offset: int
 ) -> Iterator[Chosen]:
-    """Read the rows that are chosen by some columns, in their order.
-
-    Parameters
-    ----------
-    scan : Scan
-        The file.
-    roles : Roles
-        Which of its columns decide.
-    choose : callable
-        Takes a partition and the position of its first row and tells of each row
-        whether it is chosen.
-    offset : int
-        Position of the file's first row in all the data.
-
-    Yields
-    ------
-    Chosen
-        Rows, a bounded number at a time.
-
-    Raises
-    ------
-    ValueError
-        If Polars ended before all rows were read.
-    """
+    """Read the rows that are chosen by some columns, in their order."""
     import polars
 
     decision = _Decision(scan, roles, choose, offset)

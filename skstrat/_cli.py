@@ -9,13 +9,7 @@ _OPTIONAL = frozenset({"click", "pandas", "rich"})
 
 
 def main() -> None:
-    """Run the command line; without its libraries, say in one line what to install.
-
-    Raises
-    ------
-    SystemExit
-        With the exit code of the command; 1 if a library is not installed.
-    """
+    """Run the command line; without its libraries, say in one line what to install."""
     try:
         # Here, because the libraries of the extra are imported behind this line.
         from skstrat._commands import skstrat_command

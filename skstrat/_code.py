@@ -51,13 +51,7 @@ class CodeWriter:
         self.modules: set[str] = set()
 
     def imports(self) -> list[str]:
-        """Give the import statements.
-
-        Returns
-        -------
-        list of str
-            Statements, in the order of the modules.
-        """
+        """Give the import statements."""
         by_module: dict[str, list[str]] = {}
         for name, (module, _) in self.imported.items():
             by_module.setdefault(module, []).append(name)
@@ -70,23 +64,7 @@ class CodeWriter:
         ]
 
     def name(self, value: Any) -> str:
-        """Import a class or function by its public name.
-
-        Parameters
-        ----------
-        value : class or function
-            What is needed.
-
-        Returns
-        -------
-        str
-            What it is called after the imports.
-
-        Raises
-        ------
-        NotCodeError
-            If it has no public name.
-        """
+        """Import a class or function by its public name."""
         module = _public_module(value)
         name = value.__name__
         if module == "builtins":
@@ -97,25 +75,7 @@ class CodeWriter:
         return f"{module}.{name}"
 
     def write(self, value: Any, room: int = WIDTH) -> str:
-        """Write a value as code that makes an equal one.
-
-        Parameters
-        ----------
-        value : object
-            Numbers, text, collections of them, estimators, classes and functions.
-        room : int, default=88
-            Most characters in a line, if it can be broken.
-
-        Returns
-        -------
-        str
-            The code; lines after the first are indented against it.
-
-        Raises
-        ------
-        NotCodeError
-            If there is no such code.
-        """
+        """Write a value as code that makes an equal one."""
         if isinstance(value, np.generic):
             value = value.item()
         if isinstance(value, float):
@@ -162,24 +122,7 @@ class CodeWriter:
 
 
 def bracketed(opening: str, items: list[str], closing: str, room: int = WIDTH) -> str:
-    """Write items in brackets: in one line if they fit, otherwise one a line.
-
-    Parameters
-    ----------
-    opening : str
-        What comes before them, with the bracket.
-    items : list of str
-        Code.
-    closing : str
-        The bracket at the end.
-    room : int, default=88
-        Most characters in a line.
-
-    Returns
-    -------
-    str
-        The code.
-    """
+    """Write items in brackets: in one line if they fit, otherwise one a line."""
     flat = f"{opening}{', '.join(items)}{closing}"
     if not items or (len(flat) <= room and "\n" not in flat):
         return flat

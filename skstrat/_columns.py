@@ -30,27 +30,7 @@ Array = NDArray[Any]
 
 
 def factorize(y: Any) -> Codes:
-    """Turn labels into codes and sorted classes.
-
-    Parameters
-    ----------
-    y : array-like of shape (n_rows,), (n_rows, 1) or one-hot (n_rows, n_classes)
-        Labels.
-
-    Returns
-    -------
-    codes : ndarray of shape (n_rows,)
-        Positions in ``classes``.
-    classes : ndarray of shape (n_classes,)
-        Sorted labels; some may not occur.
-
-    Raises
-    ------
-    MissingLabelsError
-        If a label is missing.
-    ValueError
-        If the labels are no class labels.
-    """
+    """Turn labels into codes and sorted classes."""
     column = _column_of(_one_column(y))
     if isinstance(column, _CodedColumn):
         return column.whole()
@@ -62,18 +42,7 @@ def factorize(y: Any) -> Codes:
 
 
 def column_names(table: Any) -> list[Any] | None:
-    """Give the names of a table's columns.
-
-    Parameters
-    ----------
-    table : object
-        A table of pandas, polars or pyarrow, a structured array, or anything else.
-
-    Returns
-    -------
-    list or None
-        The names; None if there are none.
-    """
+    """Give the names of a table's columns."""
     if _loaded(table, "pyarrow"):
         return getattr(table, "column_names", None)
     names = getattr(table, "columns", None)
@@ -83,23 +52,7 @@ def column_names(table: Any) -> list[Any] | None:
 
 
 def sorted_classes(labels: list[Any]) -> Array:
-    """Sort labels as they stand in ``classes_``.
-
-    Parameters
-    ----------
-    labels : list
-        Python values; missing ones and repetitions are left out.
-
-    Returns
-    -------
-    ndarray of shape (n_classes,)
-        Objects for strings, typed for numbers, as scikit-learn has them.
-
-    Raises
-    ------
-    ValueError
-        If they are no class labels, or cannot be sorted.
-    """
+    """Sort labels as they stand in ``classes_``."""
     # A dictionary may name a label twice, or a missing one.
     unique = [label for label in dict.fromkeys(labels) if not is_missing(label)]
     if any(isinstance(label, str) for label in unique):

@@ -183,18 +183,7 @@ class Study:
     decide: bool
 
     def compare(self, model: str) -> Comparison:
-        """Compare the strategies for one model, with a progress bar on a terminal.
-
-        Parameters
-        ----------
-        model : str
-            Key of the model.
-
-        Returns
-        -------
-        Comparison
-            What was found; its classes have the names they have in the table.
-        """
+        """Compare the strategies for one model, with a progress bar on a terminal."""
         X = plain_columns(self.table.features)
         with open_progress() as progress:
             comparison = compare_strategies(

@@ -38,27 +38,7 @@ class Seen:
 
 
 def look_at(X: Any, y: Any, sample_weight: Any) -> Seen:
-    """Check data and leave out rows of zero weight.
-
-    Parameters
-    ----------
-    X : array-like of shape (n_rows, ...)
-        Data. Only its length is looked at.
-    y : array-like of shape (n_rows,)
-        Labels.
-    sample_weight : array-like of shape (n_rows,) or None
-        Incoming weights.
-
-    Returns
-    -------
-    Seen
-        What counts.
-
-    Raises
-    ------
-    ValueError
-        If lengths differ, or labels or weights are impossible.
-    """
+    """Check data and leave out rows of zero weight."""
     labels = encode_labels(y)
     incoming, counted = weights_of_rows(X, len(labels.codes), sample_weight)
     if incoming is None or counted is None:
@@ -70,29 +50,7 @@ def look_at(X: Any, y: Any, sample_weight: Any) -> Seen:
 def weights_of_rows(
     X: Any, n_labels: int, sample_weight: Any
 ) -> tuple[Floats | None, Indices | None]:
-    """Check the incoming weights, and find the rows that have one.
-
-    Parameters
-    ----------
-    X : array-like of shape (n_rows, ...)
-        Data. Only its length is looked at.
-    n_labels : int
-        Rows of y.
-    sample_weight : array-like of shape (n_rows,) or None
-        Incoming weights.
-
-    Returns
-    -------
-    incoming : ndarray of shape (n_rows,) or None
-        The weights.
-    counted : ndarray of shape (n_counted,) or None
-        Positions of the rows whose weight is not zero; None for all.
-
-    Raises
-    ------
-    ValueError
-        If lengths differ, or weights are impossible.
-    """
+    """Check the incoming weights, and find the rows that have one."""
     n_rows = count_rows(X)
     if n_rows != n_labels:
         raise ValueError(
@@ -106,24 +64,7 @@ def weights_of_rows(
 def drop_zero_weights(
     X: Any, y: Any, sample_weight: Any
 ) -> tuple[Any, Any, Floats | None]:
-    """Leave out rows of zero weight, for what takes no weights and would use them.
-
-    Parameters
-    ----------
-    X : array-like of shape (n_rows, ...)
-        Data.
-    y : array-like of shape (n_rows,)
-        Labels.
-    sample_weight : array-like of shape (n_rows,) or None
-        Weights.
-
-    Returns
-    -------
-    X, y : same kinds as X and y
-        The rows that count; X and y themselves if all do.
-    sample_weight : ndarray of shape (n_counted,) or None
-        Their weights.
-    """
+    """Leave out rows of zero weight, for what takes no weights and would use them."""
     weights = check_sample_weight(sample_weight, count_rows(X))
     counted = counted_rows(weights)
     if weights is None or counted is None:

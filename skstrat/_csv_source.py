@@ -114,13 +114,7 @@ class CsvSource:
         }
 
     def partitions(self) -> Iterator[Partition]:
-        """Read the columns that a decision needs.
-
-        Yields
-        ------
-        Partition
-            Labels, weights and keys of consecutive rows.
-        """
+        """Read the columns that a decision needs."""
         columns = self._expressions()
         named = [column.alias(name) for name, column in columns.items()]
         n_rows = 0
@@ -133,18 +127,7 @@ class CsvSource:
         self.n_rows = n_rows
 
     def partition_of(self, table: Any) -> Partition:
-        """Give the columns that a decision needs of some rows.
-
-        Parameters
-        ----------
-        table : pyarrow.Table
-            Rows, all columns of them, as text.
-
-        Returns
-        -------
-        Partition
-            Labels, weights and keys.
-        """
+        """Give the columns that a decision needs of some rows."""
         import polars
 
         return self.roles.partition(
@@ -152,19 +135,7 @@ class CsvSource:
         )
 
     def chosen(self, choose: Choose) -> Iterator[Chosen]:
-        """Read the rows chosen, all columns of them.
-
-        Parameters
-        ----------
-        choose : callable
-            Takes a partition and the position of its first row and tells of each
-            row whether it is chosen.
-
-        Yields
-        ------
-        Chosen
-            Rows in their order, a bounded number at a time.
-        """
+        """Read the rows chosen, all columns of them."""
         seen, one_at_a_time = 0, Lock()
 
         def count_and_choose(part: Partition, offset: int) -> Any:
@@ -188,18 +159,7 @@ class CsvSource:
 
 
 def typed_labels(texts: list[str]) -> list[Any]:
-    """Turn labels that were read as text into the numbers they are, if all are.
-
-    Parameters
-    ----------
-    texts : list of str
-        Different labels.
-
-    Returns
-    -------
-    list
-        Whole numbers, else numbers, else the texts themselves.
-    """
+    """Turn labels that were read as text into the numbers they are, if all are."""
     for kind in (int, float):
         try:
             values = [kind(text) for text in texts]

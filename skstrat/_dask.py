@@ -56,31 +56,7 @@ class LazyDraw:
 def resample_collections(
     resampler: DecidesByLabels, X: Any, y: Any, sample_weight: Any
 ) -> LazyDraw:
-    """Decide from the labels, and put off the rows.
-
-    Parameters
-    ----------
-    resampler : resampler
-        Picks rows by their labels.
-    X : dask.dataframe.DataFrame or dask.array.Array of shape (n_rows, ...)
-        Data.
-    y : dask.dataframe.Series or dask.array.Array of shape (n_rows,)
-        Labels.
-    sample_weight : Dask collection of shape (n_rows,) or None
-        Incoming weights.
-
-    Returns
-    -------
-    LazyDraw
-        The plan and the rows.
-
-    Raises
-    ------
-    TypeError
-        If X, y or the weights are no Dask collections.
-    ValueError
-        If they are partitioned differently, or labels or weights are impossible.
-    """
+    """Decide from the labels, and put off the rows."""
     seed = check_decides_by_labels(resampler)
     columns = _Columns.of(X, y, sample_weight)
     tallies = _look_at_labels(resampler, columns, seed)

@@ -27,39 +27,7 @@ def open_grid(
     heights: Sequence[float] | None = None,
     share_x: bool = False,
 ) -> tuple[Any, NDArray[Any]]:
-    """Make axes in rows and columns, in a new figure or in the place of given axes.
-
-    Parameters
-    ----------
-    ax : Axes or None
-        The upper left of the axes that are made lies where these were, and is these;
-        the figure keeps its size. None for a new figure.
-    shape : (int, int)
-        Rows and columns.
-    caller : str
-        Who needs matplotlib, for the error.
-    size : (float, float)
-        Least width and height of a new figure in inches.
-    legend : iterable of str, default=()
-        Labels of a legend beside the axes, which the first row must be high
-        enough for.
-    heights : sequence of float, default=None
-        Relative heights of the rows.
-    share_x : bool, default=False
-        Whether all axes have the first one's x axis.
-
-    Returns
-    -------
-    figure : Figure
-        The new or given figure.
-    axes : ndarray of shape (n_rows, n_columns)
-        Axes.
-
-    Raises
-    ------
-    ImportError
-        If matplotlib is not installed.
-    """
+    """Make axes in rows and columns, in a new figure or in the place of given axes."""
     check_matplotlib_support(caller)
     import matplotlib.pyplot as plt
 
@@ -116,16 +84,7 @@ def _legend_height(labels: Iterable[str]) -> float:
 
 
 def add_legend(ax: Any, *, outside: bool) -> None:
-    """Explain the lines.
-
-    Parameters
-    ----------
-    ax : Axes
-        Where lines with labels are.
-    outside : bool
-        Whether to the right of the axes, where nothing is hidden; for figures whose
-        layout makes room for it.
-    """
+    """Explain the lines."""
     place = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0)} if outside else {}
     ax.legend(
         fontsize=SMALL,
@@ -140,20 +99,7 @@ def add_legend(ax: Any, *, outside: bool) -> None:
 def choose_scale(
     ax: Any, which: str, values: Iterable[float], *, log: bool | None = None
 ) -> None:
-    """Choose the scale of an axis.
-
-    Parameters
-    ----------
-    ax : Axes
-        Where values are drawn.
-    which : {"x", "y"}
-        The axis.
-    values : iterable of float
-        What is drawn along it.
-    log : bool, default=None
-        Whether it is logarithmic; None if the values are positive and the greatest is
-        more than five times the least.
-    """
+    """Choose the scale of an axis."""
     finite = np.array([value for value in values if np.isfinite(value)])
     positive = finite.size > 0 and finite.min() > 0
     if log is None:
@@ -163,13 +109,7 @@ def choose_scale(
 
 
 def plain_log_ticks(axis: Any) -> None:
-    """Write the ticks of a logarithmic axis as plain numbers, few enough to read.
-
-    Parameters
-    ----------
-    axis : XAxis or YAxis
-        A logarithmic axis, its limits final.
-    """
+    """Write the ticks of a logarithmic axis as plain numbers, few enough to read."""
     from matplotlib.ticker import (
         FuncFormatter,
         LogLocator,
@@ -194,16 +134,6 @@ def plain_log_ticks(axis: Any) -> None:
 
 
 def draw_reference(ax: Any, x: Any, y: Any, label: str) -> None:
-    """Draw a line to compare with, thin and grey.
-
-    Parameters
-    ----------
-    ax : Axes
-        Where to.
-    x, y : array-like of shape (n_points,)
-        The line.
-    label : str
-        What it is.
-    """
+    """Draw a line to compare with, thin and grey."""
     line = {"color": REFERENCE, "linewidth": 1.0, "linestyle": (0, (5, 2))}
     ax.plot(x, y, label=label, zorder=1, **line)

@@ -48,28 +48,7 @@ class Box(NamedTuple):
 def place_labels(
     points: Floats, sizes: Floats, obstacles: Sequence[tuple[Box, float]], frame: Box
 ) -> Floats:
-    """Put a label near each point, clear of the other labels and of obstacles.
-
-    One label after the other takes the cheapest of the places around its point, knowing
-    where the others are, until none moves; of several orders in which to start, the
-    cheapest result is taken. The same points always give the same places.
-
-    Parameters
-    ----------
-    points : ndarray of shape (n_points, 2)
-        Positions.
-    sizes : ndarray of shape (n_points, 2)
-        Width and height of the labels, in the same unit as the points.
-    obstacles : sequence of (Box, float)
-        What labels shall not hide, and the price of a square point of it.
-    frame : Box
-        Where labels have to stay within.
-
-    Returns
-    -------
-    ndarray of shape (n_points, 2)
-        Lower left corner of each label.
-    """
+    """Put a label near each point, clear of the other labels and of obstacles."""
     fixed = np.array([box for box, _ in obstacles]).reshape(-1, 4)
     price = np.array([price for _, price in obstacles])
     options = [_Places.around(*each, frame) for each in zip(points, sizes, strict=True)]
@@ -192,23 +171,7 @@ def label_points(
     levels: Floats,
     colors: Sequence[str],
 ) -> None:
-    """Move texts to free places beside points, and draw lines to those far away.
-
-    Parameters
-    ----------
-    ax : Axes
-        Where points and texts are; its scales and limits are final.
-    texts : sequence of Annotation
-        Annotations at the points, in offset points.
-    points : ndarray of shape (n_points, 2)
-        Positions in data coordinates.
-    reaches : ndarray of shape (n_points, 2)
-        Lower and upper end of the error bars in data coordinates.
-    levels : ndarray of shape (n_levels,)
-        Heights of horizontal lines in data coordinates.
-    colors : sequence of str
-        Colours of the lines to the labels.
-    """
+    """Move texts to free places beside points, and draw lines to those far away."""
     # Only after the layout is made are sizes on the screen known.
     ax.figure.canvas.figure.draw_without_rendering()
     unit = ax.figure.dpi / 72

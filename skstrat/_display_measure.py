@@ -46,31 +46,7 @@ def measure_outcomes(
     measure: str | None,
     spread: Spread,
 ) -> Measured:
-    """Look up a measure of outcomes, and make the label of its axis.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        What was compared.
-    outcomes : iterable of Outcome
-        What to look up.
-    reference : Outcome
-        What the paired differences are to.
-    measure : str or None
-        A measure of the comparison; None for the one it chose by.
-    spread : {"paired", "sd"}
-        What the error bars show.
-
-    Returns
-    -------
-    Measured
-        Means, errors and label.
-
-    Raises
-    ------
-    ValueError
-        If there is no such measure or spread.
-    """
+    """Look up a measure of outcomes, and make the label of its axis."""
     measure = comparison.best_by if measure is None else measure
     known = list(reference.folds)
     if measure not in known:

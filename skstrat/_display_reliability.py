@@ -288,19 +288,7 @@ class ReliabilityDisplay:
 
 
 def wilson_interval(bins: CalibrationBins) -> tuple[Floats, Floats]:
-    """Give 95 % intervals of the observed shares (Wilson, 1927).
-
-    Parameters
-    ----------
-    bins : CalibrationBins
-        Shares with numbers of rows.
-
-    Returns
-    -------
-    low, high : ndarray of shape (n_bins,)
-        For the share of positive rows, their odds multiplied by the ratio of the
-        weighted odds to those of the rows; a bin of one class stays as it is.
-    """
+    """Give 95 % intervals of the observed shares (Wilson, 1927)."""
     n, k = bins.n_rows.astype(float), bins.n_positives.astype(float)
     middle = (k + Z_95**2 / 2) / (n + Z_95**2)
     half = Z_95 / (n + Z_95**2) * np.sqrt(k * (n - k) / n + Z_95**2 / 4)

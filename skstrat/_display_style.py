@@ -55,19 +55,7 @@ class Style(NamedTuple):
 
 
 def make_styles(names: Iterable[str]) -> dict[str, Style]:
-    """Give every name a look of its own.
-
-    Parameters
-    ----------
-    names : iterable of str
-        Names; the first gets black, solid lines and circles.
-
-    Returns
-    -------
-    dict of str to Style
-        The first eight differ in colour and in marker, the first 29 in colour or line.
-        Black is the first's alone.
-    """
+    """Give every name a look of its own."""
     first, *rest = PALETTE
     styles = {}
     for at, name in enumerate(names):
@@ -81,71 +69,24 @@ def make_styles(names: Iterable[str]) -> dict[str, Style]:
 def fill_styles(
     names: Iterable[str], styles: Mapping[str, Style] | None
 ) -> dict[str, Style]:
-    """Look up styles by name, or make them.
-
-    Parameters
-    ----------
-    names : iterable of str
-        What is drawn.
-    styles : mapping of str to Style or None
-        Styles of at least these names; None to make them in this order.
-
-    Returns
-    -------
-    dict of str to Style
-        One for each name.
-    """
+    """Look up styles by name, or make them."""
     made = make_styles(names)
     return made if styles is None else {name: Style(*styles[name]) for name in made}
 
 
 def comparison_styles(comparison: Any) -> dict[str, Style]:
-    """Give every strategy of a comparison the look it has in all pictures.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        What was compared.
-
-    Returns
-    -------
-    dict of str to Style
-        By name. Those that are drawn by default have eight different colours.
-    """
+    """Give every strategy of a comparison the look it has in all pictures."""
     first = default_names(comparison)
     return make_styles(dict.fromkeys([*first, *all_names(comparison)]))
 
 
 def all_names(comparison: Any) -> list[str]:
-    """List the strategies of a comparison.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        What was compared.
-
-    Returns
-    -------
-    list of str
-        Names in the order of the comparison, the true distribution first.
-    """
+    """List the strategies of a comparison."""
     return [outcome.strategy.name for outcome in comparison.outcomes]
 
 
 def default_names(comparison: Any) -> list[str]:
-    """Choose the strategies whose curves fit into one picture.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        What was compared.
-
-    Returns
-    -------
-    list of str
-        The first eight, the true distribution being the first; if the best is not
-        among them, it takes the place of the last.
-    """
+    """Choose the strategies whose curves fit into one picture."""
     names = all_names(comparison)
     first = names[:MOST_CURVES]
     best = comparison.best_
@@ -155,27 +96,7 @@ def default_names(comparison: Any) -> list[str]:
 def choose_names(
     comparison: Any, strategies: str | Iterable[str] | None, default: list[str]
 ) -> list[str]:
-    """Check which strategies were asked for.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        What was compared.
-    strategies : str, iterable of str or None
-        Names; None for the default.
-    default : list of str
-        Names to take then.
-
-    Returns
-    -------
-    list of str
-        Names, each once, in the order given.
-
-    Raises
-    ------
-    ValueError
-        If there is none, or one that the comparison does not have.
-    """
+    """Check which strategies were asked for."""
     if strategies is None:
         return default
     asked = [strategies] if isinstance(strategies, str) else list(strategies)
@@ -189,23 +110,7 @@ def choose_names(
 
 
 def wrapped(name: str, width: int, lines: int = 3) -> str:
-    """Break a long name into lines.
-
-    Parameters
-    ----------
-    name : str
-        What to show.
-    width : int
-        Most letters in a line.
-    lines : int, default=3
-        Most lines. Of a name that needs more the middle is left out, because names
-        that are alike often differ at the end.
-
-    Returns
-    -------
-    str
-        Up to ``lines`` lines.
-    """
+    """Break a long name into lines."""
     most = width * lines - 2 * lines
     if len(name) > most:
         name = f"{name[: most // 2 - 2].rstrip()} … {name[2 - most // 2 :].lstrip()}"
@@ -214,18 +119,7 @@ def wrapped(name: str, width: int, lines: int = 3) -> str:
 
 
 def titled(measure: str) -> str:
-    """Write the name of a measure as the label of an axis.
-
-    Parameters
-    ----------
-    measure : str
-        Such as ``"log_loss"``.
-
-    Returns
-    -------
-    str
-        Such as ``"Log loss"``.
-    """
+    """Write the name of a measure as the label of an axis."""
     text = measure.replace("_", " ")
     return _SPELLED.get(measure, text[:1].upper() + text[1:])
 

@@ -20,43 +20,14 @@ Array = NDArray[Any]
 
 
 def hash_window(share: Array, counts: Array) -> tuple[Array, Array]:
-    """Bound where the threshold of a draw lies.
-
-    The smallest hashes of *n* rows that make up a share *s* end near ``s * 2**64``;
-    the window is 8 standard deviations of that, ``sqrt(s * (1 - s) / n)``, and a few
-    rows wide on either side.
-
-    Parameters
-    ----------
-    share : ndarray of shape (n_classes,)
-        Share wanted of each class, in [0, 1].
-    counts : ndarray of shape (n_classes,)
-        Rows of each class, at least 1.
-
-    Returns
-    -------
-    low, high : ndarray of shape (n_classes,)
-        Hashes below ``low`` are drawn, from ``high`` on they are not; uint64, 0 where
-        the share is 0.
-    """
+    """Bound where the threshold of a draw lies."""
     margin = 8 * np.sqrt(share * (1 - share) / counts) + 32 / counts
     margin[share == 0] = 0
     return as_threshold(share - margin), as_threshold(share + margin)
 
 
 def as_threshold(share: Array) -> Array:
-    """Turn shares into hashes.
-
-    Parameters
-    ----------
-    share : ndarray of shape (n_classes,)
-        Shares; those below 0 count as 0 and those above 1 as 1.
-
-    Returns
-    -------
-    ndarray of shape (n_classes,)
-        ``share * 2**64``, uint64, at most the largest hash there is.
-    """
+    """Turn shares into hashes."""
     scaled = [min(max(int(part * 2.0**64), 0), LARGEST) for part in share.tolist()]
     return np.array(scaled, dtype=np.uint64)
 
@@ -69,32 +40,7 @@ def rows_below(
     offset: int,
     key: Array | None,
 ) -> tuple[Indices, Array, Array]:
-    """Find the rows whose hash is below their class's limit.
-
-    Parameters
-    ----------
-    codes : ndarray of shape (n_rows,)
-        Class codes.
-    counts : ndarray of shape (n_classes,)
-        Rows of each class in all the data, which tells the faster way.
-    limit : ndarray of shape (n_classes,)
-        Limits, uint64.
-    hash_seed : int
-        Seed of the hash.
-    offset : int
-        Identity of the first row, if there are no keys.
-    key : ndarray of shape (n_rows,) or None
-        Identities of the rows.
-
-    Returns
-    -------
-    rows : ndarray of shape (n_found,)
-        Positions in the block, ascending.
-    codes : ndarray of shape (n_found,)
-        Their class codes.
-    hashes : ndarray of shape (n_found,)
-        Their hashes.
-    """
+    """Find the rows whose hash is below their class's limit."""
     # Slices of a pandas Series go by its index, not by position.
     key = None if key is None else np.asarray(key)
     drawn = limit > 0
@@ -113,28 +59,7 @@ def rows_below(
 def smallest_hashes(
     codes: Array, counts: Array, wanted: Array, seed: int, key: Array | None
 ) -> tuple[Array, Indices]:
-    """Find each class's threshold and the rows below it, in one pass.
-
-    Parameters
-    ----------
-    codes : ndarray of shape (n_rows,)
-        Class codes of all rows.
-    counts : ndarray of shape (n_classes,)
-        Rows of each class.
-    wanted : ndarray of shape (n_classes,)
-        Rows wanted of each class, fewer than there are.
-    seed : int
-        The user's seed.
-    key : ndarray of shape (n_rows,) or None
-        Identities of the rows; their positions if None.
-
-    Returns
-    -------
-    threshold : ndarray of shape (n_classes,)
-        The smallest hash that is not drawn, 0 where no row is wanted.
-    rows : ndarray of shape (n_drawn,)
-        Positions of the rows drawn, ascending.
-    """
+    """Find each class's threshold and the rows below it, in one pass."""
     _, limit = hash_window(wanted / counts, counts)
     hash_seed = mix_seed(seed)
     rows, own_codes, hashes = rows_below(codes, counts, limit, hash_seed, 0, key)
@@ -163,20 +88,7 @@ def _thresholds(codes: Array, hashes: Array, wanted: Array) -> Array:
 
 
 def rows_of(codes: Array, wanted: NDArray[np.bool_]) -> Indices:
-    """List the rows of some classes.
-
-    Parameters
-    ----------
-    codes : ndarray of shape (n_rows,)
-        Class codes.
-    wanted : ndarray of shape (n_classes,)
-        Which classes.
-
-    Returns
-    -------
-    ndarray of shape (n_found,)
-        Positions, ascending.
-    """
+    """List the rows of some classes."""
     # One comparison is faster than a look-up; a Python integer is compared in the
     # type of the codes, a numpy one in its own.
     n_wanted = np.count_nonzero(wanted)
@@ -192,28 +104,7 @@ def rows_of(codes: Array, wanted: NDArray[np.bool_]) -> Indices:
 def hashes_below(
     n_rows: int, limit: int, hash_seed: int, offset: int, key: Array | None
 ) -> tuple[Indices, Array]:
-    """Find which of consecutive rows have a hash below a limit.
-
-    Parameters
-    ----------
-    n_rows : int
-        How many rows.
-    limit : int
-        Hashes must be below this.
-    hash_seed : int
-        Seed of the hash.
-    offset : int
-        Identity of the first row, if there are no keys.
-    key : ndarray of shape (n_rows,) or None
-        Identities of the rows.
-
-    Returns
-    -------
-    rows : ndarray of shape (n_found,)
-        Positions of those found, ascending.
-    hashes : ndarray of shape (n_found,)
-        Their hashes.
-    """
+    """Find which of consecutive rows have a hash below a limit."""
     rows = [np.empty(0, dtype=np.intp)]
     hashes = [np.empty(0, dtype=np.uint64)]
     for block, hashed in hash_blocks(n_rows, hash_seed, offset, key):

@@ -24,21 +24,6 @@ def offset_efficiency(p: Floats, factor: float, weights: Floats | None = None) -
     over the positive rows, with odds :math:`o = p / (1 - p)` (Wang, 2020, "Logistic
     regression for massive data with rare events"). It takes the directions of the
     features for alike, and so is near the truth for any classifier.
-
-    Parameters
-    ----------
-    p : ndarray of shape (n_positives,)
-        Probability of the positive class, under the true prior, of positive rows;
-        below 1.
-    factor : float
-        By what the negatives are downsampled, at least 1.
-    weights : ndarray of shape (n_positives,), default=None
-        What each row stands for; None for all alike.
-
-    Returns
-    -------
-    float
-        In (0, 1], falling with the factor; 1 at 1.
     """
     left = (1 - p) / ((1 - p) + factor * p)
     whole = (1 - p) / ((1 - p) + p)
@@ -54,43 +39,12 @@ def weights_efficiency(mean_p: float, factor: float) -> float:
     k p^2 (1 - p)) x x'` and *d* coefficients, the intercept among them: the ratio of
     the expected excess log losses on all rows and on those kept (from the variance of
     weighted likelihoods, Horvitz and Thompson, 1952).
-
-    Parameters
-    ----------
-    mean_p : float
-        :func:`mean_leverage_probability`.
-    factor : float
-        By what the negatives are downsampled, at least 1.
-
-    Returns
-    -------
-    float
-        In (0, 1], falling with the factor; 1 at 1.
     """
     return 1 / (1 + (factor - 1) * mean_p)
 
 
 def mean_leverage_probability(design: Floats, p: Floats, weights: Floats) -> float:
-    r"""Average the probabilities of rows by their leverages.
-
-    Since :math:`B_k = \sum v p (1 - p) (1 + (k - 1) p) x x'`, its trace with
-    :math:`A^{-1}` needs only :math:`\bar p = \sum h p / \sum h` with the leverages
-    :math:`h = v p (1 - p) x' A^{-1} x`, which add up to the rank *d* of *A*.
-
-    Parameters
-    ----------
-    design : ndarray of shape (n_rows, n_columns)
-        Features without the intercept, finite.
-    p : ndarray of shape (n_rows,)
-        Probability of the positive class under the true prior, in (0, 1).
-    weights : ndarray of shape (n_rows,)
-        How many rows of the data each stands for.
-
-    Returns
-    -------
-    float
-        The mean, in (0, 1).
-    """
+    """Average the probabilities of rows by their leverages."""
     # Scaling changes no leverage, but the rank is found more safely.
     scale = design.std(axis=0)
     scaled = (design - design.mean(axis=0)) / np.where(scale > 0, scale, 1)
@@ -111,19 +65,6 @@ def relative_efficiency_bound(n1: float, n0: float, factor: float) -> float:
     It is reached if the features tell nothing of the class (for ever more negatives
     the *r* / (*r* + 1) rule of Ury, 1975); with strong features it is off by up to .6,
     so no factor is chosen by it.
-
-    Parameters
-    ----------
-    n1, n0 : float
-        Rows of the positive and of the negative class; of weighted rows
-        :func:`kish_ess` within the class.
-    factor : float
-        By what the negatives are downsampled, at least 1.
-
-    Returns
-    -------
-    float
-        In (0, 1].
     """
     return (1 / n1 + 1 / n0) / (1 / n1 + factor / n0)
 
@@ -133,16 +74,6 @@ def kish_ess(weights: Any) -> float:
 
     It holds for rows that are alike but for their weights, so within a class. Over all
     rows after downsampling it halves at a factor of 2, where next to nothing is lost.
-
-    Parameters
-    ----------
-    weights : array-like of shape (n_rows,)
-        Weights, not negative, one at least positive.
-
-    Returns
-    -------
-    float
-        From 1 to ``n_rows``, which equal weights reach.
     """
     values = np.asarray(weights, dtype=np.float64)
     values = values / values.max()

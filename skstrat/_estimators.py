@@ -47,19 +47,7 @@ _HAND_ON = (BaseSearchCV, SelectFromModel, RFE)
 
 
 def final_estimator(estimator: Any) -> Any:
-    """Look through pipelines and meta-estimators for the model that learns.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Any estimator.
-
-    Returns
-    -------
-    estimator
-        The last step of a pipeline, the ``estimator`` of a search, calibrator,
-        threshold tuner or ensemble, and so on until there is none inside.
-    """
+    """Look through pipelines and meta-estimators for the model that learns."""
     inner = estimator
     while True:
         if isinstance(inner, SklearnPipeline):
@@ -78,35 +66,12 @@ def _inner_estimator(estimator: Any) -> Any:
 
 
 def is_linear(estimator: Any) -> bool:
-    """Tell whether the model that learns is a linear classifier.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Any estimator.
-
-    Returns
-    -------
-    bool
-        True for logistic regression, linear SVM, SGD, ridge and their like.
-    """
+    """Tell whether the model that learns is a linear classifier."""
     return isinstance(final_estimator(estimator), LinearClassifierMixin)
 
 
 def is_tree_model(estimator: Any) -> bool:
-    """Tell whether the model that learns is a classifier of one or many trees.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Any estimator.
-
-    Returns
-    -------
-    bool
-        True for scikit-learn's trees, forests and boosting, and for LightGBM,
-        XGBoost and CatBoost models.
-    """
+    """Tell whether the model that learns is a classifier of one or many trees."""
     model = final_estimator(estimator)
     if is_regressor(model):
         return False
@@ -115,20 +80,7 @@ def is_tree_model(estimator: Any) -> bool:
 
 
 def class_weights_of(estimator: Any) -> list[Any]:
-    """List the ``class_weight`` of every model whose probabilities come out.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Any estimator, fitted or not.
-
-    Returns
-    -------
-    list of dict, str or None
-        One per model: several for a vote, and for a search not yet fitted, which may
-        choose among them. A model within a calibrator or a stack does not count: its
-        probabilities are learned anew.
-    """
+    """List the ``class_weight`` of every model whose probabilities come out."""
     if isinstance(estimator, SklearnPipeline):
         return class_weights_of(estimator.steps[-1][1])
     if isinstance(estimator, VotingClassifier):
@@ -163,22 +115,7 @@ def _searched_class_weights(search: Any) -> list[Any]:
 
 
 def fit_arguments(estimator: Any, weights: Floats) -> dict[str, Any] | None:
-    """Find the keyword arguments that bring weights to every learner inside.
-
-    Parameters
-    ----------
-    estimator : estimator
-        The estimator about to be fitted.
-    weights : ndarray of shape (n_rows,)
-        The weights.
-
-    Returns
-    -------
-    dict or None
-        Arguments for ``estimator.fit``; None if it cannot take weights. With metadata
-        routing enabled, a request not to be given weights is respected, and a
-        meta-estimator takes weights if something inside it requests them.
-    """
+    """Find the keyword arguments that bring weights to every learner inside."""
     if routing_enabled():
         taken = _takes_by_routing(estimator)
         return {"sample_weight": weights} if taken else None
@@ -199,14 +136,7 @@ def fit_arguments(estimator: Any, weights: Floats) -> dict[str, Any] | None:
 
 
 def request_weights(estimator: Any) -> None:
-    """Request weights, for metadata routing, wherever the user has said nothing.
-
-    Parameters
-    ----------
-    estimator : estimator
-        A clone; its own and its inner estimators' requests for ``fit``, and for the
-        ``score`` that a search inside compares by, are changed.
-    """
+    """Request weights, for metadata routing, wherever the user has said nothing."""
     for part in (estimator, *estimator.get_params(deep=True).values()):
         if not (hasattr(part, "fit") and _has_weight_parameter(part)):
             continue

@@ -76,35 +76,7 @@ def run_pilot(
     estimator: Any,
     seed: int,
 ) -> Pilot:
-    """Draw a balanced part of the rows and predict each half of it from the other.
-
-    Parameters
-    ----------
-    X : array-like of shape (n_rows, ...)
-        All data.
-    split : Labels
-        Of the rows that count, 1 for the positive class and 0 for the other, at least
-        two of each.
-    weights : ndarray of shape (n_counted,) or None
-        Incoming weights of the rows that count.
-    counted : ndarray of shape (n_counted,) or None
-        Positions of these rows in X; None for all.
-    estimator : estimator or None
-        A classifier with ``predict_proba``; None for logistic regression, or boosted
-        trees if X is not all finite numbers.
-    seed : int
-        64-bit seed of the draw and of the halves.
-
-    Returns
-    -------
-    Pilot
-        Probabilities of the rows drawn.
-
-    Raises
-    ------
-    ValueError
-        If the estimator has class weights of its own.
-    """
+    """Draw a balanced part of the rows and predict each half of it from the other."""
     n_positives = min(int(split.counts[1]), MOST_POSITIVES)
     wanted = np.array([min(n_positives, int(split.counts[0])), n_positives])
     _, indices = Plan.draw(split, wanted, seed, key=counted)

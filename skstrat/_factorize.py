@@ -48,27 +48,7 @@ class Column(Protocol):
 
 
 def by_pivot(column: Column) -> Codes:
-    """Set the label of most rows aside, if there is one, and factorize the rest.
-
-    Parameters
-    ----------
-    column : Column
-        Labels.
-
-    Returns
-    -------
-    codes : ndarray of shape (n_rows,)
-        Positions in ``classes``.
-    classes : ndarray of shape (n_classes,)
-        Sorted labels.
-
-    Raises
-    ------
-    MissingLabelFoundError
-        If a label is missing.
-    ValueError
-        If the labels are no class labels.
-    """
+    """Set the label of most rows aside, if there is one, and factorize the rest."""
     if len(column) <= _FEW:
         return column.whole()
     sample = column.sample()
@@ -169,23 +149,7 @@ def _hash_objects(values: Array) -> Codes:
 
 
 def sorted_order(classes: Array) -> NDArray[np.intp]:
-    """Give the order that sorts the classes.
-
-    Parameters
-    ----------
-    classes : ndarray of shape (n_classes,)
-        Labels.
-
-    Returns
-    -------
-    ndarray of shape (n_classes,)
-        Positions.
-
-    Raises
-    ------
-    ValueError
-        If they cannot be compared.
-    """
+    """Give the order that sorts the classes."""
     try:
         return np.argsort(classes, kind="stable")
     except TypeError:
@@ -197,38 +161,14 @@ def sorted_order(classes: Array) -> NDArray[np.intp]:
 
 
 def is_missing(label: Any) -> bool:
-    """Tell whether a label is None, NaN, NaT or NA.
-
-    Parameters
-    ----------
-    label : object
-        A label.
-
-    Returns
-    -------
-    bool
-        Whether it is missing.
-    """
+    """Tell whether a label is None, NaN, NaT or NA."""
     if label is None or type(label).__name__ in ("NAType", "NaTType"):
         return True
     return bool(label != label)
 
 
 def check_classes(classes: Array) -> None:
-    """Refuse labels that are not classes: missing, continuous, dates, records.
-
-    Parameters
-    ----------
-    classes : ndarray of shape (n_classes,)
-        Labels, each once.
-
-    Raises
-    ------
-    MissingLabelFoundError
-        If one is missing.
-    ValueError
-        If they are no class labels.
-    """
+    """Refuse labels that are not classes: missing, continuous, dates, records."""
     labels = classes.tolist()
     if any(map(is_missing, labels)):
         raise MissingLabelFoundError

@@ -63,18 +63,7 @@ class Request:
     progress: Progress
 
     def plan(self) -> FilePlan:
-        """Read the labels, twice if the resampler has to know the counts first.
-
-        Returns
-        -------
-        FilePlan
-            Which rows.
-
-        Raises
-        ------
-        ValueError
-            If labels, keys or weights are impossible, or the data changes meanwhile.
-        """
+        """Read the labels, twice if the resampler has to know the counts first."""
         shares = self._shares_as_read()
         if shares is not None:
             return self._decide(self._tally("labels", shares))
@@ -124,20 +113,7 @@ class Request:
 
     @contextmanager
     def explained(self, part: Partition, offset: int) -> Iterator[None]:
-        """Say where labels, keys or weights are impossible.
-
-        Parameters
-        ----------
-        part : Partition
-            Where they are.
-        offset : int
-            Position of its first row.
-
-        Raises
-        ------
-        ValueError
-            Instead of the errors of a partition.
-        """
+        """Say where labels, keys or weights are impossible."""
         try:
             yield
         except (ValueError, TypeError, NotImplementedError) as error:

@@ -26,20 +26,7 @@ class Sink(Protocol):
 
 @contextmanager
 def scratch_file(dest: Path, ending: str) -> Iterator[Path]:
-    """Give a path beside ``dest`` for a file that is needed for a while.
-
-    Parameters
-    ----------
-    dest : Path
-        The file to be.
-    ending : str
-        Ending of the name, which tells the format.
-
-    Yields
-    ------
-    Path
-        Its name begins with a dot; the file is removed in the end.
-    """
+    """Give a path beside ``dest`` for a file that is needed for a while."""
     path = dest.with_name(f".{dest.name}.{uuid4().hex[:12]}{ending}")
     try:
         yield path
@@ -50,19 +37,7 @@ def scratch_file(dest: Path, ending: str) -> Iterator[Path]:
 
 @contextmanager
 def written_whole(dest: Path) -> Iterator[Path]:
-    """Give a temporary path that takes the place of ``dest`` when all went well.
-
-    Parameters
-    ----------
-    dest : Path
-        The file to be.
-
-    Yields
-    ------
-    Path
-        In the same folder, with a name that begins with a dot; removed if anything
-        goes wrong.
-    """
+    """Give a temporary path that takes the place of ``dest`` when all went well."""
     with scratch_file(dest, ".tmp") as temporary:
         yield temporary
         with temporary.open("rb+") as written:
@@ -92,13 +67,7 @@ class ParquetSink:
         self._rows = self._bytes = 0
 
     def write(self, table: Any) -> None:
-        """Write a table, in row groups of a good size.
-
-        Parameters
-        ----------
-        table : pyarrow.Table
-            Rows.
-        """
+        """Write a table, in row groups of a good size."""
         self._waiting.append(table.select(self._schema.names).cast(self._schema))
         self._rows += len(table)
         self._bytes += table.nbytes
@@ -174,18 +143,7 @@ class CsvSink:
         self._started = False
 
     def write(self, table: Any) -> None:
-        """Write a table.
-
-        Parameters
-        ----------
-        table : pyarrow.Table
-            Rows.
-
-        Raises
-        ------
-        ValueError
-            If CSV cannot hold a column.
-        """
+        """Write a table."""
         import polars
 
         frame = polars.DataFrame(polars.from_arrow(table.select(self._names)))

@@ -37,20 +37,7 @@ def _rotate_left(values: UInt64Array, bits: int) -> None:
 
 
 def hash_integers(identities: NDArray[Any], seed: int) -> UInt64Array:
-    """Hash each integer as its eight little-endian bytes (two's complement).
-
-    Parameters
-    ----------
-    identities : ndarray of shape (n_rows,)
-        Integers of any width; they are widened to 64 bits, not reinterpreted.
-    seed : int
-        The hash's own 64-bit seed.
-
-    Returns
-    -------
-    ndarray of shape (n_rows,)
-        XXH64 of every integer, uint64.
-    """
+    """Hash each integer as its eight little-endian bytes (two's complement)."""
     hashed: UInt64Array = np.multiply(
         identities, _PRIME_2, dtype=np.uint64, casting="unsafe"
     )
@@ -69,60 +56,18 @@ def hash_integers(identities: NDArray[Any], seed: int) -> UInt64Array:
 
 
 def hash_bytes(identities: list[bytes], seed: int) -> UInt64Array:
-    """Hash byte strings of any lengths.
-
-    Parameters
-    ----------
-    identities : list of bytes
-        The byte strings.
-    seed : int
-        The hash's own 64-bit seed.
-
-    Returns
-    -------
-    ndarray of shape (n_rows,)
-        XXH64 of every string, uint64.
-    """
+    """Hash byte strings of any lengths."""
     digests = map(xxh64_intdigest, identities, repeat(seed))
     return np.fromiter(digests, np.uint64, count=len(identities))
 
 
 def mix_seed(seed: int) -> int:
-    """Spread a user's seed over 64 bits, so that nearby seeds share nothing.
-
-    Parameters
-    ----------
-    seed : int
-        A user's seed.
-
-    Returns
-    -------
-    int
-        XXH64 of the seed, itself seeded with 42.
-    """
+    """Spread a user's seed over 64 bits, so that nearby seeds share nothing."""
     return xxh64_intdigest((seed % 2**64).to_bytes(8, "little"), _SEED_OF_SEEDS)
 
 
 def hash_keys(keys: NDArray[Any], seed: int) -> UInt64Array:
-    """Hash integer or string identities.
-
-    Parameters
-    ----------
-    keys : ndarray of shape (n_rows,)
-        Integers, or strings (hashed as UTF-8), or bytes.
-    seed : int
-        The hash's own 64-bit seed.
-
-    Returns
-    -------
-    ndarray of shape (n_rows,)
-        One uint64 per key.
-
-    Raises
-    ------
-    TypeError
-        If the keys are neither integers nor strings.
-    """
+    """Hash integer or string identities."""
     if keys.dtype.kind in "iu":
         return hash_integers(keys, seed)
     values = keys.tolist()
@@ -139,26 +84,7 @@ def hash_keys(keys: NDArray[Any], seed: int) -> UInt64Array:
 def hash_blocks(
     n_rows: int, seed: int, offset: int = 0, key: NDArray[Any] | None = None
 ) -> Iterator[tuple[slice, UInt64Array]]:
-    """Hash consecutive rows block by block.
-
-    Parameters
-    ----------
-    n_rows : int
-        How many rows.
-    seed : int
-        The hash's own 64-bit seed.
-    offset : int, default=0
-        Identity of the first row, if there are no keys.
-    key : ndarray of shape (n_rows,), default=None
-        Identities of the rows; consecutive integers if None.
-
-    Yields
-    ------
-    block : slice
-        Which rows.
-    hashed : ndarray of shape (n_block,)
-        Their hashes.
-    """
+    """Hash consecutive rows block by block."""
     for start in range(0, n_rows, _BLOCK):
         stop = min(start + _BLOCK, n_rows)
         if key is None:

@@ -22,22 +22,7 @@ Array = NDArray[Any]
 
 
 def mask_of_rows(codes: Array, plan: Plan, offset: int) -> NDArray[np.bool_]:
-    """Tell of consecutive rows whether they are drawn.
-
-    Parameters
-    ----------
-    codes : ndarray of shape (n_rows,)
-        Class codes, at least one.
-    plan : Plan
-        Rows and thresholds of the classes.
-    offset : int
-        Position of the first row.
-
-    Returns
-    -------
-    ndarray of shape (n_rows,)
-        Whether they are.
-    """
+    """Tell of consecutive rows whether they are drawn."""
     threshold = np.array(plan.threshold, dtype=np.uint64)
     whole = np.array(plan.rows) >= np.array(plan.rows_seen)
     hash_seed = mix_seed(plan.seed)
@@ -76,27 +61,7 @@ class Window:
     identities: Array | None
 
     def count(self, codes: Array, counts: Array) -> tuple[Array, Array, Array]:
-        """Count consecutive rows below the window and find those in it.
-
-        The rows of the largest class are not listed: all rows are counted, and the
-        others are taken off.
-
-        Parameters
-        ----------
-        codes : ndarray of shape (n_rows,)
-            Class codes.
-        counts : ndarray of shape (n_classes,)
-            Rows of each class.
-
-        Returns
-        -------
-        below : ndarray of shape (n_classes,)
-            Rows of each class below the window.
-        codes : ndarray of shape (n_near,)
-            Classes of the rows in it.
-        hashes : ndarray of shape (n_near,)
-            Their hashes.
-        """
+        """Count consecutive rows below the window and find those in it."""
         pivot = int(counts.argmax())
         others = np.flatnonzero(codes != pivot)
         own = codes[others]
@@ -121,26 +86,7 @@ class Window:
     def find(
         self, codes: Array, counts: Array, weights: Array
     ) -> tuple[Array, Array, tuple[Array, Array, Array]]:
-        """Do the same for rows with keys or weights.
-
-        Parameters
-        ----------
-        codes : ndarray of shape (n_rows,)
-            Class codes.
-        counts : ndarray of shape (n_classes,)
-            Rows of each class.
-        weights : ndarray of shape (n_rows,)
-            Weights of the rows.
-
-        Returns
-        -------
-        below : ndarray of shape (n_classes,)
-            Rows of each class below the window.
-        below_mass : ndarray of shape (n_classes,)
-            Their total weight.
-        near : tuple of ndarray of shape (n_near,)
-            Codes, hashes and weights of the rows in it.
-        """
+        """Do the same for rows with keys or weights."""
         found, own, hashes = rows_below(
             codes, counts, self.high, self.hash_seed, self.offset, self.identities
         )

@@ -15,29 +15,7 @@ class Markup(str):
 
 
 def element(tag: str, *children: Any, **attributes: Any) -> Markup:
-    """Make an element; whatever is not :class:`Markup` is escaped.
-
-    Parameters
-    ----------
-    tag : str
-        Name of the element.
-    *children : object
-        What is inside, as text unless it is :class:`Markup`; None is nothing.
-    **attributes : object
-        Attributes; an underscore stands for a hyphen, one at the end is dropped. None
-        and False leave the attribute out, True gives it without a value.
-
-    Returns
-    -------
-    Markup
-        The element.
-
-    Examples
-    --------
-    >>> from skstrat._html import element
-    >>> element("td", "a < b", element("br"), class_="noise", data_v=1)
-    '<td class="noise" data-v="1">a &lt; b<br></td>'
-    """
+    """Make an element; whatever is not :class:`Markup` is escaped."""
     written = "".join(
         _attribute(name.rstrip("_").replace("_", "-"), value)
         for name, value in attributes.items()
@@ -47,18 +25,7 @@ def element(tag: str, *children: Any, **attributes: Any) -> Markup:
 
 
 def join(*children: Any) -> Markup:
-    """Put pieces one after the other; whatever is not :class:`Markup` is escaped.
-
-    Parameters
-    ----------
-    *children : object
-        As in :func:`element`.
-
-    Returns
-    -------
-    Markup
-        The pieces.
-    """
+    """Put pieces one after the other; whatever is not :class:`Markup` is escaped."""
     return Markup(
         "".join(
             child if isinstance(child, Markup) else escape(str(child))

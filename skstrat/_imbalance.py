@@ -9,23 +9,7 @@ from skstrat._weights import check_sample_weight, class_totals
 
 
 def degree_of_share(share: float, n_classes: int) -> str:
-    """Name the degree of imbalance of a class by its share of all rows.
-
-    Parameters
-    ----------
-    share : float
-        Share of the class, in [0, 1].
-    n_classes : int
-        Number of classes.
-
-    Returns
-    -------
-    {"none", "mild", "moderate", "extreme"}
-        Extreme under 1 %, moderate under 20 %, mild under 40 % (Google's Machine
-        Learning Crash Course), else none. Several classes that are about equally
-        large are not imbalanced however many they are: from 80 % of an equal share
-        on, which is the 40 % of two classes, it is none.
-    """
+    """Name the degree of imbalance of a class by its share of all rows."""
     if share >= 0.8 / n_classes:
         return "none"
     if share >= 0.2:

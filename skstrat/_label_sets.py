@@ -49,51 +49,18 @@ class LabelSets:
     labels: Labels
 
     def rows_with(self, code: int) -> Indices:
-        """List the rows that have a label.
-
-        Parameters
-        ----------
-        code : int
-            Position of the label.
-
-        Returns
-        -------
-        ndarray of shape (n_members,)
-            Positions, ascending.
-        """
+        """List the rows that have a label."""
         start, stop = self.members.indptr[code : code + 2]
         return self.members.indices[start:stop]
 
     def totals(self, weights: Floats | None) -> Floats:
-        """Add up the weights of the rows of each label.
-
-        Parameters
-        ----------
-        weights : ndarray of shape (n_rows,) or None
-            Weights, 1 if None.
-
-        Returns
-        -------
-        ndarray of shape (n_labels,)
-            Totals. A row counts for each of its labels.
-        """
+        """Add up the weights of the rows of each label."""
         if weights is None:
             return self.labels.counts.astype(np.float64)
         return np.asarray(self.members.T @ weights, dtype=np.float64)
 
     def take(self, rows: Indices) -> LabelSets:
-        """Take some rows.
-
-        Parameters
-        ----------
-        rows : ndarray of shape (n_taken,)
-            Positions, ascending.
-
-        Returns
-        -------
-        LabelSets
-            Of those rows, with the same labels.
-        """
+        """Take some rows."""
         members = self.members.tocsr()[rows].tocsc()
         members.sort_indices()
         counts = np.diff(members.indptr).astype(np.int64)
@@ -102,18 +69,7 @@ class LabelSets:
 
 
 def is_label_matrix(y: Any) -> bool:
-    """Tell whether y says of every row which of several labels it has.
-
-    Parameters
-    ----------
-    y : array-like
-        Target.
-
-    Returns
-    -------
-    bool
-        Whether it is a table of zeros and ones with two columns or more.
-    """
+    """Tell whether y says of every row which of several labels it has."""
     if sparse.issparse(y):
         values = y.data
     else:
@@ -124,40 +80,13 @@ def is_label_matrix(y: Any) -> bool:
 
 
 def y_width(y: Any) -> int:
-    """Count the columns of a target.
-
-    Parameters
-    ----------
-    y : array-like of shape (n_rows, n_labels)
-        Target.
-
-    Returns
-    -------
-    int
-        Columns.
-    """
+    """Count the columns of a target."""
     shape = getattr(y, "shape", None)
     return int(np.shape(y)[1] if shape is None else shape[1])
 
 
 def read_label_sets(y: Any) -> LabelSets:
-    """Read an indicator matrix.
-
-    Parameters
-    ----------
-    y : array-like or sparse matrix of shape (n_rows, n_labels)
-        1 where a row has a label, else 0.
-
-    Returns
-    -------
-    LabelSets
-        Labels that no row has are left out.
-
-    Raises
-    ------
-    ValueError
-        If no row has a label.
-    """
+    """Read an indicator matrix."""
     names = column_names(y)
     matrix = sparse.csc_array(y if sparse.issparse(y) else np.asarray(y, dtype=bool))
     matrix.eliminate_zeros()
@@ -185,29 +114,7 @@ def read_label_sets(y: Any) -> LabelSets:
 def draw_label_sets(
     sets: LabelSets, targets: Targets, seed: int, key: Indices | None
 ) -> tuple[Indices, Floats, Floats]:
-    r"""Draw each row at the highest rate of its labels.
-
-    Parameters
-    ----------
-    sets : LabelSets
-        Labels of the rows.
-    targets : Targets
-        Rows wanted of each label, were it alone; its rate is ``rows / counts``.
-    seed : int
-        64-bit seed.
-    key : ndarray of shape (n_rows,) or None
-        Identities of the rows; their positions if None.
-
-    Returns
-    -------
-    indices : ndarray of shape (n_drawn,)
-        The rows drawn, ascending: of the :math:`m_l` rows over which label *l*
-        decides, ``max(1, round(m_l * rate_l))``.
-    inverse_chance : ndarray of shape (n_drawn,)
-        :math:`1 / \pi_i` of each.
-    factor : ndarray of shape (n_drawn,)
-        The nominal number of rows that each stands for.
-    """
+    """Draw each row at the highest rate of its labels."""
     rate = targets.rows / sets.labels.counts
     codes = np.empty(len(sets.labels.codes), dtype=sets.labels.codes.dtype)
     # The last to write decides: the label of the highest rate.
@@ -236,27 +143,6 @@ def rake(
     :math:`w_i \exp(\sum_{l \in i} \lambda_l + \lambda_0)`, where label by label
     scaling would end (Deming and Stephan, 1940), found in a few steps of Newton's
     method (Deville and Sarndal, 1992).
-
-    Parameters
-    ----------
-    weights : ndarray of shape (n_rows,)
-        Positive weights.
-    sets : LabelSets
-        Labels of the rows.
-    totals : ndarray of shape (n_labels,)
-        Wanted of each label.
-    grand_total : float
-        Wanted of all rows.
-
-    Returns
-    -------
-    ndarray of shape (n_rows,)
-        Positive weights; within a set of labels each is multiplied by the same.
-
-    Warns
-    -----
-    ConvergenceWarning
-        If the totals contradict each other in these rows.
     """
     members = sparse.hstack([sets.members, np.ones((len(weights), 1))], format="csr")
     wanted = np.append(totals, grand_total)
@@ -318,18 +204,7 @@ def _descend(
 
 
 def check_no_label_is_lost(sets: LabelSets) -> None:
-    """Refuse rows in which a label does not occur.
-
-    Parameters
-    ----------
-    sets : LabelSets
-        Labels of the rows kept.
-
-    Raises
-    ------
-    ValueError
-        If a label has no row.
-    """
+    """Refuse rows in which a label does not occur."""
     lost = sets.labels.counts == 0
     if lost.any():
         raise ValueError(

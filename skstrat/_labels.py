@@ -35,25 +35,7 @@ class Labels:
     counts: NDArray[np.int64]
 
     def by_class(self, named: Mapping[Any, Any], argument: str) -> dict[int, Any]:
-        """Translate a mapping keyed by label into one keyed by class code.
-
-        Parameters
-        ----------
-        named : mapping
-            Values by label.
-        argument : str
-            Name of the user's argument, for the warning.
-
-        Returns
-        -------
-        dict of int to object
-            Values by class code; labels that do not occur are left out.
-
-        Warns
-        -----
-        AbsentClassWarning
-            If a label named does not occur.
-        """
+        """Translate a mapping keyed by label into one keyed by class code."""
         code_of = {label: code for code, label in enumerate(self.classes.tolist())}
         absent = [label for label in named if label not in code_of]
         if absent:
@@ -70,27 +52,7 @@ class Labels:
 
 
 def encode_labels(y: Any) -> Labels:
-    """Turn labels into class codes and counts.
-
-    Parameters
-    ----------
-    y : array-like of shape (n_rows,), (n_rows, 1) or one-hot (n_rows, n_classes)
-        Labels: a list, ndarray, pandas, polars or pyarrow container of integers,
-        booleans, whole floats, strings, objects or categories.
-
-    Returns
-    -------
-    Labels
-        Codes, classes and counts.
-
-    Raises
-    ------
-    MissingLabelsError
-        If a label is NaN, None or null.
-    ValueError
-        If ``y`` is empty, has one class, is continuous, multilabel, or mixes types
-        that cannot be sorted.
-    """
+    """Turn labels into class codes and counts."""
     if y is None:
         raise ValueError(
             "This estimator requires y to be passed, but the target y is None."
@@ -111,20 +73,7 @@ def encode_labels(y: Any) -> Labels:
 
 
 def count_codes(codes: Array, n_classes: int) -> NDArray[np.int64]:
-    """Count the rows of each class.
-
-    Parameters
-    ----------
-    codes : ndarray of shape (n_rows,)
-        Class codes.
-    n_classes : int
-        How many classes there are.
-
-    Returns
-    -------
-    ndarray of shape (n_classes,)
-        Rows.
-    """
+    """Count the rows of each class."""
     # numpy widens narrow codes before it counts them.
     if n_classes == 2:
         ones = int(np.count_nonzero(codes))

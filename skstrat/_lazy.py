@@ -9,38 +9,12 @@ import numpy as np
 
 
 def is_dask(data: Any) -> bool:
-    """Tell whether something is a Dask collection, without importing Dask.
-
-    Parameters
-    ----------
-    data : object
-        Data.
-
-    Returns
-    -------
-    bool
-        Whether it is.
-    """
+    """Tell whether something is a Dask collection, without importing Dask."""
     return type(data).__module__.partition(".")[0] == "dask"
 
 
 def refuse_dask(X: Any, model: Any, method: str) -> None:
-    """Refuse to predict lazily, and say how Dask does it.
-
-    Parameters
-    ----------
-    X : object
-        Data.
-    model : classifier
-        The fitted model that was asked.
-    method : str
-        What it was asked for.
-
-    Raises
-    ------
-    TypeError
-        If X is a Dask collection.
-    """
+    """Refuse to predict lazily, and say how Dask does it."""
     if not is_dask(X):
         return
     if hasattr(X, "divisions"):
@@ -60,34 +34,12 @@ def refuse_dask(X: Any, model: Any, method: str) -> None:
 
 
 def example_of(X: Any) -> Any:
-    """Give data in memory with the columns of a collection.
-
-    Parameters
-    ----------
-    X : dask.dataframe.DataFrame or dask.array.Array
-        Data.
-
-    Returns
-    -------
-    DataFrame of no row or ndarray of one row
-        For what looks at columns only.
-    """
+    """Give data in memory with the columns of a collection."""
     return X._meta if hasattr(X, "divisions") else np.empty((1, *X.shape[1:]))
 
 
 def into_memory(*collections: Any) -> tuple[Any, ...]:
-    """Compute collections in one run.
-
-    Parameters
-    ----------
-    *collections : Dask collections
-        What is wanted.
-
-    Returns
-    -------
-    tuple
-        DataFrames, Series and ndarrays.
-    """
+    """Compute collections in one run."""
     import dask
 
     if len({hasattr(each, "divisions") for each in collections}) == 1:
@@ -106,18 +58,7 @@ def _joined(parts: list[Any]) -> Any:
 
 
 def partitions_of(data: Any) -> list[Any]:
-    """Give the partitions as tasks, cut as the collection says.
-
-    Parameters
-    ----------
-    data : dask.dataframe.DataFrame, Series or dask.array.Array
-        A collection; of an array a partition has all columns.
-
-    Returns
-    -------
-    list of Delayed
-        The partitions.
-    """
+    """Give the partitions as tasks, cut as the collection says."""
     import dask
 
     if hasattr(data, "rechunk"):
@@ -132,22 +73,7 @@ def partitions_of(data: Any) -> list[Any]:
 
 
 def concatenated(parts: Sequence[Any], shapes: Sequence[Any], meta: Any) -> Any:
-    """Make an array of its blocks.
-
-    Parameters
-    ----------
-    parts : sequence of Delayed
-        The blocks, along the first dimension.
-    shapes : sequence of tuple
-        Their shapes.
-    meta : array of no rows
-        What they are.
-
-    Returns
-    -------
-    dask.array.Array
-        Lazy.
-    """
+    """Make an array of its blocks."""
     import dask.array
 
     return dask.array.concatenate(

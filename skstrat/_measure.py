@@ -42,27 +42,7 @@ def f2_of_labels(
     pos_label: Any,
     sample_weight: Floats | None = None,
 ) -> float:
-    """Give what :func:`sklearn.metrics.fbeta_score` gives for ``beta=2``.
-
-    That one checks its input for a millisecond, at 121 thresholds in every inner fold:
-    nine tenths of the time of a comparison.
-
-    Parameters
-    ----------
-    y_true : ndarray of shape (n_rows,)
-        Labels.
-    y_pred : ndarray of shape (n_rows,)
-        Predicted labels.
-    pos_label : label
-        The positive class.
-    sample_weight : ndarray of shape (n_rows,), default=None
-        Weights.
-
-    Returns
-    -------
-    float
-        5 TP / (5 TP + 4 FN + FP), 0 if all three are 0.
-    """
+    """Give what :func:`sklearn.metrics.fbeta_score` gives for ``beta=2``."""
     weights = np.ones(len(y_true)) if sample_weight is None else sample_weight
     positive, called = y_true == pos_label, y_pred == pos_label
     there = 4 * weights[positive].sum() + weights[called].sum()
@@ -82,22 +62,7 @@ class TimedClassifier(ResampledClassifier):
     """
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Fit as :class:`ResampledClassifier` does, and look at the clock.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, ...)
-            Training data.
-        y : array-like of shape (n_rows,)
-            Labels.
-        sample_weight : array-like of shape (n_rows,), default=None
-            Incoming weights.
-
-        Returns
-        -------
-        TimedClassifier
-            The fitted classifier.
-        """
+        """Fit as :class:`ResampledClassifier` does, and look at the clock."""
         with threadpool_limits(1):
             start = perf_counter()
             super().fit(X, y, sample_weight)
@@ -131,67 +96,21 @@ class Outcome:
     predicted: NDArray[Any] = field(repr=False)
 
     def mean(self, measure: str) -> float:
-        """Average a measure over the folds.
-
-        Parameters
-        ----------
-        measure : str
-            A key of ``folds``.
-
-        Returns
-        -------
-        float
-            The mean.
-        """
+        """Average a measure over the folds."""
         return float(self.folds[measure].mean())
 
     def sd(self, measure: str) -> float:
-        """Give the standard deviation of a measure over the folds.
-
-        Parameters
-        ----------
-        measure : str
-            A key of ``folds``.
-
-        Returns
-        -------
-        float
-            With ``n_folds - 1`` in the denominator: a spread, not a confidence
-            interval.
-        """
+        """Give the standard deviation of a measure over the folds."""
         return float(self.folds[measure].std(ddof=1))
 
     def difference(self, other: Outcome, measure: str) -> tuple[float, float]:
-        """Compare a measure with another outcome of the same folds, in pairs.
-
-        Parameters
-        ----------
-        other : Outcome
-            What is subtracted.
-        measure : str
-            A key of ``folds``.
-
-        Returns
-        -------
-        difference : float
-            Mean over the folds of own minus other value.
-        standard_error : float
-            Standard deviation of these differences, divided by the square root of the
-            number of folds. Folds share training rows, so it is rather too small.
-        """
+        """Compare a measure with another outcome of the same folds, in pairs."""
         paired = self.folds[measure] - other.folds[measure]
         error = paired.std(ddof=1) / np.sqrt(len(paired))
         return float(paired.mean()), float(error)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything but the predictions in types that JSON knows.
-
-        Returns
-        -------
-        dict
-            The strategy, and ``mean``, ``sd`` and ``folds`` of each measure; None for
-            what is not defined.
-        """
+        """Give everything but the predictions in types that JSON knows."""
         measures = {
             name: {
                 "mean": _plain(self.mean(name)),
@@ -235,24 +154,7 @@ class Trial:
     n_jobs: int | None = None
 
     def run(self, estimator: Any, X: Any, y: Any, strategy: Strategy) -> Outcome:
-        """Cross-validate an estimator under one strategy.
-
-        Parameters
-        ----------
-        estimator : estimator
-            Any classifier with ``predict_proba``; clones of it are fitted.
-        X : array-like of shape (n_rows, ...)
-            Data.
-        y : ndarray of shape (n_rows,)
-            Labels.
-        strategy : Strategy
-            Only the training part of a fold is resampled.
-
-        Returns
-        -------
-        Outcome
-            Measures by fold, and out-of-fold predictions.
-        """
+        """Cross-validate an estimator under one strategy."""
         weighted = self.sample_weight is not None
         routing = config_context(enable_metadata_routing=True)
         with warnings.catch_warnings(), routing if weighted else nullcontext():

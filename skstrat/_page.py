@@ -35,26 +35,7 @@ def write_page(
     title: str,
     source: str | None = None,
 ) -> None:
-    """Write one self-contained page about one or several comparisons of the same data.
-
-    Parameters
-    ----------
-    path : str or Path
-        Where to; replaced when the page is whole.
-    comparisons : mapping of str to Comparison
-        By name of the model; a single one may be called ``""``.
-    title : str
-        Heading.
-    source : str, default=None
-        Where the data is from.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such folder.
-    ValueError
-        If there is no comparison.
-    """
+    """Write one self-contained page about one or several comparisons of the same data."""
     path = Path(path)
     if not comparisons:
         raise ValueError("comparisons must hold at least one; got none.")
@@ -75,18 +56,7 @@ def write_page(
 
 
 def summary_html(comparison: Any) -> str:
-    """Make a small piece of HTML for notebooks.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        What was compared.
-
-    Returns
-    -------
-    str
-        Verdict and compact table, with styles of its own.
-    """
+    """Make a small piece of HTML for notebooks."""
     return element(
         "div",
         element(

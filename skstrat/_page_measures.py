@@ -94,20 +94,7 @@ _ABOUT = {
 
 
 def describe(measure: str, scoring: Iterable[str]) -> About:
-    """Describe a measure.
-
-    Parameters
-    ----------
-    measure : str
-        A key of an outcome's ``folds``, or ``"relative_calibration_error"``.
-    scoring : iterable of str
-        Names of the scorers; negated ones start with ``neg_``.
-
-    Returns
-    -------
-    About
-        Its words; for a scorer of the user's own, made from its name.
-    """
+    """Describe a measure."""
     if measure in _ABOUT:
         return _ABOUT[measure]
     better = LOWER if f"neg_{measure}" in scoring else HIGHER
@@ -115,35 +102,13 @@ def describe(measure: str, scoring: Iterable[str]) -> About:
 
 
 def order_measures(comparison: Any) -> list[str]:
-    """Give the measures of a comparison, the one that was chosen by first.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        What was compared.
-
-    Returns
-    -------
-    list of str
-        Keys of the outcomes' ``folds`` without counts and seconds.
-    """
+    """Give the measures of a comparison, the one that was chosen by first."""
     measures = [name for name in comparison.outcomes[0].folds if name not in COUNTS]
     return sorted(measures, key=lambda name: name != comparison.best_by)
 
 
 def choose_decimals(spreads: Iterable[float]) -> int:
-    """Choose how many decimals tell apart what is spread so.
-
-    Parameters
-    ----------
-    spreads : iterable of float
-        Standard deviations or errors.
-
-    Returns
-    -------
-    int
-        Two significant digits of the median, at most 7.
-    """
+    """Choose how many decimals tell apart what is spread so."""
     real = sorted(spread for spread in spreads if spread > 0 and math.isfinite(spread))
     if not real:
         return 3
@@ -151,38 +116,12 @@ def choose_decimals(spreads: Iterable[float]) -> int:
 
 
 def write_number(value: float, decimals: int, *, signed: bool = False) -> str:
-    """Write a number for people.
-
-    Parameters
-    ----------
-    value : float
-        What to write.
-    decimals : int
-        Digits after the point.
-    signed : bool, default=False
-        Whether a plus sign is written.
-
-    Returns
-    -------
-    str
-        With a real minus sign; an en dash for NaN.
-    """
+    """Write a number for people."""
     if math.isnan(value):
         return _DASH
     return f"{value:{'+' if signed else ''},.{decimals}f}".replace("-", _MINUS)
 
 
 def write_short(value: float) -> str:
-    """Write a number in three significant digits.
-
-    Parameters
-    ----------
-    value : float
-        What to write.
-
-    Returns
-    -------
-    str
-        An en dash for NaN.
-    """
+    """Write a number in three significant digits."""
     return _DASH if math.isnan(value) else f"{value:.3g}".replace("-", _MINUS)

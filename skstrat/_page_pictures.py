@@ -47,18 +47,7 @@ class Picture:
 
 
 def draw_pictures(comparison: Any) -> Iterator[Picture]:
-    """Draw what there is to see of a comparison, one picture at a time.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        What was compared.
-
-    Yields
-    ------
-    Picture
-        Its figure is to be closed by who takes it.
-    """
+    """Draw what there is to see of a comparison, one picture at a time."""
     positive = comparison.class_names_[int(comparison.labels.counts.argmin())]
     limited = ""
     if len(comparison.outcomes) > MOST_CURVES:
@@ -118,18 +107,7 @@ def draw_pictures(comparison: Any) -> Iterator[Picture]:
 
 
 def picture_markup(picture: Picture) -> Markup:
-    """Put a picture into the page, and close its figure.
-
-    Parameters
-    ----------
-    picture : Picture
-        What to show.
-
-    Returns
-    -------
-    Markup
-        A figure whose image is part of the text.
-    """
+    """Put a picture into the page, and close its figure."""
     content = base64.b64encode(_png(picture.figure)).decode("ascii")
     width, height = (picture.figure.get_size_inches() * _DOTS / 2).astype(int)
     image = element(

@@ -43,19 +43,7 @@ class Column:
 
 
 def make_columns(comparison: Any) -> list[Column]:
-    """Choose the columns.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        What was compared.
-
-    Returns
-    -------
-    list of Column
-        Rows, time, the measure chosen by, the other measures, threshold if one was
-        tuned, calibration error.
-    """
+    """Choose the columns."""
     cells: dict[str, Callable[[Any], tuple[float, Markup]]] = {
         "rows": _rows_cell,
         "fit_time": _spread_cell(comparison, "fit_time"),
@@ -70,20 +58,7 @@ def make_columns(comparison: Any) -> list[Column]:
 
 
 def strategy_table(comparison: Any, model: str) -> Markup:
-    """Make the table of all strategies.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        What was compared.
-    model : str
-        Name of the model for the caption, or nothing.
-
-    Returns
-    -------
-    Markup
-        A table that the script of the page makes sortable.
-    """
+    """Make the table of all strategies."""
     columns = make_columns(comparison)
     folds = len(comparison.trial.splits)
     caption = element(
@@ -112,18 +87,7 @@ def strategy_table(comparison: Any, model: str) -> Markup:
 
 
 def compact_table(comparison: Any) -> Markup:
-    """Make the table that a notebook shows.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        What was compared.
-
-    Returns
-    -------
-    Markup
-        Strategy, rows, time and the measure chosen by, with styles of its own.
-    """
+    """Make the table that a notebook shows."""
     shown = ("rows", "fit_time", comparison.best_by, "mean_probability_ratio")
     columns = [column for column in make_columns(comparison) if column.key in shown]
     common = "vertical-align: top; padding: 3px 8px"
@@ -144,18 +108,7 @@ def compact_table(comparison: Any) -> Markup:
 
 
 def legend(comparisons: Iterable[Any]) -> Markup:
-    """Explain the columns of all tables, each once.
-
-    Parameters
-    ----------
-    comparisons : iterable of Comparison
-        What was compared.
-
-    Returns
-    -------
-    Markup
-        A description list.
-    """
+    """Explain the columns of all tables, each once."""
     abouts: dict[str, About] = {}
     for comparison in comparisons:
         abouts |= {

@@ -94,13 +94,7 @@ class ParquetSource:
                 self.schema = self.schema.set(place, mine)
 
     def partitions(self) -> Iterator[Partition]:
-        """Read the columns that a decision needs, and no others.
-
-        Yields
-        ------
-        Partition
-            Labels, weights and keys of consecutive rows.
-        """
+        """Read the columns that a decision needs, and no others."""
         for path in self.files:
             with _opened(path) as file, readable(path):
                 yield from (
@@ -113,34 +107,11 @@ class ParquetSource:
                 )
 
     def partition_of(self, table: Any) -> Partition:
-        """Give the columns that a decision needs of some rows.
-
-        Parameters
-        ----------
-        table : pyarrow.Table
-            Rows, all columns of them.
-
-        Returns
-        -------
-        Partition
-            Labels, weights and keys.
-        """
+        """Give the columns that a decision needs of some rows."""
         return self.roles.partition(table.column)
 
     def chosen(self, choose: Choose) -> Iterator[Chosen]:
-        """Read the rows chosen, all columns of them.
-
-        Parameters
-        ----------
-        choose : callable
-            Takes a partition and the position of its first row and tells of each
-            row whether it is chosen.
-
-        Yields
-        ------
-        Chosen
-            Rows in their order, a bounded number at a time.
-        """
+        """Read the rows chosen, all columns of them."""
         by_polars = all(map(_polars_keeps, self.schema.types))
         offset = 0
         for path, n_rows in zip(self.files, self.rows, strict=True):
@@ -151,18 +122,7 @@ class ParquetSource:
             offset += n_rows
 
     def batches(self, n_rows: int) -> Iterator[Any]:
-        """Read all rows.
-
-        Parameters
-        ----------
-        n_rows : int
-            Rows at a time.
-
-        Yields
-        ------
-        pyarrow.Table
-            All columns of consecutive rows of one file.
-        """
+        """Read all rows."""
         from pyarrow import Table
 
         for path in self.files:
@@ -206,22 +166,7 @@ class ParquetSource:
 
 
 def check_columns(names: list[str], roles: Roles, path: Path) -> None:
-    """Refuse a file that lacks a column, or has one twice.
-
-    Parameters
-    ----------
-    names : list of str
-        Columns of the file.
-    roles : Roles
-        Columns that are needed.
-    path : Path
-        The file.
-
-    Raises
-    ------
-    ValueError
-        If one is absent, or two have the same name.
-    """
+    """Refuse a file that lacks a column, or has one twice."""
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise ValueError(f"Column names must differ; {path} has {twice!r} twice.")
@@ -240,18 +185,7 @@ def check_columns(names: list[str], roles: Roles, path: Path) -> None:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Say which file could not be read, in one kind of error.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Raises
-    ------
-    ValueError
-        If the file is broken.
-    """
+    """Say which file could not be read, in one kind of error."""
     import polars
     from pyarrow import ArrowException
 

@@ -66,25 +66,7 @@ class EncodedPartition:
         offset: int,
         rows: Mapping[Any, int] | None = None,
     ) -> Tally:
-        """Count the rows of each class and keep the hashes near its threshold.
-
-        Parameters
-        ----------
-        shares : float or mapping of label to float
-            Share to draw of every class, or of those named and 0 of others.
-        hash_seed : int
-            Seed of the hash.
-        offset : int
-            Position of the first row in the whole data.
-        rows : mapping of label to int, default=None
-            Rows that each class is known to have at least, in this part and
-            elsewhere: the more, the fewer hashes are kept.
-
-        Returns
-        -------
-        Tally
-            What is known of this part.
-        """
+        """Count the rows of each class and keep the hashes near its threshold."""
         codes, weights = self.codes, self.weights
         if not len(codes):
             return Tally(self.n_rows, {})
@@ -123,26 +105,7 @@ class EncodedPartition:
         return Tally(self.n_rows, classes_seen)
 
     def mask(self, plan: Plan, offset: int) -> NDArray[np.bool_]:
-        """Tell of each row whether a plan draws it.
-
-        Parameters
-        ----------
-        plan : Plan
-            Made for the data that this is a part of.
-        offset : int
-            Position of the first row in the whole data; without meaning if there
-            are keys.
-
-        Returns
-        -------
-        ndarray of shape (n_rows,)
-            Whether it is drawn, once or more often.
-
-        Raises
-        ------
-        ValueError
-            If a label is none of the plan's.
-        """
+        """Tell of each row whether a plan draws it."""
         if len(self.codes) and self.counted is None and self.key is None:
             codes = _codes_of_the_plan(self.codes, self.classes.tolist(), plan)
             return mask_of_rows(codes, plan, offset)
@@ -151,29 +114,7 @@ class EncodedPartition:
         return mask
 
     def draw(self, plan: Plan, offset: int) -> tuple[Indices, Floats]:
-        """Find the rows that a plan draws of this part, and what each counts.
-
-        Parameters
-        ----------
-        plan : Plan
-            Made for the data that this is a part of.
-        offset : int
-            Position of the first row in the whole data; without meaning if there
-            are keys.
-
-        Returns
-        -------
-        indices : ndarray of shape (n_drawn,)
-            Positions in this part, ascending, a row drawn m times standing m times.
-        weights : ndarray of shape (n_drawn,)
-            Their weights: incoming weight times class weight.
-
-        Raises
-        ------
-        ValueError
-            If a label is missing or is none of the plan's, lengths differ, or a
-            weight is impossible.
-        """
+        """Find the rows that a plan draws of this part, and what each counts."""
         if not len(self.codes):
             return np.empty(0, dtype=np.intp), np.empty(0)
         codes = _codes_of_the_plan(self.codes, self.classes.tolist(), plan)
@@ -203,20 +144,7 @@ class Partition:
     key: Any = None
 
     def encode(self) -> EncodedPartition:
-        """Turn labels into codes, and leave out rows of zero weight.
-
-        Returns
-        -------
-        EncodedPartition
-            What a decision needs.
-
-        Raises
-        ------
-        ValueError
-            If lengths differ, a label is missing or a weight impossible.
-        TypeError
-            If the keys are neither integers nor strings.
-        """
+        """Turn labels into codes, and leave out rows of zero weight."""
         codes, classes = factorize(self.y)
         key = None if self.key is None else np.asarray(self.key)
         if key is not None and key.shape != codes.shape:
@@ -234,29 +162,7 @@ class Partition:
         return EncodedPartition(n_rows, codes, classes, weights, counted, key)
 
     def draw(self, plan: Plan, offset: int = 0) -> tuple[Indices, Floats]:
-        """Find the rows that a plan draws of this part, and what each counts.
-
-        Parameters
-        ----------
-        plan : Plan
-            Made for the data that this is a part of.
-        offset : int, default=0
-            Position of the first row in the whole data; without meaning if there
-            are keys.
-
-        Returns
-        -------
-        indices : ndarray of shape (n_drawn,)
-            Positions in this part, ascending, a row drawn m times standing m times.
-        weights : ndarray of shape (n_drawn,)
-            Their weights: incoming weight times class weight.
-
-        Raises
-        ------
-        ValueError
-            If a label is missing or is none of the plan's, lengths differ, or a
-            weight is impossible.
-        """
+        """Find the rows that a plan draws of this part, and what each counts."""
         return self.encode().draw(plan, offset)
 
 

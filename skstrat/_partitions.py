@@ -38,25 +38,7 @@ class DecidesByLabels(Protocol):
 
 
 def check_decides_by_labels(resampler: Any) -> int:
-    """Refuse resamplers that need more than labels, and give the seed of the others.
-
-    Parameters
-    ----------
-    resampler : object
-        What the user gave.
-
-    Returns
-    -------
-    int
-        The seed of the draw.
-
-    Raises
-    ------
-    TypeError
-        If the resampler is not one that picks rows by their labels.
-    ValueError
-        If its parameters are impossible.
-    """
+    """Refuse resamplers that need more than labels, and give the seed of the others."""
     if not hasattr(resampler, "_draw_shares"):
         raise TypeError(
             "resampler must be one of skstrat's that picks rows by their labels, as "
@@ -69,23 +51,7 @@ def check_decides_by_labels(resampler: Any) -> int:
 
 
 def labels_of(tally: Tally) -> Labels:
-    """Give classes and counts, without the codes of rows.
-
-    Parameters
-    ----------
-    tally : Tally
-        What is known of all rows.
-
-    Returns
-    -------
-    Labels
-        With no codes.
-
-    Raises
-    ------
-    ValueError
-        If there is no row, or only one class.
-    """
+    """Give classes and counts, without the codes of rows."""
     classes = sorted_classes(list(tally.classes)) if tally.classes else np.empty(0)
     names = classes.tolist()
     if len(names) < 2:
@@ -98,36 +64,12 @@ def labels_of(tally: Tally) -> Labels:
 
 
 def rows_by_label(tally: Tally) -> dict[Any, int]:
-    """Give the rows of each class.
-
-    Parameters
-    ----------
-    tally : Tally
-        What is known of all rows.
-
-    Returns
-    -------
-    dict of label to int
-        Rows.
-    """
+    """Give the rows of each class."""
     return {label: own.rows for label, own in tally.classes.items()}
 
 
 def shares_wanted(resampler: DecidesByLabels, tally: Tally) -> dict[Any, float]:
-    """Find what share of each class is drawn beyond whole copies.
-
-    Parameters
-    ----------
-    resampler : resampler
-        Says how many rows of each class it wants.
-    tally : Tally
-        The classes and their counts.
-
-    Returns
-    -------
-    dict of label to float
-        Shares in [0, 1).
-    """
+    """Find what share of each class is drawn beyond whole copies."""
     labels = labels_of(tally)
     with warnings.catch_warnings():
         # It comes again when the plan is made.
@@ -138,27 +80,7 @@ def shares_wanted(resampler: DecidesByLabels, tally: Tally) -> dict[Any, float]:
 
 
 def decide(resampler: DecidesByLabels, tally: Tally, seed: int) -> Plan:
-    """Make the plan from what is known of all labels.
-
-    Parameters
-    ----------
-    resampler : resampler
-        Says how many rows of each class it wants, and what they weigh.
-    tally : Tally
-        What is known of all rows.
-    seed : int
-        The user's seed.
-
-    Returns
-    -------
-    Plan
-        For every part of the same data.
-
-    Raises
-    ------
-    ValueError
-        If rows of equal keys would have to be told apart.
-    """
+    """Make the plan from what is known of all labels."""
     labels = labels_of(tally)
     names = labels.classes.tolist()
     targets = resampler._targets(labels, None)
@@ -193,18 +115,7 @@ def decide(resampler: DecidesByLabels, tally: Tally, seed: int) -> Plan:
 
 
 def check_unchanged(first: Tally, second: Tally) -> None:
-    """Refuse to go on if two looks at the labels saw different data.
-
-    Parameters
-    ----------
-    first, second : Tally
-        What the two looks told.
-
-    Raises
-    ------
-    ValueError
-        If rows of a class differ.
-    """
+    """Refuse to go on if two looks at the labels saw different data."""
     before, after = rows_by_label(first), rows_by_label(second)
     if first.n_rows != second.n_rows or before != after:
         raise ValueError(

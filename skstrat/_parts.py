@@ -45,18 +45,7 @@ class Part:
     positions: Rows | None
 
     def part(self, rows: Rows) -> Part:
-        """Take a part of the part.
-
-        Parameters
-        ----------
-        rows : ndarray of shape (n_taken,)
-            Row numbers within this part.
-
-        Returns
-        -------
-        Part
-            Those rows.
-        """
+        """Take a part of the part."""
         labels = self.labels
         codes = labels.codes[rows]
         counts = np.bincount(codes, minlength=len(labels.classes))
@@ -68,38 +57,12 @@ class Part:
         )
 
     def take(self, rows: Rows) -> tuple[Any, Any]:
-        """Gather rows.
-
-        Parameters
-        ----------
-        rows : ndarray of shape (n_taken,)
-            Row numbers within this part.
-
-        Returns
-        -------
-        X : container of the same kind
-            The rows.
-        y : ndarray of shape (n_taken,)
-            Their labels.
-        """
+        """Gather rows."""
         at = rows if self.positions is None else self.positions[rows]
         return gather_rows(self.X, at), self.labels.classes[self.labels.codes[rows]]
 
     def log_loss(self, masses: tuple[Floats, Floats], estimator: Any) -> float:
-        """Average the log loss of corrected probabilities, some rows at a time.
-
-        Parameters
-        ----------
-        masses : (ndarray, ndarray)
-            Trained and original mass of each class.
-        estimator : estimator
-            A fitted classifier.
-
-        Returns
-        -------
-        float
-            The loss, in nats a row.
-        """
+        """Average the log loss of corrected probabilities, some rows at a time."""
         total = weight = 0.0
         codes = self.labels.codes
         for first in range(0, len(codes), _BLOCK):
@@ -113,27 +76,7 @@ class Part:
 
 
 def as_part(X: Any, y: Any, sample_weight: Any) -> Part:
-    """Look at labels and weights; rows of zero weight are not there.
-
-    Parameters
-    ----------
-    X : array-like of shape (n_rows, ...)
-        Data.
-    y : array-like of shape (n_rows,)
-        Labels.
-    sample_weight : array-like of shape (n_rows,) or None
-        Weights.
-
-    Returns
-    -------
-    Part
-        All rows that count.
-
-    Raises
-    ------
-    ValueError
-        If the lengths differ, or labels or weights are not usable.
-    """
+    """Look at labels and weights; rows of zero weight are not there."""
     if getattr(y, "ndim", 1) == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
     labels = encode_labels(y)

@@ -37,35 +37,13 @@ class Cuts:
     per_epoch: int
 
     def bounds(self, epoch: int, batch: int) -> tuple[int, int]:
-        """Give the stretch of the stream that a batch takes.
-
-        Parameters
-        ----------
-        epoch, batch : int
-            Both count from 0.
-
-        Returns
-        -------
-        start, stop : int
-            Positions in the stream.
-        """
+        """Give the stretch of the stream that a batch takes."""
         start = epoch * self.per_epoch + batch * self.quota
         is_last = batch == self.n_batches - 1
         return start, start + (self.last if is_last else self.quota)
 
     def around(self, positions: Positions) -> tuple[Positions, Positions]:
-        """Give the stretches of the batches that hold positions.
-
-        Parameters
-        ----------
-        positions : ndarray of shape (n_positions,)
-            Positions in the stream.
-
-        Returns
-        -------
-        start, stop : ndarray of shape (n_positions,)
-            Positions in the stream.
-        """
+        """Give the stretches of the batches that hold positions."""
         epoch, offset = np.divmod(positions, self.per_epoch)
         batch = np.minimum(offset // self.quota, self.n_batches - 1)
         start = epoch * self.per_epoch + batch * self.quota
@@ -98,18 +76,7 @@ class ClassStream:
     _kept: dict[int, Rows] = field(default_factory=dict, repr=False)
 
     def take(self, start: int, stop: int) -> Rows:
-        """Take a stretch of the stream.
-
-        Parameters
-        ----------
-        start, stop : int
-            Positions in the stream, ``start < stop``.
-
-        Returns
-        -------
-        ndarray of shape (stop - start,)
-            Rows.
-        """
+        """Take a stretch of the stream."""
         length = self._passes_per_block * len(self.rows)
         first, last = start // length, (stop - 1) // length
         parts = [self._block(number) for number in range(first, last + 1)]

@@ -31,20 +31,7 @@ _LIBRARIES = frozenset({"sklearn", "imblearn", "skstrat"})
 
 
 def plain_model(corrected: PriorCorrectedClassifier) -> Any:
-    """Fold a correction into the fitted model that it is for, where it fits in.
-
-    Parameters
-    ----------
-    corrected : PriorCorrectedClassifier
-        The model and its correction.
-
-    Returns
-    -------
-    estimator
-        If no correction is due the model itself, else a copy that shares with it what
-        is not changed; where the correction does not fit in, it is wrapped. A pipeline
-        is a plain one without samplers, a search is its ``best_estimator_``.
-    """
+    """Fold a correction into the fitted model that it is for, where it fits in."""
     estimator = _opened(corrected.estimator)
     shift = corrected._shift()
     if not shift.any():
@@ -61,24 +48,7 @@ def plain_model(corrected: PriorCorrectedClassifier) -> Any:
 
 
 def plain_pipeline(pipeline: Any) -> SklearnPipeline:
-    """Leave the samplers out of a fitted pipeline.
-
-    Parameters
-    ----------
-    pipeline : Pipeline
-        One of scikit-learn's, imbalanced-learn's or this package's.
-
-    Returns
-    -------
-    sklearn.pipeline.Pipeline
-        The same pipeline if it is such a one already, else one of the same fitted
-        steps.
-
-    Raises
-    ------
-    ValueError
-        If all steps are samplers.
-    """
+    """Leave the samplers out of a fitted pipeline."""
     last = len(pipeline.steps) - 1
     steps = [
         (name, _opened(step) if place == last else _without_skstrat(step))

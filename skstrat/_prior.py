@@ -15,26 +15,7 @@ _ROW_SUM = 1e-2
 
 
 def prior_shift(trained_mass: Any, original_mass: Any) -> Floats:
-    """Give the log ratio of the classes' original and trained masses.
-
-    Parameters
-    ----------
-    trained_mass : array-like of shape (n_classes,)
-        Rows or total weight of each class that the model was trained on.
-    original_mass : array-like of shape (n_classes,)
-        Rows or total weight of each class in the distribution to predict.
-
-    Returns
-    -------
-    ndarray of shape (n_classes,)
-        ``log(original_mass / trained_mass)``, moved so that the first is 0; only
-        differences between classes matter.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ or a mass is not positive and finite.
-    """
+    """Give the log ratio of the classes' original and trained masses."""
     masses = {"trained_mass": trained_mass, "original_mass": original_mass}
     for name, mass in masses.items():
         masses[name] = values = np.asarray(mass, dtype=np.float64)

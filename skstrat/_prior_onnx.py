@@ -32,18 +32,7 @@ _ALIAS = "SkstratPriorCorrectedClassifier"
 
 
 def parser_of(model: Any) -> Callable[..., list[Any]]:
-    """Give the function that declares the outputs, and make the option known.
-
-    Parameters
-    ----------
-    model : PriorCorrectedClassifier
-        What is to be converted.
-
-    Returns
-    -------
-    callable
-        Takes ``scope`` and ``inputs`` and gives two variables.
-    """
+    """Give the function that declares the outputs, and make the option known."""
     # skl2onnx refuses options for a type that it has not been told of.
     update_registered_converter(
         type(model),
@@ -84,13 +73,7 @@ def _maps(scope: Any, model: Any) -> bool:
 
 
 def set_output_types(operator: Any) -> None:
-    """Set types and shapes of label and probabilities.
-
-    Parameters
-    ----------
-    operator : skl2onnx.common._topology.Operator
-        The classifier.
-    """
+    """Set types and shapes of label and probabilities."""
     model = operator.raw_operator
     n_rows = operator.inputs[0].get_first_dimension()
     operator.outputs[0].type = _label_type(model)([n_rows])
@@ -100,17 +83,7 @@ def set_output_types(operator: Any) -> None:
 
 
 def convert(scope: Any, operator: Any, container: Any) -> None:
-    """Add the estimator, and the correction of its probabilities, to a graph.
-
-    Parameters
-    ----------
-    scope : skl2onnx.common._topology.Scope
-        Names of the graph.
-    operator : skl2onnx.common._topology.Operator
-        The classifier.
-    container : skl2onnx.common._container.ModelComponentContainer
-        Nodes of the graph.
-    """
+    """Add the estimator, and the correction of its probabilities, to a graph."""
     model = operator.raw_operator
     opset = {"op_version": container.target_opset}
     float_type = guess_tensor_type(operator.inputs[0].type)

@@ -14,25 +14,7 @@ Counts = NDArray[np.int64]
 
 
 def check_shares(labels: Labels, shares: Mapping[Any, float] | None) -> NDArray[Any]:
-    """Turn the user's shares into one number a class.
-
-    Parameters
-    ----------
-    labels : Labels
-        The classes.
-    shares : mapping of label to float or None
-        Share of each class in a batch; None for equal shares.
-
-    Returns
-    -------
-    ndarray of shape (n_classes,)
-        Shares that sum to 1.
-
-    Raises
-    ------
-    ValueError
-        If a class is not named, a name is no class, or a share is not positive.
-    """
+    """Turn the user's shares into one number a class."""
     n_classes = len(labels.classes)
     if shares is None:
         return np.full(n_classes, 1 / n_classes)
@@ -53,26 +35,7 @@ def check_shares(labels: Labels, shares: Mapping[Any, float] | None) -> NDArray[
 
 
 def apportion(shares: NDArray[Any], batch_size: int) -> Counts:
-    """Share out the rows of a batch by largest remainder, at least one to a class.
-
-    Parameters
-    ----------
-    shares : ndarray of shape (n_classes,)
-        Positive, summing to 1.
-    batch_size : int
-        Rows in a batch.
-
-    Returns
-    -------
-    ndarray of shape (n_classes,)
-        Rows by class, int64, summing to ``batch_size``. Of equal remainders the first
-        class is served first (the method of Hamilton and Vinton).
-
-    Raises
-    ------
-    ValueError
-        If there are more classes than rows.
-    """
+    """Share out the rows of a batch by largest remainder, at least one to a class."""
     n_classes = len(shares)
     if batch_size < n_classes:
         raise ValueError(
@@ -93,18 +56,7 @@ def apportion(shares: NDArray[Any], batch_size: int) -> Counts:
 
 
 def interleave(quota: Counts) -> NDArray[np.intp]:
-    """Spread the classes evenly over the places of a batch.
-
-    Parameters
-    ----------
-    quota : ndarray of shape (n_classes,)
-        Rows by class.
-
-    Returns
-    -------
-    ndarray of shape (quota.sum(),)
-        Class code of each place; any stretch of a batch has about its shares.
-    """
+    """Spread the classes evenly over the places of a batch."""
     codes = np.repeat(np.arange(len(quota)), quota)
     first = np.repeat(np.cumsum(quota) - quota, quota)
     due = (np.arange(len(codes)) - first + 0.5) / quota[codes]
@@ -112,20 +64,7 @@ def interleave(quota: Counts) -> NDArray[np.intp]:
 
 
 def check_quota(labels: Labels, quota: NDArray[np.int64]) -> None:
-    """Refuse a quota that would repeat rows within a batch.
-
-    Parameters
-    ----------
-    labels : Labels
-        Classes and counts.
-    quota : ndarray of shape (n_classes,)
-        Rows by class.
-
-    Raises
-    ------
-    ValueError
-        If a quota is larger than its class.
-    """
+    """Refuse a quota that would repeat rows within a batch."""
     short = np.flatnonzero(quota > labels.counts)
     if len(short):
         code = short[0]

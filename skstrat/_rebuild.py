@@ -12,30 +12,7 @@ from skstrat._code import WIDTH, CodeWriter, NotCodeError, bracketed
 
 
 def rebuild_code(comparison: Any) -> str:
-    """Write the code that rebuilds the best model of a comparison.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        What was compared. If it has a ``preamble``, the code starts with that and
-        takes ``X``, ``y`` and ``estimator`` from it.
-
-    Returns
-    -------
-    str
-        Python source that leaves the fitted ``model``, the same as
-        ``comparison.build().fit(X, y)``, and, if thresholds were tuned,
-        ``thresholded``, which decides at their mean.
-
-    Notes
-    -----
-    The true distribution is written as a :class:`ResampledClassifier` without a
-    resampler rather than the bare estimator, because that was measured: it undoes
-    class weights that the estimator may have of its own.
-
-    What cannot be written, a function without a public name for example, is left as
-    the name of what was given, and a comment says so.
-    """
+    """Write the code that rebuilds the best model of a comparison."""
     code = CodeWriter()
     strategy = comparison.best_strategy_
     preamble = comparison.preamble

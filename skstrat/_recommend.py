@@ -177,29 +177,7 @@ def choose_rows(
     ratio: float,
     n_columns: int,
 ) -> tuple[int, Limit]:
-    """Find the fewest negatives that leave the efficiency, and enough of them.
-
-    Parameters
-    ----------
-    efficiency : callable
-        Efficiency at a factor; 1 at 1, and falling.
-    target_efficiency : float
-        The least efficiency, in (0, 1].
-    n_negatives : int
-        Rows of the negative class.
-    ratio : float
-        Mass of the negatives divided by that of the positives.
-    n_columns : int
-        Columns of X.
-
-    Returns
-    -------
-    rows : int
-        Negatives to keep. The factor is ``n_negatives / rows``, so that a sampler
-        which rounds keeps just as many.
-    limited_by : {"target_efficiency", "negatives_per_positive", "least_rows"}
-        Why there are not fewer.
-    """
+    """Find the fewest negatives that leave the efficiency, and enough of them."""
     least: dict[Limit, int] = {
         "negatives_per_positive": ceil(LEAST_RATIO * n_negatives / ratio),
         "least_rows": max(_LEAST_ROWS, _ROWS_PER_COLUMN * n_columns),

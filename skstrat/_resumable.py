@@ -59,21 +59,7 @@ class ResumableEpochs(ABC):
             yield item
 
     def set_epoch(self, epoch: int, place: int | None = None) -> None:
-        """Choose the epoch that the next ``iter()`` serves.
-
-        Parameters
-        ----------
-        epoch : int
-            Counted from 0.
-        place : int, default=None
-            How many of its items are left out. None for none, or, in the epoch that a
-            loaded state stands in the middle of, for those served before.
-
-        Raises
-        ------
-        ValueError
-            If the epoch is not a whole number from 0 on.
-        """
+        """Choose the epoch that the next ``iter()`` serves."""
         epoch = check_epoch(epoch)
         if place is None:
             keeps = self._is_fresh and epoch == self._epoch
@@ -82,35 +68,14 @@ class ResumableEpochs(ABC):
         self._is_fresh = True
 
     def state_dict(self) -> dict[str, Any]:
-        """Tell where the iteration stands, in types that JSON knows.
-
-        Returns
-        -------
-        dict
-            Epoch, items of it that were handed out, and what they depend on. A
-            ``DataLoader`` with workers asks for items ahead of their use: with it,
-            count them and use :meth:`set_epoch`, or use torchdata's
-            ``StatefulDataLoader``.
-        """
+        """Tell where the iteration stands, in types that JSON knows."""
         epoch, place = self._epoch, self._place
         if place == len(self):
             epoch, place = epoch + 1, 0
         return {"epoch": epoch, "place": place, **self._identity()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on where a state was taken.
-
-        Parameters
-        ----------
-        state_dict : dict
-            What :meth:`state_dict` gave, here or in another process.
-
-        Raises
-        ------
-        ValueError
-            If the state is of other labels or arguments. A seed that was not given is
-            taken from the state.
-        """
+        """Go on where a state was taken."""
         own = self._identity()
         missing = [name for name in ("epoch", "place", *own) if name not in state_dict]
         if missing:
@@ -132,46 +97,14 @@ class ResumableEpochs(ABC):
 
 
 def check_epoch(epoch: Any) -> int:
-    """Check the number of an epoch.
-
-    Parameters
-    ----------
-    epoch : int
-        Counted from 0.
-
-    Returns
-    -------
-    int
-        The number.
-
-    Raises
-    ------
-    ValueError
-        If it is not a whole number from 0 on.
-    """
+    """Check the number of an epoch."""
     if not isinstance(epoch, (int, np.integer)) or epoch < 0:
         raise ValueError(f"epoch must be a whole number from 0 on; got {epoch!r}.")
     return int(epoch)
 
 
 def check_process(rank: Any, world_size: Any) -> tuple[int, int]:
-    """Check which of how many processes this is.
-
-    Parameters
-    ----------
-    rank, world_size : int
-        The process, from 0, and how many there are.
-
-    Returns
-    -------
-    rank, world_size : int
-        The same.
-
-    Raises
-    ------
-    ValueError
-        If there is no such process.
-    """
+    """Check which of how many processes this is."""
     positive_integer("world_size", world_size)
     if not isinstance(rank, (int, np.integer)) or not 0 <= rank < world_size:
         raise ValueError(
@@ -181,27 +114,7 @@ def check_process(rank: Any, world_size: Any) -> tuple[int, int]:
 
 
 def positive_integer(name: str, value: Any, others: str = "") -> int:
-    """Check a count.
-
-    Parameters
-    ----------
-    name : str
-        The argument.
-    value : object
-        Its value.
-    others : str, default=""
-        What else it may be, for the message.
-
-    Returns
-    -------
-    int
-        The value.
-
-    Raises
-    ------
-    ValueError
-        If it is not a whole number from 1 on.
-    """
+    """Check a count."""
     is_whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if not is_whole or value < 1:
         raise ValueError(

@@ -19,48 +19,12 @@ _TABLES = frozenset({"pandas", "polars", "pyarrow"})
 
 
 def count_rows(X: Any) -> int:
-    """Count the rows of a container.
-
-    Parameters
-    ----------
-    X : array-like of shape (n_rows, ...)
-        Data.
-
-    Returns
-    -------
-    int
-        Number of rows.
-
-    Raises
-    ------
-    TypeError
-        If X has no length.
-    """
+    """Count the rows of a container."""
     return int(num_samples(X))
 
 
 def take_rows(X: Any, rows: NDArray[np.intp]) -> Any:
-    """Take rows by position.
-
-    Parameters
-    ----------
-    X : array-like of shape (n_rows, ...)
-        An ndarray or memmap of any dimension, a scipy sparse matrix or array, a
-        pandas, polars or pyarrow container, a list, or anything that can be indexed
-        by an integer array.
-    rows : ndarray of shape (n_taken,)
-        Positions, ascending.
-
-    Returns
-    -------
-    same kind as X
-        The rows, with index, column names and dtypes kept.
-
-    Raises
-    ------
-    TypeError
-        If X cannot be indexed by rows.
-    """
+    """Take rows by position."""
     if isinstance(X, np.ndarray):
         return _take_array(X, rows)
     if sparse.issparse(X):
@@ -88,21 +52,7 @@ def take_rows(X: Any, rows: NDArray[np.intp]) -> Any:
 
 
 def gather_rows(X: Any, rows: NDArray[Any]) -> Any:
-    """Take rows by position, in any order and any number of times.
-
-    Parameters
-    ----------
-    X : array-like of shape (n_rows, ...)
-        As for :func:`take_rows`.
-    rows : ndarray of shape (n_taken,)
-        Positions.
-
-    Returns
-    -------
-    same kind as X
-        The rows in that order; an ndarray of what can be indexed only by ascending
-        positions, as arrays in HDF5 files can.
-    """
+    """Take rows by position, in any order and any number of times."""
     known = isinstance(X, (np.ndarray, list, tuple)) or sparse.issparse(X)
     library = type(X).__module__.partition(".")[0]
     if known or library in _TABLES or hasattr(X, "iloc") or not hasattr(X, "shape"):

@@ -50,29 +50,7 @@ class Output:
 
 
 def run_sampler(sampler: Any, X: Any, labels: Labels) -> Output:
-    """Fit a sampler of two results and look at what it gives.
-
-    Parameters
-    ----------
-    sampler : sampler
-        Fitted in place.
-    X : array-like of shape (n_rows, n_features)
-        Data.
-    labels : Labels
-        Class code of each row.
-
-    Returns
-    -------
-    Output
-        Its output.
-
-    Raises
-    ------
-    TypeError
-        If there are not two results.
-    ValueError
-        If rows and labels do not match, or a class was dropped.
-    """
+    """Fit a sampler of two results and look at what it gives."""
     given = sampler.fit_resample(X, labels.classes[labels.codes])
     if not (isinstance(given, tuple) and len(given) == 2):
         number = len(given) if isinstance(given, tuple) else 1

@@ -18,18 +18,7 @@ RANDOM_STATE = [
 
 
 def seed_of(random_state: Any) -> int:
-    """Take the 64-bit seed of a draw from ``random_state``.
-
-    Parameters
-    ----------
-    random_state : int, Generator, RandomState or None
-        An int is the seed itself; the others give one, None a fresh one.
-
-    Returns
-    -------
-    int
-        The seed.
-    """
+    """Take the 64-bit seed of a draw from ``random_state``."""
     if isinstance(random_state, Integral):
         return int(random_state)
     if isinstance(random_state, np.random.RandomState):

@@ -16,25 +16,7 @@ Kind = Literal["parquet", "csv"]
 
 
 def kind_of(path: Path, argument: str) -> Kind:
-    """Tell the format of a file by its ending.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    argument : str
-        Name of the user's argument, for the error.
-
-    Returns
-    -------
-    {"parquet", "csv"}
-        The format.
-
-    Raises
-    ------
-    ValueError
-        If the ending is of neither.
-    """
+    """Tell the format of a file by its ending."""
     name = path.name.lower()
     if name.endswith(PARQUET):
         return "parquet"
@@ -47,28 +29,7 @@ def kind_of(path: Path, argument: str) -> Kind:
 
 
 def find_files(source: str | Path) -> tuple[list[Path], Kind]:
-    """List the files of a source, in the order of their names.
-
-    Parameters
-    ----------
-    source : str or Path
-        A file, a folder (its subfolders, too, but no names that begin with a dot or
-        an underscore, which are not data), or a glob pattern.
-
-    Returns
-    -------
-    files : list of Path
-        Sorted.
-    kind : {"parquet", "csv"}
-        Their common format.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If the formats differ or are unknown, or folder names hold values of columns.
-    """
+    """List the files of a source, in the order of their names."""
     path = Path(source)
     if path.is_dir():
         endings = PARQUET + CSV
@@ -129,18 +90,7 @@ class Fingerprint:
 
     @classmethod
     def take(cls, files: list[Path]) -> Fingerprint:
-        """Look at files.
-
-        Parameters
-        ----------
-        files : list of Path
-            The files.
-
-        Returns
-        -------
-        Fingerprint
-            Their sizes and times.
-        """
+        """Look at files."""
         found = [os.stat(each) for each in files]
         return cls(
             tuple(each.st_size for each in found),
@@ -148,18 +98,7 @@ class Fingerprint:
         )
 
     def check(self, files: list[Path]) -> None:
-        """Refuse files that were written to since.
-
-        Parameters
-        ----------
-        files : list of Path
-            The same files.
-
-        Raises
-        ------
-        ValueError
-            If one changed.
-        """
+        """Refuse files that were written to since."""
         now = Fingerprint.take(files)
         pairs = zip(self.size, self.modified, now.size, now.modified, strict=True)
         for path, (size, time, new_size, new_time) in zip(files, pairs, strict=True):

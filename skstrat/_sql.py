@@ -57,33 +57,7 @@ class SqlExpressions:
 def sql_expressions(
     draw: Draw, *, label: str, key: str, sample_weight: str | None, dialect: str
 ) -> SqlExpressions:
-    """Write a draw in SQL.
-
-    Parameters
-    ----------
-    draw : Plan
-        Labels of type str, int, float or bool, and what is drawn of each.
-    label : str
-        Column of the labels.
-    key : str
-        Column of the rows' identities, 64-bit integers.
-    sample_weight : str or None
-        Column of incoming weights.
-    dialect : str
-        One of ``DIALECTS``.
-
-    Returns
-    -------
-    SqlExpressions
-        Filter and weight.
-
-    Raises
-    ------
-    ValueError
-        If the dialect is not known, or rows are repeated.
-    TypeError
-        If a column's name is not a string.
-    """
+    """Write a draw in SQL."""
     if dialect not in DIALECTS:
         raise ValueError(
             f"dialect must be one of {list(DIALECTS)}; got {dialect!r}. For another "
@@ -177,22 +151,7 @@ def _error(rule: str, value: str) -> str:
 
 
 def xxh64(key: str, hash_seed: int) -> str:
-    """Write XXH64 of an integer's eight little-endian bytes (two's complement).
-
-    DuckDB raises where 64 bits overflow, so the steps are taken in 128 and cut.
-
-    Parameters
-    ----------
-    key : str
-        Expression of any integer type, from -2**63 to 2**64 - 1.
-    hash_seed : int
-        The hash's own 64-bit seed.
-
-    Returns
-    -------
-    str
-        Expression of type UHUGEINT, below 2**64.
-    """
+    """Write XXH64 of an integer's eight little-endian bytes (two's complement)."""
     start = (hash_seed + int(_PRIME_5) + _KEY_BYTES) & _LARGEST
     hashed = f"({key} & {_LARGEST}::HUGEINT)::UHUGEINT"
     hashed = _rotated(_times(hashed, _PRIME_2), 31)

@@ -23,33 +23,7 @@ ROW_LABELS = [str, Integral, "array-like", callable, None]
 def read_row_labels(
     named: Any, X: Any, y: Any, counted: NDArray[np.intp] | None, argument: str
 ) -> Labels:
-    """Read one label per row: a column of X, an array, or what a callable gives.
-
-    Parameters
-    ----------
-    named : str, int, array-like of shape (n_rows,) or callable
-        A column of X by name or by position, the labels themselves, or a function of
-        ``X`` and ``y`` that gives them.
-    X : array-like of shape (n_rows, n_features)
-        Data. One column at most is read.
-    y : array-like of shape (n_rows, ...)
-        Target.
-    counted : ndarray of shape (n_counted,) or None
-        Positions of the rows that count; None for all.
-    argument : str
-        Name of the user's argument, for errors.
-
-    Returns
-    -------
-    Labels
-        Of the rows that count; one class is enough.
-
-    Raises
-    ------
-    ValueError
-        If there is no such column, the length is another, or labels are missing or
-        no labels.
-    """
+    """Read one label per row: a column of X, an array, or what a callable gives."""
     if isinstance(named, (str, Integral)):
         values = _column(X, named, argument)
     else:
@@ -80,45 +54,13 @@ def read_row_labels(
 
 
 def one_stratum(n_rows: int) -> Labels:
-    """Give all rows the same stratum.
-
-    Parameters
-    ----------
-    n_rows : int
-        How many.
-
-    Returns
-    -------
-    Labels
-        One class.
-    """
+    """Give all rows the same stratum."""
     codes = np.zeros(n_rows, dtype=np.uint8)
     return Labels(codes, np.array([0]), np.array([n_rows]))
 
 
 def labels_or_strata(y: Any, strata: Labels | None) -> tuple[Labels, Labels]:
-    """Say what takes the place of classes, and what of strata in them.
-
-    Parameters
-    ----------
-    y : array-like of shape (n_rows, ...)
-        Class labels, or any other target.
-    strata : Labels or None
-        Strata of the same rows, if there are.
-
-    Returns
-    -------
-    labels : Labels
-        Class labels. The strata if y holds none, or numbers of which each lies in one
-        stratum and which are more than twice as many as the strata.
-    strata : Labels
-        The strata; a single one if they are the labels, or not given.
-
-    Raises
-    ------
-    ValueError
-        If neither holds two classes, or labels are missing.
-    """
+    """Say what takes the place of classes, and what of strata in them."""
     single = one_stratum(count_rows(y))
     try:
         labels = encode_labels(y)

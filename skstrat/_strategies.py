@@ -86,27 +86,7 @@ class Strategy:
 
 
 def as_strategies(strategies: Any) -> list[Strategy]:
-    """Name what was given, and put the true distribution first.
-
-    Parameters
-    ----------
-    strategies : iterable or mapping
-        Strategies, resamplers and None (the true distribution), or such by name. What
-        has no name is called by its code.
-
-    Returns
-    -------
-    list of Strategy
-        In the order given, but the true distribution first; it is added if it is not
-        among them, because everything is compared with it.
-
-    Raises
-    ------
-    TypeError
-        If something is neither a strategy nor a resampler.
-    ValueError
-        If two strategies have the same name.
-    """
+    """Name what was given, and put the true distribution first."""
     if isinstance(strategies, Mapping):
         named = [_as_strategy(item, name) for name, item in strategies.items()]
     else:
@@ -124,18 +104,7 @@ def as_strategies(strategies: Any) -> list[Strategy]:
 
 
 def is_true_distribution(strategy: Strategy) -> bool:
-    """Tell whether a strategy trains on the rows as they are.
-
-    Parameters
-    ----------
-    strategy : Strategy
-        Any.
-
-    Returns
-    -------
-    bool
-        True if it has no resampler.
-    """
+    """Tell whether a strategy trains on the rows as they are."""
     return strategy.resampler is None
 
 
@@ -153,19 +122,7 @@ def _as_strategy(item: Any, name: str | None = None) -> Strategy:
 
 
 def choose_factors(counts: Any) -> list[float]:
-    """Choose downsampling factors that leave the biggest class at least the smallest.
-
-    Parameters
-    ----------
-    counts : array-like of shape (n_classes,)
-        Rows per class.
-
-    Returns
-    -------
-    list of float
-        Those of 5, 20 and 100 that do; if none does, 2 or the ratio of the two
-        classes, whichever is less; none if the classes are equal.
-    """
+    """Choose downsampling factors that leave the biggest class at least the smallest."""
     ratio = float(np.max(counts) / np.min(counts))
     chosen = [factor for factor in DEFAULT_FACTORS if factor <= ratio]
     return chosen or [min(2.0, ratio)] * (ratio > 1)
@@ -174,20 +131,7 @@ def choose_factors(counts: Any) -> list[float]:
 def list_strategies(
     factors: Iterable[float], *, random_state: int = 0
 ) -> list[Strategy]:
-    """List what people do about imbalance, the true distribution first.
-
-    Parameters
-    ----------
-    factors : iterable of float
-        Downsampling factors.
-    random_state : int, default=0
-        Given to every resampler.
-
-    Returns
-    -------
-    list of Strategy
-        Each as it is commonly done, then with the prior corrected.
-    """
+    """List what people do about imbalance, the true distribution first."""
     undersampler = RandomUnderSampler(random_state=random_state)
     oversampler = RandomOversample(random_state=random_state)
     combined = CombinedResample(random_state=random_state)

@@ -49,20 +49,7 @@ class Targets:
 
 
 def refuse_both(first: str, first_value: Any, second: str, second_value: Any) -> None:
-    """Refuse two arguments that say the same thing.
-
-    Parameters
-    ----------
-    first, second : str
-        Names of the arguments.
-    first_value, second_value : object
-        Their values; None means not given.
-
-    Raises
-    ------
-    ValueError
-        If both are given.
-    """
+    """Refuse two arguments that say the same thing."""
     if first_value is not None and second_value is not None:
         raise ValueError(
             f"Give either {first} or {second}, not both; got {first}={first_value!r} "
@@ -71,20 +58,7 @@ def refuse_both(first: str, first_value: Any, second: str, second_value: Any) ->
 
 
 def targets_from_rows(labels: Labels, rows: NDArray[Any]) -> Targets:
-    """Take row counts as they are; the factor is what they come to.
-
-    Parameters
-    ----------
-    labels : Labels
-        Classes and counts.
-    rows : ndarray of shape (n_classes,)
-        Rows wanted of each class.
-
-    Returns
-    -------
-    Targets
-        The rows and ``counts / rows``.
-    """
+    """Take row counts as they are; the factor is what they come to."""
     rows = np.asarray(rows, dtype=np.int64)
     return Targets(rows, labels.counts / rows)
 
@@ -92,28 +66,7 @@ def targets_from_rows(labels: Labels, rows: NDArray[Any]) -> Targets:
 def targets_from_factor(
     labels: Labels, factor: float | Mapping[Any, float], direction: Direction
 ) -> Targets:
-    """Divide (down) or multiply (over) the rows of a class by a factor.
-
-    Parameters
-    ----------
-    labels : Labels
-        Classes and counts.
-    factor : float or mapping of label to float
-        At least 1. A number is for the most frequent class (down) or the least
-        frequent one (over).
-    direction : {"down", "over"}
-        Whether classes shrink or grow.
-
-    Returns
-    -------
-    Targets
-        ``max(1, round(n / factor))`` or ``round(n * factor)`` rows.
-
-    Raises
-    ------
-    ValueError
-        If a factor is below 1 or not a finite number.
-    """
+    """Divide (down) or multiply (over) the rows of a class by a factor."""
     counts = labels.counts
     if isinstance(factor, Mapping):
         factors = labels.by_class(factor, "factor")
@@ -141,33 +94,7 @@ def targets_from_factor(
 def targets_from_sampling_strategy(
     labels: Labels, y: Any, strategy: Strategy, direction: Direction
 ) -> Targets:
-    """Read imbalanced-learn's ``sampling_strategy``, for any number of classes.
-
-    Parameters
-    ----------
-    labels : Labels
-        Classes and counts.
-    y : array-like of shape (n_rows,)
-        The labels as the user gave them, for a callable.
-    strategy : float, str, mapping or callable
-        A float is the rows of the smallest class per row of each other class (down)
-        or the rows of each other class per row of the largest one (over), after
-        resampling. A word says which classes get as many rows as the smallest (down)
-        or the largest (over). A mapping has the rows wanted by label; a callable
-        takes ``y`` and gives such a mapping.
-    direction : {"down", "over"}
-        Whether classes shrink or grow.
-
-    Returns
-    -------
-    Targets
-        Rows wanted, clipped so that no class moves the other way.
-
-    Raises
-    ------
-    ValueError
-        If the word, the number or a count is not a possible one.
-    """
+    """Read imbalanced-learn's ``sampling_strategy``, for any number of classes."""
     counts = labels.counts
     if callable(strategy):
         strategy = strategy(y)
@@ -182,25 +109,7 @@ def targets_from_sampling_strategy(
 
 
 def rows_from_mapping(labels: Labels, wanted: Mapping[Any, int]) -> NDArray[np.int64]:
-    """Read rows wanted by label; classes that are not named stay as they are.
-
-    Parameters
-    ----------
-    labels : Labels
-        Classes and counts.
-    wanted : mapping of label to int
-        Rows wanted, at least 1.
-
-    Returns
-    -------
-    ndarray of shape (n_classes,)
-        Rows wanted.
-
-    Raises
-    ------
-    ValueError
-        If a count is not a whole number of at least 1.
-    """
+    """Read rows wanted by label; classes that are not named stay as they are."""
     rows = labels.counts.copy()
     for code, value in labels.by_class(wanted, "sampling_strategy").items():
         if not isinstance(value, Integral) or int(value) < 1:
@@ -251,20 +160,7 @@ def _rows_from_ratio(
 
 
 def targets_from_balance(labels: Labels, balance: float) -> Targets:
-    r"""Move every class towards the geometric mean of the class sizes.
-
-    Parameters
-    ----------
-    labels : Labels
-        Classes and counts.
-    balance : float
-        0 leaves the classes as they are, 1 makes them equal.
-
-    Returns
-    -------
-    Targets
-        :math:`n_c^{1-b} g^b` rows, with *g* the geometric mean of the counts.
-    """
+    """Move every class towards the geometric mean of the class sizes."""
     log_counts = np.log(labels.counts)
     rows = np.exp((1 - balance) * log_counts + balance * log_counts.mean())
     return targets_from_rows(labels, np.maximum(1, np.rint(rows)))

@@ -112,18 +112,7 @@ class Table:
 
 
 def plain_label(label: Any) -> Any:
-    """Give a label as JSON can hold it.
-
-    Parameters
-    ----------
-    label : object
-        A class label.
-
-    Returns
-    -------
-    bool, int, float or str
-        The label itself, or its text.
-    """
+    """Give a label as JSON can hold it."""
     return label if isinstance(label, (bool, int, float, str)) else str(label)
 
 
@@ -192,20 +181,7 @@ def make_table(frame: Any, target: str, *, source: str) -> Table:
 
 
 def check_folds(table: Table, folds: int) -> None:
-    """Refuse a class that cannot have a row in every fold.
-
-    Parameters
-    ----------
-    table : Table
-        Features and labels.
-    folds : int
-        Number of folds.
-
-    Raises
-    ------
-    TableError
-        If the smallest class has fewer rows than there are folds.
-    """
+    """Refuse a class that cannot have a row in every fold."""
     rows = int(table.labels.counts.min())
     if rows >= folds:
         return

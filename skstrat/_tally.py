@@ -50,18 +50,7 @@ class ClassTally:
     weights: Floats
 
     def merge(self, other: Self) -> Self:
-        """Add the rows of another part.
-
-        Parameters
-        ----------
-        other : ClassTally
-            The same class elsewhere.
-
-        Returns
-        -------
-        ClassTally
-            Both, as if they had been one part.
-        """
+        """Add the rows of another part."""
         rows = self.rows + other.rows
         hashes = np.concatenate([self.hashes, other.hashes])
         weights = np.concatenate([self.weights, other.weights])
@@ -78,57 +67,20 @@ class ClassTally:
         )
 
     def count_below(self, threshold: int) -> int:
-        """Count the rows whose hash is below a threshold.
-
-        Parameters
-        ----------
-        threshold : int
-            One that lies where the hashes were kept.
-
-        Returns
-        -------
-        int
-            Rows.
-        """
+        """Count the rows whose hash is below a threshold."""
         if not threshold:
             return 0
         return self.below + int(np.count_nonzero(self.hashes < np.uint64(threshold)))
 
     def mass_below(self, threshold: int) -> float:
-        """Add up the weights of the rows whose hash is below a threshold.
-
-        Parameters
-        ----------
-        threshold : int
-            One that lies where the hashes were kept.
-
-        Returns
-        -------
-        float
-            Total weight.
-        """
+        """Add up the weights of the rows whose hash is below a threshold."""
         if not threshold:
             return 0.0
         near = self.hashes < np.uint64(threshold)
         return self.below_mass + float(self.weights[near].sum())
 
     def draw(self, wanted: int) -> tuple[int, int, float]:
-        """Draw the rows of the smallest hashes.
-
-        Parameters
-        ----------
-        wanted : int
-            How many rows.
-
-        Returns
-        -------
-        threshold : int
-            The smallest hash not drawn.
-        drawn : int
-            Rows below it: as many as wanted, unless hashes tie there.
-        drawn_mass : float
-            Their total weight.
-        """
+        """Draw the rows of the smallest hashes."""
         if not wanted:
             return 0, 0, 0.0
         k = wanted - self.below
@@ -156,18 +108,7 @@ class Tally:
     classes: Mapping[Any, ClassTally]
 
     def merge(self, other: Self) -> Self:
-        """Add another part.
-
-        Parameters
-        ----------
-        other : Tally
-            Another part of the data.
-
-        Returns
-        -------
-        Tally
-            Both.
-        """
+        """Add another part."""
         classes = dict(self.classes)
         for label, tally in other.classes.items():
             mine = classes.get(label)
@@ -179,18 +120,5 @@ NOTHING = Tally(0, {})
 
 
 def share_of(shares: Shares, label: Any) -> float:
-    """Look up the share of a class.
-
-    Parameters
-    ----------
-    shares : float or mapping of label to float
-        One for all, or one for each that has one.
-    label : object
-        The class.
-
-    Returns
-    -------
-    float
-        Its share, 0 if it has none.
-    """
+    """Look up the share of a class."""
     return shares.get(label, 0.0) if isinstance(shares, Mapping) else shares

@@ -29,25 +29,13 @@ MODEL_NAMES = {
 
 
 def open_console() -> Console:
-    """Open standard output for text that is shown as it is.
-
-    Returns
-    -------
-    Console
-        As wide as the terminal; in a pipe, as wide as the tables.
-    """
+    """Open standard output for text that is shown as it is."""
     width = None if sys.stdout.isatty() else _WIDE
     return Console(width=width, markup=False, highlight=False, emoji=False)
 
 
 def open_progress() -> Progress:
-    """Make a progress bar on standard error, silent unless that is a terminal.
-
-    Returns
-    -------
-    Progress
-        Not started yet.
-    """
+    """Make a progress bar on standard error, silent unless that is a terminal."""
     return Progress(
         "{task.description}",
         BarColumn(),
@@ -63,15 +51,7 @@ def open_progress() -> Progress:
 
 
 def print_classes(console: Console, table: Table) -> None:
-    """Print the classes with counts and shares, and the degree of imbalance.
-
-    Parameters
-    ----------
-    console : Console
-        Where to.
-    table : Table
-        The data.
-    """
+    """Print the classes with counts and shares, and the degree of imbalance."""
     rows, columns = table.features.shape
     console.print(f"{table.source}: {rows:,} rows, {columns} features")
     grid = Grid(box=SIMPLE_HEAD)
@@ -90,19 +70,7 @@ def print_classes(console: Console, table: Table) -> None:
 
 
 def print_comparison(console: Console, model: str, comparison: Comparison) -> None:
-    """Print one row per strategy, in their order, and what to conclude.
-
-    Where there is less room than for one line, the spread is below its mean.
-
-    Parameters
-    ----------
-    console : Console
-        Where to.
-    model : str
-        Key of the model.
-    comparison : Comparison
-        What was measured.
-    """
+    """Print one row per strategy, in their order, and what to conclude."""
     wide = console.width >= _WIDE
     between = " " if wide else "\n"
     padding = (0, 1, 0, 0) if wide else 0
@@ -123,19 +91,7 @@ def print_comparison(console: Console, model: str, comparison: Comparison) -> No
 
 
 def print_reading_help(console: Console, table: Table, folds: int, seed: int) -> None:
-    """Print how to read the tables.
-
-    Parameters
-    ----------
-    console : Console
-        Where to.
-    table : Table
-        The data.
-    folds : int
-        Number of folds.
-    seed : int
-        The seed.
-    """
+    """Print how to read the tables."""
     smallest = table.labels.classes.tolist()[table.smallest]
     if len(table.labels.classes) > 2:
         averages = (

@@ -23,19 +23,7 @@ _LEAST, _MOST = 0.8, 1.25
 
 
 def refuse_class_weight(estimator: Any) -> None:
-    """Refuse a model with class weights of its own when weights are passed to it.
-
-    Parameters
-    ----------
-    estimator : estimator
-        The estimator about to be fitted with weights.
-
-    Raises
-    ------
-    ValueError
-        If a model inside has a ``class_weight``: "balanced" is computed from the
-        weighted counts and cancels the weights passed.
-    """
+    """Refuse a model with class weights of its own when weights are passed to it."""
     own = [weight for weight in class_weights_of(estimator) if weight is not None]
     if own:
         raise ValueError(
@@ -46,27 +34,7 @@ def refuse_class_weight(estimator: Any) -> None:
 
 
 def trained_mass(fitted: Any, drawn: Labels, passed: Floats | None) -> Floats:
-    """Add up the weight of each class that a fitted estimator saw.
-
-    Parameters
-    ----------
-    fitted : estimator
-        The fitted estimator.
-    drawn : Labels
-        Labels of the rows that it was fitted on.
-    passed : ndarray of shape (n_drawn,) or None
-        Weights passed to its ``fit``.
-
-    Returns
-    -------
-    ndarray of shape (n_classes,)
-        Total weights.
-
-    Raises
-    ------
-    ValueError
-        If models inside differ in ``class_weight``.
-    """
+    """Add up the weight of each class that a fitted estimator saw."""
     mass = class_totals(drawn, passed)
     if passed is not None:
         return mass
@@ -88,23 +56,7 @@ def trained_mass(fitted: Any, drawn: Labels, passed: Floats | None) -> Floats:
 
 
 def class_multiplier(resampler: Any, drawn: Labels, weights: Floats) -> Floats:
-    """Find what a resampler multiplied the weight of each class by.
-
-    Parameters
-    ----------
-    resampler : resampler
-        Fitted.
-    drawn : Labels
-        Labels of the rows drawn.
-    weights : ndarray of shape (n_drawn,)
-        Their weights.
-
-    Returns
-    -------
-    ndarray of shape (n_classes,)
-        Its ``class_weight_``, or the mean weight of each class if it went by strata in
-        place of the classes.
-    """
+    """Find what a resampler multiplied the weight of each class by."""
     named = resampler.class_weight_
     if list(named) == drawn.classes.tolist():
         return np.array(list(named.values()))
@@ -114,22 +66,7 @@ def class_multiplier(resampler: Any, drawn: Labels, weights: Floats) -> Floats:
 def differ_by_rounding(
     resampler: Any, part: Floats | None, incoming: Floats | None
 ) -> bool:
-    """Tell whether rows of a class would weigh the same but for whole rows.
-
-    Parameters
-    ----------
-    resampler : resampler
-        Fitted.
-    part : ndarray of shape (n_drawn,) or None
-        Weights without the factors of the classes; None if all are 1.
-    incoming : ndarray of shape (n_rows,) or None
-        The incoming weights in them, all equal.
-
-    Returns
-    -------
-    bool
-        Whether they are all equal, or nearly so because strata are not divisible.
-    """
+    """Tell whether rows of a class would weigh the same but for whole rows."""
     if part is None:
         return True
     relative = part if incoming is None else part / incoming[0]
@@ -140,20 +77,7 @@ def differ_by_rounding(
 
 
 def warn_of_weighted_trees(estimator: Any, class_factor: Floats) -> None:
-    """Warn where a correction would undo class weights that trees do not follow.
-
-    Parameters
-    ----------
-    estimator : estimator
-        The estimator.
-    class_factor : ndarray of shape (n_classes,)
-        What its training multiplied the weight of each class by.
-
-    Warns
-    -----
-    TreeWeightsWarning
-        If it is a tree model and the factors are far apart.
-    """
+    """Warn where a correction would undo class weights that trees do not follow."""
     ratio = class_factor.max() / class_factor.min()
     if ratio < LARGE_WEIGHT_RATIO or not is_tree_model(estimator):
         return

@@ -14,24 +14,7 @@ RATIO = "mean_probability_ratio"
 
 
 def choose_best(outcomes: Sequence[Outcome], measure: str, *, loss: bool) -> Outcome:
-    """Choose the best outcome; the true distribution wins ties.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        That of the true distribution first.
-    measure : str
-        What to choose by.
-    loss : bool
-        Whether less is better.
-
-    Returns
-    -------
-    Outcome
-        The best mean over the folds, unless it is better than the true distribution's
-        by no more than one standard error of the paired difference (the rule of
-        Breiman, Friedman, Olshen and Stone, 1984, for the simplest model).
-    """
+    """Choose the best outcome; the true distribution wins ties."""
     true = outcomes[0]
     sign = 1 if loss else -1
     best = min(outcomes, key=lambda each: _nan_last(sign * each.mean(measure)))
@@ -42,24 +25,7 @@ def choose_best(outcomes: Sequence[Outcome], measure: str, *, loss: bool) -> Out
 def choose_saver(
     outcomes: Sequence[Outcome], measure: str, *, loss: bool
 ) -> Outcome | None:
-    """Choose what trains on the fewest rows and is as good as all of them.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        That of the true distribution first.
-    measure : str
-        What must not get worse.
-    loss : bool
-        Whether less is better.
-
-    Returns
-    -------
-    Outcome or None
-        Of those that train on less than half of the rows and in less time, whose
-        measure is within one standard error of the true distribution's and whose mean
-        prediction is within 0.8 and 1.25 times the prevalence; None if there is none.
-    """
+    """Choose what trains on the fewest rows and is as good as all of them."""
     true = outcomes[0]
     sign = 1 if loss else -1
     savers = []
@@ -73,22 +39,7 @@ def choose_saver(
 
 
 def recommend(outcomes: Sequence[Outcome], measure: str, *, loss: bool) -> str:
-    """Say in one sentence what to train on, with the numbers that say so.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        That of the true distribution first.
-    measure : str
-        What was chosen by.
-    loss : bool
-        Whether less is better.
-
-    Returns
-    -------
-    str
-        The sentence.
-    """
+    """Say in one sentence what to train on, with the numbers that say so."""
     true = outcomes[0]
     best = choose_best(outcomes, measure, loss=loss)
     name = measure.replace("_", " ")

@@ -23,27 +23,7 @@ Floats = NDArray[np.float64]
 
 
 def check_sample_weight(sample_weight: Any, n_rows: int) -> Floats | None:
-    """Check incoming weights.
-
-    Parameters
-    ----------
-    sample_weight : array-like of shape (n_rows,) or None
-        Weights, one per row.
-    n_rows : int
-        Rows of the data.
-
-    Returns
-    -------
-    ndarray of shape (n_rows,) or None
-        The weights as float64. A weight of zero says that the row is not there, as
-        in scikit-learn, whose bagging leaves rows out that way.
-
-    Raises
-    ------
-    ValueError
-        If the shape is not ``(n_rows,)``, a weight is negative or not finite, or all
-        are zero.
-    """
+    """Check incoming weights."""
     if sample_weight is None:
         return None
     weights = np.asarray(sample_weight, dtype=np.float64)
@@ -74,63 +54,21 @@ def check_sample_weight(sample_weight: Any, n_rows: int) -> Floats | None:
 
 
 def counted_rows(sample_weight: Floats | None) -> NDArray[np.intp] | None:
-    """Find the rows whose weight is not zero.
-
-    Parameters
-    ----------
-    sample_weight : ndarray of shape (n_rows,) or None
-        Checked weights.
-
-    Returns
-    -------
-    ndarray of shape (n_counted,) or None
-        Positions, ascending; None if all rows count.
-    """
+    """Find the rows whose weight is not zero."""
     if sample_weight is None or sample_weight.all():
         return None
     return np.flatnonzero(sample_weight)
 
 
 def spread(multiplier: Floats, codes: NDArray[Any]) -> Floats:
-    """Give each row the multiplier of its class.
-
-    Parameters
-    ----------
-    multiplier : ndarray of shape (n_classes,)
-        One value per class.
-    codes : ndarray of shape (n_rows,)
-        Class code of each row.
-
-    Returns
-    -------
-    ndarray of shape (n_rows,)
-        One value per row.
-    """
+    """Give each row the multiplier of its class."""
     if (multiplier == multiplier[0]).all():
         return np.full(len(codes), multiplier[0])
     return multiplier[codes]
 
 
 def multiply_weights(weights: Floats, incoming: Floats) -> Floats:
-    """Multiply weights and refuse those that float64 cannot hold.
-
-    Parameters
-    ----------
-    weights : ndarray of shape (n_drawn,)
-        Multiplier of each drawn row.
-    incoming : ndarray of shape (n_drawn,)
-        Incoming weight of each drawn row.
-
-    Returns
-    -------
-    ndarray of shape (n_drawn,)
-        The products, finite and positive.
-
-    Raises
-    ------
-    ValueError
-        If a product is infinite or vanishes.
-    """
+    """Multiply weights and refuse those that float64 cannot hold."""
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         product = weights * incoming
     if not ((product > 0) & (product < np.inf)).all():
@@ -142,20 +80,7 @@ def multiply_weights(weights: Floats, incoming: Floats) -> Floats:
 
 
 def class_totals(labels: Labels, weights: Floats | None) -> Floats:
-    """Add up the weights of each class.
-
-    Parameters
-    ----------
-    labels : Labels
-        Class code of each row.
-    weights : ndarray of shape (n_rows,) or None
-        Weight of each row, 1 if None.
-
-    Returns
-    -------
-    ndarray of shape (n_classes,)
-        Totals, float64.
-    """
+    """Add up the weights of each class."""
     if weights is None:
         return labels.counts.astype(np.float64)
     totals = np.bincount(labels.codes, weights, minlength=len(labels.classes))
@@ -165,31 +90,7 @@ def class_totals(labels: Labels, weights: Floats | None) -> Floats:
 def class_weights(
     labels: Labels, factor: Floats, weighting: Weighting, mass: Floats, drawn: Floats
 ) -> Floats:
-    """Find what the incoming weights of each class are multiplied by.
-
-    Parameters
-    ----------
-    labels : Labels
-        Classes and counts.
-    factor : ndarray of shape (n_classes,)
-        The nominal number of original rows that one drawn row stands for.
-    weighting : {"original", "balanced", "uniform", "factor"} or mapping
-        What the total weight of each class shall be; a mapping has shares by label.
-    mass : ndarray of shape (n_classes,)
-        Total incoming weight of each class.
-    drawn : ndarray of shape (n_classes,)
-        Total incoming weight of the drawn rows of each class.
-
-    Returns
-    -------
-    ndarray of shape (n_classes,)
-        One multiplier per class.
-
-    Raises
-    ------
-    ValueError
-        If a share is missing or not positive.
-    """
+    """Find what the incoming weights of each class are multiplied by."""
     if weighting == "uniform":
         return np.ones(len(mass))
     if weighting == "factor":
@@ -200,27 +101,7 @@ def class_weights(
 
 
 def wanted_totals(labels: Labels, weighting: Weighting, mass: Floats) -> Floats:
-    """Say what the total weight of each class shall be.
-
-    Parameters
-    ----------
-    labels : Labels
-        Classes and counts.
-    weighting : {"original", "balanced"} or mapping
-        A mapping has shares by label.
-    mass : ndarray of shape (n_classes,)
-        Total incoming weight of each class.
-
-    Returns
-    -------
-    ndarray of shape (n_classes,)
-        Totals; their sum is that of ``mass``.
-
-    Raises
-    ------
-    ValueError
-        If a share is missing or not positive.
-    """
+    """Say what the total weight of each class shall be."""
     if weighting == "original":
         return mass
     if weighting == "balanced":
@@ -237,29 +118,7 @@ def cell_weights(
     mass: Floats,
     drawn: Floats,
 ) -> Floats:
-    """Find what the incoming weights of each cell of the classes are multiplied by.
-
-    Parameters
-    ----------
-    weighting : {"original", "balanced", "uniform", "factor"} or mapping
-        As for the classes.
-    factor : ndarray of shape (n_cells,)
-        The nominal number of original rows that one drawn row stands for.
-    class_of : ndarray of shape (n_cells,)
-        Class code of each cell.
-    wanted_over_mass : ndarray of shape (n_classes,)
-        The total wanted of each class, over its total incoming weight.
-    mass : ndarray of shape (n_cells,)
-        Total incoming weight of each cell.
-    drawn : ndarray of shape (n_cells,)
-        Total incoming weight of its drawn rows; 0 if none was drawn, whose mass goes
-        to the other cells of the class.
-
-    Returns
-    -------
-    ndarray of shape (n_cells,)
-        One multiplier per cell.
-    """
+    """Find what the incoming weights of each cell of the classes are multiplied by."""
     if weighting == "uniform":
         return np.ones(len(mass))
     if weighting == "factor":
@@ -281,23 +140,6 @@ def effective_number(counts: NDArray[Any], beta: float | None) -> Floats:
     r"""Give the effective number of rows of each class.
 
     .. math:: E_n = (1 - \beta^n) / (1 - \beta)
-
-    Parameters
-    ----------
-    counts : ndarray of shape (n_classes,)
-        Rows of each class, at least 1.
-    beta : float or None
-        In [0, 1); None for ``(N - 1) / N`` with *N* rows in all.
-
-    Returns
-    -------
-    ndarray of shape (n_classes,)
-        From 1 (``beta = 0``) to the counts themselves (``beta`` near 1).
-
-    References
-    ----------
-    Cui, Jia, Lin, Song and Belongie, "Class-balanced loss based on effective number of
-    samples", CVPR 2019.
     """
     if beta is None:
         beta = 1 - 1 / counts.sum()

@@ -42,18 +42,7 @@ class Output:
     compressed: bool = False
 
     def schema(self, source: Source) -> Any:
-        """Give the columns of the result.
-
-        Parameters
-        ----------
-        source : ParquetSource or CsvSource
-            Where the rows come from.
-
-        Returns
-        -------
-        pyarrow.Schema
-            Its columns, types and metadata, and the weights.
-        """
+        """Give the columns of the result."""
         import pyarrow
 
         field = pyarrow.field(self.weight, pyarrow.float64())
@@ -64,20 +53,7 @@ class Output:
 
     @contextmanager
     def opened(self, source: Source, path: Path) -> Iterator[Sink]:
-        """Open the file.
-
-        Parameters
-        ----------
-        source : ParquetSource or CsvSource
-            Where the rows come from.
-        path : Path
-            Where they go.
-
-        Yields
-        ------
-        Sink
-            Takes tables of the schema.
-        """
+        """Open the file."""
         schema = self.schema(source)
         if self.kind == "csv":
             sink: Sink = CsvSink(path, schema.names, compressed=self.compressed)
@@ -92,29 +68,7 @@ class Output:
 def write_rows(
     request: Request, plan: Plan, output: Output, path: Path
 ) -> NDArray[np.float64]:
-    """Write the rows that a plan draws, in their order.
-
-    Parameters
-    ----------
-    request : Request
-        Of which files.
-    plan : Plan
-        With labels as they are read.
-    output : Output
-        What is written.
-    path : Path
-        Where to.
-
-    Returns
-    -------
-    ndarray of shape (n_classes,)
-        Total weight of each class written.
-
-    Raises
-    ------
-    ValueError
-        If the data is not what the plan was made for.
-    """
+    """Write the rows that a plan draws, in their order."""
     if isinstance(request.source, CsvSource) and output.kind == "parquet":
         with scratch_file(path, ".csv") as text:
             total = write_rows(request, plan, Output("csv", output.weight), text)
