@@ -26,7 +26,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skstrat import CalibrationWarning, DownsampleUpweight, ResampledClassifier
-from skstrat.tabular import plain_columns, read_table
+from skstrat.cli.tabular import plain_columns, read_table
 
 RESULTS = Path(__file__).parent / "results" / "calibration_check.json"
 MODELS = {

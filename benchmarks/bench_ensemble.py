@@ -35,7 +35,7 @@ from skstrat import (
     ResampledClassifier,
     ResampledEnsembleClassifier,
 )
-from skstrat.tabular import plain_columns, read_table
+from skstrat.cli.tabular import plain_columns, read_table
 
 RESULTS = Path(__file__).parent / "results" / "ensemble.json"
 COLUMNS = ("log loss", "ROC AUC", "mean p / prevalence", "seconds")

@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 
 from skstrat import compare_strategies
+from skstrat.cli.tabular import make_logistic, plain_columns, read_table
 from skstrat.displays import TradeOffDisplay
-from skstrat.tabular import make_logistic, plain_columns, read_table
 
 
 def main(path: str, picture: str) -> None:

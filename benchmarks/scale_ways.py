@@ -92,7 +92,7 @@ def _read_all_columns(job):
 
 def _skstrat(job):
     from skstrat import DownsampleUpweight
-    from skstrat.parquet import resample_parquet
+    from skstrat.io import resample_parquet
 
     sampler = DownsampleUpweight(factor=FACTOR, random_state=SEED)
     resample_parquet(job.source, job.dest, target=TARGET, resampler=sampler)
@@ -200,7 +200,7 @@ def _two_processes(job):
         yield lambda ask: [ask(), *client.run(ask).values()]
 
 
-_SKSTRAT = ("skstrat.parquet", "polars", "pyarrow.parquet")
+_SKSTRAT = ("skstrat.io", "polars", "pyarrow.parquet")
 _DASK = ("skstrat", "dask.dataframe", "pyarrow.parquet", "distributed")
 RAW, READ, OURS = "raw bytes read", "pyarrow, all columns read", "skstrat, exact"
 WAYS = {

@@ -8,7 +8,7 @@ import sklearn.metrics
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import log_loss
 
-from skstrat import _sklearn, metrics
+from skstrat._core import metrics
 
 OWN = {
     "brier_score_loss": _sklearn.brier_score_loss_of_classes,

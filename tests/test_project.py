@@ -19,7 +19,7 @@ import skstrat
 
 ROOT = Path(__file__).parents[1]
 # What the console script does.
-START = "from skstrat._cli import main; main()"
+START = "from skstrat.cli import main; main()"
 # Imports point down: a room may import only rooms of a lower level.
 LEVELS = [
     [

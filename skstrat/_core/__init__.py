@@ -1,0 +1,1 @@
+"""Decisions from labels: no policy, no file. Private."""

@@ -1,0 +1,173 @@
+r"""How much each drawn row counts.
+
+Weight out = weight in x (mass wanted of the class / sum of the incoming weights of
+its drawn rows): the ratio form of Hajek (1971), which keeps class totals exactly, not
+only on average as weight x factor does (Horvitz and Thompson, 1952).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skstrat._core.compat import StrOptions
+from skstrat._core.labels import Labels
+
+Weighting = Literal["original", "balanced", "uniform", "factor"] | Mapping[Any, float]
+WEIGHTING = [StrOptions({"original", "balanced", "uniform", "factor"}), Mapping]
+Floats = NDArray[np.float64]
+
+
+def check_sample_weight(sample_weight: Any, n_rows: int) -> Floats | None:
+    """Check incoming weights."""
+    if sample_weight is None:
+        return None
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.shape != (n_rows,):
+        raise ValueError(
+            f"sample_weight must have shape ({n_rows},), one weight per row of X; got "
+            f"shape {weights.shape}."
+        )
+    bad = np.flatnonzero(~((weights >= 0) & (weights < np.inf)))
+    if len(bad):
+        raise ValueError(
+            "sample_weight must be finite and not negative; got "
+            f"{weights[bad[0]]} in row {bad[0]} and {len(bad)} such rows in all. "
+            "Correct those weights, or remove the rows from X and y."
+        )
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if total == np.inf:
+        raise ValueError(
+            "sample_weight must have a finite sum; got weights as large as "
+            f"{weights.max()}. Divide them all by one number."
+        )
+    if not weights.any():
+        raise ValueError(
+            "sample_weight must have a positive weight in some row; got only zeros."
+        )
+    return weights
+
+
+def counted_rows(sample_weight: Floats | None) -> NDArray[np.intp] | None:
+    """Find the rows whose weight is not zero."""
+    if sample_weight is None or sample_weight.all():
+        return None
+    return np.flatnonzero(sample_weight)
+
+
+def spread(multiplier: Floats, codes: NDArray[Any]) -> Floats:
+    """Give each row the multiplier of its class."""
+    if (multiplier == multiplier[0]).all():
+        return np.full(len(codes), multiplier[0])
+    return multiplier[codes]
+
+
+def multiply_weights(weights: Floats, incoming: Floats) -> Floats:
+    """Multiply weights and refuse those that float64 cannot hold."""
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        product = weights * incoming
+    if not ((product > 0) & (product < np.inf)).all():
+        raise ValueError(
+            "sample_weight must span a range that float64 can scale; got weights from "
+            f"{incoming.min()} to {incoming.max()} among the rows drawn."
+        )
+    return product
+
+
+def class_totals(labels: Labels, weights: Floats | None) -> Floats:
+    """Add up the weights of each class."""
+    if weights is None:
+        return labels.counts.astype(np.float64)
+    totals = np.bincount(labels.codes, weights, minlength=len(labels.classes))
+    return totals.astype(np.float64, copy=False)
+
+
+def class_weights(
+    labels: Labels, factor: Floats, weighting: Weighting, mass: Floats, drawn: Floats
+) -> Floats:
+    """Find what the incoming weights of each class are multiplied by."""
+    if weighting == "uniform":
+        return np.ones(len(mass))
+    if weighting == "factor":
+        return factor
+    # Weights too far apart to be scaled are refused where they are multiplied.
+    with np.errstate(over="ignore"):
+        return wanted_totals(labels, weighting, mass) / drawn
+
+
+def wanted_totals(labels: Labels, weighting: Weighting, mass: Floats) -> Floats:
+    """Say what the total weight of each class shall be."""
+    if weighting == "original":
+        return mass
+    if weighting == "balanced":
+        return np.full(len(mass), mass.sum() / len(mass))
+    wanted: Floats = mass.sum() * _shares(labels, weighting)
+    return wanted
+
+
+def cell_weights(
+    weighting: Weighting,
+    factor: Floats,
+    class_of: NDArray[np.intp],
+    wanted_over_mass: Floats,
+    mass: Floats,
+    drawn: Floats,
+) -> Floats:
+    """Find what the incoming weights of each cell of the classes are multiplied by."""
+    if weighting == "uniform":
+        return np.ones(len(mass))
+    if weighting == "factor":
+        return factor
+    with np.errstate(over="ignore", divide="ignore"):
+        multiplier = mass / drawn
+    lost = drawn == 0
+    scale = wanted_over_mass[class_of]
+    if lost.any():
+        n_classes = len(wanted_over_mass)
+        total = np.bincount(class_of, mass, minlength=n_classes)
+        held = np.bincount(class_of, np.where(lost, 0, mass), minlength=n_classes)
+        scale = scale * (total / held)[class_of]
+        multiplier[lost] = 1
+    return multiplier * scale
+
+
+def effective_number(counts: NDArray[Any], beta: float | None) -> Floats:
+    r"""Give the effective number of rows of each class.
+
+    .. math:: E_n = (1 - \beta^n) / (1 - \beta)
+    """
+    if beta is None:
+        beta = 1 - 1 / counts.sum()
+    if beta == 0:
+        return np.ones(len(counts))
+    number: Floats = -np.expm1(counts * np.log(beta)) / (1 - beta)
+    return number
+
+
+def _shares(labels: Labels, shares: str | Mapping[Any, float]) -> Floats:
+    if not isinstance(shares, Mapping):
+        raise TypeError(
+            'weighting must be "original", "balanced", "uniform", "factor" or a dict '
+            f"of class shares; got {shares!r}."
+        )
+    named = labels.by_class(shares, "weighting")
+    names = labels.classes.tolist()
+    unnamed = [name for code, name in enumerate(names) if code not in named]
+    if unnamed:
+        raise ValueError(
+            "weighting must give a share for every class when it is a dict; none for "
+            f"{unnamed!r}."
+        )
+    for code, share in named.items():
+        if not (isinstance(share, Real) and 0 < float(share) < np.inf):
+            raise ValueError(
+                "weighting must give a positive share for every class; got "
+                f"{share!r} for class {names[code]!r}."
+            )
+    values = np.array([float(named[code]) for code in range(len(names))])
+    return values / values.sum()

@@ -1,0 +1,268 @@
+"""Rows drawn with replacement in proportion to weights, by default 1 / class count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, issparse
+
+from skstrat._core.hashing import mix_seed
+from skstrat._core.labels import encode_labels
+from skstrat._core.rows import count_rows, take_rows
+from skstrat._core.weights import check_sample_weight
+from skstrat.batches._epochs import ResumableEpochs, check_process, positive_integer
+
+Rows = NDArray[Any]
+Floats = NDArray[np.float64]
+
+# Draws made at once; part of what a seed means.
+_BLOCK = 1 << 16
+# No class has this code, so the draws share no bits with those of balanced batches.
+_STREAM = 2**64 - 1
+
+
+class ImbalancedSampler(ResumableEpochs):
+    """An endless series of epochs of row numbers, drawn with replacement.
+
+    First the class is drawn, then one of its rows, each in a step that does not depend
+    on the number of rows; so there is no limit to it, and nothing is summed over rows
+    for a draw. By default all classes are as likely. Every draw is a pure function of
+    seed, epoch and place.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_rows,) or (n_rows, n_labels)
+        Labels in any container, or an indicator matrix of several labels a row (array
+        or sparse), each row with one at least.
+    indices : array-like of shape (n_indices,), default=None
+        Rows to draw from, in any order; None for all. Row numbers stay those of ``y``.
+    num_samples : int, default=None
+        Draws in an epoch, of all processes together; None for the number of rows to
+        draw from.
+    weights : array-like of shape (n_rows,), default=None
+        How likely rows are drawn, up to a factor; a row of weight zero never is. None
+        for 1 / rows of the label, of several labels that of the rarest: the maximum.
+    random_state : int, Generator, RandomState or None, default=None
+        Seed.
+    rank, world_size : int, default=0 and 1
+        Which of how many processes this is. Each is served every ``world_size``-th
+        draw, as many draws as the others: ``num_samples`` is rounded up for that.
+
+    Attributes
+    ----------
+    probability_ : ndarray of shape (n_rows,)
+        Probability of each row in a draw.
+    seed_ : int
+        The seed.
+
+    Raises
+    ------
+    ValueError
+        If a row has no label, indices are not row numbers of ``y``, weights are
+        negative, not finite or all zero, or a number is out of its range.
+
+    See Also
+    --------
+    BalancedBatches : Exact quotas in every batch, and every row served in turn.
+
+    Notes
+    -----
+    In an epoch of as many draws as rows, a row of probability p is never drawn with
+    probability :math:`(1 - p)^n`: at 0.5 % positives and equal classes 61 % of the
+    others are not. Weights of the rarest label lift rare labels; they do not make
+    labels equally frequent.
+
+    It works as ``sampler`` of a torch ``DataLoader``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skstrat import ImbalancedSampler
+    >>> y = np.repeat(["regular", "fraud"], [990, 10])
+    >>> sampler = ImbalancedSampler(y, random_state=0)
+    >>> rows = list(sampler)
+    >>> len(rows), bool(0.45 < (y[rows] == "fraud").mean() < 0.55)
+    (1000, True)
+    >>> sampler.sample_weight(np.array([0, 999])).round(2)  # of regular and fraud
+    array([1.98, 0.02])
+    """
+
+    def __init__(
+        self,
+        y: Any,
+        *,
+        indices: Any = None,
+        num_samples: int | None = None,
+        weights: Any = None,
+        random_state: Any = None,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        super().__init__(random_state)
+        self.rank, self.world_size = check_process(rank, world_size)
+        rows = _check_indices(indices, count_rows(y))
+        codes, chances = _group_by_chance(y, weights, rows)
+        self._learn_groups(codes, chances, rows, count_rows(y))
+        wanted = len(codes) if num_samples is None else num_samples
+        self._n_draws = -(-positive_integer("num_samples", wanted) // world_size)
+
+    def _learn_groups(
+        self, codes: Rows, chances: Floats, rows: Rows | None, n_rows: int
+    ) -> None:
+        """Line up the rows of each group of equal chances, and find the group's."""
+        self._sizes = np.bincount(codes, minlength=len(chances))
+        ends = np.cumsum(self._sizes)
+        self._starts = ends - self._sizes
+        kind = np.int32 if n_rows <= np.iinfo(np.int32).max else np.int64
+        by_group = np.argsort(codes, kind="stable")
+        self._by_group = (by_group if rows is None else rows[by_group]).astype(kind)
+        chance = self._sizes * chances
+        self._probability = chances / chance.sum()
+        self._limits = np.cumsum(chance) / chance.sum()
+        # Sums of floats may stop just short of 1, and draws may not.
+        self._limits /= self._limits[-1]
+        self._group_of_row = codes
+        if rows is not None:
+            # One group more, of the rows that are never drawn.
+            self._group_of_row = np.full(
+                n_rows, len(chances), np.min_scalar_type(len(chances))
+            )
+            self._group_of_row[rows] = codes
+        self._probability = np.append(self._probability, 0.0)
+
+    @property
+    def probability_(self) -> Floats:
+        """Probability of each row in a draw."""
+        return self._probability[self._group_of_row]
+
+    def __len__(self) -> int:
+        """Draws of this process in an epoch."""
+        return self._n_draws
+
+    def _items(self, epoch: int, first: int) -> Iterator[int]:
+        position = first * self.world_size + self.rank
+        end = self._n_draws * self.world_size
+        while position < end:
+            block, offset = divmod(position, _BLOCK)
+            own = self._draw(epoch, block)[offset : end - block * _BLOCK]
+            own = own[:: self.world_size]
+            yield from own.tolist()
+            position += len(own) * self.world_size
+
+    def _draw(self, epoch: int, block: int) -> Rows:
+        """Draw the rows of one block: a group each, then a row of it."""
+        # As 64-bit integers: numpy would round large ones in a mixed tuple to floats.
+        key = np.array([mix_seed(self.seed_), _STREAM], dtype=np.uint64)
+        bits = np.random.Philox(key=key, counter=[0, 0, block, epoch])
+        uniform = (bits.random_raw(2 * _BLOCK) >> np.uint64(11)) * 2.0**-53
+        groups = np.searchsorted(self._limits, uniform[:_BLOCK], side="right")
+        within = (uniform[_BLOCK:] * self._sizes[groups]).astype(np.int64)
+        return self._by_group.take(self._starts[groups] + within)
+
+    def sample_weight(self, rows: Any) -> Floats:
+        """Give the weights that make the draws stand for the rows drawn from.
+
+        Parameters
+        ----------
+        rows : array-like of shape (n_rows,)
+            Row numbers, such as a batch of draws.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+            What an even draw is more likely than this one, row by row: their average
+            over draws is 1.
+
+        Raises
+        ------
+        ValueError
+            If a row is never drawn.
+        """
+        rows = np.asarray(rows)
+        probability = self._probability[self._group_of_row[rows]]
+        if not probability.all():
+            raise ValueError(
+                "rows must be such as are drawn; got row "
+                f"{rows[probability == 0][0]}, which is not."
+            )
+        return 1 / (len(self._by_group) * probability)
+
+    def _identity(self) -> dict[str, Any]:
+        return {
+            "seed": self.seed_,
+            "length": self._n_draws,
+            "world_size": self.world_size,
+            "labels": crc32(self._by_group.data),
+            "probability": crc32(self._probability.data),
+        }
+
+
+def _check_indices(indices: Any, n_rows: int) -> Rows | None:
+    if indices is None:
+        return None
+    rows = np.asarray(indices)
+    if rows.ndim != 1 or rows.dtype.kind not in "iu" or not len(rows):
+        raise ValueError(
+            "indices must be a sequence of row numbers, one at least; got "
+            f"{type(indices).__name__} of shape {rows.shape} and dtype {rows.dtype}."
+        )
+    seen = np.zeros(n_rows, dtype=bool)
+    if rows.min() < 0 or rows.max() >= n_rows:
+        raise ValueError(
+            f"indices must be from 0 to {n_rows - 1}, the rows of y; got "
+            f"{rows.min()} to {rows.max()}."
+        )
+    seen[rows] = True
+    if seen.sum() < len(rows):
+        raise ValueError(
+            f"indices must not name a row twice; got {len(rows)} of {seen.sum()} "
+            "rows. Use weights to draw rows more often."
+        )
+    return np.flatnonzero(seen)
+
+
+def _group_by_chance(y: Any, weights: Any, rows: Rows | None) -> tuple[Rows, Floats]:
+    """Give each row to draw from a group, and each group the chance of its rows."""
+    chances: Floats | None = None
+    if weights is not None:
+        chances = check_sample_weight(weights, count_rows(y))
+    elif len(getattr(y, "shape", ())) == 2 and y.shape[1] > 1:
+        chances = _chances_of_rarest(y, rows)
+    if chances is None:
+        labels = encode_labels(y if rows is None else take_rows(y, rows))
+        return labels.codes, 1 / labels.counts
+    chances = chances if rows is None else chances[rows]
+    if not chances.any():
+        raise ValueError(
+            "weights must be positive for some row of indices; got only zeros there."
+        )
+    different, codes = np.unique(chances, return_inverse=True)
+    return codes, different
+
+
+def _chances_of_rarest(y: Any, rows: Rows | None) -> Floats:
+    """Give each row 1 / rows of the rarest of its labels."""
+    has = csr_array(y if issparse(y) else np.asarray(y)).astype(bool)
+    if rows is not None:
+        # Labels are counted where they can be drawn; the other rows keep their place.
+        kept = np.zeros((has.shape[0], 1), dtype=bool)
+        kept[rows] = True
+        counts = has.multiply(kept).sum(axis=0)
+    else:
+        counts = has.sum(axis=0)
+    with np.errstate(divide="ignore"):
+        rarity = np.where(counts > 0, 1 / np.asarray(counts, dtype=float), 0.0)
+    chances = (has * rarity[None, :]).max(axis=1)
+    chances = np.asarray(chances.todense() if hasattr(chances, "todense") else chances)
+    chances = chances.ravel().astype(np.float64)
+    bare = np.flatnonzero(chances == 0) if rows is None else rows[chances[rows] == 0]
+    if len(bare):
+        raise ValueError(
+            f"y must have a label in every row; row {bare[0]} and {len(bare)} rows in "
+            "all have none. Leave them out with indices, or give weights."
+        )
+    return chances

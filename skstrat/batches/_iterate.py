@@ -1,0 +1,109 @@
+"""The data itself, batch by batch."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skstrat._core.rows import count_rows, gather_rows
+from skstrat.batches._balanced import BalancedBatches
+
+# Larger files are read row by row: reading ahead of a row brings rows nobody wants.
+_LARGE_FILE = 1 << 30
+
+
+def iter_batches(
+    X: Any, y: Any, batches: Any = None, **settings: Any
+) -> Iterator[tuple[Any, Any, NDArray[np.float64]]]:
+    """Serve an epoch of balanced batches from data that stays where it is.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_rows, ...)
+        An ndarray or memmap of any dimension, a sparse matrix, a pandas, polars or
+        pyarrow container, a list, or what can be indexed by ascending row numbers (an
+        HDF5 or zarr array).
+    y : array-like of shape (n_rows,)
+        Labels.
+    batches : BalancedBatches, default=None
+        Which rows; asked for its next epoch. None makes one.
+    **settings : object
+        Arguments of the :class:`BalancedBatches` that is made.
+
+    Returns
+    -------
+    iterator of (X, y, sample_weight)
+        Rows of X and their labels in containers of the same kind, and their loss
+        weights: an ndarray of shape (batch_size,).
+
+    Raises
+    ------
+    ValueError
+        If X and y differ in length, batches are of other rows, or both batches and
+        settings are given.
+
+    Notes
+    -----
+    Where the storage likes it, a batch is gathered in ascending order and put back
+    into its own. Of a memory-mapped file of more than 1 GiB the operating system is
+    told that access is random: else it reads hundreds of times what is asked for.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skstrat import iter_batches
+    >>> X, y = np.arange(12.0).reshape(6, 2), ["a", "a", "a", "a", "b", "b"]
+    >>> for X_batch, y_batch, weight in iter_batches(X, y, batch_size=4, epoch=1):
+    ...     print(X_batch.shape, sorted(y_batch), weight.sum().round(6))
+    (4, 2) ['a', 'a', 'b', 'b'] 4.0
+    """
+    n_rows, n_labels = count_rows(X), count_rows(y)
+    if n_rows != n_labels:
+        raise ValueError(
+            f"X and y must have the same number of rows; got {n_rows} and {n_labels}."
+        )
+    if batches is not None and settings:
+        raise ValueError(
+            "batches and arguments of new ones exclude each other; got batches and "
+            f"{list(settings)}. Give one of them."
+        )
+    if batches is None:
+        batches = BalancedBatches(y, **settings)
+    elif batches.class_counts_.sum() != n_rows:
+        raise ValueError(
+            f"batches must be of the rows of X and y, {n_rows}; got batches of "
+            f"{batches.class_counts_.sum()} rows."
+        )
+    return _serve(X, y, batches)
+
+
+def _serve(
+    X: Any, y: Any, batches: Any
+) -> Iterator[tuple[Any, Any, NDArray[np.float64]]]:
+    with read_at_random(X):
+        for rows in batches:
+            yield (
+                gather_rows(X, rows),
+                gather_rows(y, rows),
+                batches.sample_weight(rows),
+            )
+
+
+@contextmanager
+def read_at_random(X: Any) -> Iterator[None]:
+    """Tell the operating system not to read ahead in a large file."""
+    file: Any = X.base if isinstance(X, np.memmap) else None
+    is_file = isinstance(file, mmap.mmap) and hasattr(mmap, "MADV_RANDOM")
+    if not is_file or X.nbytes <= _LARGE_FILE:
+        yield
+        return
+    file.madvise(mmap.MADV_RANDOM)
+    try:
+        yield
+    finally:
+        file.madvise(mmap.MADV_NORMAL)

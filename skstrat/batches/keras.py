@@ -1,0 +1,120 @@
+"""Balanced batches for Keras.
+
+Needs Keras 3, so it is not loaded by ``import skstrat``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from skstrat._core.rows import count_rows, gather_rows
+from skstrat.batches._balanced import BalancedBatches
+
+__all__ = ["BalancedDataset"]
+
+
+class BalancedDataset(keras.utils.PyDataset):
+    """Balanced batches as a dataset that ``fit`` of a Keras model takes.
+
+    Each epoch of training serves that epoch of the batches, from data that stays where
+    it is, with the loss weights as ``sample_weight``.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_rows, ...)
+        Data in any container that :func:`skstrat.iter_batches` reads; the rows of a
+        batch become an ndarray.
+    y : array-like of shape (n_rows,) or (n_rows, n_outputs)
+        What the model is to learn, row by row; the batches know the labels.
+    batches : BalancedBatches
+        Which rows.
+
+    Attributes
+    ----------
+    callback : keras.callbacks.Callback
+        Tells the dataset the epoch; to be given to ``fit``.
+    epoch : int
+        The epoch served, from 0.
+
+    Raises
+    ------
+    ValueError
+        If X, y and batches differ in their number of rows.
+
+    Notes
+    -----
+    Without the callback each epoch is a new one, too, but their numbers depend on
+    whether the model was built before: Keras asks for a batch to build it.
+    ``fit(shuffle=True)``, its default, serves the batches of an epoch in another order.
+
+    Workers of Keras are not used: what they read ahead to build the model is trained on
+    in place of other batches of the first epoch (Keras 3.15).
+
+    Examples
+    --------
+    >>> import keras
+    >>> import numpy as np
+    >>> from skstrat import BalancedBatches
+    >>> from skstrat.batches.keras import BalancedDataset
+    >>> X, y = np.arange(80, dtype="float32").reshape(40, 2), np.repeat([0, 1], [32, 8])
+    >>> batches = BalancedBatches(y, batch_size=16, random_state=0)
+    >>> dataset = BalancedDataset(X, y, batches)
+    >>> X_batch, y_batch, weight = dataset[0]
+    >>> X_batch.shape, np.bincount(y_batch).tolist(), float(weight.sum())
+    ((16, 2), [8, 8], 16.0)
+    >>> model = keras.Sequential([keras.layers.Dense(1, activation="sigmoid")])
+    >>> model.compile(loss="binary_crossentropy")
+    >>> history = model.fit(
+    ...     dataset, epochs=2, callbacks=[dataset.callback], shuffle=False, verbose=0
+    ... )
+    >>> len(history.epoch), dataset.epoch
+    (2, 1)
+    """
+
+    def __init__(self, X: Any, y: Any, batches: BalancedBatches) -> None:
+        super().__init__()
+        n_rows, n_labels = count_rows(X), count_rows(y)
+        n_known = int(batches.class_counts_.sum())
+        if not n_rows == n_labels == n_known:
+            raise ValueError(
+                "X, y and batches must have the same number of rows; got "
+                f"{n_rows}, {n_labels} and {n_known}."
+            )
+        self.X, self.y, self.batches = X, y, batches
+        self.epoch = 0
+        self._is_chosen = True
+        self.callback = keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, _logs: self.set_epoch(epoch)
+        )
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return len(self.batches)
+
+    def __getitem__(self, number: int) -> tuple[Any, Any, NDArray[np.float64]]:
+        """Give a batch of the epoch: rows of X, of y, and their loss weights."""
+        rows = self.batches.batch(number, self.epoch)
+        X, y = gather_rows(self.X, rows), gather_rows(self.y, rows)
+        if hasattr(X, "toarray"):
+            X = X.toarray()
+        return np.asarray(X), np.asarray(y), self.batches.sample_weight(rows)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that is served next; the callback does it.
+
+        Parameters
+        ----------
+        epoch : int
+            Counted from 0.
+        """
+        self.epoch, self._is_chosen = epoch, True
+
+    def on_epoch_begin(self) -> None:
+        """Go on to the next epoch if none was chosen; Keras calls it."""
+        if not self._is_chosen:
+            self.epoch += 1
+        self._is_chosen = False

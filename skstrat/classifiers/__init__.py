@@ -1,0 +1,27 @@
+"""Classifiers that train on resampled rows and predict the original distribution."""
+
+from skstrat._core.prior import correct_prior
+from skstrat.classifiers._auto import recommend_factor
+from skstrat.classifiers._ensemble import ResampledEnsembleClassifier
+from skstrat.classifiers._focal import (
+    FocalLoss,
+    FocalLossClassifier,
+    lightgbm_objective,
+    xgboost_objective,
+)
+from skstrat.classifiers._partial_fit import PartialFitClassifier
+from skstrat.classifiers._prior_corrected import PriorCorrectedClassifier
+from skstrat.classifiers._resampled import ResampledClassifier
+
+__all__ = [
+    "FocalLoss",
+    "FocalLossClassifier",
+    "PartialFitClassifier",
+    "PriorCorrectedClassifier",
+    "ResampledClassifier",
+    "ResampledEnsembleClassifier",
+    "correct_prior",
+    "lightgbm_objective",
+    "recommend_factor",
+    "xgboost_objective",
+]

@@ -1,0 +1,144 @@
+"""A meta-classifier that knows which masses its model was trained on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from skstrat.classifiers._plain_model import plain_model
+from skstrat.classifiers._prior_corrected import (
+    CorrectedPredictions,
+    PriorCorrectedClassifier,
+)
+from skstrat.exceptions import UnusedWeightsError
+
+Floats = NDArray[np.float64]
+
+
+class CorrectedClassifier(CorrectedPredictions):
+    """A meta-classifier that learns the masses, and what comes of it without training.
+
+    A subclass has ``estimator`` and ``prior_correction`` among its parameters; its
+    ``fit`` learns ``estimator_`` and calls :meth:`_learn_masses`.
+    """
+
+    estimator: Any
+    estimator_: Any
+    prior_correction: bool
+
+    def _learn_masses(
+        self, classes: NDArray[Any], original: Floats, trained: Floats
+    ) -> None:
+        self.classes_ = getattr(self.estimator_, "classes_", classes)
+        code_of = {label: code for code, label in enumerate(classes.tolist())}
+        order = [code_of[label] for label in np.asarray(self.classes_).tolist()]
+        self.original_mass_ = original[order]
+        self.trained_mass_ = trained[order]
+        shifts = self._shift().any() or self._shifts_rows
+        if shifts and not hasattr(self.estimator_, "predict_proba"):
+            raise UnusedWeightsError(
+                f"{type(self.estimator_).__name__} was trained on other class masses "
+                f"({self.trained_mass_.tolist()}) than the original "
+                f"({self.original_mass_.tolist()}) and has no predict_proba that could "
+                "be corrected. Use a resampler that restores the masses, wrap the "
+                "estimator in CalibratedClassifierCV, or set prior_correction=False."
+            )
+
+    def _shift(self) -> Floats:
+        shift = super()._shift()
+        return shift if self.prior_correction else np.zeros(len(shift))
+
+    def to_sklearn(self) -> Any:
+        r"""Give the fitted model without the sampler, for deployment.
+
+        What it predicts is what this classifier predicts, to rounding:
+
+        .. math:: \log p_c = \log q_c + \log(M_c / m_c) + \text{const}
+
+        with *q* the probabilities of ``estimator_``, *M* the ``original_mass_`` and
+        *m* the ``trained_mass_`` (Elkan, 2001; Saerens, Latinne and Decaestecker,
+        2002). Where the log probabilities of a model are linear in an intercept, the
+        shift goes into that (King and Zeng, 2001), and nothing of this package is
+        left in the result:
+
+        =================================  ==========================================
+        model                              what takes up the correction
+        =================================  ==========================================
+        LogisticRegression and ...CV,      ``intercept_``
+        LinearDiscriminantAnalysis,
+        SGDClassifier of two classes
+        MLPClassifier                      ``intercepts_[-1]``
+        GaussianNB                         ``class_prior_``
+        Bernoulli-, Categorical-,          ``class_log_prior_``
+        MultinomialNB
+        HistGradientBoostingClassifier     the score that boosting starts from
+        GradientBoostingClassifier         the leaves of the first tree of each class
+        =================================  ==========================================
+
+        Pipelines become plain ones of scikit-learn without their samplers, their last
+        step is treated in this way, and so is the ``best_estimator_`` of a search.
+        Every other model comes back in a :class:`PriorCorrectedClassifier`. If no
+        correction is due, the model comes back as it is.
+
+        Returns
+        -------
+        estimator
+            A fitted classifier. What had to be changed is copied; all else is shared
+            with this classifier, so take a ``copy.deepcopy`` before you train it
+            further or write to its arrays.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If this classifier is not fitted.
+        ValueError
+            If the correction differs from row to row.
+
+        Notes
+        -----
+        The result goes through ``skl2onnx.to_onnx`` where the model inside does.
+        Check what that makes of the model without a correction, too: skl2onnx 1.20
+        doubles the log odds of a discriminant analysis of two classes, and refuses
+        histogram boosting with protobuf 7.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> from skstrat import DownsampleUpweight, ResampledClassifier
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.normal(size=(20000, 2))
+        >>> y = rng.random(20000) < 0.02 * np.exp(X[:, 0])
+        >>> model = ResampledClassifier(
+        ...     LogisticRegression(),
+        ...     DownsampleUpweight(factor=10, random_state=0),
+        ...     use_weights=False,
+        ... ).fit(X, y)
+        >>> plain = model.to_sklearn()
+        >>> plain
+        LogisticRegression()
+        >>> np.allclose(plain.predict_proba(X), model.predict_proba(X), rtol=1e-9)
+        True
+        """
+        check_is_fitted(self)
+        if self._shifts_rows:
+            raise ValueError(
+                f"{type(self.resampler_).__name__} with its weights withheld needs a "
+                "correction that differs from row to row, and no intercept or prior "
+                'can hold that. Fit with use_weights="auto" or True: the weights leave '
+                "nothing to correct."
+            )
+        own = getattr(self.estimator_, "classes_", None)
+        same = own is not None and np.array_equal(own, self.classes_)
+        corrected = PriorCorrectedClassifier(
+            self.estimator_,
+            trained_mass=(
+                self.trained_mass_ if self.prior_correction else self.original_mass_
+            ),
+            original_mass=self.original_mass_,
+            classes=None if same else self.classes_,
+        )
+        return plain_model(corrected)

@@ -1,0 +1,350 @@
+"""A classifier that learns batch by batch, from data that stays where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
+from functools import partial
+from inspect import signature
+from numbers import Integral, Real
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.model_selection import StratifiedShuffleSplit
+
+from skstrat._core.compat import HasMethods, Interval, StrOptions
+from skstrat._core.estimators import is_linear
+from skstrat._core.targets import seed_of
+from skstrat._core.weights import class_totals
+from skstrat.batches._balanced import BalancedBatches, check_shares
+from skstrat.batches._iterate import read_at_random
+from skstrat.classifiers._corrected import CorrectedClassifier
+from skstrat.classifiers._parts import Part, as_part
+from skstrat.classifiers._policy import refuse_class_weight
+from skstrat.exceptions import UnusedWeightsError
+
+Rows = NDArray[Any]
+Floats = NDArray[np.float64]
+
+SMALLEST_SHARE = 0.1
+
+
+class PartialFitClassifier(CorrectedClassifier):
+    r"""Any classifier with ``partial_fit``, trained on balanced batches.
+
+    Each batch has its quota of every class, so a rare one is learned from in every
+    step. Loss weights make the stream an unbiased estimate of the data, so a model goes
+    to the same optimum as on shuffled data, with less noise on the way. Without
+    weights, the prior is corrected instead:
+
+    .. math:: \log p_c = \log q_c + \log(M_c / m_c) + \text{const}
+
+    with *q* the estimator's probabilities, *M* the original mass of each class and *m*
+    the mass that was served (Saerens, Latinne and Decaestecker, 2002). X is read a
+    batch at a time, so it may be a memory-mapped file larger than memory.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Any classifier with ``partial_fit``. A clone of it is trained.
+    batch_size : int, default=256
+        Rows in a batch. An own ``batch_size="auto"`` of the estimator is set to those
+        of each batch, for it would cut them up.
+    epochs : int, default=10
+        How often every row of the class that needs most batches is served.
+    shares : {"equal"} or dict of label to float, default=None
+        Share of each class in a batch. None for what took the fewest rows when it was
+        measured: with correction weights the shares in the data, but at least 10 % for
+        each class (with more than five classes half an equal share); without them equal
+        shares.
+    use_weights : {"auto"} or bool, default="auto"
+        Whether ``partial_fit`` is given the correction weights. ``"auto"`` gives them
+        to linear models, which keep their full-data target with weights, and to
+        estimators without ``predict_proba``; others learn the balanced data, which
+        takes far fewer steps, and their prior is corrected. So is that of an estimator
+        whose ``partial_fit`` takes no weights. Weights given to ``fit`` are always
+        passed on.
+    prior_correction : bool, default=True
+        Whether predictions are turned to the original prior.
+    early_stopping : bool, default=False
+        Whether to hold out a part in its original shares, judge each epoch by the log
+        loss on it, stop when it no longer falls, and keep the best epoch's model.
+    validation_fraction : float, default=0.1
+        Share of the rows of each class that is held out for that.
+    n_iter_no_change : int, default=5
+        Epochs without a better loss after which training stops.
+    tol : float, default=1e-4
+        A loss is better if it is lower by more than this share of the best so far.
+    random_state : int, Generator, RandomState or None, default=None
+        Seed of the batches and of the part held out; the estimator has its own.
+    progress : callable, default=None
+        Wraps the range of epochs, for example :func:`rich.progress.track`.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The trained clone.
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    original_mass_ : ndarray of shape (n_classes,)
+        Rows (with ``sample_weight``: total weight) of each class in the data.
+    trained_mass_ : ndarray of shape (n_classes,)
+        Mass of each class that the estimator was trained with in an epoch.
+    n_iter_ : int
+        Epochs that the estimator was trained for.
+    n_samples_fit_ : int
+        Rows served in them.
+    validation_loss_ : list of float
+        Log loss on the part held out after each epoch; empty without early stopping.
+    n_features_in_ : int
+        Columns of X, if the estimator knows them.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, if the estimator knows them.
+
+    See Also
+    --------
+    BalancedBatches : The batches.
+    ResampledClassifier : For estimators that are trained in one go.
+
+    Notes
+    -----
+    Plain shuffling is as good or better with a step that decreases fast
+    (``power_t=0.5``) and weights, or when positives are not rare. An equal quota needs
+    larger correction weights than 10 %, and so more rows to come close to the optimum.
+    Without weights fewest rows are needed, but a model that misses a term may stay away
+    from its optimum. Weights allow larger steps: tune ``eta0`` or
+    ``learning_rate_init``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import SGDClassifier
+    >>> from skstrat import PartialFitClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(40000, 2))
+    >>> y = rng.random(40000) < 1 / (1 + np.exp(5 - X[:, 0]))
+    >>> sgd = SGDClassifier(loss="log_loss", random_state=0)
+    >>> model = PartialFitClassifier(sgd, epochs=3, random_state=0).fit(X, y)
+    >>> p = model.predict_proba(X)[:, 1]
+    >>> bool(0.8 < p.mean() / y.mean() < 1.2)
+    True
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "estimator": [HasMethods(["partial_fit"])],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "epochs": [Interval(Integral, 1, None, closed="left")],
+        "shares": [StrOptions({"equal"}), Mapping, None],
+        "use_weights": [StrOptions({"auto"}), "boolean"],
+        "prior_correction": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "random_state": ["random_state", np.random.Generator],
+        "progress": [callable, None],
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        batch_size: int = 256,
+        epochs: int = 10,
+        shares: Literal["equal"] | Mapping[Any, float] | None = None,
+        use_weights: Literal["auto"] | bool = "auto",
+        prior_correction: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
+        tol: float = 1e-4,
+        random_state: Any = None,
+        progress: Callable[[range], Iterable[int]] | None = None,
+    ) -> None:
+        self.estimator = estimator
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.shares = shares
+        self.use_weights = use_weights
+        self.prior_correction = prior_correction
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.random_state = random_state
+        self.progress = progress
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train a clone of the estimator on balanced batches.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, ...)
+            Training data, whatever ``partial_fit`` accepts; read a batch at a time.
+        y : array-like of shape (n_rows,)
+            Labels.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Incoming weights; the original distribution is the weighted one. A row of
+            zero weight is not there.
+
+        Returns
+        -------
+        PartialFitClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        UnusedWeightsError
+            If weights were given or forced that ``partial_fit`` does not take, or if it
+            takes none and there is no ``predict_proba`` to correct.
+        ValueError
+            If the estimator has a ``class_weight`` of its own, if the labels, weights
+            or shares are not usable, or if a class is too small to hold out a part.
+        """
+        self._validate_params()
+        estimator = clone(self.estimator)
+        refuse_class_weight(estimator)
+        everything = as_part(X, y, sample_weight)
+        seed = seed_of(self.random_state)
+        train, held_out = self._hold_out(everything, seed)
+        weighted = self._gives_weights(estimator, train.weights)
+        batches = self._make_batches(train, seed, weighted=weighted)
+        weigh: Callable[[Rows], Floats] | None = None
+        if weighted:
+            weigh = batches.sample_weight
+        elif train.weights is not None and _takes_weights(estimator):
+            weigh = train.weights.__getitem__
+        original = class_totals(everything.labels, everything.weights)
+        trained = class_totals(train.labels, train.weights)
+        if not weighted:
+            trained = trained * list(batches.passes_per_epoch_.values())
+        masses = (trained, original) if self.prior_correction else (original, original)
+        self._train(
+            estimator,
+            train,
+            batches,
+            weigh,
+            None if held_out is None else partial(held_out.log_loss, masses),
+        )
+        self._learn_masses(train.labels.classes, original, trained)
+        return self
+
+    def _hold_out(self, everything: Part, seed: int) -> tuple[Part, Part | None]:
+        """Split off a part in the original shares, for early stopping."""
+        if not self.early_stopping:
+            return everything, None
+        if not hasattr(self.estimator, "predict_proba"):
+            raise TypeError(
+                "early_stopping=True needs an estimator with predict_proba, to judge "
+                f"by log loss; got {self.estimator!r}."
+            )
+        splitter = StratifiedShuffleSplit(
+            1, test_size=self.validation_fraction, random_state=seed % 2**32
+        )
+        codes = everything.labels.codes
+        train, held_out = next(splitter.split(codes, codes))
+        return everything.part(np.sort(train)), everything.part(np.sort(held_out))
+
+    def _make_batches(
+        self, train: Part, seed: int, *, weighted: bool
+    ) -> BalancedBatches:
+        labels = train.labels
+        if isinstance(self.shares, Mapping):
+            shares = check_shares(labels, self.shares)
+        elif self.shares is None and weighted:
+            shares = _raised_shares(labels.counts / labels.counts.sum())
+        else:
+            shares = check_shares(labels, None)
+        return BalancedBatches(
+            labels.codes,
+            batch_size=self.batch_size,
+            shares=dict(enumerate(shares)),
+            sample_weight=train.weights,
+            random_state=seed,
+        )
+
+    def _gives_weights(self, estimator: Any, incoming: Floats | None) -> bool:
+        """Decide whether the correction weights are passed."""
+        takes = _takes_weights(estimator)
+        weighted = incoming is not None and np.ptp(incoming) > 0
+        if not takes and (weighted or self.use_weights is True):
+            reason = (
+                "sample_weight was given to fit" if weighted else "use_weights=True"
+            )
+            raise UnusedWeightsError(
+                f"{type(estimator).__name__} cannot take sample_weight in partial_fit, "
+                f"and {reason}. Use an estimator that takes weights, or leave the "
+                "weights out."
+            )
+        if self.use_weights == "auto":
+            has_proba = hasattr(estimator, "predict_proba")
+            return takes and (is_linear(estimator) or not has_proba)
+        return bool(self.use_weights)
+
+    def _train(
+        self,
+        estimator: Any,
+        train: Part,
+        batches: BalancedBatches,
+        weigh: Callable[[Rows], Floats] | None,
+        judge: Callable[[Any], float] | None,
+    ) -> None:
+        """Go through the epochs, with an eye on the part held out."""
+        named = {}
+        if "classes" in signature(estimator.partial_fit).parameters:
+            named["classes"] = train.labels.classes
+        epochs = range(self.epochs)
+        self.validation_loss_: list[float] = []
+        best, self.estimator_, self.n_iter_, last = np.inf, estimator, 0, 0
+        for epoch in self.progress(epochs) if self.progress else epochs:
+            _train_epoch(estimator, train, batches, weigh, named)
+            last = epoch + 1
+            if judge is None:
+                continue
+            loss = judge(estimator)
+            self.validation_loss_.append(loss)
+            if loss < best * (1 - self.tol):
+                best, self.estimator_, self.n_iter_ = loss, deepcopy(estimator), last
+            elif last - self.n_iter_ >= self.n_iter_no_change:
+                break
+        if judge is None:
+            self.n_iter_ = last
+        served = batches.class_counts_ * list(batches.passes_per_epoch_.values())
+        self.n_samples_fit_ = self.n_iter_ * round(float(served.sum()))
+
+
+def _takes_weights(estimator: Any) -> bool:
+    return "sample_weight" in signature(estimator.partial_fit).parameters
+
+
+def _train_epoch(
+    estimator: Any,
+    train: Part,
+    batches: BalancedBatches,
+    weigh: Callable[[Rows], Floats] | None,
+    named: dict[str, Any],
+) -> None:
+    # Batches of the estimator's own would cut these up.
+    fits_batch_size = getattr(estimator, "batch_size", None) == "auto"
+    with read_at_random(train.X):
+        for rows in batches:
+            if fits_batch_size and estimator.batch_size != len(rows):
+                estimator.set_params(batch_size=len(rows))
+            given = {} if weigh is None else {"sample_weight": weigh(rows)}
+            estimator.partial_fit(*train.take(rows), **named, **given)
+    if fits_batch_size:
+        estimator.set_params(batch_size="auto")
+
+
+def _raised_shares(shares: Floats) -> Floats:
+    """Raise small shares to the least of a batch, at the cost of the others."""
+    least = min(SMALLEST_SHARE, 0.5 / len(shares))
+    low = shares < least
+    while True:
+        rest = (1 - least * low.sum()) * shares / shares[~low].sum()
+        raised = np.where(low, least, rest)
+        if (raised[~low] >= least).all():
+            return raised
+        low |= raised < least

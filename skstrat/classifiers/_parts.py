@@ -1,0 +1,94 @@
+"""A part of the data by row numbers, gathered only where it is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import column_or_1d
+
+from skstrat._core.labels import Labels, encode_labels
+from skstrat._core.prior import correct_prior
+from skstrat._core.rows import count_rows, gather_rows
+from skstrat._core.weights import check_sample_weight, counted_rows
+
+Rows = NDArray[Any]
+Floats = NDArray[np.float64]
+
+# Rows that are predicted at once.
+_BLOCK = 1 << 14
+# A certain error costs as much as it does in scikit-learn's log loss.
+_TINY = np.finfo(np.float64).eps
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of the data by position, their labels and weights.
+
+    Attributes
+    ----------
+    X : array-like of shape (n_rows, ...)
+        All of the data.
+    labels : Labels
+        Class codes of the part's rows, all classes, counts in the part.
+    weights : ndarray of shape (n_part,) or None
+        Weights of the part's rows.
+    positions : ndarray of shape (n_part,) or None
+        Where in X they are; None for all rows in their order.
+    """
+
+    X: Any
+    labels: Labels
+    weights: Floats | None
+    positions: Rows | None
+
+    def part(self, rows: Rows) -> Part:
+        """Take a part of the part."""
+        labels = self.labels
+        codes = labels.codes[rows]
+        counts = np.bincount(codes, minlength=len(labels.classes))
+        return Part(
+            self.X,
+            Labels(codes, labels.classes, counts),
+            None if self.weights is None else self.weights[rows],
+            rows if self.positions is None else self.positions[rows],
+        )
+
+    def take(self, rows: Rows) -> tuple[Any, Any]:
+        """Gather rows."""
+        at = rows if self.positions is None else self.positions[rows]
+        return gather_rows(self.X, at), self.labels.classes[self.labels.codes[rows]]
+
+    def log_loss(self, masses: tuple[Floats, Floats], estimator: Any) -> float:
+        """Average the log loss of corrected probabilities, some rows at a time."""
+        total = weight = 0.0
+        codes = self.labels.codes
+        for first in range(0, len(codes), _BLOCK):
+            rows = np.arange(first, min(first + _BLOCK, len(codes)))
+            proba = correct_prior(estimator.predict_proba(self.take(rows)[0]), *masses)
+            likelihood = np.maximum(proba[np.arange(len(rows)), codes[rows]], _TINY)
+            weights = np.ones(len(rows)) if self.weights is None else self.weights[rows]
+            total -= float(weights @ np.log(likelihood))
+            weight += float(weights.sum())
+        return total / weight
+
+
+def as_part(X: Any, y: Any, sample_weight: Any) -> Part:
+    """Look at labels and weights; rows of zero weight are not there."""
+    if getattr(y, "ndim", 1) == 2 and y.shape[1] == 1:
+        y = column_or_1d(y, warn=True)
+    labels = encode_labels(y)
+    if hasattr(X, "__array__") and not hasattr(X, "__getitem__"):
+        X = np.asarray(X)
+    if count_rows(X) != len(labels.codes):
+        raise ValueError(
+            "X and y must have the same number of rows; got "
+            f"{count_rows(X)} and {len(labels.codes)}."
+        )
+    weights = check_sample_weight(sample_weight, len(labels.codes))
+    counted = counted_rows(weights)
+    if weights is None or counted is None:
+        return Part(X, labels, weights, None)
+    return Part(X, encode_labels(gather_rows(y, counted)), weights[counted], counted)

@@ -1,0 +1,346 @@
+"""Predictions for the original distribution, made from a fitted model's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_softmax, softmax
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import get_tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from skstrat._core.compat import estimator_has
+from skstrat._core.dask import refuse_dask
+from skstrat._core.prior import correct_prior, prior_shift
+
+# Masses that agree to rounding leave predictions as they are, to the last bit.
+_ROUNDING = 1e-9
+
+Floats = NDArray[np.float64]
+
+
+class CorrectedPredictions(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    """The half of a meta-classifier that predicts.
+
+    A subclass has ``estimator`` among its parameters and, once it is fitted,
+    ``estimator_``, ``classes_``, ``trained_mass_`` and ``original_mass_``.
+    """
+
+    # Whether the correction differs from row to row.
+    _shifts_rows = False
+
+    def _shift(self) -> Floats:
+        """Give what is added to the log probability of each class."""
+        shift = prior_shift(self.trained_mass_, self.original_mass_)
+        if self._shifts_rows or np.ptp(shift) < _ROUNDING:
+            return np.zeros(len(shift))
+        return shift
+
+    def _row_shift(self, X: Any) -> Floats | None:  # noqa: ARG002
+        """Give what is added to log probabilities if it differs from row to row."""
+        return None
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Predict the most probable class under the original distribution.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, ...)
+            Data in memory; of a Dask collection map the partitions.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+            Labels.
+
+        Raises
+        ------
+        TypeError
+            If X is a Dask collection, as in the other methods that predict.
+        """
+        check_is_fitted(self)
+        refuse_dask(X, self, "predict")
+        if not self._shifts_rows and not self._shift().any():
+            return np.asarray(self.estimator_.predict(X))
+        return np.asarray(self.classes_)[self.predict_proba(X).argmax(axis=1)]
+
+    @available_if(estimator_has("predict_proba"))
+    def predict_proba(self, X: Any) -> NDArray[Any]:
+        """Predict probabilities of the original distribution.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, ...)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_classes)
+            Probabilities; float64, or the estimator's own if nothing is corrected.
+        """
+        check_is_fitted(self)
+        refuse_dask(X, self, "predict_proba")
+        proba = self.estimator_.predict_proba(X)
+        if (shift := self._row_shift(X)) is not None:
+            with np.errstate(divide="ignore"):
+                log_proba = np.log(np.asarray(proba, dtype=np.float64))
+            return softmax(log_proba + shift, axis=1)
+        if not self._shift().any():
+            return np.asarray(proba)
+        return correct_prior(proba, self.trained_mass_, self.original_mass_)
+
+    @available_if(estimator_has("predict_log_proba"))
+    def predict_log_proba(self, X: Any) -> NDArray[Any]:
+        """Predict log probabilities of the original distribution.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, ...)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_classes)
+            Natural logarithms of the probabilities.
+        """
+        check_is_fitted(self)
+        refuse_dask(X, self, "predict_log_proba")
+        log_proba = np.asarray(self.estimator_.predict_log_proba(X))
+        if (by_row := self._row_shift(X)) is not None:
+            return log_softmax(log_proba + by_row, axis=1)
+        shift = self._shift()
+        return log_softmax(log_proba + shift, axis=1) if shift.any() else log_proba
+
+    @available_if(estimator_has("decision_function"))
+    def decision_function(self, X: Any) -> NDArray[Any]:
+        """Give the estimator's decision values, moved by the log ratio of the masses.
+
+        The move is exact where decision values are log odds, as those of logistic
+        regression and boosting are.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, ...)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,) or (n_rows, n_classes)
+            Decision values; one dimension for two classes.
+
+        Raises
+        ------
+        ValueError
+            If the values are of pairs of classes and a correction is due.
+        """
+        check_is_fitted(self)
+        refuse_dask(X, self, "decision_function")
+        decision = np.asarray(self.estimator_.decision_function(X))
+        shift = self._shift() if (rows := self._row_shift(X)) is None else rows.T
+        if not shift.any():
+            return decision
+        if decision.ndim == 1:
+            return decision + (shift[1] - shift[0])
+        if decision.shape[1] != len(shift):
+            raise ValueError(
+                "decision_function needs one value per class for the correction of the "
+                f"prior; got {decision.shape[1]} values for {len(shift)} classes. Use "
+                "predict_proba, or one-against-rest decisions."
+            )
+        return decision + shift.T
+
+    @property
+    def n_features_in_(self) -> int:
+        """Columns of X that the fitted estimator saw."""
+        return int(self.estimator_.n_features_in_)
+
+    @property
+    def feature_names_in_(self) -> NDArray[Any]:
+        """Names of the columns that the fitted estimator saw."""
+        return np.asarray(self.estimator_.feature_names_in_)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.estimator)
+        tags.input_tags = inner.input_tags
+        if inner.classifier_tags is not None:
+            tags.classifier_tags = replace(inner.classifier_tags, multi_label=False)
+        return tags
+
+
+Floats = NDArray[np.float64]
+
+
+class PriorCorrectedClassifier(CorrectedPredictions):
+    r"""A fitted classifier that predicts for another prior than it was trained on.
+
+    .. math:: \log p_c = \log q_c + \log(M_c / m_c) + \text{const}
+
+    with *q* the classifier's probabilities, *m* the mass of each class it was trained
+    on and *M* the mass in the distribution to predict (Elkan, 2001; Saerens, Latinne
+    and Decaestecker, 2002).
+
+    The classifier stays as it is, as in :class:`sklearn.frozen.FrozenEstimator`:
+    ``fit`` does nothing, and a clone has the same fitted classifier.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted classifier with ``predict_proba``.
+    trained_mass : array-like of shape (n_classes,)
+        Rows or total weight of each class that it was trained on, in the order of its
+        probabilities.
+    original_mass : array-like of shape (n_classes,)
+        Rows or total weight of each class in the distribution to predict. Only ratios
+        matter in either.
+    classes : array-like of shape (n_classes,), default=None
+        Labels in the order of the probabilities; None for the estimator's
+        ``classes_``.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    n_features_in_ : int
+        Columns of X, if the estimator knows them.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, if the estimator knows them.
+
+    See Also
+    --------
+    correct_prior : The formula as a function of probabilities.
+    ResampledClassifier : Trains and corrects in one; its ``to_sklearn`` gives this.
+
+    Notes
+    -----
+    ``skl2onnx.to_onnx`` converts it, alone and as last step of a scikit-learn
+    pipeline, where it converts the estimator. It takes the option ``zipmap`` (True or
+    False) and no other. In float32, an error *e* in a probability of the estimator
+    becomes one of at most *e* times the largest ratio of the factors
+    :math:`M_c / m_c`. The correction itself adds some 1e-7 of each probability, and
+    leaves 0 and 1 as they are.
+
+    Examples
+    --------
+    A model of balanced rows, used where one row in a hundred is positive:
+
+    >>> import numpy as np
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> from skstrat import PriorCorrectedClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.repeat([0, 1], 500)
+    >>> X = rng.normal(size=(1000, 1)) + y[:, np.newaxis]
+    >>> forest = RandomForestClassifier(20, min_samples_leaf=20, random_state=0).fit(
+    ...     X, y
+    ... )
+    >>> model = PriorCorrectedClassifier(
+    ...     forest, trained_mass=[1, 1], original_mass=[99, 1]
+    ... )
+    >>> forest.predict([[2.5]]), model.predict([[2.5]])
+    (array([1]), array([0]))
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        trained_mass: Any,
+        original_mass: Any,
+        classes: Any = None,
+    ) -> None:
+        self.estimator = estimator
+        self.trained_mass = trained_mass
+        self.original_mass = original_mass
+        self.classes = classes
+
+    def fit(self, X: Any = None, y: Any = None, **params: Any) -> Self:  # noqa: ARG002
+        """Do nothing: the estimator is fitted already.
+
+        Parameters
+        ----------
+        X : object, default=None
+            Ignored.
+        y : object, default=None
+            Ignored.
+        **params : dict
+            Ignored.
+
+        Returns
+        -------
+        PriorCorrectedClassifier
+            This classifier.
+        """
+        check_is_fitted(self.estimator)
+        return self
+
+    def __sklearn_clone__(self) -> Self:
+        return type(self)(**self.get_params(deep=False))
+
+    def __sklearn_is_fitted__(self) -> bool:
+        try:
+            check_is_fitted(self.estimator)
+        except NotFittedError:
+            return False
+        return True
+
+    @property
+    def estimator_(self) -> Any:
+        """The estimator, which is fitted."""
+        return self.estimator
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """The labels."""
+        own = self.estimator.classes_ if self.classes is None else self.classes
+        return np.asarray(own)
+
+    @property
+    def trained_mass_(self) -> Floats:
+        """Mass of each class that the estimator was trained on."""
+        return np.asarray(self.trained_mass, dtype=np.float64)
+
+    @property
+    def original_mass_(self) -> Floats:
+        """Mass of each class in the distribution to predict."""
+        return np.asarray(self.original_mass, dtype=np.float64)
+
+    def onnx_parser(self) -> Any:
+        """Give skl2onnx the outputs of this classifier.
+
+        Returns
+        -------
+        callable
+            Declares them.
+        """
+        from skstrat.classifiers._onnx import parser_of
+
+        return parser_of(self)
+
+    def onnx_shape_calculator(self) -> Any:
+        """Give skl2onnx the types and shapes of the outputs.
+
+        Returns
+        -------
+        callable
+            Sets them.
+        """
+        from skstrat.classifiers._onnx import set_output_types
+
+        return set_output_types
+
+    def onnx_converter(self) -> Any:
+        """Give skl2onnx the nodes of the correction.
+
+        Returns
+        -------
+        callable
+            Adds them to a graph.
+        """
+        from skstrat.classifiers._onnx import convert
+
+        return convert

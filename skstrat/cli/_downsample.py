@@ -1,0 +1,330 @@
+"""The command that turns a big file into a small one: parse, call, print."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import platform
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.filesize import decimal
+from rich.progress import BarColumn, Progress, TimeRemainingColumn
+from rich.table import Table as Grid
+
+import skstrat
+from skstrat.cli._factors import DownsampleByText
+from skstrat.cli._terminal import open_console, open_progress
+from skstrat.io._files import Summary, resample_parquet
+from skstrat.io._source_files import find_files, kind_of
+
+_STAGES = {"counts": "counting", "labels": "reading labels", "rows": "taking rows"}
+# What the library says of its arguments, and what the command says of its options.
+_IN_OPTIONS = (
+    (r"^(source|dest)\b", lambda found: found[1].upper()),
+    (r"than the source;", "than SOURCE;"),
+    (r"^y must", "--target must"),
+    (r"^(target|key) must", r"--\1 must"),
+    (r"^sample_weight must", "--weight must"),
+    (r"\(target (.+?) is y", r"(--target is \1"),
+    (r", key is '", ", --key is '"),
+    (r", sample_weight is '", ", --weight is '"),
+    (r": y must", ": --target must"),
+    (r"\. y must hold", ". --target must hold"),
+    (r"\): key must", "): --key must"),
+    (r"leave key out", "leave --key out"),
+    (r"\): sample_weight must", "): --weight must"),
+    (r"rows from X and y( first)?\.", "rows first."),
+    (r"one weight per row of X", "one weight per row"),
+    (r"sample_weight='sample_weight'", "--weight sample_weight"),
+    (r"overwrite=True", "--overwrite"),
+    # Polars names the expression in which the library refused something.
+    (r" This error occurred in the following expression: .*", ""),
+)
+
+
+class InputError(click.ClickException):
+    """Something the user can put right: one line, exit code 2."""
+
+    exit_code = 2
+
+
+class _OneLineCommand(click.Command):
+    """A command that has one line for wrong options, too."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            raise InputError(_one_line(error.format_message())) from None
+
+
+def _read_factors(
+    context: Any,  # noqa: ARG001
+    parameter: Any,  # noqa: ARG001
+    texts: tuple[str, ...],
+) -> float | dict[str, float]:
+    """Read one number, or a number for each label."""
+    named: dict[str, float] = {}
+    for text in texts:
+        label, equals, number = text.rpartition("=")
+        factor = _read_factor(number, text)
+        if not equals:
+            if len(texts) > 1:
+                raise InputError(
+                    "--factor must be one number, for the most frequent class, or "
+                    f"LABEL=NUMBER each time; got {' and '.join(texts)}"
+                )
+            return factor
+        if label in named:
+            raise InputError(f"--factor must name a label once; got {label} twice")
+        named[label] = factor
+    return named
+
+
+def _read_factor(number: str, text: str) -> float:
+    try:
+        factor = float(number)
+    except ValueError:
+        raise InputError(
+            f"--factor must be a number such as 20, or LABEL=20; got {text}"
+        ) from None
+    if not 1 <= factor < math.inf:
+        raise InputError(f"--factor must be a finite number from 1 on; got {text}")
+    return factor
+
+
+@click.command(cls=_OneLineCommand)
+@click.argument("source")
+@click.argument("dest", type=click.Path(path_type=Path))
+@click.option("--target", required=True, metavar="COLUMN", help="The label column.")
+@click.option(
+    "--factor",
+    required=True,
+    multiple=True,
+    metavar="[LABEL=]NUMBER",
+    callback=_read_factors,
+    help="Original rows per kept row: 20 for the most frequent class, or LABEL=20 for "
+    "each class named. Repeatable.",
+)
+@click.option(
+    "--nominal",
+    is_flag=True,
+    help="A kept row weighs FACTOR, which keeps class totals only on average.",
+)
+@click.option(
+    "--key",
+    metavar="COLUMN",
+    help="Tells the rows apart, so that the same are kept in any order.",
+)
+@click.option(
+    "--weight",
+    metavar="COLUMN",
+    help="Weights to multiply into; a new column sample_weight if not given.",
+)
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**64 - 1))
+@click.option("--overwrite", is_flag=True, help="Replace DEST.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def downsample(
+    source: str,
+    dest: Path,
+    target: str,
+    factor: float | dict[str, float],
+    nominal: bool,
+    key: str | None,
+    weight: str | None,
+    seed: int,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Keep a fraction of a big class, and weights that stand for the rest.
+
+    SOURCE is a Parquet or CSV file of any size, a folder of them or a quoted pattern;
+    DEST ends in .parquet, .csv or the like. A model fitted to DEST with its weights
+    has the probabilities of SOURCE.
+    """
+    _check_libraries()
+    resampler = DownsampleByText(
+        factor=factor,
+        weighting="factor" if nominal else "original",
+        random_state=seed,
+    )
+    with _explained(source, dest), open_progress() as progress:
+        summary = resample_parquet(
+            source,
+            dest,
+            target=target,
+            resampler=resampler,
+            key=key,
+            sample_weight=weight,
+            overwrite=overwrite,
+            progress=_Bar(progress, source),
+        )
+    if as_json:
+        document = _document(summary, factor, seed)
+        click.echo(json.dumps(document, indent=2, allow_nan=False))
+    else:
+        _print_summary(open_console(), summary, target, key, weight or "sample_weight")
+
+
+def _check_libraries() -> None:
+    for library in ("polars", "pyarrow"):
+        try:
+            import_module(library)
+        except ModuleNotFoundError as error:
+            if error.name != library:
+                raise
+            raise click.ClickException(
+                f"skstrat downsample needs {library}, which is not installed. "
+                'Run: pip install "skstrat[cli,parquet]"'
+            ) from None
+
+
+@contextmanager
+def _explained(source: str, dest: Path) -> Iterator[None]:
+    """Make one line of what can go wrong, in the words of the command."""
+    import polars
+    import pyarrow
+
+    # What readers raise for broken files besides ValueError.
+    broken = (
+        polars.exceptions.PolarsError,
+        pyarrow.ArrowException,
+        csv.Error,
+        OverflowError,
+    )
+    try:
+        yield
+    except (ValueError, TypeError, FileNotFoundError, FileExistsError) as error:
+        raise InputError(_in_options(error)) from None
+    except broken as error:
+        raise InputError(f"{source} cannot be read: {_in_options(error)}") from None
+    except OSError as error:
+        # Nobody's input is wrong where a disk is full.
+        raise click.ClickException(
+            f"{dest} cannot be written: {_in_options(error)}"
+        ) from None
+
+
+class _Bar:
+    """A progress bar with rows, bytes and the time left.
+
+    Parameters
+    ----------
+    progress : Progress
+        Started.
+    source : str
+        The files that are read.
+    """
+
+    def __init__(self, progress: Progress, source: str) -> None:
+        progress.columns = (
+            "{task.description}",
+            BarColumn(),
+            "{task.fields[rows]}",
+            "{task.fields[size]}",
+            TimeRemainingColumn(),
+        )
+        self.progress = progress
+        self.size = sum(each.stat().st_size for each in find_files(source)[0])
+        self.stage = ""
+        self.task = progress.add_task("opening", total=None, rows="", size="")
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
+        """Show how far a stage is."""
+        if stage != self.stage:
+            self.stage, name = stage, _STAGES[stage]
+            self.progress.reset(self.task, total=total, description=name)
+        rows, size = f"{done:,} rows", ""
+        if total:
+            rows = f"{done:,} of {total:,} rows"
+            read = decimal(round(self.size * done / total))
+            size = f"{read} of {decimal(self.size)}"
+        self.progress.update(self.task, completed=done, rows=rows, size=size)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _in_options(error: Exception) -> str:
+    """Say what the library says, in the words of the command."""
+    text = _one_line(str(error)) or type(error).__name__
+    for pattern, option in _IN_OPTIONS:
+        text = re.sub(pattern, option, text)
+    return text
+
+
+def _print_summary(
+    console: Console, summary: Summary, target: str, key: str | None, weight: str
+) -> None:
+    plan = summary.plan
+    grid = Grid(box=SIMPLE_HEAD)
+    grid.add_column(target)
+    for name in ("rows before", "rows after", "weight before", "weight after"):
+        grid.add_column(name, justify="right")
+    for label, before, rows, mass, after in zip(
+        plan.classes,
+        plan.rows_seen,
+        plan.rows,
+        plan.mass,
+        summary.weight_after,
+        strict=True,
+    ):
+        weights = _as_weight(mass), _as_weight(after)
+        grid.add_row(str(label), f"{before:,}", f"{rows:,}", *weights)
+    console.print(grid)
+    before, after = summary.bytes_before, summary.bytes_after
+    console.print(
+        f"{decimal(before)} before, {decimal(after)} after ({after / before:.3g} of "
+        f"it), in {summary.seconds:.2f} s"
+    )
+    console.print(_how_to_train(summary.dest, target, key, weight), soft_wrap=True)
+
+
+def _as_weight(weight: float) -> str:
+    # Of sums in another order, the last digits differ.
+    rounded = float(f"{weight:.12g}")
+    return f"{rounded:,.2f}".removesuffix(".00") if weight >= 1 else f"{weight:.3g}"
+
+
+def _how_to_train(dest: str, target: str, key: str | None, weight: str) -> str:
+    by_parquet = kind_of(Path(dest), "dest") == "parquet"
+    others = (
+        [target, weight] if key in (None, target, weight) else [key, target, weight]
+    )
+    line = (
+        f"Train: frame = pandas.read_{'parquet' if by_parquet else 'csv'}({dest!r}); "
+        f"model.fit(frame.drop(columns={others!r}), frame[{target!r}], "
+        f"sample_weight=frame[{weight!r}])"
+    )
+    if not by_parquet:
+        return line
+    named = "" if weight == "sample_weight" else f", sample_weight={weight!r}"
+    return line + (
+        f"  # or skstrat.io._files.iter_batches({dest!r}, target={target!r}{named})"
+    )
+
+
+def _document(
+    summary: Summary, factor: float | dict[str, float], seed: int
+) -> dict[str, Any]:
+    import polars
+    import pyarrow
+
+    libraries = (skstrat, np, polars, pyarrow)
+    return summary.to_dict() | {
+        "factor": factor,
+        "seed": seed,
+        "versions": {"python": platform.python_version()}
+        | {library.__name__: library.__version__ for library in libraries},
+    }

@@ -1,0 +1,70 @@
+"""Downsampling factors that are named on a command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from skstrat._core.labels import Labels
+from skstrat._core.targets import Targets, targets_from_factor
+from skstrat.io._csv import typed_labels
+from skstrat.resamplers._downsample import DownsampleUpweight
+
+_MOST_LABELS_NAMED = 12
+_TRUTH = {"true": True, "false": False}
+
+
+class DownsampleByText(DownsampleUpweight):
+    """Factors by the text of labels, all of which must occur.
+
+    What the labels are, numbers or text, is known when they were read.
+    """
+
+    def _draw_shares(self) -> Mapping[Any, float] | float | None:
+        if not isinstance(self.factor, Mapping):
+            return super()._draw_shares()
+        return {
+            label: 1 / factor % 1
+            for text, factor in self.factor.items()
+            for label in _values(text)
+        }
+
+    def _targets(self, labels: Labels, y: Any) -> Targets:
+        found = labels.classes.tolist()
+        if not all(isinstance(label, (str, int, float)) for label in found):
+            raise ValueError(
+                "--target must hold integers, strings or booleans; got "
+                f"{_shortened(found)}."
+            )
+        if not isinstance(self.factor, Mapping):
+            return super()._targets(labels, y)
+        named: dict[Any, float] = {}
+        for text, factor in self.factor.items():
+            meant = [label for label in found if _is_meant(text, label)]
+            if not meant or meant[0] in named:
+                problem = "for the second time" if meant else "which is none of them"
+                raise ValueError(
+                    f"--factor must name labels of the data, {_shortened(found)}; got "
+                    f"{text!r}, {problem}."
+                )
+            named[meant[0]] = factor
+        return targets_from_factor(labels, named, "down")
+
+
+def _values(text: str) -> list[Any]:
+    """List what a label may be in a Parquet file whose labels were not read yet."""
+    return [text, *typed_labels([text]), _TRUTH.get(text.lower(), text)]
+
+
+def _is_meant(text: str, label: Any) -> bool:
+    if isinstance(label, str):
+        return text == label
+    if isinstance(label, bool):
+        return _TRUTH.get(text.lower()) is label
+    return bool(typed_labels([text])[0] == label)
+
+
+def _shortened(labels: list[Any]) -> str:
+    more = len(labels) - _MOST_LABELS_NAMED
+    named = ", ".join(map(repr, labels[:_MOST_LABELS_NAMED]))
+    return named + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,108 @@
+"""What people see: the classes, one table per model, and a progress bar."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
+from rich.table import Table as Grid
+
+from skstrat.cli._tables import Table
+from skstrat.model_selection._comparison import Comparison
+
+# What the tables take with a mean and its spread side by side.
+_WIDE = 132
+_MEASURES = (
+    ("fit_time", "fit\ntime, s", 2),
+    ("roc_auc", "ROC\nAUC", 3),
+    ("average_precision", "average\nprecision", 3),
+    ("log_loss", "log\nloss", 4),
+    ("brier_score", "Brier", 4),
+    ("mean_probability_ratio", "mean p /\nprevalence", 2),
+)
+MODEL_NAMES = {
+    "logistic": "Logistic regression",
+    "hgb": "Gradient-boosted trees",
+}
+
+
+def open_console() -> Console:
+    """Open standard output for text that is shown as it is."""
+    width = None if sys.stdout.isatty() else _WIDE
+    return Console(width=width, markup=False, highlight=False, emoji=False)
+
+
+def open_progress() -> Progress:
+    """Make a progress bar on standard error, silent unless that is a terminal."""
+    return Progress(
+        "{task.description}",
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        # The tables go to standard output, wherever that leads.
+        redirect_stdout=False,
+        # Not rich's own guess, which the environment can talk into a bar in a pipe.
+        disable=not sys.stderr.isatty(),
+    )
+
+
+def print_classes(console: Console, table: Table) -> None:
+    """Print the classes with counts and shares, and the degree of imbalance."""
+    rows, columns = table.features.shape
+    console.print(f"{table.source}: {rows:,} rows, {columns} features")
+    grid = Grid(box=SIMPLE_HEAD)
+    grid.add_column(table.target)
+    grid.add_column("rows", justify="right")
+    grid.add_column("share", justify="right")
+    labels, shares = table.labels.classes.tolist(), table.shares
+    for label, count, share in zip(labels, table.labels.counts, shares, strict=True):
+        grid.add_row(str(label), f"{count:,}", f"{100 * share:.3g} %")
+    console.print(grid)
+    console.print(
+        f"Degree of imbalance: {table.degree} (the smallest class, "
+        f"{labels[table.smallest]}, has {100 * shares[table.smallest]:.3g} % of the "
+        "rows)"
+    )
+
+
+def print_comparison(console: Console, model: str, comparison: Comparison) -> None:
+    """Print one row per strategy, in their order, and what to conclude."""
+    wide = console.width >= _WIDE
+    between = " " if wide else "\n"
+    padding = (0, 1, 0, 0) if wide else 0
+    grid = Grid(box=SIMPLE_HEAD, padding=padding, show_edge=False)
+    grid.add_column("strategy")
+    grid.add_column("rows\nused", justify="right")
+    for _, title, _ in _MEASURES:
+        grid.add_column(title, justify="right")
+    for outcome in comparison.outcomes:
+        cells = [
+            f"{outcome.mean(name):.{digits}f}{between}±{outcome.sd(name):.{digits}f}"
+            for name, _, digits in _MEASURES
+        ]
+        grid.add_row(outcome.strategy.name, f"{outcome.mean('rows'):,.0f}", *cells)
+    console.print(f"\n{MODEL_NAMES.get(model, model)}")
+    console.print(grid)
+    console.print(comparison.recommendation_)
+
+
+def print_reading_help(console: Console, table: Table, folds: int, seed: int) -> None:
+    """Print how to read the tables."""
+    smallest = table.labels.classes.tolist()[table.smallest]
+    if len(table.labels.classes) > 2:
+        averages = (
+            "ROC AUC and average precision: each class against the rest, averaged. "
+        )
+    else:
+        averages = ""
+    console.print(
+        f"\nMean ± standard deviation over the same {folds} stratified folds (seed "
+        f"{seed}); only training parts are resampled. Lower log loss and Brier are "
+        f"better. {averages}mean p / prevalence: predicted over real share of class "
+        f"{smallest}, 1 is right. correction: predictions turned back to the original "
+        "class shares."
+    )

@@ -1,0 +1,180 @@
+"""CSV files as one table of text, so that every field stays as it was written."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from skstrat.io._chosen_rows import (
+    Choose,
+    Chosen,
+    Roles,
+    Scan,
+    choose_while_scanning,
+    free_name,
+)
+from skstrat.io._parquet import check_columns, readable
+from skstrat.io._partition import Partition
+
+
+class CsvSource:
+    """CSV files with the same header, in their order.
+
+    Keys are whole numbers if all of the column are, which a look at that column tells
+    before all else; otherwise they are text. Labels are text.
+
+    Parameters
+    ----------
+    files : list of Path
+        The files, plain or compressed by gzip.
+    roles : Roles
+        The columns that a decision needs.
+
+    Attributes
+    ----------
+    files : list of Path
+        The files.
+    schema : pyarrow.Schema
+        Columns, all of them text.
+    like : None
+        There is no footer.
+    n_rows : int or None
+        Rows of all files, once they were counted.
+
+    Raises
+    ------
+    ValueError
+        If a file is unreadable, lacks a column or has others than the first.
+    """
+
+    like = None
+
+    def __init__(self, files: list[Path], roles: Roles) -> None:
+        import pyarrow
+
+        self.files, self.roles = files, roles
+        self.n_rows: int | None = None
+        names: list[str] = []
+        for path in files:
+            found = _header(path)
+            check_columns(found, roles, path)
+            names = names or found
+            if found != names:
+                raise ValueError(
+                    f"All files must have the same header; {path} has {found!r} and "
+                    f"{files[0]} has {names!r}."
+                )
+        self.schema = pyarrow.schema([(name, pyarrow.string()) for name in names])
+        self._whole_keys = roles.key is not None and self._are_whole(roles.key)
+
+    def _scan(self, path: Path, position: str | None = None) -> Any:
+        import polars
+
+        return polars.scan_csv(
+            path,
+            infer_schema=False,
+            row_index_name=position,
+            with_column_names=lambda _: self.schema.names,
+            glob=False,
+        )
+
+    def _are_whole(self, name: str) -> bool:
+        import polars
+        from polars import selectors
+
+        text = selectors.by_name(name).as_expr()
+        odd = text.is_not_null() & text.cast(polars.Int64, strict=False).is_null()
+        for path in self.files:
+            with readable(path):
+                if self._scan(path).select(odd.any()).collect().item():
+                    return False
+        return True
+
+    def _typed(self, name: str, column: Any) -> Any:
+        """Cast a column of text, or an expression for one, to what it stands for."""
+        import polars
+
+        if name == self.roles.key and self._whole_keys:
+            return column.cast(polars.Int64)
+        if name == self.roles.sample_weight:
+            return column.cast(polars.Float64)
+        return column
+
+    def _expressions(self) -> dict[str, Any]:
+        from polars import selectors
+
+        return {
+            name: self._typed(name, selectors.by_name(name).as_expr())
+            for name in self.roles.names
+        }
+
+    def partitions(self) -> Iterator[Partition]:
+        """Read the columns that a decision needs."""
+        columns = self._expressions()
+        named = [column.alias(name) for name, column in columns.items()]
+        n_rows = 0
+        for path in self.files:
+            with readable(path):
+                batches = self._scan(path).select(named).collect_batches()
+                for batch in batches:
+                    n_rows += len(batch)
+                    yield self.roles.partition(batch.get_column)
+        self.n_rows = n_rows
+
+    def partition_of(self, table: Any) -> Partition:
+        """Give the columns that a decision needs of some rows."""
+        import polars
+
+        return self.roles.partition(
+            lambda name: self._typed(name, polars.Series("c", table.column(name)))
+        )
+
+    def chosen(self, choose: Choose) -> Iterator[Chosen]:
+        """Read the rows chosen, all columns of them."""
+        seen, one_at_a_time = 0, Lock()
+
+        def count_and_choose(part: Partition, offset: int) -> Any:
+            nonlocal seen
+            with one_at_a_time:
+                seen += len(part.y)
+            return choose(part, offset)
+
+        position, columns = free_name(self.schema.names), self._expressions()
+        for path in self.files:
+            with readable(path):
+                scan = Scan(self._scan(path, position), position, columns, None)
+                yield from choose_while_scanning(
+                    scan, self.roles, count_and_choose, seen
+                )
+        if self.n_rows != seen:
+            raise ValueError(
+                f"The data changed while it was read: it had {self.n_rows} rows, and "
+                f"then {seen}."
+            )
+
+
+def typed_labels(texts: list[str]) -> list[Any]:
+    """Turn labels that were read as text into the numbers they are, if all are."""
+    for kind in (int, float):
+        try:
+            values = [kind(text) for text in texts]
+        except (ValueError, OverflowError):
+            continue
+        if len(set(values)) == len(values) and all(map(math.isfinite, values)):
+            return values
+    return texts
+
+
+def _header(path: Path) -> list[str]:
+    """Read the names of the columns, which Polars would change if two are alike."""
+    opened = gzip.open if path.name.lower().endswith(".gz") else open
+    with readable(path), opened(path, "rt", encoding="utf-8-sig", newline="") as file:
+        names = next(csv.reader(file), [])
+    if not names:
+        raise ValueError(f"{path} is empty: it has not even a header.")
+    return names

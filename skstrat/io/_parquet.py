@@ -1,0 +1,246 @@
+"""Parquet files as one table that is read in bounded memory."""
+
+from __future__ import annotations
+
+import csv
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skstrat._core.rows import take_rows
+from skstrat.io._chosen_rows import (
+    Choose,
+    Chosen,
+    Roles,
+    Scan,
+    choose_while_scanning,
+    free_name,
+)
+from skstrat.io._partition import Partition
+
+_ROWS_OF_LABELS = 1 << 20
+_ROWS_OF_ALL_COLUMNS = 1 << 15
+# pyarrow's default keeps all that it has read of a file.
+_BOUNDED = {"pre_buffer": False, "buffer_size": 1 << 18}
+# What the readers raise for a broken file, apart from their own errors.
+_UNREADABLE = (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error)
+_MOST_POSITIONS = 2**32 - 1  # that a Polars position can hold
+
+
+class ParquetSource:
+    """Parquet files of one schema, in their order.
+
+    Parameters
+    ----------
+    files : list of Path
+        The files.
+    roles : Roles
+        The columns that a decision needs.
+
+    Attributes
+    ----------
+    files : list of Path
+        The files.
+    schema : pyarrow.Schema
+        Columns, types and metadata of the first.
+    like : pyarrow.parquet.FileMetaData
+        Footer of the first that has rows.
+    rows : list of int
+        Rows of each file.
+
+    Raises
+    ------
+    ValueError
+        If a file is unreadable, lacks a column or has others than the first.
+    """
+
+    def __init__(self, files: list[Path], roles: Roles) -> None:
+        self.files, self.roles = files, roles
+        self.rows: list[int] = []
+        for path in files:
+            with _opened(path) as file:
+                schema, footer = file.schema_arrow, file.metadata
+            check_columns(schema.names, roles, path)
+            if not self.rows:
+                self.schema, self.like = schema, footer
+            if not self.like.num_rows:
+                self.like = footer
+            self._check_schema(schema, path)
+            self.rows.append(footer.num_rows)
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of all files."""
+        return sum(self.rows)
+
+    def _check_schema(self, schema: Any, path: Path) -> None:
+        types = dict(zip(schema.names, schema.types, strict=True))
+        expected = dict(zip(self.schema.names, self.schema.types, strict=True))
+        for name in dict.fromkeys([*expected, *types]):
+            if types.get(name) != expected.get(name):
+                raise ValueError(
+                    f"All files must have the same columns of the same types; column "
+                    f"{name!r} is {types.get(name, 'absent')} in {path} and "
+                    f"{expected.get(name, 'absent')} in {self.files[0]}."
+                )
+            field = schema.field(name)
+            if field.nullable:
+                place = self.schema.get_field_index(name)
+                mine = self.schema.field(place).with_nullable(True)
+                self.schema = self.schema.set(place, mine)
+
+    def partitions(self) -> Iterator[Partition]:
+        """Read the columns that a decision needs, and no others."""
+        for path in self.files:
+            with _opened(path) as file, readable(path):
+                yield from (
+                    self.roles.partition(_without_views(batch).column)
+                    for batch in file.iter_batches(
+                        batch_size=_ROWS_OF_LABELS,
+                        columns=self.roles.names,
+                        use_threads=False,
+                    )
+                )
+
+    def partition_of(self, table: Any) -> Partition:
+        """Give the columns that a decision needs of some rows."""
+        return self.roles.partition(table.column)
+
+    def chosen(self, choose: Choose) -> Iterator[Chosen]:
+        """Read the rows chosen, all columns of them."""
+        by_polars = all(map(_polars_keeps, self.schema.types))
+        offset = 0
+        for path, n_rows in zip(self.files, self.rows, strict=True):
+            scan = by_polars and n_rows < _MOST_POSITIONS
+            read = self._scan if scan else self._stream
+            with readable(path):
+                yield from read(path, n_rows, choose, offset)
+            offset += n_rows
+
+    def batches(self, n_rows: int) -> Iterator[Any]:
+        """Read all rows."""
+        from pyarrow import Table
+
+        for path in self.files:
+            with _opened(path) as file, readable(path):
+                for batch in file.iter_batches(batch_size=n_rows, use_threads=False):
+                    yield _without_views(Table.from_batches([batch]))
+
+    def _scan(
+        self, path: Path, n_rows: int, choose: Choose, offset: int
+    ) -> Iterator[Chosen]:
+        import polars
+        from polars import selectors
+
+        position = free_name(self.schema.names)
+        frame = polars.scan_parquet(
+            path,
+            row_index_name=position,
+            parallel="prefiltered",
+            # Made-up rows of extremes would be shown to the decision otherwise.
+            use_statistics=False,
+            hive_partitioning=False,
+            glob=False,
+        )
+        columns = {name: selectors.by_name(name).as_expr() for name in self.roles.names}
+        scan = Scan(frame, position, columns, n_rows)
+        return choose_while_scanning(scan, self.roles, choose, offset)
+
+    def _stream(
+        self, path: Path, n_rows: int, choose: Choose, offset: int
+    ) -> Iterator[Chosen]:
+        """Read by pyarrow, every row of it, what Polars would change."""
+        source = ParquetSource([path], self.roles)
+        for table in source.batches(_ROWS_OF_ALL_COLUMNS):
+            rows = np.flatnonzero(choose(self.partition_of(table), offset))
+            n_rows -= len(table)
+            if len(rows):
+                yield Chosen(take_rows(table, rows), rows + offset)
+            offset += len(table)
+        if n_rows:
+            raise ValueError(f"{path} has {n_rows} rows more than pyarrow read.")
+
+
+def check_columns(names: list[str], roles: Roles, path: Path) -> None:
+    """Refuse a file that lacks a column, or has one twice."""
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise ValueError(f"Column names must differ; {path} has {twice!r} twice.")
+    arguments = {
+        "target": roles.target,
+        "key": roles.key,
+        "sample_weight": roles.sample_weight,
+    }
+    for argument, name in arguments.items():
+        if name is not None and name not in names:
+            raise ValueError(
+                f"{argument} must name a column of every file; {path} has no "
+                f"{name!r}, only {names!r}."
+            )
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Say which file could not be read, in one kind of error."""
+    import polars
+    from pyarrow import ArrowException
+
+    try:
+        yield
+    except (*_UNREADABLE, ArrowException, polars.exceptions.PolarsError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{path} cannot be read: {reason}") from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    from pyarrow import parquet
+
+    with readable(path):
+        file = parquet.ParquetFile(path, **_BOUNDED)
+    with file:
+        yield file
+
+
+def _without_views(table: Any) -> Any:
+    """Turn views of strings into strings, whose rows pyarrow can take."""
+    import pyarrow
+    from pyarrow import types
+
+    schema = table.schema
+    for place, field in enumerate(schema):
+        if types.is_string_view(field.type):
+            schema = schema.set(place, field.with_type(pyarrow.large_string()))
+        elif types.is_binary_view(field.type):
+            schema = schema.set(place, field.with_type(pyarrow.large_binary()))
+    return table if schema is table.schema else table.cast(schema)
+
+
+def _polars_keeps(kind: Any) -> bool:
+    """Tell whether values of a type come back from Polars as they were."""
+    from pyarrow import types
+
+    if types.is_nested(kind):
+        children = [kind.field(i).type for i in range(kind.num_fields)]
+        return all(map(_polars_keeps, children))
+    if types.is_timestamp(kind) and kind.tz is not None:
+        # Polars knows zones by name, and only some by their offset.
+        return not kind.tz.startswith(("+", "-"))
+    # Dictionaries would lose the order of their values, others their width.
+    return types.is_primitive(kind) or any(
+        check(kind)
+        for check in (
+            types.is_string,
+            types.is_large_string,
+            types.is_string_view,
+            types.is_binary,
+            types.is_binary_view,
+            types.is_large_binary,
+            types.is_fixed_size_binary,
+            types.is_decimal128,
+        )
+    )

@@ -1,0 +1,32 @@
+"""Metrics of probabilities for rare classes, with weights, and scorers of them.
+
+What scikit-learn has is used from there; here is what it lacks: calibration errors,
+slope and ratio, all with ``sample_weight``. On a downsampled test set give the weights
+of the sampler: then every metric estimates its value on all rows.
+"""
+
+from skstrat.metrics._calibration_curve import calibration_curve
+from skstrat.metrics._calibration_error import (
+    calibration_noise_floor,
+    expected_calibration_error,
+)
+from skstrat.metrics._calibration_fit import (
+    calibration_in_the_large,
+    calibration_slope,
+    calibration_slope_intercept,
+    mean_probability_ratio,
+)
+from skstrat.metrics._imbalance import imbalance_degree
+from skstrat.metrics._scorers import scorers
+
+__all__ = [
+    "calibration_curve",
+    "calibration_in_the_large",
+    "calibration_noise_floor",
+    "calibration_slope",
+    "calibration_slope_intercept",
+    "expected_calibration_error",
+    "imbalance_degree",
+    "mean_probability_ratio",
+    "scorers",
+]

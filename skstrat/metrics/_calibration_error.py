@@ -1,0 +1,186 @@
+r"""Errors of calibration over bins of equal mass, and what chance shows.
+
+The expected calibration error cannot be negative, so a perfect model shows some too:
+with *m* bins of equally many expected events about sqrt(2/pi) sqrt(m / N1) of the
+prevalence, that is 31 % with 15 bins and 100 positives. Hence few bins where positives
+are few, and a noise floor to compare with.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.special import expit, logit
+
+from skstrat.metrics._calibration_curve import (
+    Predictions,
+    assign_bins,
+    check_count,
+    check_predictions,
+    summarize_bins,
+)
+
+
+def expected_calibration_error(
+    y_true: Any,
+    y_prob: Any,
+    sample_weight: Any = None,
+    *,
+    pos_label: Any = None,
+    n_bins: int | None = None,
+    relative: bool = False,
+) -> float:
+    r"""Average the distance of predicted and observed shares over bins of equal mass.
+
+    .. math:: \sum_b \frac{W_b}{W} |\bar y_b - \bar p_b|
+
+    with *W* the total weights. Bins of equal mass are less biased than those of equal
+    width, by which Naeini, Cooper and Hauskrecht (2015) introduced the error (Roelofs
+    et al., 2022). A perfect model shows some error too: compare with
+    :func:`calibration_noise_floor`.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_rows,)
+        Labels, of two classes at most.
+    y_prob : array-like of shape (n_rows,)
+        Probability of the positive class.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Weights, 1 if None; a row of weight zero counts as absent.
+    pos_label : int, float, bool or str, default=None
+        Label of the positive class; None means 1 where the labels are among 0 and 1,
+        -1 and 1, or False and True.
+    n_bins : int, default=None
+        Number of bins, fewer if ties fill several; None for the cube root of the number
+        of positive rows (rows, not weight), rounded, at least 2 and at most 15.
+    relative : bool, default=False
+        Whether to divide by the prevalence: 0.1 then means that probabilities are off
+        by a tenth of the prevalence.
+
+    Returns
+    -------
+    float
+        The error, in [0, 1] unless relative; 0 is best.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, there are more than two classes, the positive one cannot
+        be told, a probability, weight or number of bins is impossible, or the error
+        shall be relative and no row is positive.
+
+    Examples
+    --------
+    >>> from skstrat.metrics import expected_calibration_error
+    >>> y, p = [0, 0, 1, 1], [0.1, 0.3, 0.5, 0.7]
+    >>> round(expected_calibration_error(y, p, n_bins=2), 6)  # (.2 + .4) / 2
+    0.3
+    """
+    rows = check_predictions(y_true, y_prob, sample_weight, pos_label)
+    error = summarize_bins(rows, assign_bins(rows, n_bins)).expected_error
+    return error / _unit(rows, relative)
+
+
+def calibration_noise_floor(
+    y_true: Any,
+    y_prob: Any,
+    sample_weight: Any = None,
+    *,
+    pos_label: Any = None,
+    n_bins: int | None = None,
+    relative: bool = False,
+    n_draws: int = 100,
+    random_state: Any = 0,
+) -> float:
+    r"""Give the calibration error that these predictions would show if they were true.
+
+    The mean of :func:`expected_calibration_error` over labels drawn from the
+    probabilities, in the same bins: a parametric bootstrap, as the consistency bars of
+    Broecker and Smith (2007). Each row is one draw, whatever its weight.
+
+    Weights that differ between the classes say how the rows were sampled: a kept row's
+    odds are those of the population divided by *r*, the mean weight of positive over
+    that of negative rows, and a label drawn anew has the weight of its class. So the
+    floor holds on a downsampled test set with weights too.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_rows,)
+        Labels, of two classes at most; they set the number of bins, the ratio of the
+        weights and the prevalence.
+    y_prob : array-like of shape (n_rows,)
+        Probability of the positive class.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Weights, 1 if None; a row of weight zero counts as absent. Give counts of rows
+        as repeated rows instead: only these are drawn independently.
+    pos_label : int, float, bool or str, default=None
+        Label of the positive class; None means 1 where the labels are among 0 and 1,
+        -1 and 1, or False and True.
+    n_bins : int, default=None
+        Number of bins, as for :func:`expected_calibration_error`.
+    relative : bool, default=False
+        Whether to divide by the observed prevalence.
+    n_draws : int, default=100
+        Number of draws. With 100 the standard error is about 5 % of the floor.
+    random_state : int, Generator or None, default=0
+        Seed of the draws.
+
+    Returns
+    -------
+    float
+        The mean error of a perfect model; above 0 unless all probabilities are 0 or 1.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, there are more than two classes, the positive one cannot
+        be told, a probability, weight or number is impossible, or the floor shall be
+        relative and no row is positive.
+
+    Examples
+    --------
+    Half of the rows are positive, and chance alone shows 2 % of that:
+
+    >>> import numpy as np
+    >>> from skstrat.metrics import calibration_noise_floor, expected_calibration_error
+    >>> rng = np.random.default_rng(0)
+    >>> p = rng.random(10_000)
+    >>> y = rng.random(10_000) < p
+    >>> round(expected_calibration_error(y, p), 3)
+    0.012
+    >>> round(calibration_noise_floor(y, p), 2)
+    0.01
+    """
+    check_count("n_draws", n_draws)
+    rows = check_predictions(y_true, y_prob, sample_weight, pos_label)
+    unit = _unit(rows, relative)
+    bin_of = assign_bins(rows, n_bins)
+    ratio = _weight_ratio(rows)
+    chance = expit(logit(rows.p) - np.log(ratio))
+    as_positive = np.where(rows.positive, rows.weight, rows.weight * ratio)
+    as_negative = np.where(rows.positive, rows.weight / ratio, rows.weight)
+    # One generator on, lest a small seed that also drew the data draws them again.
+    rng = np.random.default_rng(np.random.default_rng(random_state).integers(2**63))
+    errors = np.empty(n_draws)
+    for draw in range(n_draws):
+        positive = rng.random(len(chance)) < chance
+        weight = np.where(positive, as_positive, as_negative)
+        drawn = Predictions(positive, rows.p, weight)
+        errors[draw] = summarize_bins(drawn, bin_of).expected_error
+    return float(errors.mean()) / unit
+
+
+def _weight_ratio(rows: Predictions) -> float:
+    """Divide the mean weight of positive rows by that of negative rows."""
+    if rows.n_positives in (0, len(rows.p)):
+        return 1.0
+    weight, positive = rows.weight, rows.positive
+    return float(weight[positive].mean() / weight[~positive].mean())
+
+
+def _unit(rows: Predictions, relative: bool) -> float:
+    if not relative:
+        return 1.0
+    rows.need_positives("an error relative to the prevalence")
+    return rows.prevalence

@@ -1,0 +1,325 @@
+r"""Calibration without bins: the ratio of means and logistic recalibration.
+
+The logistic measures are those of Cox (1958): a model is calibrated if a regression of
+the outcome on the log-odds it predicts has slope 1 and intercept 0. They see errors in
+a few hundred rows that an error over bins does not (Van Calster et al., 2019).
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import expit, logit
+from sklearn.exceptions import UndefinedMetricWarning
+
+from skstrat.metrics._calibration_curve import Floats, Predictions, check_predictions
+
+# Log-odds stay within 20.7, so that one row predicted at 0 does not decide alone.
+_CLIP = 1e-9
+# Log-odds that differ by no more than the rounding of a computation are the same.
+_ROUNDING = 1e-10
+_LOST = 1e-15
+_MOST_STEPS = 200
+# Keeps a Newton step finite and downhill where rounding hides the curvature.
+_RIDGE = 1e-13
+
+
+class CalibrationLine(NamedTuple):
+    """Logistic recalibration.
+
+    Attributes
+    ----------
+    slope : float
+        1 is best; under 1 the probabilities are too extreme.
+    intercept : float
+        0 is best if the slope is 1.
+    """
+
+    slope: float
+    intercept: float
+
+
+def mean_probability_ratio(
+    y_true: Any, y_prob: Any, sample_weight: Any = None, *, pos_label: Any = None
+) -> float:
+    r"""Divide the positive rows expected by those observed.
+
+    .. math:: \sum_i w_i p_i / \sum_i w_i y_i
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_rows,)
+        Labels, of two classes at most.
+    y_prob : array-like of shape (n_rows,)
+        Probability of the positive class.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Weights, 1 if None; a row of weight zero counts as absent.
+    pos_label : int, float, bool or str, default=None
+        Label of the positive class; None means 1 where the labels are among 0 and 1,
+        -1 and 1, or False and True.
+
+    Returns
+    -------
+    float
+        1 is best; 2 says that twice as many are predicted as there are.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, there are more than two classes, the positive one cannot
+        be told or has no row, or a probability or weight is impossible.
+
+    Examples
+    --------
+    >>> from skstrat.metrics import mean_probability_ratio
+    >>> mean_probability_ratio([0, 0, 0, 1], [0.5, 0.5, 0.25, 0.75])
+    2.0
+    """
+    rows = check_predictions(y_true, y_prob, sample_weight, pos_label)
+    rows.need_positives("the ratio of mean probability and prevalence")
+    observed = rows.weight[rows.positive].sum()
+    return float((rows.weight * rows.p).sum() / observed)
+
+
+def calibration_slope_intercept(
+    y_true: Any, y_prob: Any, sample_weight: Any = None, *, pos_label: Any = None
+) -> CalibrationLine:
+    r"""Regress the outcome on the predicted log-odds.
+
+    .. math:: \operatorname{logit} P(y = 1) = \text{intercept}
+        + \text{slope} \cdot \operatorname{logit} p
+
+    fitted by weighted maximum likelihood without penalty (Cox, 1958).
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_rows,)
+        Labels of two classes.
+    y_prob : array-like of shape (n_rows,)
+        Probability of the positive class; clipped to 1e-9 and 1 - 1e-9.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Weights, 1 if None; a row of weight zero counts as absent.
+    pos_label : int, float, bool or str, default=None
+        Label of the positive class; None means 1 where the labels are among 0 and 1,
+        -1 and 1, or False and True.
+
+    Returns
+    -------
+    CalibrationLine
+        ``(slope, intercept)``, best ``(1, 0)``. Both are NaN, with a warning, where the
+        likelihood has no maximum: all probabilities are the same, or one threshold
+        separates the classes.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, there are not two classes, the positive one cannot be
+        told, or a probability or weight is impossible.
+
+    Warns
+    -----
+    sklearn.exceptions.UndefinedMetricWarning
+        If there is no such line.
+
+    Examples
+    --------
+    Log-odds twice as large as they should be:
+
+    >>> import numpy as np
+    >>> from skstrat.metrics import calibration_slope_intercept
+    >>> rng = np.random.default_rng(0)
+    >>> odds = np.exp(rng.normal(size=100_000) - 2)
+    >>> y = rng.random(100_000) < odds / (1 + odds)
+    >>> line = calibration_slope_intercept(y, odds**2 / (1 + odds**2))
+    >>> round(line.slope, 1)
+    0.5
+    """
+    rows = _heard(check_predictions(y_true, y_prob, sample_weight, pos_label))
+    rows.need_both_classes("a calibration slope")
+    log_odds = _log_odds(rows.p)
+    problem = _why_no_line(log_odds, rows.positive)
+    if problem:
+        warnings.warn(
+            f"The calibration slope is not defined and set to NaN: {problem}.",
+            UndefinedMetricWarning,
+            stacklevel=2,
+        )
+        return CalibrationLine(np.nan, np.nan)
+    return _fit_line(log_odds, rows)
+
+
+def calibration_slope(
+    y_true: Any, y_prob: Any, sample_weight: Any = None, *, pos_label: Any = None
+) -> float:
+    """Give the slope of :func:`calibration_slope_intercept`.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_rows,)
+        Labels of two classes.
+    y_prob : array-like of shape (n_rows,)
+        Probability of the positive class; clipped to 1e-9 and 1 - 1e-9.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Weights, 1 if None; a row of weight zero counts as absent.
+    pos_label : int, float, bool or str, default=None
+        Label of the positive class; None means 1 where the labels are among 0 and 1,
+        -1 and 1, or False and True.
+
+    Returns
+    -------
+    float
+        1 is best; under 1 the probabilities are too extreme, as those of an overfitted
+        model, over 1 too close together. NaN, with a warning, where it is not defined.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, there are not two classes, the positive one cannot be
+        told, or a probability or weight is impossible.
+
+    Warns
+    -----
+    sklearn.exceptions.UndefinedMetricWarning
+        If all probabilities are the same, or one threshold separates the classes.
+
+    Examples
+    --------
+    Odds of 1/9 and 9 were predicted where 1/3 and 3 were right:
+
+    >>> from skstrat.metrics import calibration_slope
+    >>> y, p = [0, 0, 0, 1, 1, 1, 1, 0], [0.1] * 4 + [0.9] * 4
+    >>> round(calibration_slope(y, p), 6)
+    0.5
+    """
+    return calibration_slope_intercept(
+        y_true, y_prob, sample_weight, pos_label=pos_label
+    ).slope
+
+
+def calibration_in_the_large(
+    y_true: Any, y_prob: Any, sample_weight: Any = None, *, pos_label: Any = None
+) -> float:
+    r"""Give the shift of the log-odds that makes the mean probability right.
+
+    The intercept *a* of a logistic regression with the predicted log-odds as offset,
+
+    .. math:: \operatorname{logit} P(y = 1) = a + \operatorname{logit} p
+
+    (Cox, 1958; Steyerberg, 2009).
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_rows,)
+        Labels of two classes.
+    y_prob : array-like of shape (n_rows,)
+        Probability of the positive class; clipped to 1e-9 and 1 - 1e-9.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Weights, 1 if None; a row of weight zero counts as absent.
+    pos_label : int, float, bool or str, default=None
+        Label of the positive class; None means 1 where the labels are among 0 and 1,
+        -1 and 1, or False and True.
+
+    Returns
+    -------
+    float
+        0 is best; -0.69 says that the predicted odds are twice the true ones.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, there are not two classes, the positive one cannot be
+        told, or a probability or weight is impossible.
+
+    Examples
+    --------
+    An odds of 1 was predicted and 1/3 observed: log(1/3) = -1.0986.
+
+    >>> from skstrat.metrics import calibration_in_the_large
+    >>> round(calibration_in_the_large([0, 0, 0, 1], [0.5] * 4), 4)
+    -1.0986
+    """
+    rows = _heard(check_predictions(y_true, y_prob, sample_weight, pos_label))
+    rows.need_both_classes("calibration-in-the-large")
+    ones, zeros = rows.positive, ~rows.positive
+    share, log_odds = rows.share, _log_odds(rows.p)
+
+    def excess(shift: float) -> float:
+        # Expected minus observed, without the difference of two almost equal sums.
+        too_many = share[zeros] @ expit(log_odds[zeros] + shift)
+        too_few = share[ones] @ expit(-log_odds[ones] - shift)
+        return float(too_many - too_few)
+
+    # With every row moved to at most, or at least, the prevalence, the mean cannot be
+    # more, or less; one further, rounding cannot hide the change of sign.
+    middle = np.log(share[ones].sum()) - np.log(share[zeros].sum())
+    lowest, highest = middle - log_odds.max() - 1, middle - log_odds.min() + 1
+    return float(brentq(excess, lowest, highest, xtol=1e-13))
+
+
+def _heard(rows: Predictions) -> Predictions:
+    """Leave out rows whose weight is lost when float64 adds it to the others."""
+    kept = rows.share > _LOST
+    return Predictions(rows.positive[kept], rows.p[kept], rows.weight[kept])
+
+
+def _log_odds(p: Floats) -> Floats:
+    return np.asarray(logit(np.clip(p, _CLIP, 1 - _CLIP)))
+
+
+def _why_no_line(log_odds: Floats, positive: Any) -> str | None:
+    """Say why the likelihood has no maximum (Albert and Anderson, 1984)."""
+    ones, zeros = log_odds[positive], log_odds[~positive]
+    if np.ptp(log_odds) <= _ROUNDING:
+        return "all probabilities are the same"
+    if zeros.max() <= ones.min() or ones.max() <= zeros.min():
+        return "one threshold separates the classes"
+    return None
+
+
+def _fit_line(log_odds: Floats, rows: Predictions) -> CalibrationLine:
+    """Fit by Newton's method, with steps that lower the loss."""
+    share, sign = rows.share, np.where(rows.positive, 1.0, -1.0)
+    center = float(share @ log_odds)
+    scale = float(np.sqrt(share @ (log_odds - center) ** 2))
+    x = (log_odds - center) / scale
+    # From the prevalence, where the loss curves alike in all directions.
+    line = np.array([0.0, logit(rows.prevalence)])
+    eye = np.eye(2)
+    for _ in range(_MOST_STEPS):
+        gradient, hessian = _derivatives(line, x, sign, share)
+        step = np.linalg.solve(hessian + _RIDGE * np.trace(hessian) * eye, -gradient)
+        line = line + _shorten(step, gradient, line, x, sign, share)
+        if -gradient @ step < 1e-24:
+            break
+    slope = float(line[0]) / scale
+    return CalibrationLine(slope, float(line[1]) - slope * center)
+
+
+def _shorten(step: Floats, gradient: Floats, line: Floats, *data: Floats) -> Floats:
+    """Halve a step until the loss falls by a quarter of what its gradient promises."""
+    before = _loss(line, *data)
+    # Of a smaller promise rounding would decide, and Newton's step needs no care there.
+    while -gradient @ step > 1e-12 * before:
+        if _loss(line + step, *data) <= before + 0.25 * (gradient @ step):
+            break
+        step = step / 2
+    return step
+
+
+def _loss(line: Floats, x: Floats, sign: Floats, share: Floats) -> float:
+    """Average the log loss of a line ``(slope, intercept)``."""
+    return float(share @ np.logaddexp(0, -sign * (line[0] * x + line[1])))
+
+
+def _derivatives(
+    line: Floats, x: Floats, sign: Floats, share: Floats
+) -> tuple[Floats, Floats]:
+    margin = sign * (line[0] * x + line[1])
+    wrong = expit(-margin)
+    slope, curvature = -sign * share * wrong, share * wrong * expit(margin)
+    mixed = curvature @ x
+    hessian = np.array([[curvature @ (x * x), mixed], [mixed, curvature.sum()]])
+    return np.array([slope @ x, slope.sum()]), hessian

@@ -1,0 +1,75 @@
+"""The degree of imbalance, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from skstrat._core.labels import encode_labels
+from skstrat._core.weights import check_sample_weight, class_totals
+
+
+def degree_of_share(share: float, n_classes: int) -> str:
+    """Name the degree of imbalance of a class by its share of all rows."""
+    if share >= 0.8 / n_classes:
+        return "none"
+    if share >= 0.2:
+        return "mild"
+    return "moderate" if share >= 0.01 else "extreme"
+
+
+def imbalance_degree(
+    y: Any, sample_weight: Any = None, *, per_class: bool = False
+) -> str | dict[Any, str]:
+    """Name how imbalanced the classes are.
+
+    A class is ``"extreme"`` with under 1 % of the rows, ``"moderate"`` under 20 % and
+    ``"mild"`` under 40 % (Google's Machine Learning Crash Course), else ``"none"``;
+    also ``"none"`` from 80 % of an equal share on, for several classes that are about
+    equally large are not imbalanced however many they are.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_rows,)
+        Labels: a list, ndarray, pandas, polars or pyarrow container.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Weights, 1 if None; a row of weight zero counts as absent.
+    per_class : bool, default=False
+        Whether to give the degree of each class rather than of the smallest.
+
+    Returns
+    -------
+    str or dict of label to str
+        ``"none"``, ``"mild"``, ``"moderate"`` or ``"extreme"``.
+
+    Raises
+    ------
+    MissingLabelsError
+        If a label is NaN, None or null.
+    ValueError
+        If ``y`` holds no class labels or fewer than two classes with a weight, or a
+        weight is impossible.
+
+    Examples
+    --------
+    >>> from skstrat.metrics import imbalance_degree
+    >>> y = ["ok"] * 95 + ["late"] * 4 + ["lost"]
+    >>> imbalance_degree(y)
+    'moderate'
+    >>> imbalance_degree(y, per_class=True)
+    {'late': 'moderate', 'lost': 'moderate', 'ok': 'none'}
+    """
+    labels = encode_labels(y)
+    totals = class_totals(labels, check_sample_weight(sample_weight, len(labels.codes)))
+    classes, totals = labels.classes[totals > 0].tolist(), totals[totals > 0]
+    if len(classes) < 2:
+        raise ValueError(
+            "y must have at least two classes with a positive sample_weight; got one, "
+            f"{classes[0]!r}. Give weights to rows of another class too."
+        )
+    shares = (totals / totals.sum()).tolist()
+    if not per_class:
+        return degree_of_share(min(shares), len(shares))
+    return {
+        label: degree_of_share(share, len(shares))
+        for label, share in zip(classes, shares, strict=True)
+    }

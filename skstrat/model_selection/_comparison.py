@@ -1,0 +1,295 @@
+"""What a comparison found: a table, a choice, a sentence, pictures and a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skstrat._core.compat import check_pandas_support
+from skstrat._core.labels import Labels
+from skstrat.displays._page import summary_html, write_page
+from skstrat.metrics import (
+    calibration_noise_floor,
+    expected_calibration_error,
+)
+from skstrat.metrics._imbalance import degree_of_share
+from skstrat.model_selection._cross_validation import Outcome, Trial
+from skstrat.model_selection._selection import choose_best, recommend
+from skstrat.model_selection._strategies import Strategy
+
+Floats = NDArray[np.float64]
+
+# Counts, seconds and measures whose best value is neither high nor low.
+NO_ORDER = (
+    "rows",
+    "fit_time",
+    "threshold",
+    "mean_probability_ratio",
+    "calibration_slope",
+    "calibration_in_the_large",
+)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """An estimator under several strategies, measured on the same folds.
+
+    Made by :func:`compare_strategies`.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The estimator, unfitted.
+    outcomes : sequence of Outcome
+        One a strategy, that of the true distribution first: measures by fold and
+        out-of-fold predictions.
+    curve : sequence of Outcome
+        The estimator on ever fewer rows of the biggest class; empty if that was not
+        asked for.
+    trial : Trial
+        Folds, scorers, seed and weights.
+    labels : Labels
+        Class codes of the rows, classes and counts.
+    best_by : str
+        The measure chosen by.
+    class_names : sequence of str or None
+        Names of the classes where the labels themselves are only codes.
+    preamble : str or None
+        Code that makes the estimator, X and y, for the page.
+
+    Notes
+    -----
+    Standard errors are those of the mean paired difference over the folds. Folds share
+    training rows, so they are rather too small: a difference of one standard error is
+    noise, one of three is not.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skstrat import ClassWeight, compare_strategies
+    >>> X, y = make_classification(1000, weights=[0.9], random_state=0)
+    >>> comparison = compare_strategies(
+    ...     LogisticRegression(), X, y, strategies=[ClassWeight()], random_state=0
+    ... )
+    >>> comparison.best_
+    'true distribution'
+    >>> bool(comparison.table_["log_loss_difference"]["ClassWeight()"] > 0)
+    True
+    >>> comparison.build("ClassWeight()")
+    ResampledClassifier(estimator=LogisticRegression(), resampler=ClassWeight())
+    """
+
+    estimator: Any
+    outcomes: Sequence[Outcome] = field(repr=False)
+    curve: Sequence[Outcome] = field(repr=False)
+    trial: Trial = field(repr=False)
+    labels: Labels = field(repr=False)
+    best_by: str
+    class_names: Sequence[str] | None = None
+    preamble: str | None = None
+
+    @property
+    def class_names_(self) -> list[str]:
+        """Names of the classes for people."""
+        if self.class_names is None:
+            return [str(label) for label in self.labels.classes.tolist()]
+        return list(self.class_names)
+
+    @property
+    def positive_(self) -> Any:
+        """The smallest class, which ratio, slope and threshold are about."""
+        return self.labels.classes[self.labels.counts.argmin()]
+
+    @property
+    def loss_(self) -> bool:
+        """Whether less of the measure chosen by is better."""
+        return f"neg_{self.best_by}" in self.trial.scoring
+
+    @property
+    def best_(self) -> str:
+        """Name of the best strategy; the true distribution wins ties."""
+        return self.best_strategy_.name
+
+    @property
+    def best_strategy_(self) -> Strategy:
+        """The best strategy; the true distribution wins ties."""
+        return choose_best(self.outcomes, self.best_by, loss=self.loss_).strategy
+
+    @property
+    def recommendation_(self) -> str:
+        """What to train on, in one sentence with its numbers."""
+        return recommend(self.outcomes, self.best_by, loss=self.loss_)
+
+    @property
+    def degree_(self) -> str:
+        """Degree of imbalance, see :func:`skstrat.metrics.imbalance_degree`."""
+        counts = self.labels.counts
+        return degree_of_share(counts.min() / counts.sum(), len(counts))
+
+    @cached_property
+    def tested_(self) -> NDArray[np.intp]:
+        """Rows that some fold tested, ascending."""
+        return np.unique(np.concatenate([test for _, test in self.trial.splits]))
+
+    @cached_property
+    def y_true_(self) -> NDArray[np.bool_]:
+        """Whether each tested row is of the positive class."""
+        return (self.labels.codes == self.labels.counts.argmin())[self.tested_]
+
+    @property
+    def sample_weight_(self) -> Floats | None:
+        """Weights of the tested rows."""
+        weights = self.trial.sample_weight
+        return None if weights is None else weights[self.tested_]
+
+    def y_prob(self, name: str) -> Floats:
+        """Give the out-of-fold probabilities of the positive class.
+
+        Parameters
+        ----------
+        name : str
+            Name of a strategy.
+
+        Returns
+        -------
+        ndarray of shape (n_tested,)
+            Probabilities, aligned with ``y_true_``.
+        """
+        code = self.labels.counts.argmin()
+        return self.outcome(name).proba[self.tested_, code]
+
+    def y_pred(self, name: str) -> NDArray[np.bool_]:
+        """Give the out-of-fold predictions at the tuned thresholds.
+
+        Parameters
+        ----------
+        name : str
+            Name of a strategy.
+
+        Returns
+        -------
+        ndarray of shape (n_tested,)
+            Whether the positive class was predicted, aligned with ``y_true_``.
+        """
+        predicted = self.outcome(name).predicted[self.tested_]
+        return np.asarray(predicted == self.positive_)
+
+    def outcome(self, name: str) -> Outcome:
+        """Look up what a strategy came to.
+
+        Parameters
+        ----------
+        name : str
+            Name of a strategy.
+
+        Returns
+        -------
+        Outcome
+            Measures by fold and out-of-fold predictions.
+
+        Raises
+        ------
+        KeyError
+            If no strategy has this name.
+        """
+        by_name = {each.strategy.name: each for each in self.outcomes}
+        if name not in by_name:
+            raise KeyError(f"name must be one of {list(by_name)}; got {name!r}.")
+        return by_name[name]
+
+    def build(self, name: str | None = None) -> Any:
+        """Put the estimator under a strategy.
+
+        Parameters
+        ----------
+        name : str, default=None
+            Name of a strategy; None for the best.
+
+        Returns
+        -------
+        ResampledClassifier
+            Unfitted.
+        """
+        return self.outcome(name or self.best_).strategy.classifier(self.estimator)
+
+    @property
+    def table_(self) -> Any:
+        """All measures, a pandas DataFrame with one row a strategy.
+
+        For each measure its mean over the folds, its standard deviation (``_sd``), its
+        mean paired difference to the true distribution (``_difference``) and the
+        standard error of that (``_se``). Losses are positive, lower is better. At the
+        end the expected calibration error of all out-of-fold predictions, divided by
+        the prevalence, and what a perfectly calibrated model would show (``_floor``).
+        Every column but those of ``fit_time`` is the same again with the same seed.
+        """
+        pandas = check_pandas_support("Comparison.table_")
+        rows = [self._row(outcome) for outcome in self.outcomes]
+        names = [outcome.strategy.name for outcome in self.outcomes]
+        return pandas.DataFrame(rows, index=pandas.Index(names, name="strategy"))
+
+    def _row(self, outcome: Outcome) -> dict[str, float]:
+        row = {}
+        for measure in outcome.folds:
+            difference, error = outcome.difference(self.outcomes[0], measure)
+            row[measure] = outcome.mean(measure)
+            row[f"{measure}_sd"] = outcome.sd(measure)
+            row[f"{measure}_difference"] = difference
+            row[f"{measure}_se"] = error
+        y_prob = self.y_prob(outcome.strategy.name)
+        for column, function in (
+            ("relative_calibration_error", expected_calibration_error),
+            ("relative_calibration_error_floor", calibration_noise_floor),
+        ):
+            row[column] = function(
+                self.y_true_, y_prob, self.sample_weight_, relative=True
+            )
+        return row
+
+    @property
+    def learning_curve_(self) -> Any:
+        """Measures by factor, a pandas DataFrame with one row a factor.
+
+        ``factor``, ``majority_rows`` kept of the biggest class, and the mean and
+        standard deviation of every measure.
+        """
+        pandas = check_pandas_support("Comparison.learning_curve_")
+        return pandas.DataFrame([self._curve_row(outcome) for outcome in self.curve])
+
+    def _curve_row(self, outcome: Outcome) -> dict[str, float]:
+        resampler = outcome.strategy.resampler
+        row = {
+            "factor": 1.0 if resampler is None else float(resampler.factor),
+            "majority_rows": float(np.mean(outcome.folds["rows"] - self._other_rows())),
+        }
+        for measure in outcome.folds:
+            row[measure] = outcome.mean(measure)
+            row[f"{measure}_sd"] = outcome.sd(measure)
+        return row
+
+    def _other_rows(self) -> Floats:
+        """Count the training rows that are not of the biggest class, by fold."""
+        other = self.labels.codes != self.labels.counts.argmax()
+        return np.array([other[train].sum() for train, _ in self.trial.splits])
+
+    def to_html(self, path: str | Path, *, title: str = "Which strategy?") -> None:
+        """Write one self-contained page: verdict, table, pictures, method, code.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where to; replaced when the page is whole.
+        title : str, default="Which strategy?"
+            Heading of the page.
+        """
+        write_page(path, {"": self}, title=title)
+
+    def _repr_html_(self) -> str:
+        return summary_html(self)

@@ -1,0 +1,378 @@
+"""An imbalanced-learn Pipeline that carries the weights to every later step."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Self
+
+import numpy as np
+from imblearn.pipeline import Pipeline as ImblearnPipeline
+from imblearn.pipeline import make_pipeline as make_imblearn_pipeline
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline as SklearnPipeline
+from sklearn.utils import Bunch
+from sklearn.utils.metadata_routing import UNUSED
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from skstrat._core.estimators import (
+    LARGE_WEIGHT_RATIO,
+    final_estimator,
+    fit_arguments,
+    is_tree_model,
+)
+from skstrat._core.rows import count_rows
+from skstrat._core.weights import Floats
+from skstrat.classifiers._plain_model import plain_pipeline
+from skstrat.classifiers._policy import refuse_class_weight
+from skstrat.exceptions import TreeWeightsWarning, UnusedWeightsError
+from skstrat.resamplers._base import BaseResampler, resample
+
+_FIT_METHODS = ("fit", "fit_transform", "fit_predict")
+# Step names have no double underscore, so this is nobody's name.
+_INCOMING = "__sample_weight__"
+
+
+class _Carrier(BaseEstimator):
+    """A sampler of two results for the stock pipeline; the third is kept aside."""
+
+    def __init__(self, sampler: Any) -> None:
+        self.sampler = sampler
+
+    def fit_resample(
+        self, X: Any, y: Any, sample_weight: Any = None
+    ) -> tuple[Any, Any]:
+        X, y, self.sample_weight_ = resample(self.sampler, X, y, sample_weight)
+        return X, y
+
+
+class Pipeline(ImblearnPipeline):
+    """An ``imblearn.pipeline.Pipeline`` that carries sample weights.
+
+    Weights that a resampler makes, and weights given to ``fit``, go to every later
+    step whose ``fit`` takes ``sample_weight``, are multiplied by the next resampler
+    and reach the last step. A sampler of imbalanced-learn may stand anywhere: weights
+    under way follow the rows it keeps. Prediction never resamples. All else is the
+    base class's.
+
+    Parameters
+    ----------
+    steps : list of (str, estimator) tuples
+        Transformers, samplers and a last estimator; ``None`` or ``'passthrough'``
+        skips a step.
+    transform_input : list of str, default=None
+        Metadata to be transformed on its way, with metadata routing enabled.
+    memory : str or object with the joblib.Memory interface, default=None
+        Cache of the fitted steps; a fitted step is used again only for equal weights.
+    verbose : bool, default=False
+        Whether the time of each step is printed.
+
+    Attributes
+    ----------
+    named_steps : Bunch
+        The steps by name.
+    classes_ : ndarray of shape (n_classes,)
+        The labels, if the last step is a classifier.
+    n_features_in_ : int
+        Columns seen by the first step.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if the first step knows them.
+
+    See Also
+    --------
+    ResampledClassifier : For classifiers that take no weights, and for trees.
+
+    Notes
+    -----
+    With metadata routing enabled, ``sample_weight`` given to ``fit`` is carried as
+    above and needs no request; a step that refuses weights
+    (``set_fit_request(sample_weight=False)``) is given none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skstrat import DownsampleUpweight, Pipeline
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(4000, 2))
+    >>> y = rng.random(4000) < 0.02 * np.exp(X[:, 0])
+    >>> model = Pipeline(
+    ...     [
+    ...         ("down", DownsampleUpweight(factor=10, random_state=0)),
+    ...         ("scale", StandardScaler()),
+    ...         ("classify", LogisticRegression()),
+    ...     ]
+    ... )
+    >>> p = model.fit(X, y).predict_proba(X)[:, 1]
+    >>> bool(0.9 < p.mean() / y.mean() < 1.1)
+    True
+    """
+
+    steps: list[tuple[str, Any]]
+
+    __metadata_request__fit = {"sample_weight": True}
+    # The weights of a score are requested by the last step, as in the base class.
+    __metadata_request__score = {"sample_weight": UNUSED}
+
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, **params: Any
+    ) -> Self:
+        """Fit the steps one after the other, weights and all.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, ...)
+            Training data.
+        y : array-like of shape (n_rows,), default=None
+            Labels.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Incoming weights; positive if a sampler follows.
+        **params : dict
+            As in ``imblearn.pipeline.Pipeline.fit``.
+
+        Returns
+        -------
+        Pipeline
+            The fitted pipeline.
+
+        Raises
+        ------
+        UnusedWeightsError
+            If the last step cannot take the weights that reach it.
+        ValueError
+            If weights are addressed to one step of several, if weights reach a
+            sampler that does not say which rows it kept, or if the last step has a
+            ``class_weight`` of its own, which cancels a resampler's weights.
+
+        Warns
+        -----
+        TreeWeightsWarning
+            If the last step is a tree model and weights stand for dropped rows.
+        """
+        if sample_weight is not None:
+            params["sample_weight"] = np.asarray(sample_weight, dtype=np.float64)
+        super().fit(X, y, **params)
+        return self
+
+    @available_if(ImblearnPipeline._can_fit_resample)
+    def fit_resample(
+        self, X: Any, y: Any = None, sample_weight: Any = None, **params: Any
+    ) -> tuple[Any, Any, Floats]:
+        """Fit the steps and resample with the last one: three results, always.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, ...)
+            Data.
+        y : array-like of shape (n_rows,), default=None
+            Labels.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Incoming weights, positive.
+        **params : dict
+            As in ``imblearn.pipeline.Pipeline.fit_resample``.
+
+        Returns
+        -------
+        X_resampled : array-like of shape (n_drawn, ...)
+            The rows, transformed by the steps before the last.
+        y_resampled : array-like of shape (n_drawn,)
+            Their labels.
+        sample_weight : ndarray of shape (n_drawn,)
+            Their weights.
+        """
+        params["sample_weight"] = sample_weight
+        routed = self._check_method_params("fit_resample", params)
+        X, y, weights = self._carry(X, y, routed, raw_params=params)
+        if self._final_estimator != "passthrough":
+            X, y, weights = resample(self._final_estimator, X, y, weights)
+        return X, y, np.ones(count_rows(X)) if weights is None else weights
+
+    def to_sklearn(self) -> SklearnPipeline:
+        """Give the fitted steps that are not samplers, for deployment.
+
+        Returns
+        -------
+        sklearn.pipeline.Pipeline
+            It shares the fitted steps with this one; a pipeline or a
+            :class:`ResampledClassifier` inside is made plain as well.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the pipeline is not fitted.
+        ValueError
+            If all steps are samplers.
+        """
+        check_is_fitted(self)
+        return plain_pipeline(self)
+
+    def _check_method_params(self, method: str, props: Any, **kwargs: Any) -> Any:
+        others = dict(props)
+        incoming = others.pop("sample_weight", None)
+        stock = super()._check_method_params(method, others, **kwargs)
+        # With nothing to route the stock object is empty and cannot be written to.
+        routed = {name: Bunch(**stock.get(name, {})) for name, _ in self.steps}
+        routed[_INCOMING] = incoming
+        self._refuse_addressed_weights(routed)
+        return routed
+
+    def _refuse_addressed_weights(self, routed: Any) -> None:
+        """Refuse weights for one step that a sampler or other weights contradict."""
+        contradicted = routed[_INCOMING] is not None
+        for name, step in self.steps:
+            contradicted = contradicted or hasattr(step, "fit_resample")
+            addressed = any(
+                "sample_weight" in own for own in routed.get(name, {}).values()
+            )
+            if contradicted and addressed:
+                raise ValueError(
+                    f"{name}__sample_weight cannot be given to a step at or after a "
+                    "sampler, where the rows are others, nor beside sample_weight. "
+                    "Give fit(X, y, sample_weight=...): the weights follow the rows "
+                    "to every step that takes them."
+                )
+
+    def _fit(
+        self, X: Any, y: Any = None, routed_params: Any = None, raw_params: Any = None
+    ) -> tuple[Any, Any]:
+        X, y, weights = self._carry(X, y, routed_params, raw_params)
+        if weights is not None:
+            self._hand_to_last_step(weights, routed_params)
+        return X, y
+
+    def _carry(
+        self, X: Any, y: Any, routed_params: Any, raw_params: Any
+    ) -> tuple[Any, Any, Floats | None]:
+        """Fit all steps but the last, weights and all."""
+        incoming = routed_params[_INCOMING]
+        self.steps = [
+            (name, _Carrier(step) if hasattr(step, "fit_resample") else step)
+            for name, step in self.steps[:-1]
+        ] + self.steps[-1:]
+        try:
+            if incoming is not None:
+                for name, step in self.steps[:-1]:
+                    _give(step, routed_params.get(name, {}), incoming)
+            X, y = super()._fit(X, y, routed_params, raw_params=raw_params)
+            weights = self._weights_before(len(self.steps) - 1)
+        finally:
+            self.steps = [
+                (name, step.sampler if isinstance(step, _Carrier) else step)
+                for name, step in self.steps
+            ]
+        return X, y, incoming if weights is None else weights
+
+    def _weights_before(self, step_idx: int) -> Floats | None:
+        """Give the weights of the last sampler before a step."""
+        for _, step in reversed(self.steps[:step_idx]):
+            if isinstance(step, _Carrier):
+                return step.sample_weight_
+        return None
+
+    def _get_metadata_for_step(
+        self, *, step_idx: int, step_params: Any, all_params: Any
+    ) -> Any:
+        """Put the weights under way into what the base class gives a step."""
+        weights = self._weights_before(step_idx)
+        if weights is not None:
+            _give(self.steps[step_idx][1], step_params, weights)
+        return super()._get_metadata_for_step(
+            step_idx=step_idx, step_params=step_params, all_params=all_params
+        )
+
+    def _hand_to_last_step(self, weights: Floats, routed_params: Any) -> None:
+        name, step = self.steps[-1]
+        if self._final_estimator == "passthrough":
+            return
+        if not _give(step, routed_params[name], weights):
+            if (weights == 1).all():
+                return
+            raise UnusedWeightsError(
+                f"{type(step).__name__} as last step cannot take sample_weight, and "
+                "without the weights its probabilities are those of the resampled "
+                "rows. Make ResampledClassifier(classifier, resampler) the last step "
+                'instead of the resampler, or resample with weighting="uniform".'
+            )
+        resamplers = [
+            step for _, step in self.steps[:-1] if isinstance(step, BaseResampler)
+        ]
+        _check_weights_work(step, resamplers)
+
+
+def _give(step: Any, step_params: Any, weights: Floats) -> bool:
+    """Add weights to a step's arguments; tell whether it takes them."""
+    methods: tuple[str, ...] = _FIT_METHODS
+    arguments: dict[str, Any] = {}
+    if isinstance(step, _Carrier):
+        methods, arguments = ("fit_resample",), {"sample_weight": weights}
+    elif hasattr(step, "fit"):
+        arguments = fit_arguments(step, weights) or {}
+    for method in methods:
+        step_params[method] = {**step_params.get(method, {}), **arguments}
+    return bool(arguments)
+
+
+def _check_weights_work(step: Any, resamplers: list[BaseResampler]) -> None:
+    """Refuse or warn where a last step makes nothing good of the weights."""
+    # Weights that differ within a class have no plan, and trees follow them.
+    plans = [each.plan_ for each in resamplers if hasattr(each, "plan_")]
+    weighted = len(plans) < len(resamplers) or any(
+        set(plan.class_weight) != {1} for plan in plans
+    )
+    if weighted:
+        refuse_class_weight(step)
+    ratios = [
+        max(plan.class_weight) / min(plan.class_weight)
+        for plan in plans
+        if plan.moves_rows
+    ]
+    if max(ratios, default=1.0) >= LARGE_WEIGHT_RATIO and is_tree_model(step):
+        warnings.warn(
+            f"{type(final_estimator(step)).__name__} is fitted with weights up to "
+            f"{max(ratios):.3g} times as large for one class as for another, standing "
+            "for rows dropped or repeated. Trees fit the holes between the kept rows, "
+            "so predicted probabilities come out too high. Use "
+            "ResampledClassifier(classifier, resampler), which withholds these weights "
+            "and corrects the prior instead.",
+            TreeWeightsWarning,
+            stacklevel=2,
+        )
+
+
+def make_pipeline(
+    *steps: Any,
+    memory: Any = None,
+    transform_input: list[str] | None = None,
+    verbose: bool = False,
+) -> Pipeline:
+    """Make a :class:`Pipeline` and name its steps after their classes.
+
+    Parameters
+    ----------
+    *steps : estimators
+        Transformers, samplers and a last estimator.
+    memory : str or object with the joblib.Memory interface, default=None
+        Cache of the fitted steps.
+    transform_input : list of str, default=None
+        Metadata to be transformed on its way, with metadata routing enabled.
+    verbose : bool, default=False
+        Whether the time of each step is printed.
+
+    Returns
+    -------
+    Pipeline
+        The pipeline.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skstrat import DownsampleUpweight, make_pipeline
+    >>> make_pipeline(DownsampleUpweight(factor=5), LogisticRegression())
+    Pipeline(steps=[('downsampleupweight', DownsampleUpweight(factor=5)),
+                    ('logisticregression', LogisticRegression())])
+    """
+    stock = make_imblearn_pipeline(
+        *steps, memory=memory, transform_input=transform_input, verbose=verbose
+    )
+    return Pipeline(**stock.get_params(deep=False))

@@ -1,0 +1,120 @@
+"""Big classes down and small ones up, both at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any
+
+from skstrat._core.compat import Interval
+from skstrat._core.labels import Labels
+from skstrat._core.strata import ROW_LABELS
+from skstrat._core.targets import (
+    RANDOM_STATE,
+    Strategy,
+    Targets,
+    refuse_both,
+    rows_from_mapping,
+    targets_from_balance,
+    targets_from_rows,
+)
+from skstrat._core.weights import WEIGHTING, Weighting
+from skstrat.resamplers._base import StratifiedResampler
+
+
+class CombinedResample(StratifiedResampler):
+    r"""Big classes down, small classes up, and weights settle the rest.
+
+    One dial moves every class towards the geometric mean *g* of the class sizes: the
+    target of class *c* is :math:`n_c^{1-b} g^b` rows, 0 leaves the data as it is and 1
+    makes the classes equal. Rows are dropped or repeated as in
+    :class:`DownsampleUpweight` and :class:`RandomOversample`.
+
+    Parameters
+    ----------
+    balance : float, default=None
+        The dial *b* in [0, 1]. None without a ``sampling_strategy`` means 0.5.
+    sampling_strategy : dict or callable, default=None
+        Instead of ``balance``, rows wanted by label, more or fewer than there are; a
+        callable takes ``y`` and gives such a dict. Other classes stay as they are.
+    weighting : {"balanced", "original", "uniform", "factor"} or dict, \
+            default="balanced"
+        Total weight of each class: all equal, the grand total kept; the original
+        one; weights in, unchanged; or incoming weight times original rows per drawn
+        row. A dict of class shares by label is a target prior.
+    strata, groups : str, int, array-like of shape (n_rows,) or callable, default=None
+        As of :class:`DownsampleUpweight`; groups are repeated whole, too.
+    random_state : int, Generator, RandomState or None, default=None
+        Where the 64-bit seed of the draw comes from.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    sampling_strategy_ : dict of label to int
+        Rows of each class after resampling.
+    class_weight_ : dict of label to float
+        What the incoming weight of each class's rows was multiplied by.
+    sample_indices_ : ndarray of shape (n_drawn,)
+        Where each row comes from, ascending.
+    plan_ : Plan
+        The draw, for use on blocks of the same data.
+    n_features_in_ : int
+        Columns of X, if it has two dimensions.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, if they are all strings.
+
+    See Also
+    --------
+    DownsampleUpweight : Big classes down, original totals kept.
+    RandomOversample : Small classes up.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skstrat import CombinedResample
+    >>> X, y = np.zeros((404, 2)), np.repeat(["ok", "fraud"], [400, 4])
+    >>> resampler = CombinedResample(balance=1.0).fit(X, y)
+    >>> resampler.sampling_strategy_
+    {'fraud': 40, 'ok': 40}
+    >>> resampler.class_weight_
+    {'fraud': 5.05, 'ok': 5.05}
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "balance": [Interval(Real, 0, 1, closed="both"), None],
+        "sampling_strategy": [Mapping, callable, None],
+        "weighting": WEIGHTING,
+        "strata": ROW_LABELS,
+        "groups": ROW_LABELS,
+        "random_state": RANDOM_STATE,
+    }
+
+    def __init__(
+        self,
+        *,
+        balance: float | None = None,
+        sampling_strategy: Strategy | None = None,
+        weighting: Weighting = "balanced",
+        strata: Any = None,
+        groups: Any = None,
+        random_state: Any = None,
+    ) -> None:
+        self.balance = balance
+        self.sampling_strategy = sampling_strategy
+        self.weighting = weighting
+        self.strata = strata
+        self.groups = groups
+        self.random_state = random_state
+
+    def _targets(self, labels: Labels, y: Any) -> Targets:
+        refuse_both(
+            "balance", self.balance, "sampling_strategy", self.sampling_strategy
+        )
+        if self.sampling_strategy is None:
+            return targets_from_balance(
+                labels, 0.5 if self.balance is None else self.balance
+            )
+        strategy: Any = self.sampling_strategy
+        wanted = strategy(y) if callable(strategy) else strategy
+        return targets_from_rows(labels, rows_from_mapping(labels, wanted))

@@ -1,0 +1,265 @@
+"""Fewer rows of the big classes, each kept row for more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+from skstrat._core.compat import StrOptions
+from skstrat._core.factorize import NotClassLabelsError
+from skstrat._core.labels import Labels
+from skstrat._core.rows import count_rows, take_rows
+from skstrat._core.samples import weights_of_rows
+from skstrat._core.strata import ROW_LABELS
+from skstrat._core.targets import (
+    FACTOR,
+    RANDOM_STATE,
+    RATIO,
+    WORDS,
+    Strategy,
+    Targets,
+    refuse_both,
+    seed_of,
+    targets_from_factor,
+    targets_from_sampling_strategy,
+)
+from skstrat._core.weights import WEIGHTING, Weighting, multiply_weights
+from skstrat.classifiers._auto import recommend_factor
+from skstrat.resamplers._base import Drawn, StratifiedResampler
+from skstrat.resamplers._multilabel import (
+    check_no_label_is_lost,
+    draw_label_sets,
+    is_label_matrix,
+    rake,
+    read_label_sets,
+)
+
+
+class DownsampleUpweight(StratifiedResampler):
+    r"""Keep a fraction of the big classes and let each kept row count for more.
+
+    Of class *c* with :math:`n_c` rows, ``t = max(1, round(n_c / factor))`` are kept
+    and weigh
+
+    .. math:: w_i \, W_c / \sum_{j \in \text{kept}} w_j
+
+    with incoming weights *w* and class total :math:`W_c`, so that each class keeps
+    its mass and a model that uses the weights stays calibrated (Hajek, 1971; the
+    "downsample and upweight" of Google's Machine Learning Crash Course, which it
+    equals when the factor divides the class size).
+
+    Parameters
+    ----------
+    factor : float, dict of label to float or "auto", default=None
+        Original rows per kept row, at least 1: of the most frequent class, or of
+        each class named. ``"auto"`` asks :func:`recommend_factor`, which reads X.
+    sampling_strategy : float, str, dict or callable, default=None
+        Instead of ``factor``, imbalanced-learn's words: a float in (0, 1] is the rows
+        of the smallest class per kept row of each other class; ``'majority'``,
+        ``'not minority'``, ``'not majority'``, ``'all'`` or ``'auto'`` (which is
+        ``'not minority'``) name the classes cut down to the size of the smallest; a
+        dict has the rows to keep; a callable takes ``y`` and gives such a dict. A
+        class with fewer rows than asked for keeps all. None without a ``factor``
+        means 0.1: ten rows of each big class per row of the smallest.
+    weighting : {"original", "balanced", "uniform", "factor"} or dict, \
+            default="original"
+        Total weight of each class: its original one; all equal, the grand total
+        kept; weights in, unchanged; or incoming weight times factor, the literal
+        rule, which keeps totals only on average. A dict of class shares by label
+        is a target prior.
+    strata : str, int, array-like of shape (n_rows,) or callable, default=None
+        A column of X by name or position, one value per row, or a callable of X and y
+        that gives them. Every stratum of a class is drawn at the class's rate, at
+        least one row of it, and keeps its share of the class's total weight. The
+        strata take the place of the classes where y is continuous or has several
+        columns, and where its labels are numbers, more than twice as many as the
+        strata, of which each lies in one: bins of a count, for example.
+    groups : str, int, array-like of shape (n_rows,) or callable, default=None
+        In the same words, integers or strings that say which rows are kept or
+        dropped together, by a hash of that value. A group is drawn at the highest
+        rate of the classes in it; wanted is then a number of groups, not of rows.
+    random_state : int, Generator, RandomState or None, default=None
+        Where the 64-bit seed of the draw comes from. The same seed keeps the same
+        rows, and a larger factor keeps a subset of them.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, or the strata in their place.
+    sampling_strategy_ : dict of label to int
+        Rows kept of each class.
+    class_weight_ : dict of label to float
+        What the incoming weight of each class's rows was multiplied by.
+    sample_indices_ : ndarray of shape (n_kept,)
+        Positions of the rows kept, ascending.
+    plan_ : Plan
+        The draw, for use on blocks of the same data, by class, class and stratum, or
+        the classes of row and group (whose values are its keys); none for rows of
+        several labels.
+    recommendation_ : FactorRecommendation
+        What ``factor="auto"`` comes from.
+    n_features_in_ : int
+        Columns of X, if it has two dimensions.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, if they are all strings.
+
+    See Also
+    --------
+    CombinedResample : Big classes down and small ones up.
+    ResampledClassifier : Any classifier on resampled rows, prior corrected.
+
+    Notes
+    -----
+    Rows of several labels each (y is a table of zeros and ones): with
+    :math:`\pi_l` the share of label *l* that would be kept if it were a class (rows
+    without a label are one, named None), row *i* is kept with
+    :math:`\pi_i = \max_{l \in i} \pi_l` and weighs :math:`1 / \pi_i`, which is
+    unbiased for the total of every label (Horvitz and Thompson, 1952). Weights are
+    then raked to those totals (Deming and Stephan, 1940), so that they hold exactly.
+
+    With groups, totals are kept of each class, and within it of the rows whose group
+    was drawn at the rate of another class, so that weights differ within a class.
+    Boosted trees follow them too far, by 10 to 20 % in trials; linear models do not.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skstrat import DownsampleUpweight
+    >>> X, y = np.arange(402).reshape(-1, 1), np.repeat([0, 1], [400, 2])
+    >>> X_res, y_res, w = DownsampleUpweight(factor=20, random_state=0).fit_resample(
+    ...     X, y
+    ... )
+    >>> X_res.shape, w[y_res == 0].sum(), w[y_res == 1].sum()
+    ((22, 1), np.float64(400.0), np.float64(2.0))
+
+    A continuous target, by bins of it:
+
+    >>> income = np.random.default_rng(0).lognormal(size=5000)
+    >>> down = DownsampleUpweight(
+    ...     strata=lambda X, y: np.digitize(y, [5, 10]), random_state=0
+    ... )
+    >>> _, kept, w = down.fit_resample(np.zeros((5000, 1)), income)
+    >>> down.sampling_strategy_, w.sum().round(6)
+    ({0: 500, 1: 220, 2: 50}, np.float64(5000.0))
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "factor": [*FACTOR, StrOptions({"auto"})],
+        "sampling_strategy": [
+            RATIO,
+            StrOptions(set(WORDS["down"])),
+            Mapping,
+            callable,
+            None,
+        ],
+        "weighting": WEIGHTING,
+        "strata": ROW_LABELS,
+        "groups": ROW_LABELS,
+        "random_state": RANDOM_STATE,
+    }
+
+    def __init__(
+        self,
+        *,
+        factor: float | Mapping[Any, float] | Literal["auto"] | None = None,
+        sampling_strategy: Strategy | None = None,
+        weighting: Weighting = "original",
+        strata: Any = None,
+        groups: Any = None,
+        random_state: Any = None,
+    ) -> None:
+        self.factor = factor
+        self.sampling_strategy = sampling_strategy
+        self.weighting = weighting
+        self.strata = strata
+        self.groups = groups
+        self.random_state = random_state
+
+    def _targets(self, labels: Labels, y: Any) -> Targets:
+        refuse_both("factor", self.factor, "sampling_strategy", self.sampling_strategy)
+        factor: Any = self.factor
+        if factor == "auto":
+            factor = self.recommendation_.factor
+        if factor is not None:
+            return targets_from_factor(labels, factor, "down")
+        strategy = 0.1 if self.sampling_strategy is None else self.sampling_strategy
+        return targets_from_sampling_strategy(labels, y, strategy, "down")
+
+    def _learn(self, X: Any, y: Any, sample_weight: Any) -> Drawn:
+        self._validate_params()
+        try:
+            if self.factor == "auto":
+                self.recommendation_ = recommend_factor(
+                    X,
+                    y,
+                    sample_weight=sample_weight,
+                    random_state=seed_of(self.random_state),
+                )
+            return super()._learn(X, y, sample_weight)
+        except NotClassLabelsError:
+            if self.factor == "auto":
+                raise ValueError(
+                    'factor must not be "auto" where y holds no class labels, for it '
+                    "judges a classifier; give a number, or sampling_strategy."
+                ) from None
+            several = self.strata is None and self.groups is None and is_label_matrix(y)
+            if not several:
+                raise
+        return self._learn_label_sets(X, y, sample_weight)
+
+    def _learn_label_sets(self, X: Any, y: Any, sample_weight: Any) -> Drawn:
+        incoming, counted = weights_of_rows(X, count_rows(y), sample_weight)
+        if incoming is not None and counted is not None:
+            y, incoming = take_rows(y, counted), incoming[counted]
+        self._learn_columns(X)
+        if hasattr(self, "plan_"):
+            del self.plan_
+        sets = read_label_sets(y)
+        targets = self._targets(sets.labels, y)
+        indices, inverse_chance, factor = draw_label_sets(
+            sets, targets, seed_of(self.random_state), counted
+        )
+        kept = sets.take(indices)
+        check_no_label_is_lost(kept)
+        own = np.ones(len(indices)) if incoming is None else incoming[indices]
+        totals = sets.totals(incoming)
+        if self.weighting == "original":
+            grand_total = len(sets.labels.codes) if incoming is None else incoming.sum()
+            start = multiply_weights(inverse_chance, own)
+            weights = rake(start, kept, totals, float(grand_total))
+        elif self.weighting == "factor":
+            weights = multiply_weights(factor, own)
+        elif self.weighting == "uniform":
+            weights = own
+        else:
+            raise ValueError(
+                'weighting must be "original", "factor" or "uniform" where rows have '
+                f"several labels, whose totals overlap; got {self.weighting!r}."
+            )
+        self.classes_ = sets.labels.classes
+        names = self.classes_.tolist()
+        of_label = (kept.totals(weights) / kept.totals(own)).tolist()
+        self.sampling_strategy_ = dict(
+            zip(names, kept.labels.counts.tolist(), strict=True)
+        )
+        self.class_weight_ = dict(zip(names, of_label, strict=True))
+        rows = indices if counted is None else counted[indices]
+        self.sample_indices_ = rows
+        untouched = counted is None and len(indices) == len(sets.labels.codes)
+        return Drawn(rows, weights, untouched)
+
+    def _check_needs_labels_alone(self) -> None:
+        super()._check_needs_labels_alone()
+        if self.factor == "auto":
+            raise ValueError(
+                'factor must not be "auto" for data in partitions, for X is needed to '
+                "recommend one; call recommend_factor on a part, and give its factor."
+            )
+
+    def _draw_shares(self) -> Mapping[Any, float] | float | None:
+        if isinstance(self.factor, Mapping):
+            return {label: 1 / value % 1 for label, value in self.factor.items()}
+        factor: Any = self.factor
+        return None if factor is None else 1 / factor % 1

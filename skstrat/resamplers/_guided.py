@@ -1,0 +1,347 @@
+"""Fewer rows of the big classes, the informative ones more often than the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.optimize import brentq
+from sklearn.base import clone
+from sklearn.ensemble import HistGradientBoostingClassifier, VotingClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler, StandardScaler
+
+from skstrat._core.compat import HasMethods, Interval
+from skstrat._core.hashing import hash_integers, mix_seed
+from skstrat._core.labels import Labels
+from skstrat._core.rows import count_rows, take_rows
+from skstrat._core.samples import look_at
+from skstrat._core.targets import RANDOM_STATE, Targets, seed_of, targets_from_factor
+from skstrat._core.weights import (
+    WEIGHTING,
+    Floats,
+    Weighting,
+    class_totals,
+    class_weights,
+    multiply_weights,
+)
+from skstrat.classifiers._resampled import ResampledClassifier
+from skstrat.resamplers._base import BaseResampler, Drawn
+from skstrat.resamplers._downsample import DownsampleUpweight
+
+_ROWS_SCORED_AT_A_TIME = 1 << 16
+
+
+class GuidedDownsample(BaseResampler):
+    r"""Keep the rows of the big classes that a pilot model finds hard to tell.
+
+    Of a class that is cut down, row *i* is kept with probability
+
+    .. math:: \pi_i = \mathrm{clip}(\rho \, (1 - \tilde p_c(x_i)), \phi / k, 1)
+
+    where :math:`\tilde p_c` is the pilot's probability of the row's own class, *k* the
+    factor, :math:`\phi` the floor, and :math:`\rho` such that the probabilities add up
+    to the ``max(1, round(n_c / k))`` rows that are kept. It weighs
+    :math:`w_i / \pi_i`, scaled so that the class keeps its total (Wang, Zhang and
+    Wang, 2021, whose choice for rare events is :math:`\pi \propto \tilde p`; ratio
+    form of Hajek, 1971). At the same number of rows such weights lose far less than
+    those of uniform downsampling, where the classes are well separated, and boosted
+    trees follow them.
+
+    Parameters
+    ----------
+    pilot : classifier, default=None
+        Any classifier with ``predict_proba``. A clone of it is fitted on equally many
+        rows of each class, as many as the smallest has, and its prior corrected. None
+        for the mean of a logistic regression and small boosted trees, for columns of
+        numbers, some of which may be missing (logistic regression alone if X is
+        sparse).
+    factor : float or dict of label to float, default=20
+        Original rows per kept row, at least 1: of the most frequent class, or of
+        each class named.
+    floor : float, default=0.2
+        Smallest inclusion probability, as a share of ``1 / factor``, in (0, 1]; it
+        bounds the weights by ``factor / floor``. 1 is uniform downsampling.
+    pilot_folds : int, default=None
+        Folds in which the pilot is cross-fitted, so that no row is judged by a pilot
+        that has seen it; None for one pilot that has seen a few of them.
+    weighting : {"original", "balanced", "uniform"} or dict, default="original"
+        Total weight of each class: its original one; all equal, the grand total
+        kept; or that of the incoming weights over the inclusion probabilities, not
+        scaled. A dict of class shares by label is a target prior.
+    random_state : int, Generator, RandomState or None, default=None
+        Where the 64-bit seed of the draws comes from; the pilot has its own.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    sampling_strategy_ : dict of label to int
+        Rows kept of each class.
+    sample_indices_ : ndarray of shape (n_kept,)
+        Positions of the rows kept, ascending.
+    pilots_ : list of classifier
+        The fitted pilot, or one for each fold.
+    n_features_in_ : int
+        Columns of X, if it has two dimensions.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, if they are all strings.
+
+    See Also
+    --------
+    DownsampleUpweight : The same without a look at X.
+    ResampledClassifier : Passes these weights to trees, too; without weights it
+        corrects predictions by the inclusion probability at each row.
+
+    Notes
+    -----
+    Rows are drawn by order sampling (Rosen, 1997): with a number *u* from the hash of
+    the position and the seed, those with the smallest
+    :math:`u (1 - \pi) / ((1 - u) \pi)` are kept, so that their number is fixed and
+    their inclusion probabilities are those above to a small error.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skstrat import GuidedDownsample
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(20000, 2))
+    >>> y = (rng.random(20000) < 1 / (1 + np.exp(6 - 2 * X[:, 0]))).astype(int)
+    >>> guided = GuidedDownsample(factor=20, random_state=0)
+    >>> X_res, y_res, w = guided.fit_resample(X, y)
+    >>> bool(X[y == 0, 0].mean() < 0 < X_res[y_res == 0, 0].mean())
+    True
+    >>> bool(np.isclose(w[y_res == 0].sum(), (y == 0).sum()))
+    True
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "pilot": [HasMethods(["fit", "predict_proba"]), None],
+        "factor": [Interval(Real, 1, None, closed="left"), Mapping],
+        "floor": [Interval(Real, 0, 1, closed="right")],
+        "pilot_folds": [Interval(Integral, 2, None, closed="left"), None],
+        "weighting": WEIGHTING,
+        "random_state": RANDOM_STATE,
+    }
+
+    def __init__(
+        self,
+        pilot: Any = None,
+        *,
+        factor: float | Mapping[Any, float] = 20,
+        floor: float = 0.2,
+        pilot_folds: int | None = None,
+        weighting: Weighting = "original",
+        random_state: Any = None,
+    ) -> None:
+        self.pilot = pilot
+        self.factor = factor
+        self.floor = floor
+        self.pilot_folds = pilot_folds
+        self.weighting = weighting
+        self.random_state = random_state
+
+    def _targets(self, labels: Labels, y: Any) -> Targets:  # noqa: ARG002
+        return targets_from_factor(labels, self.factor, "down")
+
+    def _check_needs_labels_alone(self) -> None:
+        raise ValueError(
+            "GuidedDownsample reads X, so that labels alone do not say which rows it "
+            "keeps, in files and Dask collections for example; use DownsampleUpweight "
+            "there, or take a part into memory first."
+        )
+
+    def _learn(self, X: Any, y: Any, sample_weight: Any) -> Drawn:
+        self._validate_params()
+        if self.weighting == "factor":
+            raise ValueError(
+                'weighting must be "original", "balanced", "uniform" or a dict for '
+                'GuidedDownsample, whose rows have no one factor; got "factor".'
+            )
+        seen = look_at(X, y, sample_weight)
+        labels, incoming = seen.labels, seen.sample_weight
+        self._learn_columns(X)
+        self.classes_ = labels.classes
+        self._seed = seed_of(self.random_state)
+        targets = self._targets(labels, y)
+        self._factors = targets.factor
+        counted = seen.counted
+        rows = np.arange(count_rows(X)) if counted is None else counted
+        hardness = self._fit_pilots(X, labels, rows)
+        chance, drawn = self._draw(hardness, labels.codes, rows, targets.rows)
+        codes = labels.codes[drawn]
+        weights = 1 / chance[drawn]
+        if incoming is not None:
+            weights = multiply_weights(weights, incoming[drawn])
+        taken = Labels(codes, labels.classes, targets.rows)
+        mass = class_totals(labels, incoming)
+        multiplier = class_weights(
+            labels, self._factors, self.weighting, mass, class_totals(taken, weights)
+        )
+        self._scale = multiplier
+        names = labels.classes.tolist()
+        self.sampling_strategy_ = dict(zip(names, targets.rows.tolist(), strict=True))
+        self.sample_indices_ = rows[drawn]
+        weights = multiply_weights(weights, multiplier[codes])
+        untouched = counted is None and len(drawn) == len(rows)
+        return Drawn(rows[drawn], weights, untouched)
+
+    def _fit_pilots(self, X: Any, labels: Labels, rows: NDArray[np.intp]) -> Floats:
+        """Fit the pilots, and give how hard each row is to tell."""
+        hardness = np.empty(len(rows))
+        everything = np.arange(len(rows))
+        folds: Any = [(everything, everything)]
+        if self.pilot_folds is not None:
+            seed = self._seed % 2**32
+            splitter = StratifiedKFold(
+                self.pilot_folds, shuffle=True, random_state=seed
+            )
+            folds = splitter.split(everything, labels.codes)
+        self.pilots_ = []
+        for fit, judge in folds:
+            whole = len(fit) == len(rows) == count_rows(X)
+            pilot = _corrected_pilot(self.pilot, X, self._seed).fit(
+                X if whole else take_rows(X, rows[fit]),
+                labels.codes[fit],
+            )
+            self.pilots_.append(pilot)
+            for block in _blocks(judge):
+                proba = pilot.predict_proba(take_rows(X, rows[block]))
+                own = proba[np.arange(len(block)), labels.codes[block]]
+                hardness[block] = 1 - own
+        return hardness
+
+    def _draw(
+        self,
+        hardness: Floats,
+        codes: NDArray[Any],
+        rows: NDArray[np.intp],
+        wanted: NDArray[np.int64],
+    ) -> tuple[Floats, NDArray[np.intp]]:
+        """Turn hardness into inclusion probabilities, and draw by them."""
+        chance = np.ones(len(codes))
+        kept = np.ones(len(codes), dtype=bool)
+        hash_seed = mix_seed(self._seed)
+        self._slopes = np.full(len(self._factors), np.inf)
+        for code in np.flatnonzero(self._factors > 1).tolist():
+            own = np.flatnonzero(codes == code)
+            factor = self._factors[code]
+            self._slopes[code] = _solve_slope(hardness[own], factor, self.floor)
+            chance[own] = self._chance_of(hardness[own], code)
+            kept[own] = False
+            drawn = _smallest_ranks(rows[own], chance[own], wanted[code], hash_seed)
+            kept[own[drawn]] = True
+        return chance, np.flatnonzero(kept)
+
+    def _chance_of(self, hardness: Floats, code: int) -> Floats:
+        least = self.floor / self._factors[code]
+        return np.clip(self._slopes[code] * hardness, least, 1)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = tags.input_tags.categorical = False
+        return tags
+
+    def log_odds_offset(self, X: Any) -> Floats:
+        r"""Give what a model fitted without the weights is to be moved by.
+
+        .. math:: \log p_c(x) = \log q_c(x) - \log \pi_c(x) + \log h_c + \text{const}
+
+        with *q* the probabilities in the rows kept, :math:`\pi_c(x)` the inclusion
+        probability that a row of class *c* has or would have there, and *h* the scale
+        of the weights. It is a function of *x*, for rows of every class (Wang, Zhang
+        and Wang, 2021); a model that takes offsets is trained with minus it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, ...)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_classes)
+            Added to log probabilities.
+        """
+        offset = np.zeros((count_rows(X), len(self.classes_)))
+        offset += np.log(self._scale)
+        for block in _blocks(np.arange(len(offset))):
+            part = take_rows(X, block)
+            proba = np.mean(
+                [pilot.predict_proba(part) for pilot in self.pilots_], axis=0
+            )
+            for code in np.flatnonzero(self._factors > 1).tolist():
+                chance = self._chance_of(1 - proba[:, code], code)
+                offset[block, code] -= np.log(chance)
+        return offset
+
+
+def _default_pilot(X: Any) -> Any:
+    """Make a model that finds both straight and crooked boundaries."""
+    linear = LogisticRegression()
+    if sparse.issparse(X) or hasattr(X, "sparse"):
+        return make_pipeline(MaxAbsScaler(), linear)
+    trees = HistGradientBoostingClassifier(
+        max_iter=50,
+        max_leaf_nodes=15,
+        l2_regularization=10,
+        early_stopping=False,
+        random_state=0,
+    )
+    line = make_pipeline(SimpleImputer(), StandardScaler(), linear)
+    return VotingClassifier([("linear", line), ("trees", trees)], voting="soft")
+
+
+def _corrected_pilot(pilot: Any, X: Any, seed: int) -> ResampledClassifier:
+    """Make a classifier that learns equal classes and predicts the real ones."""
+    if pilot is None:
+        pilot = _default_pilot(X)
+    # Another seed, or the rows that the pilot has seen would be kept as a matter of
+    # course.
+    balanced = DownsampleUpweight(
+        sampling_strategy="all", random_state=mix_seed(seed + 1)
+    )
+    return ResampledClassifier(
+        clone(pilot), balanced, use_weights=False, calibration_check=False
+    )
+
+
+def _solve_slope(hardness: Floats, factor: float, floor: float) -> float:
+    """Find the slope at which as many rows are expected as the factor says."""
+    wanted = len(hardness) / factor
+    least = floor / factor
+
+    def surplus(log_slope: float) -> float:
+        chance = np.clip(np.exp(log_slope) * hardness, least, 1)
+        return float(chance.sum()) - wanted
+
+    positive = hardness[hardness > 0]
+    if floor == 1 or not len(positive):
+        return 0.0
+    low = np.log(least / positive.max())
+    high = -np.log(positive.min())
+    if surplus(high) <= 0:
+        return float(np.exp(high))
+    return float(np.exp(brentq(surplus, low, high, xtol=1e-12)))
+
+
+def _smallest_ranks(
+    rows: NDArray[np.intp], chance: Floats, wanted: int, hash_seed: int
+) -> NDArray[np.intp]:
+    """Take a fixed number of rows by Pareto's order sampling."""
+    uniform = hash_integers(rows, hash_seed) * 2.0**-64
+    rank = uniform * (1 - chance) / ((1 - uniform) * chance)
+    if wanted >= len(rows):
+        return np.arange(len(rows))
+    return np.argpartition(rank, wanted - 1)[:wanted]
+
+
+def _blocks(rows: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
+    for start in range(0, len(rows), _ROWS_SCORED_AT_A_TIME):
+        yield rows[start : start + _ROWS_SCORED_AT_A_TIME]

@@ -1,0 +1,213 @@
+r"""Rows of several labels each: which are drawn, and what each counts.
+
+A row is drawn at the highest rate of the labels it has, so that its inclusion
+probability depends on its labels alone and :math:`1 / \pi_i` is unbiased for the total
+of every label (Horvitz and Thompson, 1952). The weights are then raked to the exact
+totals (Deming and Stephan, 1940; Deville and Sarndal, 1992).
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
+
+from skstrat._core.labels import Labels, column_names
+from skstrat._core.plan import Plan
+from skstrat._core.targets import Targets
+from skstrat._core.weights import Floats
+
+Indices = NDArray[np.intp]
+
+_TOLERANCE = 1e-11
+_MOST_STEPS = 60
+_SMALLEST_STEP = 1e-6
+_SINGULAR = 1e-13
+
+
+@dataclass(frozen=True)
+class LabelSets:
+    """The labels of every row, none, one or several.
+
+    Attributes
+    ----------
+    members : csc_array of shape (n_rows, n_labels)
+        Which rows have a label; the last column stands for rows without any, if there
+        are such.
+    labels : Labels
+        The labels that occur, None last for rows without any, and how many rows have
+        each; its codes are those of the label that decides over a row.
+    """
+
+    members: sparse.csc_array
+    labels: Labels
+
+    def rows_with(self, code: int) -> Indices:
+        """List the rows that have a label."""
+        start, stop = self.members.indptr[code : code + 2]
+        return self.members.indices[start:stop]
+
+    def totals(self, weights: Floats | None) -> Floats:
+        """Add up the weights of the rows of each label."""
+        if weights is None:
+            return self.labels.counts.astype(np.float64)
+        return np.asarray(self.members.T @ weights, dtype=np.float64)
+
+    def take(self, rows: Indices) -> LabelSets:
+        """Take some rows."""
+        members = self.members.tocsr()[rows].tocsc()
+        members.sort_indices()
+        counts = np.diff(members.indptr).astype(np.int64)
+        codes = self.labels.codes[rows]
+        return LabelSets(members, Labels(codes, self.labels.classes, counts))
+
+
+def is_label_matrix(y: Any) -> bool:
+    """Tell whether y says of every row which of several labels it has."""
+    if sparse.issparse(y):
+        values = y.data
+    else:
+        values = np.asarray(y)
+        if values.ndim != 2:
+            return False
+    return y_width(y) > 1 and bool(np.isin(values, (0, 1)).all())
+
+
+def y_width(y: Any) -> int:
+    """Count the columns of a target."""
+    shape = getattr(y, "shape", None)
+    return int(np.shape(y)[1] if shape is None else shape[1])
+
+
+def read_label_sets(y: Any) -> LabelSets:
+    """Read an indicator matrix."""
+    names = column_names(y)
+    matrix = sparse.csc_array(y if sparse.issparse(y) else np.asarray(y, dtype=bool))
+    matrix.eliminate_zeros()
+    matrix.sort_indices()
+    matrix = matrix.astype(np.float64)
+    counts = np.diff(matrix.indptr)
+    found = np.flatnonzero(counts)
+    names = [column if names is None else names[column] for column in found.tolist()]
+    if not names:
+        raise ValueError("y must have a label in some row; got only zeros.")
+    matrix, counts = matrix[:, found], counts[found]
+    without = np.ones(matrix.shape[0], dtype=bool)
+    without[matrix.indices] = False
+    if without.any():
+        matrix = sparse.hstack([matrix, without[:, None]], format="csc")
+        names.append(None)
+        counts = np.append(counts, np.count_nonzero(without))
+    classes = np.empty(len(names), dtype=object)
+    classes[:] = names
+    matrix.sort_indices()
+    codes = np.zeros(matrix.shape[0], dtype=np.min_scalar_type(len(names)))
+    return LabelSets(matrix, Labels(codes, classes, counts.astype(np.int64)))
+
+
+def draw_label_sets(
+    sets: LabelSets, targets: Targets, seed: int, key: Indices | None
+) -> tuple[Indices, Floats, Floats]:
+    """Draw each row at the highest rate of its labels."""
+    rate = targets.rows / sets.labels.counts
+    codes = np.empty(len(sets.labels.codes), dtype=sets.labels.codes.dtype)
+    # The last to write decides: the label of the highest rate.
+    for code in np.argsort(rate, kind="stable").tolist():
+        codes[sets.rows_with(code)] = code
+    deciding = np.unique(codes)
+    counts = np.bincount(codes, minlength=len(rate))[deciding]
+    position = np.zeros(len(rate), dtype=codes.dtype)
+    position[deciding] = np.arange(len(deciding))
+    wanted = np.maximum(1, np.rint(counts * rate[deciding])).astype(np.int64)
+    own = position[codes]
+    _, indices = Plan.draw(
+        Labels(own, sets.labels.classes[deciding], counts), wanted, seed, key
+    )
+    drawn = own[indices]
+    inverse_chance = (counts / wanted)[drawn]
+    return indices, inverse_chance, targets.factor[deciding][drawn]
+
+
+def rake(
+    weights: Floats, sets: LabelSets, totals: Floats, grand_total: float
+) -> Floats:
+    r"""Scale weights so that the rows of every label, and all rows, have given totals.
+
+    Of all weights with those totals the nearest in Kullback-Leibler divergence:
+    :math:`w_i \exp(\sum_{l \in i} \lambda_l + \lambda_0)`, where label by label
+    scaling would end (Deming and Stephan, 1940), found in a few steps of Newton's
+    method (Deville and Sarndal, 1992).
+    """
+    members = sparse.hstack([sets.members, np.ones((len(weights), 1))], format="csr")
+    wanted = np.append(totals, grand_total)
+    start = raked = weights * (grand_total / weights.sum())
+    multiplier = np.zeros(len(wanted))
+    for _ in range(_MOST_STEPS):
+        held = members.T @ raked
+        error = np.abs(held / wanted - 1)
+        if error.max() <= _TOLERANCE:
+            return raked
+        direction = _newton_direction(members, raked, wanted, held)
+        step, raked = _descend(members, start, wanted, multiplier, direction)
+        if step == 0:
+            break
+        multiplier = multiplier + step * direction
+    worst = int(error[:-1].argmax())
+    warnings.warn(
+        "The weights could not be raked to the totals of all labels: that of "
+        f"{sets.labels.classes.tolist()[worst]!r} is off by a share of "
+        f"{error[worst]:.3g}. In the rows kept it cannot be told from other labels; "
+        "keep more of its rows, with factor or sampling_strategy as a dict.",
+        ConvergenceWarning,
+        stacklevel=2,
+    )
+    return raked
+
+
+def _newton_direction(
+    members: Any, weights: Floats, wanted: Floats, held: Floats
+) -> Floats:
+    # Scaled, so that rare labels are not lost in rounding; labels that always come
+    # together make the matrix singular.
+    scale = 1 / np.sqrt(wanted)
+    hessian = (members.multiply(weights[:, None]).T @ members).toarray()
+    scaled = scale[:, None] * hessian * scale
+    step = np.linalg.lstsq(scaled, scale * (wanted - held), rcond=_SINGULAR)[0]
+    direction: Floats = scale * step
+    return direction
+
+
+def _descend(
+    members: Any, start: Floats, wanted: Floats, at: Floats, direction: Floats
+) -> tuple[float, Floats]:
+    """Halve the step until the dual function is no larger; 0 if none is."""
+
+    def weigh(multiplier: Floats) -> tuple[Floats, float]:
+        with np.errstate(over="ignore"):
+            weights: Floats = start * np.exp(members @ multiplier)
+        return weights, float(weights.sum() - multiplier @ wanted)
+
+    raked, value = weigh(at)
+    step = 1.0
+    while step > _SMALLEST_STEP:
+        moved, new = weigh(at + step * direction)
+        if new <= value + _TOLERANCE * abs(value):
+            return step, moved
+        step /= 2
+    return 0.0, raked
+
+
+def check_no_label_is_lost(sets: LabelSets) -> None:
+    """Refuse rows in which a label does not occur."""
+    lost = sets.labels.counts == 0
+    if lost.any():
+        raise ValueError(
+            f"No row that has label {sets.labels.classes[lost].tolist()[0]!r} is "
+            "kept. Keep more of it with factor or sampling_strategy as a dict, or use "
+            "another random_state."
+        )

@@ -1,0 +1,141 @@
+"""More rows of the small classes, every original kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from skstrat._core.compat import StrOptions
+from skstrat._core.labels import Labels
+from skstrat._core.strata import ROW_LABELS
+from skstrat._core.targets import (
+    FACTOR,
+    RANDOM_STATE,
+    RATIO,
+    WORDS,
+    Strategy,
+    Targets,
+    refuse_both,
+    targets_from_factor,
+    targets_from_sampling_strategy,
+)
+from skstrat._core.weights import WEIGHTING, Weighting
+from skstrat.resamplers._base import StratifiedResampler
+
+
+class RandomOversample(StratifiedResampler):
+    r"""Repeat rows of the small classes, every original kept.
+
+    Each row stands ``floor(t / n)`` or ``ceil(t / n)`` times when *t* rows are made of
+    *n*: of all ways to repeat, the one that leaves the most different rows
+    (effective number :math:`(\sum m)^2 / \sum m^2`).
+
+    Parameters
+    ----------
+    factor : float or dict of label to float, default=None
+        Rows after resampling per original row, at least 1: of the least frequent
+        class, or of each class named.
+    sampling_strategy : float, str, dict or callable, default=None
+        Instead of ``factor``, imbalanced-learn's words: a float in (0, 1] is the rows
+        of each other class per row of the largest; ``'minority'``,
+        ``'not majority'``, ``'not minority'``, ``'all'`` or ``'auto'`` (which is
+        ``'not majority'``) name the classes brought to the size of the largest; a
+        dict has the rows to end with; a callable takes ``y`` and gives such a dict. A
+        class with more rows than asked for keeps all. None without a ``factor``
+        means ``'auto'``.
+    weighting : {"uniform", "original", "balanced", "factor"} or dict, \
+            default="uniform"
+        Total weight of each class: weights in, unchanged (rebalances on purpose);
+        the original total; all equal, the grand total kept; or incoming weight
+        divided by the factor. A dict of class shares by label is a target prior.
+    strata, groups : str, int, array-like of shape (n_rows,) or callable, default=None
+        As of :class:`DownsampleUpweight`; strata of a class grow at its rate, and
+        groups are repeated whole.
+    random_state : int, Generator, RandomState or None, default=None
+        Where the 64-bit seed of the draw comes from.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    sampling_strategy_ : dict of label to int
+        Rows of each class after resampling.
+    class_weight_ : dict of label to float
+        What the incoming weight of each class's rows was multiplied by.
+    sample_indices_ : ndarray of shape (n_drawn,)
+        Where each row comes from, ascending.
+    plan_ : Plan
+        The draw, for use on blocks of the same data.
+    n_features_in_ : int
+        Columns of X, if it has two dimensions.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, if they are all strings.
+
+    See Also
+    --------
+    CombinedResample : Big classes down and small ones up.
+    Weighted : Any sampler of imbalanced-learn, with weights.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skstrat import RandomOversample
+    >>> X, y = np.arange(5).reshape(-1, 1), np.array([0, 0, 0, 1, 1])
+    >>> X_res, y_res, w = RandomOversample(factor=2).fit_resample(X, y)
+    >>> X_res.ravel().tolist(), w.tolist()
+    ([0, 1, 2, 3, 3, 4, 4], [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
+
+    Repetitions moved by noise (smoothed bootstrap; Menardi and Torelli, 2014) are
+    imbalanced-learn's, here with the original total of each class:
+
+    >>> from imblearn.over_sampling import RandomOverSampler
+    >>> from skstrat import Weighted
+    >>> smoothed = Weighted(RandomOverSampler(shrinkage=1.0, random_state=0))
+    >>> X_res, y_res, w = smoothed.fit_resample(X, y)
+    >>> np.bincount(y_res).tolist(), np.bincount(y_res, w).tolist()
+    ([3, 3], [3.0, 2.0])
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "factor": FACTOR,
+        "sampling_strategy": [
+            RATIO,
+            StrOptions(set(WORDS["over"])),
+            Mapping,
+            callable,
+            None,
+        ],
+        "weighting": WEIGHTING,
+        "strata": ROW_LABELS,
+        "groups": ROW_LABELS,
+        "random_state": RANDOM_STATE,
+    }
+
+    def __init__(
+        self,
+        *,
+        factor: float | Mapping[Any, float] | None = None,
+        sampling_strategy: Strategy | None = None,
+        weighting: Weighting = "uniform",
+        strata: Any = None,
+        groups: Any = None,
+        random_state: Any = None,
+    ) -> None:
+        self.factor = factor
+        self.sampling_strategy = sampling_strategy
+        self.weighting = weighting
+        self.strata = strata
+        self.groups = groups
+        self.random_state = random_state
+
+    def _targets(self, labels: Labels, y: Any) -> Targets:
+        refuse_both("factor", self.factor, "sampling_strategy", self.sampling_strategy)
+        if self.factor is not None:
+            return targets_from_factor(labels, self.factor, "over")
+        strategy = "auto" if self.sampling_strategy is None else self.sampling_strategy
+        return targets_from_sampling_strategy(labels, y, strategy, "over")
+
+    def _draw_shares(self) -> Mapping[Any, float] | float | None:
+        if isinstance(self.factor, Mapping):
+            return {label: value % 1 for label, value in self.factor.items()}
+        return None if self.factor is None else self.factor % 1

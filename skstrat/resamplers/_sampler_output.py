@@ -1,0 +1,203 @@
+"""Run a sampler of two results and find out what it did: labels, original rows.
+
+A claim of which rows were kept is believed only for rows that are equal, so that rows
+moved by noise count as made. Without a claim the order tells: over-samplers give the
+originals first.
+"""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from skstrat._core.labels import Labels, count_codes
+from skstrat._core.rows import count_rows, take_rows
+
+Array = NDArray[Any]
+Indices = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+
+# Where the combined samplers keep the cleaning that they end with.
+_CLEANING = ("enn_", "tomek_")
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a sampler gave, and where it comes from.
+
+    Attributes
+    ----------
+    X : array-like of shape (n_rows_new, n_features)
+        Rows.
+    labels : Labels
+        Their class codes, by the classes of the data.
+    indices : ndarray of shape (n_rows_new,)
+        Positions of original rows, -1 for others.
+    known : ndarray of shape (n_classes,)
+        Whether it is known of a class which of its rows are original.
+    """
+
+    X: Any
+    labels: Labels
+    indices: Indices
+    known: Mask
+
+
+def run_sampler(sampler: Any, X: Any, labels: Labels) -> Output:
+    """Fit a sampler of two results and look at what it gives."""
+    given = sampler.fit_resample(X, labels.classes[labels.codes])
+    if not (isinstance(given, tuple) and len(given) == 2):
+        number = len(given) if isinstance(given, tuple) else 1
+        raise TypeError(
+            "sampler must return X and y from fit_resample; "
+            f"{type(sampler).__name__} returned {number} result(s)."
+        )
+    X_made, y_made = given
+    made = _encode_made(sampler, count_rows(X_made), np.asarray(y_made), labels.classes)
+    claimed = _claimed_rows(sampler, X, X_made, labels, made)
+    if claimed is not None:
+        return Output(X_made, made, *claimed)
+    # Rows picked by hard votes come in no order.
+    search = getattr(sampler, "voting_", None) == "hard"
+    indices = np.full(len(made.codes), -1)
+    known = np.zeros(len(made.classes), dtype=bool)
+    for code in range(len(made.classes)):
+        own, new = (np.flatnonzero(each.codes == code) for each in (labels, made))
+        found = _found_rows(take_rows(X, own), take_rows(X_made, new), search=search)
+        known[code] = found is not None
+        if found is not None:
+            indices[new] = np.where(found >= 0, own[found], -1)
+    return Output(X_made, made, indices, known)
+
+
+def _encode_made(sampler: Any, n_rows: int, y: Array, classes: Array) -> Labels:
+    """Encode the labels that a sampler gave by the classes that it was given."""
+    name = type(sampler).__name__
+    codes = np.searchsorted(classes, y).clip(max=len(classes) - 1)
+    if n_rows != len(y) or (classes[codes] != y).any():
+        raise ValueError(
+            "sampler must return a row of X for each label of y, and labels among "
+            f"those given; {name} returned {n_rows} rows of X and {len(y)} of y, with "
+            f"labels {np.unique(y).tolist()!r} for {classes.tolist()!r}."
+        )
+    counts = count_codes(codes, len(classes))
+    if not counts.all():
+        raise ValueError(
+            f"sampler must keep rows of every class; {name} dropped all of "
+            f"{classes[counts == 0].tolist()!r}. Exclude such classes from its "
+            "sampling_strategy, or take a milder sampler."
+        )
+    return Labels(codes, classes, counts)
+
+
+def _claimed_rows(
+    sampler: Any, X: Any, X_made: Any, labels: Labels, made: Labels
+) -> tuple[Indices, Mask] | None:
+    """Take from a sampler which rows it kept, and check that it did.
+
+    A class of which no row is what it is claimed to be is not known.
+    """
+    parts = [sampler, *(getattr(sampler, name, None) for name in _CLEANING)]
+    claims = [getattr(part, "sample_indices_", None) for part in parts]
+    claim = next((each for each in claims if each is not None), None)
+    if claim is None or np.shape(claim) != made.codes.shape:
+        return None
+    indices = np.asarray(claim).astype(np.intp)
+    # The cleaning of a combined sampler counts the rows made behind those given.
+    real = np.flatnonzero((indices >= 0) & (indices < len(labels.codes)))
+    kept = indices[real]
+    same = labels.codes[kept] == made.codes[real]
+    same &= _equal_rows(take_rows(X, kept), take_rows(X_made, real))
+    found = np.full(len(indices), -1)
+    found[real[same]] = kept[same]
+    claimed, true = (
+        count_codes(made.codes[rows], len(made.classes)) for rows in (real, real[same])
+    )
+    return found, (true > 0) | (claimed == 0)
+
+
+def _found_rows(X: Any, X_made: Any, *, search: bool) -> Indices | None:
+    """Find the rows of one class in what a sampler made of it; None if it cannot.
+
+    With ``search`` it is known to pick rows, so that equal rows are the same row.
+    """
+    n_rows, n_made = count_rows(X), count_rows(X_made)
+    if n_made >= n_rows:
+        head = take_rows(X_made, np.arange(n_rows))
+        if _equal_rows(X, head).all():
+            return np.r_[np.arange(n_rows), np.full(n_made - n_rows, -1)]
+    if not search:
+        return None
+    position_of = {key: row for row, key in reversed(list(enumerate(_row_keys(X))))}
+    found = np.array([position_of.get(key, -1) for key in _row_keys(X_made)])
+    return found if (found >= 0).all() else None
+
+
+def _equal_rows(left: Any, right: Any) -> Mask:
+    """Compare tables row by row; missing values are equal, other kinds are not."""
+    if sparse.issparse(left) or sparse.issparse(right):
+        return _equal_sparse_rows(left, right)
+    if not (hasattr(left, "iloc") and hasattr(right, "iloc")):
+        return _equal_array_rows(np.asarray(left), np.asarray(right))
+    if left.shape != right.shape:
+        return np.zeros(len(left), dtype=bool)
+    same = np.ones(len(left), dtype=bool)
+    for column in range(left.shape[1]):
+        same &= _equal_array_rows(
+            left.iloc[:, column].to_numpy(), right.iloc[:, column].to_numpy()
+        )
+    return same
+
+
+def _equal_array_rows(left: Array, right: Array) -> Mask:
+    if left.shape != right.shape:
+        return np.zeros(len(left), dtype=bool)
+    if "O" in (left.dtype.kind, right.dtype.kind):
+        same = np.frompyfunc(_equal_values, 2, 1)(left, right).astype(bool)
+    else:
+        same = np.asarray(left == right)
+        if left.dtype.kind in "fcmM":
+            same |= (left != left) & (right != right)
+    return np.asarray(same.all(axis=tuple(range(1, same.ndim))))
+
+
+def _equal_values(left: Any, right: Any) -> bool:
+    if operator.is_(left, right):
+        return True
+    try:
+        return bool(left == right) or bool(left != left and right != right)
+    except TypeError:  # pandas.NA is neither equal to a value nor different
+        return False
+
+
+def _equal_sparse_rows(left: Any, right: Any) -> Mask:
+    both = sparse.issparse(left) and sparse.issparse(right)
+    if not both or left.shape != right.shape:
+        return np.zeros(count_rows(left), dtype=bool)
+    values, holes = zip(*map(_without_missing, (left, right)), strict=True)
+    different = (values[0] != values[1]) + (holes[0] != holes[1])
+    return np.asarray(different.sum(axis=1)).ravel() == 0
+
+
+def _without_missing(X: Any) -> tuple[Any, Any]:
+    values = sparse.csr_array(X, copy=True)
+    holes = values.copy()
+    holes.data = np.isnan(values.data)
+    values.data[holes.data] = 0
+    return values, holes
+
+
+def _row_keys(X: Any) -> list[tuple[bytes, bytes]]:
+    """Turn rows of numbers into keys that are equal for equal rows."""
+    rows = sparse.csr_array(X if sparse.issparse(X) else np.asarray(X))
+    indices, data = rows.indices, rows.data.astype(np.float64)
+    return [
+        (indices[start:stop].tobytes(), data[start:stop].tobytes())
+        for start, stop in pairwise(rows.indptr)
+    ]

@@ -1,0 +1,514 @@
+"""The command that makes a small file of a big one: what it writes and says."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from sklearn.linear_model import LogisticRegression
+
+from skstrat import DownsampleUpweight
+from skstrat.cli._compare import skstrat_command
+from skstrat.io import iter_batches, resample_parquet
+
+# What the console script does.
+START = "from skstrat.cli import main; main()"
+SEED = 3
+
+
+def make_frame(n_rows=6000):
+    """Make rows of two classes, 1 in 50 a fraud, the labels in every type."""
+    rng = np.random.default_rng(0)
+    fraud = rng.random(n_rows) < 0.02
+    return pd.DataFrame(
+        {
+            "amount": rng.lognormal(size=n_rows).round(3),
+            "id": rng.permutation(n_rows) + 10**9,
+            "w": rng.integers(1, 9, n_rows) / 4,
+            "is_fraud": fraud.astype(int),
+            "number": fraud.astype(float),
+            "flag": fraud,
+            "kind": np.where(fraud, "a=b", "ok"),
+            "padded": np.where(fraud, "01", "00"),
+            "one": 1,
+            "text": "x",
+            "gap": np.where(np.arange(n_rows) == 7, None, fraud.astype(str)),
+            "negative": np.where(np.arange(n_rows) == 7, -1.0, 1.0),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    frame = make_frame()
+    frame.to_parquet(folder / "big.parquet", row_group_size=1000)
+    frame.to_csv(folder / "big.csv", index=False)
+    frame.iloc[::-1].to_parquet(folder / "reversed.parquet")
+    frame.iloc[:0].to_csv(folder / "no_rows.csv", index=False)
+    frame.assign(sample_weight=2.0).to_parquet(folder / "weighted.parquet")
+    (folder / "broken.parquet").write_bytes(b"PAR1 and no more")
+    (folder / "unclosed.csv").write_text('"' + "x" * 200_000, encoding="utf-8")
+    (folder / "cut.csv.gz").write_bytes(b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03")
+    return folder
+
+
+def invoke(*arguments):
+    """Run the command in this process; its output is both streams together."""
+    arguments = ["downsample", *map(str, arguments)]
+    return CliRunner().invoke(skstrat_command, arguments)
+
+
+def succeed(*arguments):
+    result = invoke(*arguments, f"--seed={SEED}")
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def process(*arguments, warnings="error", **options):
+    command = [sys.executable, "-W", warnings, "-c", START, "downsample"]
+    return subprocess.Popen(
+        [*command, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        **options,
+    )
+
+
+def finish(running):
+    out, err = running.communicate(timeout=120)
+    return running.returncode, out, err
+
+
+def in_memory(frame, target="is_fraud", weight=None, **parameters):
+    down = DownsampleUpweight(**{"factor": 20, **parameters}, random_state=SEED)
+    return down.fit_resample(
+        frame, frame[target], sample_weight=None if weight is None else frame[weight]
+    )
+
+
+@pytest.mark.parametrize("dest", ["small.parquet", "small.csv", "small.csv.gz"])
+@pytest.mark.parametrize("source", ["big.parquet", "big.csv"])
+def test_files_are_those_of_the_library(folder, tmp_path, source, dest):
+    ours, theirs = tmp_path / f"ours_{dest}", tmp_path / f"theirs_{dest}"
+    succeed(folder / source, ours, "--target=is_fraud", "--factor=20")
+    resample_parquet(
+        folder / source,
+        theirs,
+        target="is_fraud",
+        resampler=DownsampleUpweight(factor=20, random_state=SEED),
+    )
+    read = pd.read_parquet if dest.endswith(".parquet") else pd.read_csv
+    pd.testing.assert_frame_equal(read(ours), read(theirs))
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("weight", [None, "w"])
+@pytest.mark.parametrize("weighting", ["original", "factor"])
+def test_rows_and_weights_are_those_in_memory(folder, tmp_path, weight, weighting):
+    dest = tmp_path / "small.parquet"
+    options = [] if weight is None else ["--weight", weight]
+    options += ["--nominal"] if weighting == "factor" else []
+    arguments = (folder / "big.parquet", dest, "--target=is_fraud", "--factor=20")
+    succeed(*arguments, *options)
+    frame = make_frame()
+    X, _, w = in_memory(frame, weight=weight, weighting=weighting)
+    expected = X.assign(**{weight or "sample_weight": w}).reset_index(drop=True)
+    pd.testing.assert_frame_equal(pd.read_parquet(dest), expected)
+    before = frame[weight].sum() if weight else len(frame)
+    assert (w.sum() == pytest.approx(before)) == (weighting == "original")
+
+
+def test_a_key_keeps_the_same_rows_in_any_order(folder, tmp_path):
+    kept = []
+    for name in ("big.parquet", "reversed.parquet"):
+        dest = tmp_path / name
+        arguments = (folder / name, dest, "--target=is_fraud", "--factor=20")
+        succeed(*arguments, "--key=id")
+        kept.append(pd.read_parquet(dest)["id"].tolist())
+    assert kept[0] == kept[1][::-1]
+
+
+@pytest.mark.parametrize("source", ["big.parquet", "big.csv"])
+@pytest.mark.parametrize(
+    ("target", "common", "rare"),
+    [
+        ("is_fraud", "0", "1"),
+        ("number", "0", "1"),
+        ("number", "0.0", "1.0"),
+        ("is_fraud", "00", "01"),
+        ("padded", "00", "01"),
+        ("flag", "False", "True"),
+        ("kind", "ok", "a=b"),
+    ],
+)
+def test_factors_by_label(folder, tmp_path, source, target, common, rare):
+    dest = tmp_path / "small.parquet"
+    factors = [f"--factor={common}=20", f"--factor={rare}=2.5"]
+    succeed(folder / source, dest, f"--target={target}", *factors)
+    frame = make_frame()
+    fraud = frame["is_fraud"].to_numpy()
+    small = pd.read_parquet(dest)
+    rows = small["is_fraud"].value_counts()
+    _, y, _ = in_memory(frame, factor={0: 20, 1: 2.5})
+    assert rows.to_dict() == y.value_counts().to_dict()
+    assert rows[0] == pytest.approx((fraud == 0).sum() / 20, rel=0.3)
+    assert rows[1] == pytest.approx((fraud == 1).sum() / 2.5, rel=0.3)
+    totals = small.groupby("is_fraud")["sample_weight"].sum()
+    assert totals.tolist() == pytest.approx(np.bincount(fraud).tolist())
+
+
+def test_labels_are_true_and_false_in_lower_case_too(folder, tmp_path):
+    dest = tmp_path / "small.parquet"
+    arguments = (folder / "big.parquet", dest, "--target=flag", "--factor=true=4")
+    succeed(*arguments)
+    frame = make_frame()
+    rows = pd.read_parquet(dest)["flag"].value_counts()
+    assert rows[False] == (~frame["flag"]).sum()
+    assert rows[True] == round(frame["flag"].sum() / 4)
+
+
+def test_document_tells_what_is_in_the_file(folder, tmp_path):
+    dest = tmp_path / "small.parquet"
+    arguments = (folder / "big.parquet", dest, "--target=kind", "--factor=ok=20")
+    document = json.loads(succeed(*arguments, "--weight=w", "--json"))
+    frame, small = make_frame(), pd.read_parquet(dest)
+    for entry in document["classes"]:
+        before = frame[frame["kind"] == entry["label"]]
+        after = small[small["kind"] == entry["label"]]
+        assert (entry["rows_before"], entry["rows"]) == (len(before), len(after))
+        assert entry["weight_before"] == pytest.approx(before["w"].sum())
+        assert entry["weight"] == pytest.approx(after["w"].sum())
+    assert [entry["label"] for entry in document["classes"]] == ["a=b", "ok"]
+    assert document["bytes_before"] == (folder / "big.parquet").stat().st_size
+    assert document["bytes"] == dest.stat().st_size
+    assert (document["seed"], document["factor"]) == (SEED, {"ok": 20})
+    assert {"python", "skstrat", "polars", "pyarrow"} < document["versions"].keys()
+
+
+@pytest.mark.slow
+def test_table_and_how_to_train(folder, tmp_path):
+    dest = tmp_path / "it's.parquet"
+    arguments = (folder / "big.parquet", dest, "--target=is_fraud", "--factor=20")
+    code, out, err = finish(process(*arguments, "--weight=w", "--key=id"))
+    assert (code, err) == (0, "")
+    frame, small = make_frame(), pd.read_parquet(dest)
+    total = frame.groupby("is_fraud")["w"].sum()
+    for label, before in frame["is_fraud"].value_counts().items():
+        weight = f"{total[label]:,.2f}".removesuffix(".00")
+        after = (small["is_fraud"] == label).sum()
+        line = [str(label), f"{before:,}", f"{after:,}", weight, weight]
+        assert line in [each.split() for each in out.splitlines()]
+    (train,) = [line for line in out.splitlines() if line.startswith("Train: ")]
+    fitted = run_training(train, ["text", "kind", "padded", "gap"])
+    assert fitted.n_features_in_ == 5
+    batches = train.partition("# or skstrat.io.")[2]
+    rows = sum(len(y) for _, y, _ in eval(batches, {"iter_batches": iter_batches}))
+    assert rows == len(small)
+
+
+def run_training(line, not_numbers):
+    class Frames:
+        def __getattr__(self, name):
+            return lambda path: getattr(pd, name)(path).drop(columns=not_numbers)
+
+    names = {"pandas": Frames(), "model": LogisticRegression()}
+    exec(line.removeprefix("Train: "), names)
+    return names["model"]
+
+
+def test_how_to_train_from_csv(folder, tmp_path):
+    dest = tmp_path / "small.csv"
+    out = succeed(folder / "big.csv", dest, "--target=is_fraud", "--factor=20")
+    (train,) = [line for line in out.splitlines() if line.startswith("Train: ")]
+    assert run_training(train, ["text", "kind", "padded", "gap"]).n_features_in_ == 7
+
+
+WORDS = "--target=is_fraud --factor=20 "
+
+
+@pytest.mark.parametrize(
+    ("source", "dest", "options", "message"),
+    [
+        ("absent.parquet", "o.csv", WORDS, "SOURCE must name a file, a folder"),
+        ("no_rows.csv", "o.csv", WORDS, "--target must have at least two classes"),
+        ("broken.parquet", "o.csv", WORDS, "broken.parquet cannot be read"),
+        ("unclosed.csv", "o.csv", WORDS, "unclosed.csv cannot be read: field larger"),
+        ("cut.csv.gz", "o.csv", WORDS, "cut.csv.gz cannot be read: Compressed file"),
+        ("big.csv", "o.txt", WORDS, "DEST must end in one of"),
+        ("big.csv", "absent/o.csv", WORDS, "DEST must be in a folder that exists"),
+        ("weighted.parquet", "o.csv", WORDS, "give --weight sample_weight to multiply"),
+        ("big.csv", "o.csv", WORDS + "--key=no", "--key must name a column"),
+        ("big.csv", "o.csv", WORDS + "--weight=no", "--weight must name a column"),
+        (
+            "big.parquet",
+            "o.csv",
+            WORDS + "--weight=negative",
+            "--weight is 'negative'): --weight must be finite and not negative",
+        ),
+        ("big.csv", "o.csv", WORDS + "--weight=text", "conversion from `str` to `f64`"),
+        ("big.csv", "o.csv", WORDS + "--key=one", "or leave --key out to draw by"),
+        (
+            "big.parquet",
+            "o.csv",
+            WORDS + "--key=amount",
+            "leave --key out to draw by position",
+        ),
+        ("big.csv", "o.csv", "--target=no --factor=2", "--target must name a column"),
+        (
+            "big.csv",
+            "o.csv",
+            "--target=one --factor=2",
+            "--target must have at least two classes",
+        ),
+        (
+            "big.csv",
+            "o.csv",
+            "--target=gap --factor=2",
+            "(--target is 'gap'): --target must have a label in every row",
+        ),
+        (
+            "big.parquet",
+            "o.csv",
+            "--target=amount --factor=2",
+            "--target must hold class labels",
+        ),
+        ("big.csv", "o.csv", "--target=kind --factor=no=2", "'a=b', 'ok'; got 'no'"),
+        ("big.parquet", "o.csv", "--target=flag --factor=1=2", "False, True; got '1'"),
+        (
+            "big.parquet",
+            "o.csv",
+            "--target=is_fraud --factor=0=2 --factor=00=3",
+            "0, 1; got '00', for the second time",
+        ),
+        ("big.csv", "o.csv", "--target=kind --factor=ok=2 --factor=ok=3", "ok twice"),
+        ("big.csv", "o.csv", WORDS + "--factor=3", "must be one number, for the most"),
+        ("big.csv", "o.csv", WORDS + "--factor=1=3", "must be one number, for the"),
+        ("big.csv", "o.csv", "--target=kind --factor=ok", "a number such as 20, or"),
+        ("big.csv", "o.csv", "--target=kind --factor=ok=x", "a number such as 20, or"),
+        ("big.csv", "o.csv", "--target=kind --factor=0.5", "a finite number from 1 on"),
+        ("big.csv", "o.csv", "--target=kind --factor=inf", "a finite number from 1 on"),
+        ("big.csv", "o.csv", "--target=kind --factor=nan", "a finite number from 1 on"),
+        ("big.csv", "o.csv", "--factor=20", "Missing option '--target'"),
+        ("big.csv", "o.csv", "--target=kind", "Missing option '--factor'"),
+        ("big.csv", "o.csv", WORDS + "--seed=-1", "-1 is not in the range"),
+        ("big.csv", "o.csv", WORDS + f"--seed={2**64}", "is not in the range"),
+        ("big.csv", "o.csv", WORDS + "another.csv", "unexpected extra argument"),
+    ],
+)
+def test_what_the_user_can_put_right(folder, tmp_path, source, dest, options, message):
+    dest = tmp_path / dest
+    result = invoke(folder / source, dest, *shlex.split(options))
+    assert result.exit_code == 2
+    assert result.output.startswith("Error: ")
+    assert message in result.output
+    assert result.output.count("\n") == 1
+    for word in ("overwrite=", "sample_weight=", "expression", " y "):
+        assert word not in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_label_that_no_file_of_the_command_can_hold(tmp_path):
+    days = pd.to_timedelta(np.repeat([1, 2], [90, 10]), unit="s")
+    times = (pd.Timestamp("2024-01-01") + days).time
+    frame = pd.DataFrame({"x": range(100), "when": times})
+    frame.to_parquet(tmp_path / "times.parquet")
+    dest = tmp_path / "small.parquet"
+    result = invoke(
+        tmp_path / "times.parquet", dest, "--target=when", "--factor=3", "--json"
+    )
+    assert result.exit_code == 2
+    assert "--target must hold integers, strings or booleans" in result.output
+    assert not dest.exists()
+
+
+def test_destination_that_exists(folder, tmp_path):
+    dest = tmp_path / "small.parquet"
+    dest.write_text("precious", encoding="utf-8")
+    arguments = (folder / "big.parquet", dest, *WORDS.split())
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert "DEST exists already" in result.output
+    assert "give --overwrite to replace it" in result.output
+    assert dest.read_text(encoding="utf-8") == "precious"
+    failed = invoke(*arguments, "--key=gap", "--overwrite")
+    assert failed.exit_code == 2
+    assert dest.read_text(encoding="utf-8") == "precious"
+    succeed(*arguments, "--overwrite")
+    assert len(pd.read_parquet(dest)) < 600
+    assert list(tmp_path.iterdir()) == [dest]
+
+
+def test_source_is_never_the_destination(folder):
+    source = folder / "big.parquet"
+    before = source.read_bytes()
+    result = invoke(source, source, *WORDS.split(), "--overwrite")
+    assert result.exit_code == 2
+    assert "DEST must be another file than SOURCE" in result.output
+    assert source.read_bytes() == before
+
+
+@pytest.fixture(scope="module")
+def two_million_rows(tmp_path_factory):
+    path = tmp_path_factory.mktemp("large") / "large.parquet"
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.random(2_000_000), "y": np.arange(2_000_000) % 9})
+    frame.assign(y=frame["y"] == 0).to_parquet(path)
+    return path
+
+
+def stopped_while_writing(source, dest, sign, *options):
+    """Send a signal as soon as a temporary file is there."""
+    factor = ["--target=y", "--factor=1.01"]
+    # A signal between two lines may leave a file to the garbage collector.
+    running = process(
+        source, dest, *factor, *options, warnings="ignore::ResourceWarning"
+    )
+    end = time.monotonic() + 60
+    while not list(dest.parent.glob(f".{dest.name}.*")):
+        assert running.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.001)
+    running.send_signal(sign)
+    return finish(running)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs the signal")
+def test_killed_while_it_writes(two_million_rows, tmp_path):
+    dest = tmp_path / "small.csv"
+    code, out, _ = stopped_while_writing(two_million_rows, dest, signal.SIGKILL)
+    assert code == -signal.SIGKILL
+    assert not out
+    assert not dest.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs the signal")
+def test_killed_while_it_overwrites(two_million_rows, tmp_path):
+    dest = tmp_path / "small.csv"
+    dest.write_text("precious", encoding="utf-8")
+    code, _, _ = stopped_while_writing(
+        two_million_rows, dest, signal.SIGKILL, "--overwrite"
+    )
+    assert code == -signal.SIGKILL
+    assert dest.read_text(encoding="utf-8") == "precious"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="needs the signal")
+def test_interrupted(two_million_rows, tmp_path):
+    dest = tmp_path / "small.csv"
+    code, out, err = stopped_while_writing(two_million_rows, dest, signal.SIGINT)
+    assert (code, out, err.split()) == (1, "", ["Aborted!"])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_disk_that_is_full(folder, tmp_path):
+    resource = pytest.importorskip("resource")
+    dest = tmp_path / "small.csv"
+    running = process(
+        folder / "big.csv",
+        dest,
+        *WORDS.split(),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),
+    )
+    code, out, err = finish(running)
+    assert (code, out) == (1, "")
+    assert err.startswith(f"Error: {dest} cannot be written: ")
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_output_that_nobody_reads(folder, tmp_path):
+    read, write = os.pipe()
+    os.close(read)
+    dest = tmp_path / "small.csv"
+    command = [sys.executable, "-c", START, "downsample", folder / "big.csv", dest]
+    done = subprocess.run(
+        [*command, *WORDS.split()],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    os.close(write)
+    assert done.returncode == 1
+    assert not done.stderr
+    assert len(pd.read_csv(dest)) > 100
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
+@pytest.mark.slow
+def test_progress_on_a_terminal(two_million_rows, tmp_path):
+    controller, terminal = os.openpty()
+    dest = tmp_path / "small.parquet"
+    arguments = [two_million_rows, dest, "--target=y", "--factor=2", "--json"]
+    running = subprocess.Popen(
+        [sys.executable, "-c", START, "downsample", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "150"},
+    )
+    os.close(terminal)
+    shown = b""
+    try:
+        while block := os.read(controller, 4096):
+            shown += block
+    except OSError:
+        # Linux's way to say that the other end is closed.
+        pass
+    output, _ = running.communicate(timeout=60)
+    os.close(controller)
+    assert running.returncode == 0
+    assert json.loads(output)["dest"] == str(dest)
+    assert b"2,000,000 of 2,000,000 rows" in shown
+    megabytes = f"{two_million_rows.stat().st_size / 1e6:.1f} MB".encode()
+    assert megabytes + b" of " + megabytes in shown
+    assert b"taking rows" in shown
+    assert b"reading labels" in shown
+
+
+@pytest.mark.parametrize("library", ["polars", "pyarrow"])
+def test_a_missing_library_is_one_line(folder, tmp_path, monkeypatch, library):
+    monkeypatch.setitem(sys.modules, library, None)
+    result = invoke(folder / "big.csv", tmp_path / "o.csv", *WORDS.split())
+    assert result.exit_code == 1
+    assert result.output == (
+        f"Error: skstrat downsample needs {library}, which is not installed. "
+        'Run: pip install "skstrat[cli,parquet]"\n'
+    )
+
+
+@pytest.mark.slow
+def test_compare_needs_no_polars():
+    program = (
+        "import sys; sys.modules['polars'] = None; from skstrat.cli import main; "
+        "sys.argv = ['skstrat', 'compare', '--help']; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_help_is_short():
+    text = invoke("--help").output
+    assert len(text.splitlines()) < 35
+    for option in ("--target", "--factor", "--nominal", "--key", "--seed"):
+        assert option in text

@@ -1,0 +1,55 @@
+"""A factor from the data: asked for by name."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+
+from skstrat import (
+    DownsampleUpweight,
+    ResampledClassifier,
+    recommend_factor,
+)
+from skstrat.io._partitions import check_decides_by_labels
+
+
+def data(n_rows=60_000, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_rows, 3))
+    y = (rng.random(n_rows) < 1 / (1 + np.exp(5 - X[:, 0] / 2))).astype(int)
+    return X, y
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_factor_is_the_recommended_one(weighted):
+    X, y = data()
+    weights = np.random.default_rng(1).choice([0, 1, 2.0], len(y)) if weighted else None
+    auto = DownsampleUpweight(factor="auto", random_state=3)
+    kept, y_kept, w = auto.fit_resample(X, y, sample_weight=weights)
+    wanted = recommend_factor(X, y, sample_weight=weights, random_state=3)
+    assert auto.recommendation_ == wanted
+    assert wanted.factor > 2
+    assert (y_kept == 0).sum() == wanted.rows - (y_kept == 1).sum()
+    by_hand = clone(auto).set_params(factor=wanted.factor)
+    same, _, same_w = by_hand.fit_resample(X, y, sample_weight=weights)
+    np.testing.assert_array_equal(kept, same)
+    np.testing.assert_array_equal(w, same_w)
+
+
+def test_in_a_classifier():
+    X, y = data()
+    auto = DownsampleUpweight(factor="auto", random_state=0)
+    model = ResampledClassifier(LogisticRegression(), auto).fit(X, y)
+    assert model.n_samples_fit_ == model.resampler_.recommendation_.rows < len(y) / 2
+    assert model.predict_proba(X)[:, 1].mean() == pytest.approx(y.mean(), rel=0.05)
+
+
+def test_labels_alone_are_not_enough():
+    with pytest.raises(ValueError, match='factor must not be "auto" for data in parti'):
+        check_decides_by_labels(DownsampleUpweight(factor="auto"))
+
+
+def test_other_words_are_refused():
+    X, y = data(100)
+    with pytest.raises(ValueError, match="'factor' parameter of DownsampleUpweight"):
+        DownsampleUpweight(factor="most").fit(X, y)
