@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -15,25 +15,20 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skstrat._core.estimators import (
-    LARGE_WEIGHT_RATIO,
-    final_estimator,
-    fit_arguments,
-    is_tree_model,
-)
+from skstrat._core.estimators import fit_arguments
 from skstrat._core.rows import count_rows
 from skstrat._core.weights import Floats
 from skstrat.classifiers._plain_model import plain_pipeline
-from skstrat.classifiers._policy import refuse_class_weight
-from skstrat.exceptions import TreeWeightsWarning, UnusedWeightsError
-from skstrat.resamplers._base import BaseResampler, resample
+from skstrat.classifiers._policy import check_last_step
+from skstrat.resamplers._base import resample
+from skstrat.resamplers._resampled import Resampled
 
 _FIT_METHODS = ("fit", "fit_transform", "fit_predict")
 # Step names have no double underscore, so this is nobody's name.
 _INCOMING = "__sample_weight__"
 
 
-class _Carrier(BaseEstimator):
+class _WeightCarrier(BaseEstimator):
     """A sampler of two results for the stock pipeline; the third is kept aside."""
 
     def __init__(self, sampler: Any) -> None:
@@ -42,8 +37,10 @@ class _Carrier(BaseEstimator):
     def fit_resample(
         self, X: Any, y: Any, sample_weight: Any = None
     ) -> tuple[Any, Any]:
-        X, y, self.sample_weight_ = resample(self.sampler, X, y, sample_weight)
-        return X, y
+        resampled = resample(self.sampler, X, y, sample_weight)
+        # Without the rows, which the cache of the steps would keep twice.
+        self.resampled_ = replace(resampled, X=None, y=None, samples=None)
+        return resampled.X, resampled.y
 
 
 class Pipeline(ImblearnPipeline):
@@ -183,9 +180,10 @@ class Pipeline(ImblearnPipeline):
         """
         params["sample_weight"] = sample_weight
         routed = self._check_method_params("fit_resample", params)
-        X, y, weights = self._carry(X, y, routed, raw_params=params)
+        X, y, weights, _ = self._carry(X, y, routed, raw_params=params)
         if self._final_estimator != "passthrough":
-            X, y, weights = resample(self._final_estimator, X, y, weights)
+            resampled = resample(self._final_estimator, X, y, weights)
+            X, y, weights = resampled.X, resampled.y, resampled.weights
         return X, y, np.ones(count_rows(X)) if weights is None else weights
 
     def to_sklearn(self) -> SklearnPipeline:
@@ -236,18 +234,20 @@ class Pipeline(ImblearnPipeline):
     def _fit(
         self, X: Any, y: Any = None, routed_params: Any = None, raw_params: Any = None
     ) -> tuple[Any, Any]:
-        X, y, weights = self._carry(X, y, routed_params, raw_params)
-        if weights is not None:
-            self._hand_to_last_step(weights, routed_params)
+        X, y, weights, resampled = self._carry(X, y, routed_params, raw_params)
+        name, step = self.steps[-1]
+        if weights is not None and self._final_estimator != "passthrough":
+            taken = _give(step, routed_params[name], weights)
+            check_last_step(step, weights, resampled, taken=taken)
         return X, y
 
     def _carry(
         self, X: Any, y: Any, routed_params: Any, raw_params: Any
-    ) -> tuple[Any, Any, Floats | None]:
+    ) -> tuple[Any, Any, Floats | None, list[Resampled]]:
         """Fit all steps but the last, weights and all."""
         incoming = routed_params[_INCOMING]
         self.steps = [
-            (name, _Carrier(step) if hasattr(step, "fit_resample") else step)
+            (name, _WeightCarrier(step) if hasattr(step, "fit_resample") else step)
             for name, step in self.steps[:-1]
         ] + self.steps[-1:]
         try:
@@ -256,18 +256,23 @@ class Pipeline(ImblearnPipeline):
                     _give(step, routed_params.get(name, {}), incoming)
             X, y = super()._fit(X, y, routed_params, raw_params=raw_params)
             weights = self._weights_before(len(self.steps) - 1)
+            resampled = [
+                step.resampled_
+                for _, step in self.steps
+                if isinstance(step, _WeightCarrier)
+            ]
         finally:
             self.steps = [
-                (name, step.sampler if isinstance(step, _Carrier) else step)
+                (name, step.sampler if isinstance(step, _WeightCarrier) else step)
                 for name, step in self.steps
             ]
-        return X, y, incoming if weights is None else weights
+        return X, y, incoming if weights is None else weights, resampled
 
     def _weights_before(self, step_idx: int) -> Floats | None:
         """Give the weights of the last sampler before a step."""
         for _, step in reversed(self.steps[:step_idx]):
-            if isinstance(step, _Carrier):
-                return step.sample_weight_
+            if isinstance(step, _WeightCarrier):
+                return step.resampled_.weights
         return None
 
     def _get_metadata_for_step(
@@ -281,63 +286,18 @@ class Pipeline(ImblearnPipeline):
             step_idx=step_idx, step_params=step_params, all_params=all_params
         )
 
-    def _hand_to_last_step(self, weights: Floats, routed_params: Any) -> None:
-        name, step = self.steps[-1]
-        if self._final_estimator == "passthrough":
-            return
-        if not _give(step, routed_params[name], weights):
-            if (weights == 1).all():
-                return
-            raise UnusedWeightsError(
-                f"{type(step).__name__} as last step cannot take sample_weight, and "
-                "without the weights its probabilities are those of the resampled "
-                "rows. Make ResampledClassifier(classifier, resampler) the last step "
-                'instead of the resampler, or resample with weighting="uniform".'
-            )
-        resamplers = [
-            step for _, step in self.steps[:-1] if isinstance(step, BaseResampler)
-        ]
-        _check_weights_work(step, resamplers)
-
 
 def _give(step: Any, step_params: Any, weights: Floats) -> bool:
     """Add weights to a step's arguments; tell whether it takes them."""
     methods: tuple[str, ...] = _FIT_METHODS
     arguments: dict[str, Any] = {}
-    if isinstance(step, _Carrier):
+    if isinstance(step, _WeightCarrier):
         methods, arguments = ("fit_resample",), {"sample_weight": weights}
     elif hasattr(step, "fit"):
         arguments = fit_arguments(step, weights) or {}
     for method in methods:
         step_params[method] = {**step_params.get(method, {}), **arguments}
     return bool(arguments)
-
-
-def _check_weights_work(step: Any, resamplers: list[BaseResampler]) -> None:
-    """Refuse or warn where a last step makes nothing good of the weights."""
-    # Weights that differ within a class have no plan, and trees follow them.
-    plans = [each.plan_ for each in resamplers if hasattr(each, "plan_")]
-    weighted = len(plans) < len(resamplers) or any(
-        set(plan.class_weight) != {1} for plan in plans
-    )
-    if weighted:
-        refuse_class_weight(step)
-    ratios = [
-        max(plan.class_weight) / min(plan.class_weight)
-        for plan in plans
-        if plan.moves_rows
-    ]
-    if max(ratios, default=1.0) >= LARGE_WEIGHT_RATIO and is_tree_model(step):
-        warnings.warn(
-            f"{type(final_estimator(step)).__name__} is fitted with weights up to "
-            f"{max(ratios):.3g} times as large for one class as for another, standing "
-            "for rows dropped or repeated. Trees fit the holes between the kept rows, "
-            "so predicted probabilities come out too high. Use "
-            "ResampledClassifier(classifier, resampler), which withholds these weights "
-            "and corrects the prior instead.",
-            TreeWeightsWarning,
-            stacklevel=2,
-        )
 
 
 def make_pipeline(

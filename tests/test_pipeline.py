@@ -463,7 +463,7 @@ class TestMetadataRouting:
             model, {"downsampleupweight__factor": [2, 10]}, scoring=scorer, cv=2
         ).fit(X, y, sample_weight=incoming)
         assert np.isfinite(search.cv_results_["mean_test_score"]).all()
-        total = search.best_estimator_[0].plan_.mass
+        total = search.best_estimator_[0].plan_.class_total
         np.testing.assert_allclose(sum(total), incoming.sum(), rtol=1e-12)
 
     def test_weights_of_fit_alone(self, features):
@@ -479,7 +479,7 @@ class TestMetadataRouting:
             return_estimator=True,
         )
         for fitted in result["estimator"]:
-            assert sum(fitted[0].plan_.mass) < incoming.sum()
+            assert sum(fitted[0].plan_.class_total) < incoming.sum()
 
 
 def test_prediction_never_resamples(features):

@@ -7,7 +7,6 @@ import importlib.util
 import inspect
 import json
 import os
-import pkgutil
 import re
 import subprocess
 import sys
@@ -20,106 +19,18 @@ import skstrat
 ROOT = Path(__file__).parents[1]
 # What the console script does.
 START = "from skstrat.cli import main; main()"
-# Imports point down: a room may import only rooms of a lower level.
-LEVELS = [
-    [
-        "_code",
-        "_display_labels",
-        "_display_style",
-        "_efficiency",
-        "_errors",
-        "_factorize",
-        "_hash",
-        "_passes",
-        "_file_sinks",
-        "_focal",
-        "_html",
-        "_lazy",
-        "_prior",
-        "_prior_onnx",
-        "_sklearn",
-        "_source_files",
-    ],
-    ["_columns", "_display_axes", "_display_measure", "_page_measures", "_rows"],
-    ["_display_recommend", "_draw", "_focal_objectives", "_labels", "_seed", "_sql"],
-    [
-        "_factor_recommendation",
-        "_plan",
-        "_sampler_output",
-        "_strategy",
-        "_weights",
-    ],
-    ["_cells", "_counted", "_hash_window", "_label_sets", "_tally"],
-    ["_partition", "_strata"],
-    ["_chosen_rows", "_partitions"],
-    ["_dask"],
-    ["_parquet_source"],
-    ["_csv_source"],
-    ["_file_plans"],
-    ["_write_rows"],
-    ["_binary", "_imbalance"],
-    [
-        "_base",
-        "_parts",
-        "_quotas",
-        "_calibration_bins",
-        "_calibration_fit",
-        "_corrected_predictions",
-        "_estimators",
-    ],
-    [
-        "_calibration_check",
-        "_calibration_error",
-        "_factor_pilot",
-        "_prior_corrected",
-        "_resumable",
-        "_stratified",
-        "_threshold",
-        "_trained_mass",
-    ],
-    ["_plain_model", "_recommend"],
-    ["_corrected"],
-    [
-        "_batches",
-        "_class_weight",
-        "_classifier",
-        "_combined",
-        "_downsample",
-        "_focal_classifier",
-        "_imbalanced_sampler",
-        "_oversample",
-        "_pipeline",
-        "_weighted",
-        "metrics",
-    ],
-    [
-        "_display_confusion",
-        "_display_ranking",
-        "_display_reliability",
-        "_display_rows",
-        "_display_tradeoff",
-        "_ensemble",
-        "_guided",
-        "_iter_batches",
-        "_page_table",
-        "_preprocessing",
-        "_rebuild",
-        "_strategies",
-        "_tables",
-        "_named_factors",
-        "keras",
-        "parquet",
-    ],
-    ["_demo", "_grid", "_measure", "_partial_fit", "displays"],
-    ["_page_pictures", "_verdict", "tabular"],
-    ["_page"],
-    ["_comparison"],
-    ["_compare"],
-    ["_terminal"],
-    ["_downsample_command"],
-    ["_commands"],
-    ["_cli"],
-    ["__init__"],
+PACKAGE = ROOT / "skstrat"
+# Also public beside the names that `import skstrat` gives.
+PUBLIC_ROOMS = [
+    "batches",
+    "classifiers",
+    "displays",
+    "exceptions",
+    "io",
+    "metrics",
+    "model_selection",
+    "pipeline",
+    "resamplers",
 ]
 OPTIONAL = [
     "click",
@@ -138,62 +49,81 @@ OPTIONAL = [
 ]
 
 
-def rooms():
-    return sorted(path.stem for path in (ROOT / "skstrat").glob("*.py"))
+def modules():
+    return sorted(PACKAGE.rglob("*.py"))
 
 
-def imports_of(room):
-    tree = ast.parse((ROOT / "skstrat" / f"{room}.py").read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        names = []
+def dotted(path):
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    return name.removesuffix(".__init__")
+
+
+def imports_of(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module]
+            yield node.module
         elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        for name in names:
-            package, _, inner = name.partition(".")
-            if package == "skstrat":
-                yield inner or "__init__"
+            yield from (alias.name for alias in node.names)
 
 
-def test_every_room_has_a_level():
-    assert sorted(room for level in LEVELS for room in level) == rooms()
+def test_the_house_is_seen_at_a_glance():
+    entries = {path.name for path in PACKAGE.iterdir()} - {"__pycache__", "py.typed"}
+    assert len(entries) <= 12
+    depth = {len(path.relative_to(PACKAGE).parts) for path in modules()}
+    assert max(depth) <= 2
 
 
-@pytest.mark.parametrize("room", rooms())
-def test_imports_point_down(room):
-    level = {name: depth for depth, names in enumerate(LEVELS) for name in names}
-    # The package's own name is no room: importing it for its version goes nowhere.
-    imported = set(imports_of(room)) - {"__init__"}
-    assert [other for other in imported if level[other] >= level[room]] == []
+@pytest.mark.parametrize("path", modules(), ids=dotted)
+def test_a_file_has_one_idea(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def test_tests_mirror_the_rooms():
+    rooms = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
+    folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir()}
+    assert folders - {"__pycache__"} == rooms
 
 
 def test_the_plan_needs_numpy_and_xxhash_alone():
-    needed, todo = set(), ["_plan"]
+    path_of = {dotted(path): path for path in modules()}
+    needed, todo, tops = set(), ["skstrat._core.plan"], set()
     while todo:
-        room = todo.pop()
-        needed.add(room)
-        todo += set(imports_of(room)) - needed
-    tops = set()
-    for room in needed:
-        text = (ROOT / "skstrat" / f"{room}.py").read_text(encoding="utf-8")
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.ImportFrom):
-                tops.add(node.module.partition(".")[0])
-            elif isinstance(node, ast.Import):
-                tops |= {alias.name.partition(".")[0] for alias in node.names}
+        name = todo.pop()
+        needed.add(name)
+        imported = set(imports_of(path_of[name]))
+        tops |= {each.partition(".")[0] for each in imported}
+        todo += (imported & path_of.keys()) - needed
     assert tops - set(sys.stdlib_module_names) == {"numpy", "skstrat", "xxhash"}
 
 
 def test_private_names_of_others_come_through_one_door():
     doors = {
-        room
-        for room in rooms()
-        for line in (ROOT / "skstrat" / f"{room}.py").read_text("utf-8").splitlines()
+        dotted(path)
+        for path in modules()
+        for line in path.read_text("utf-8").splitlines()
         if line.startswith(("from sklearn", "from imblearn", "import sklearn"))
         and ("._" in line or "import _" in line)
     }
-    assert doors == {"_sklearn"}
+    assert doors == {"skstrat._core.compat"}
+
+
+@pytest.mark.parametrize("room", PUBLIC_ROOMS)
+def test_rooms_list_their_public_names(room):
+    if room == "io":
+        pytest.importorskip("polars")
+        pytest.importorskip("pyarrow")
+    module = importlib.import_module(f"skstrat.{room}")
+    if not hasattr(module, "__path__"):
+        return
+    tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
+    imported = {
+        alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert imported == set(module.__all__)
+    assert sorted(module.__all__) == module.__all__
 
 
 def test_front_door_lists_what_is_there():
@@ -271,15 +201,14 @@ def needs_no_example(name):
     return name.count(".") == 2 or name.endswith(("Error", "Warning", "Plan"))
 
 
-def test_docstrings_of_every_room_are_there():
-    for module in pkgutil.iter_modules(skstrat.__path__):
-        if module.name == "_cli":
-            continue
-        room = importlib.import_module(f"skstrat.{module.name}")
-        for name, member in vars(room).items():
-            own = getattr(member, "__module__", None) == room.__name__
-            if own and not name.startswith("_") and callable(member):
-                assert inspect.getdoc(member), f"{room.__name__}.{name}"
+@pytest.mark.parametrize("path", modules(), ids=dotted)
+def test_docstrings_are_there(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ClassDef) or (
+            isinstance(node, ast.FunctionDef) and node.col_offset == 0
+        ):
+            named = not node.name.startswith("_")
+            assert ast.get_docstring(node) or not named, node.name
 
 
 @pytest.mark.slow

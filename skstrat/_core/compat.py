@@ -44,7 +44,6 @@ __all__ = [
     "check_matplotlib_support",
     "check_n_features",
     "check_pandas_support",
-    "confusion_matrix_at_thresholds",
     "d2_brier_score",
     "estimator_has",
     "named_partial",
@@ -145,21 +144,6 @@ def d2_brier_score_from_losses(
     return float(1 - of_model / of_shares)
 
 
-def confusion_at_scores(
-    y_true: Any, y_score: Any, *, pos_label: Any, sample_weight: Any = None
-) -> tuple[NDArray[Any], ...]:
-    """Count the confusion matrix at each score, as scikit-learn does from 1.8."""
-    y_score = np.asarray(y_score)
-    weight = np.ones(len(y_score)) if sample_weight is None else sample_weight
-    counted = np.flatnonzero(weight)
-    order = counted[np.argsort(-y_score[counted], kind="stable")]
-    score, weight = y_score[order], np.asarray(weight, float)[order]
-    positive = np.asarray(y_true)[order] == pos_label
-    last = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)
-    tps, fps = (np.cumsum(weight * rows)[last] for rows in (positive, ~positive))
-    return fps[-1] - fps, fps, tps[-1] - tps, tps, score[last]
-
-
 brier_score_loss: Callable[..., float] = (
     sklearn.metrics.brier_score_loss
     if "labels" in signature(sklearn.metrics.brier_score_loss).parameters
@@ -167,7 +151,4 @@ brier_score_loss: Callable[..., float] = (
 )
 d2_brier_score: Callable[..., float] = getattr(
     sklearn.metrics, "d2_brier_score", d2_brier_score_from_losses
-)
-confusion_matrix_at_thresholds: Callable[..., tuple[NDArray[Any], ...]] = getattr(
-    sklearn.metrics, "confusion_matrix_at_thresholds", confusion_at_scores
 )

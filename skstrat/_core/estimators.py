@@ -26,10 +26,6 @@ from sklearn.utils.validation import has_fit_parameter
 from skstrat._core.compat import BaseSearchCV, LinearClassifierMixin, routing_enabled
 from skstrat._core.weights import Floats
 
-# Boosted trees predicted 1.1 to 1.4 times the rate with rows weighted 5 times as
-# high as others, 1.8 to 2.7 times at 20.
-LARGE_WEIGHT_RATIO = 5.0
-
 # Bagging and AdaBoost come here only without an estimator of their own: then they
 # grow trees.
 _TREE_MODELS = (
@@ -101,6 +97,15 @@ def class_weights_of(estimator: Any) -> list[Any]:
     if own is None and hasattr(inner, "fit"):
         return class_weights_of(inner)
     return [own]
+
+
+def refuse_own_class_weight(estimator: Any, argument: str) -> None:
+    """Refuse a pilot that weighs the classes of its balanced rows otherwise."""
+    if any(weight is not None for weight in class_weights_of(estimator)):
+        raise ValueError(
+            f"{argument} must have class_weight=None, because it learns from rows "
+            f"whose shares are known; got {final_estimator(estimator)!r}. Remove it."
+        )
 
 
 def _searched_class_weights(search: Any) -> list[Any]:

@@ -65,10 +65,7 @@ class Labels:
 
 def encode_labels(y: Any) -> Labels:
     """Turn labels into class codes and counts."""
-    if y is None:
-        raise ValueError(
-            "This estimator requires y to be passed, but the target y is None."
-        )
+    require_labels(y)
     codes, classes = factorize(y)
     if codes.shape[0] == 0:
         raise ValueError("Found array with 0 sample(s) while a minimum of 1 is needed.")
@@ -84,6 +81,14 @@ def encode_labels(y: Any) -> Labels:
     return Labels(codes, classes, counts)
 
 
+def require_labels(y: Any) -> None:
+    """Refuse a missing y."""
+    if y is None:
+        raise ValueError(
+            "This estimator requires y to be passed, but the target y is None."
+        )
+
+
 def count_codes(codes: Array, n_classes: int) -> NDArray[np.int64]:
     """Count the rows of each class."""
     # numpy widens narrow codes before it counts them.
@@ -96,9 +101,6 @@ def count_codes(codes: Array, n_classes: int) -> NDArray[np.int64]:
 def _drop_unused(codes: Array, classes: Array, used: NDArray[np.bool_]) -> Any:
     position = np.cumsum(used) - 1
     return position.astype(np.min_scalar_type(len(classes)))[codes], classes[used]
-
-
-Array = NDArray[Any]
 
 
 def factorize(y: Any) -> Codes:

@@ -45,7 +45,7 @@ class Plan:
         Rows of each class in the data that the plan was made for.
     rows : tuple of int
         Rows of each class after resampling.
-    mass : tuple of float
+    class_total : tuple of float
         Total incoming weight of each class (its row count without weights).
     class_weight : tuple of float
         What the incoming weight of a drawn row of each class is multiplied by.
@@ -58,7 +58,7 @@ class Plan:
     classes: tuple[Any, ...]
     rows_seen: tuple[int, ...]
     rows: tuple[int, ...]
-    mass: tuple[float, ...]
+    class_total: tuple[float, ...]
     class_weight: tuple[float, ...]
     threshold: tuple[int, ...]
     seed: int
@@ -106,19 +106,19 @@ class Plan:
             classes=tuple(labels.classes.tolist()),
             rows_seen=tuple(counts.tolist()),
             rows=tuple(rows.tolist()),
-            mass=tuple(counts.astype(float).tolist()),
+            class_total=tuple(counts.astype(float).tolist()),
             class_weight=(1.0,) * len(counts),
             threshold=tuple(threshold.tolist()),
             seed=seed,
         )
         return plan, _merge(_whole_copies(labels.codes, copies), extra)
 
-    def weighted(self, mass: Array, class_weight: Array) -> Self:
-        """Give the same draw with other masses and weights.
+    def weighted(self, class_total: Array, class_weight: Array) -> Self:
+        """Give the same draw with other totals and weights.
 
         Parameters
         ----------
-        mass : ndarray of shape (n_classes,)
+        class_total : ndarray of shape (n_classes,)
             Total incoming weight of each class.
         class_weight : ndarray of shape (n_classes,)
             Multiplier of the incoming weight of a drawn row.
@@ -130,7 +130,7 @@ class Plan:
         """
         return replace(
             self,
-            mass=tuple(mass.tolist()),
+            class_total=tuple(class_total.tolist()),
             class_weight=tuple(class_weight.tolist()),
         )
 

@@ -1,14 +1,18 @@
-"""Which rows count: a row of zero weight is not there."""
+"""What a resampler or a classifier is given, checked once.
+
+Lengths first, then weights, then labels. A row of zero weight is not there.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skstrat._core.labels import Labels, encode_labels
+from skstrat._core.labels import Labels, encode_labels, require_labels
 from skstrat._core.rows import count_rows, take_rows
 from skstrat._core.weights import Floats, check_sample_weight, counted_rows
 
@@ -16,57 +20,69 @@ Indices = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class Seen:
+class CheckedSamples:
     """The rows that count: those whose incoming weight is not zero.
 
     Attributes
     ----------
-    labels : Labels
-        Their class codes.
     y : array-like of shape (n_counted,)
         Their labels.
     sample_weight : ndarray of shape (n_counted,) or None
         Their weights.
-    counted : ndarray of shape (n_counted,) or None
-        Their positions, None for all.
+    positions : ndarray of shape (n_counted,) or None
+        Where in X they are, ascending; None if all rows count.
     """
 
-    labels: Labels
     y: Any
     sample_weight: Floats | None
-    counted: Indices | None
+    positions: Indices | None
+
+    @cached_property
+    def labels(self) -> Labels:
+        """Class codes of the rows, encoded when they are first asked for."""
+        return encode_labels(self.y)
+
+    def position_of(self, indices: Indices) -> Indices:
+        """Turn places among the rows that count into places in X; -1 stays."""
+        if self.positions is None:
+            return indices
+        return np.where(indices < 0, -1, self.positions[indices])
+
+    def weights_of(self, indices: Indices) -> Floats | None:
+        """Take the incoming weights of some rows."""
+        return None if self.sample_weight is None else self.sample_weight[indices]
+
+    def take(self, X: Any) -> Any:
+        """Take the rows that count; X itself if all do."""
+        return X if self.positions is None else take_rows(X, self.positions)
 
 
-def look_at(X: Any, y: Any, sample_weight: Any) -> Seen:
-    """Check data and leave out rows of zero weight."""
-    labels = encode_labels(y)
-    incoming, counted = weights_of_rows(X, len(labels.codes), sample_weight)
-    if incoming is None or counted is None:
-        return Seen(labels, y, incoming, None)
-    y = take_rows(y, counted)
-    return Seen(encode_labels(y), y, incoming[counted], counted)
+def check_samples(X: Any, y: Any, sample_weight: Any) -> CheckedSamples:
+    """Check lengths and weights, and leave out rows of zero weight."""
+    weights = check_sample_weight(sample_weight, check_lengths(X, y))
+    counted = counted_rows(weights)
+    if weights is None or counted is None:
+        return CheckedSamples(y, weights, None)
+    return CheckedSamples(take_rows(y, counted), weights[counted], counted)
 
 
-def weights_of_rows(
-    X: Any, n_labels: int, sample_weight: Any
-) -> tuple[Floats | None, Indices | None]:
-    """Check the incoming weights, and find the rows that have one."""
-    n_rows = count_rows(X)
+def check_lengths(X: Any, y: Any) -> int:
+    """Refuse X and y of different lengths, and give their number of rows."""
+    require_labels(y)
+    n_rows, n_labels = count_rows(X), count_rows(y)
     if n_rows != n_labels:
         raise ValueError(
             "X and y must have one row each per example; found input variables with "
             f"inconsistent numbers of samples: {n_rows} in X and {n_labels} in y."
         )
-    incoming = check_sample_weight(sample_weight, n_rows)
-    return incoming, counted_rows(incoming)
+    return n_rows
 
 
 def drop_zero_weights(
     X: Any, y: Any, sample_weight: Any
 ) -> tuple[Any, Any, Floats | None]:
     """Leave out rows of zero weight, for what takes no weights and would use them."""
-    weights = check_sample_weight(sample_weight, count_rows(X))
-    counted = counted_rows(weights)
-    if weights is None or counted is None:
-        return X, y, weights
-    return take_rows(X, counted), take_rows(y, counted), weights[counted]
+    if sample_weight is None:
+        return X, y, None
+    samples = check_samples(X, y, sample_weight)
+    return samples.take(X), samples.y, samples.sample_weight

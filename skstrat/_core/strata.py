@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from skstrat._core.cells import cross
+from skstrat._core.cells import Cells, GroupCells
 from skstrat._core.factorize import NotClassLabelsError, is_missing
 from skstrat._core.labels import (
     Labels,
     column_names,
     count_codes,
-    encode_labels,
     factorize,
 )
 from skstrat._core.rows import count_rows, take_rows
+from skstrat._core.samples import CheckedSamples
 from skstrat.exceptions import MissingLabelsError
 
 # What parameters of that kind may be.
@@ -64,23 +64,32 @@ def one_stratum(n_rows: int) -> Labels:
     return Labels(codes, np.array([0]), np.array([n_rows]))
 
 
-def labels_or_strata(y: Any, strata: Labels | None) -> tuple[Labels, Labels]:
-    """Say what takes the place of classes, and what of strata in them."""
-    single = one_stratum(count_rows(y))
+def find_cells(
+    samples: CheckedSamples,
+    strata: Labels | None,
+    groups: Labels | None,
+    *,
+    y_numeric: bool,
+) -> Cells | GroupCells:
+    """Cross classes with strata; strata take the place of a y without classes."""
+    labels = None
     try:
-        labels = encode_labels(y)
+        labels = None if y_numeric else samples.labels
     except NotClassLabelsError:
         if strata is None:
             raise
-        return _strata_as_labels(y, strata), single
-    if strata is None:
-        return labels, single
-    numbers = labels.classes.dtype.kind in "iuf"
-    if numbers and 1 < len(strata.classes) < len(labels.classes) / 2:
-        cells = cross(labels, strata).labels.classes
-        if len(cells) == len(labels.classes):
-            return strata, single
-    return labels, strata
+    if labels is None:
+        if strata is None:
+            raise ValueError(
+                "strata must be given with y_numeric=True, to take the place of the "
+                "classes; got None. Give a column of X, one value per row, or a "
+                "callable of X and y."
+            )
+        labels, strata = _strata_as_labels(samples.y, strata), None
+    strata = strata or one_stratum(len(labels.codes))
+    if groups is None:
+        return Cells.of_strata(labels, strata)
+    return GroupCells(labels, strata, groups)
 
 
 def _strata_as_labels(y: Any, strata: Labels) -> Labels:

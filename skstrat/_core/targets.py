@@ -18,7 +18,7 @@ from skstrat._core.compat import Interval
 from skstrat._core.labels import Labels
 
 Direction = Literal["down", "over"]
-Strategy = float | str | Mapping[Any, int] | Callable[[Any], Mapping[Any, int]]
+SamplingStrategy = float | str | Mapping[Any, int] | Callable[[Any], Mapping[Any, int]]
 
 # imbalanced-learn's words, and which classes each of them resamples.
 WORDS: dict[Direction, tuple[str, ...]] = {
@@ -92,7 +92,7 @@ def targets_from_factor(
 
 
 def targets_from_sampling_strategy(
-    labels: Labels, y: Any, strategy: Strategy, direction: Direction
+    labels: Labels, y: Any, strategy: SamplingStrategy, direction: Direction
 ) -> Targets:
     """Read imbalanced-learn's ``sampling_strategy``, for any number of classes."""
     counts = labels.counts

@@ -1,6 +1,6 @@
 r"""How much each drawn row counts.
 
-Weight out = weight in x (mass wanted of the class / sum of the incoming weights of
+Weight out = weight in x (total wanted of the class / sum of the incoming weights of
 its drawn rows): the ratio form of Hajek (1971), which keeps class totals exactly, not
 only on average as weight x factor does (Horvitz and Thompson, 1952).
 """
@@ -54,7 +54,7 @@ def check_sample_weight(sample_weight: Any, n_rows: int) -> Floats | None:
 
 
 def counted_rows(sample_weight: Floats | None) -> NDArray[np.intp] | None:
-    """Find the rows whose weight is not zero."""
+    """Find the rows whose weight is not zero; None if all are."""
     if sample_weight is None or sample_weight.all():
         return None
     return np.flatnonzero(sample_weight)
@@ -83,57 +83,53 @@ def class_totals(labels: Labels, weights: Floats | None) -> Floats:
     """Add up the weights of each class."""
     if weights is None:
         return labels.counts.astype(np.float64)
-    totals = np.bincount(labels.codes, weights, minlength=len(labels.classes))
-    return totals.astype(np.float64, copy=False)
+    return totals_of(labels.codes, weights, len(labels.classes))
 
 
-def class_weights(
-    labels: Labels, factor: Floats, weighting: Weighting, mass: Floats, drawn: Floats
-) -> Floats:
-    """Find what the incoming weights of each class are multiplied by."""
-    if weighting == "uniform":
-        return np.ones(len(mass))
-    if weighting == "factor":
-        return factor
-    # Weights too far apart to be scaled are refused where they are multiplied.
-    with np.errstate(over="ignore"):
-        return wanted_totals(labels, weighting, mass) / drawn
+def totals_of(codes: NDArray[Any], weights: Floats | None, n_codes: int) -> Floats:
+    """Add up the weights of each code."""
+    return np.bincount(codes, weights, minlength=n_codes).astype(np.float64, copy=False)
 
 
-def wanted_totals(labels: Labels, weighting: Weighting, mass: Floats) -> Floats:
-    """Say what the total weight of each class shall be."""
+def wanted_totals(labels: Labels, weighting: Weighting, totals: Floats) -> Floats:
+    """Say what the total weight of each class shall be; the grand total is kept."""
     if weighting == "original":
-        return mass
+        return totals
     if weighting == "balanced":
-        return np.full(len(mass), mass.sum() / len(mass))
-    wanted: Floats = mass.sum() * _shares(labels, weighting)
+        return np.full(len(totals), totals.sum() / len(totals))
+    wanted: Floats = totals.sum() * _shares(labels, weighting)
     return wanted
 
 
 def cell_weights(
     weighting: Weighting,
-    factor: Floats,
+    labels: Labels,
     class_of: NDArray[np.intp],
-    wanted_over_mass: Floats,
-    mass: Floats,
+    factor: Floats,
+    totals: Floats,
     drawn: Floats,
 ) -> Floats:
-    """Find what the incoming weights of each cell of the classes are multiplied by."""
+    """Find what the incoming weights of each cell are multiplied by.
+
+    ``totals`` are the incoming weights of each cell, ``drawn`` those of its drawn rows;
+    where these are 0 the cell's total goes to the other cells of its class.
+    """
     if weighting == "uniform":
-        return np.ones(len(mass))
+        return np.ones(len(totals))
     if weighting == "factor":
         return factor
-    with np.errstate(over="ignore", divide="ignore"):
-        multiplier = mass / drawn
+    n_classes = len(labels.classes)
+    of_class = totals_of(class_of, totals, n_classes)
     lost = drawn == 0
-    scale = wanted_over_mass[class_of]
+    held = of_class
     if lost.any():
-        n_classes = len(wanted_over_mass)
-        total = np.bincount(class_of, mass, minlength=n_classes)
-        held = np.bincount(class_of, np.where(lost, 0, mass), minlength=n_classes)
-        scale = scale * (total / held)[class_of]
-        multiplier[lost] = 1
-    return multiplier * scale
+        held = totals_of(class_of, np.where(lost, 0, totals), n_classes)
+    scale = (wanted_totals(labels, weighting, of_class) / held)[class_of]
+    # Weights too far apart to be scaled are refused where they are multiplied.
+    with np.errstate(over="ignore", divide="ignore"):
+        multiplier: Floats = totals * scale / drawn
+    multiplier[lost] = 1
+    return multiplier
 
 
 def effective_number(counts: NDArray[Any], beta: float | None) -> Floats:

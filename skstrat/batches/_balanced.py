@@ -13,9 +13,9 @@ from skstrat._core.hashing import mix_seed
 from skstrat._core.labels import Labels, encode_labels
 from skstrat._core.weights import (
     Weighting,
+    cell_weights,
     check_sample_weight,
     class_totals,
-    class_weights,
 )
 from skstrat.batches._epochs import (
     ClassStream,
@@ -138,7 +138,7 @@ class BalancedBatches(ResumableEpochs):
         Whether a class may be repeated within a batch. False refuses a quota that is
         larger than its class.
     sample_weight : array-like of shape (n_rows,), default=None
-        Weights of the rows; the original mass of a class is their sum. Rows are served
+        Weights of the rows; the original total of a class is their sum. Rows are served
         alike; the weight of a row multiplies that of its class.
     random_state : int, Generator, RandomState or None, default=None
         Seed.
@@ -305,24 +305,26 @@ class BalancedBatches(ResumableEpochs):
         self, labels: Labels, weighting: Weighting, sample_weight: Any
     ) -> None:
         weights = check_sample_weight(sample_weight, len(labels.codes))
-        mass = class_totals(labels, weights)
-        if not mass.all():
-            empty = labels.classes.tolist()[int(mass.argmin())]
+        total = class_totals(labels, weights)
+        if not total.all():
+            empty = labels.classes.tolist()[int(total.argmin())]
             raise ValueError(
                 "sample_weight must have a positive weight in every class; all of "
                 f"class {empty!r} are zero. Leave its rows out of y."
             )
         served = self.quota_ * (self._n_batches - 1) + self._last
-        drawn = served * mass / labels.counts
+        drawn = served * total / labels.counts
         if weighting == "factor":
             raise ValueError(
                 'weighting must be "original", "balanced", "uniform" or a dict of '
                 'class shares; got "factor", which needs a factor.'
             )
-        each = class_weights(labels, np.ones(len(mass)), weighting, mass, drawn)
+        classes = np.arange(len(total))
+        ones = np.ones(len(total))
+        each = cell_weights(weighting, labels, classes, ones, total, drawn)
         if weighting != "uniform":
             each *= (
-                served.sum() * mass.sum() / labels.counts.sum() / (each * drawn).sum()
+                served.sum() * total.sum() / labels.counts.sum() / (each * drawn).sum()
             )
         self._row_weight = weights
         self._class_weight = each

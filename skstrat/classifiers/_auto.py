@@ -2,37 +2,14 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable
-from functools import partial
-from math import ceil
 from numbers import Real
 from typing import Any
 
-import numpy as np
-
 from skstrat._core.dask import is_dask
-from skstrat._core.labels import Labels, encode_labels
-from skstrat._core.rows import count_rows, take_rows
+from skstrat._core.samples import check_samples
 from skstrat._core.targets import seed_of
-from skstrat._core.weights import check_sample_weight, class_totals, counted_rows
-from skstrat.resamplers._factor import (
-    mean_leverage_probability,
-    offset_efficiency,
-    weights_efficiency,
-)
-from skstrat.resamplers._factor_recommendation import (
-    LEAST_RATIO,
-    FactorRecommendation,
-    Limit,
-)
-from skstrat.resamplers._pilot import run_pilot
-
-Efficiency = Callable[[float], float]
-
-_LEAST_ROWS = 1000
-_ROWS_PER_COLUMN = 20
-_SERIES = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
+from skstrat.resamplers._factor import recommend
+from skstrat.resamplers._factor_recommendation import FactorRecommendation
 
 
 def recommend_factor(
@@ -80,7 +57,7 @@ def recommend_factor(
         The least efficiency that shall be left, in (0, 1].
     sample_weight : array-like of shape (n_rows,), default=None
         Incoming weights, 1 for every row if None; a row of zero weight is not there.
-        The masses of the classes, negatives per positive, the sums of the formulas and
+        The totals of the classes, negatives per positive, the sums of the formulas and
         the fit of the pilot use them; the rows to be kept are counted. Their unit does
         not matter.
     random_state : int, Generator, RandomState or None, default=None
@@ -136,62 +113,13 @@ def recommend_factor(
             "X and y must be in memory; got a Dask collection. Give a random part of "
             "its rows, such as some of its partitions, computed."
         )
-    labels, weights, counted = _rows_that_count(X, y, sample_weight)
-    majority = int(labels.counts.argmax())
-    split = _split(labels, majority)
-    seed = seed_of(random_state)
-    pilot = run_pilot(X, split, weights, counted, estimator, seed)
-    odds_of, worth = pilot.p[pilot.positive], pilot.weights[pilot.positive]
-    with_offset = partial(offset_efficiency, odds_of, weights=worth)
-    with_weights: Efficiency | None = None
-    if pilot.design is not None:
-        mean_p = mean_leverage_probability(pilot.design, pilot.p, pilot.weights)
-        with_weights = partial(weights_efficiency, mean_p)
-    decides: Efficiency = with_weights or with_offset
-    n0, n1 = split.counts.tolist()
-    ratio = np.divide(*class_totals(split, weights)).item()
-    kept, limited_by = choose_rows(
-        decides, float(target_efficiency), n0, ratio, pilot.n_columns
+    return recommend(
+        X,
+        check_samples(X, y, sample_weight),
+        estimator,
+        float(target_efficiency),
+        seed=seed_of(random_state),
     )
-    factors = _factors(ratio)
-    return FactorRecommendation(
-        factor=n0 / kept,
-        efficiency=decides(n0 / kept),
-        rows=n1 + kept,
-        limited_by=limited_by,
-        target_efficiency=float(target_efficiency),
-        correction="offset" if with_weights is None else "weights",
-        majority=labels.classes.tolist()[majority],
-        n_rows=n0 + n1,
-        factors=factors,
-        rows_by_factor=tuple(n1 + max(1, round(n0 / factor)) for factor in factors),
-        efficiency_weights=with_weights and tuple(map(with_weights, factors)),
-        efficiency_offset=tuple(map(with_offset, factors)),
-    )
-
-
-def choose_rows(
-    efficiency: Efficiency,
-    target_efficiency: float,
-    n_negatives: int,
-    ratio: float,
-    n_columns: int,
-) -> tuple[int, Limit]:
-    """Find the fewest negatives that leave the efficiency, and enough of them."""
-    least: dict[Limit, int] = {
-        "negatives_per_positive": ceil(LEAST_RATIO * n_negatives / ratio),
-        "least_rows": max(_LEAST_ROWS, _ROWS_PER_COLUMN * n_columns),
-    }
-    limit = max(least, key=lambda name: least[name])
-    if least[limit] >= n_negatives:
-        return n_negatives, limit
-    rows = bisect_left(
-        range(n_negatives),
-        target_efficiency,
-        lo=least[limit],
-        key=lambda kept: efficiency(n_negatives / kept),
-    )
-    return rows, limit if rows == least[limit] else "target_efficiency"
 
 
 def _check_target(target_efficiency: Any) -> None:
@@ -201,39 +129,3 @@ def _check_target(target_efficiency: Any) -> None:
             "target_efficiency must be a number in (0, 1], the least efficiency that "
             f"shall be left; got {target_efficiency!r}. 0.9 is the default."
         )
-
-
-def _rows_that_count(X: Any, y: Any, sample_weight: Any) -> Any:
-    """Encode the labels; leave out rows of zero weight."""
-    labels = encode_labels(y)
-    n_rows = count_rows(X)
-    if n_rows != len(labels.codes):
-        raise ValueError(
-            "X and y must have one row each per example; got "
-            f"{n_rows} rows in X and {len(labels.codes)} in y."
-        )
-    weights = check_sample_weight(sample_weight, n_rows)
-    counted = counted_rows(weights)
-    if weights is None or counted is None:
-        return labels, weights, None
-    return encode_labels(take_rows(y, counted)), weights[counted], counted
-
-
-def _split(labels: Labels, majority: int) -> Labels:
-    """Set the most frequent class against all others."""
-    n0 = int(labels.counts[majority])
-    counts = np.array([n0, len(labels.codes) - n0])
-    if counts.min() < 2:
-        raise ValueError(
-            "y must have at least two rows of its most frequent class and two of "
-            f"others, one for each half of the pilot; got {counts[0]} and {counts[1]}."
-        )
-    positive = (labels.codes != majority).astype(np.uint8)
-    return Labels(positive, np.array([False, True]), counts)
-
-
-def _factors(ratio: float) -> tuple[float, ...]:
-    """List round factors that leave as many negatives as positives, or more."""
-    powers = range(len(str(max(1, int(ratio)))))
-    listed = [step * 10.0**power for power in powers for step in _SERIES]
-    return tuple(factor for factor in listed if factor <= max(1.0, ratio))

@@ -8,7 +8,7 @@ it predicts in all the data.
 from __future__ import annotations
 
 import warnings
-from copy import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,15 +17,14 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from skstrat._core.labels import Labels, encode_labels
-from skstrat._core.plan import Plan
 from skstrat._core.rows import take_rows
-from skstrat._core.weights import Floats, class_totals
+from skstrat._core.weights import Floats
+from skstrat.classifiers._policy import LEAST_RATIO, MOST_RATIO, CheckResult
 from skstrat.exceptions import CalibrationWarning
+from skstrat.resamplers._resampled import Resampled
 
+MOST_SCORED = 20_000
 _FOLDS = 3
-_LEAST, _MOST = 0.8, 1.25
-_MOST_SCORED = 20_000
 # A ratio outside by chance alone is no reason to warn.
 _STANDARD_ERRORS = 2.0
 
@@ -33,97 +32,92 @@ Indices = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class _HoldOut:
+class HoldOut:
     """Rows by which predictions are judged.
 
     Attributes
     ----------
     rows : ndarray of shape (n_rows,)
         Positions: dropped rows of the classes that were cut down, all rows of others.
-    seen : ndarray of shape (n_rows,)
+    trained_on : ndarray of shape (n_rows,)
         Whether the estimator was trained on a row.
     weight : ndarray of shape (n_rows,)
-        What each stands for; the total of each class is its mass.
+        What each stands for; those of each class add up to its total.
     codes : ndarray of shape (n_rows,)
         Class codes.
     smallest : int
-        Code of the class of the least mass.
-    mass : float
-        Its mass.
+        Code of the class of the least total.
+    total : float
+        Its total.
     """
 
     rows: Indices
-    seen: NDArray[np.bool_]
+    trained_on: NDArray[np.bool_]
     weight: Floats
     codes: NDArray[Any]
     smallest: int
-    mass: float
+    total: float
 
-    def ratio(self, proba: Floats) -> tuple[float, float]:
-        """Divide the mass of the smallest class that is predicted by what there is."""
-        ratio = float((self.weight * proba).sum()) / self.mass
+    def judge(self, proba: Floats) -> CheckResult:
+        """Divide what is predicted of the smallest class by what there is of it."""
+        ratio = float((self.weight * proba).sum()) / self.total
         variance = 0.0
-        for code in np.unique(self.codes[~self.seen]):
+        for code in np.unique(self.codes[~self.trained_on]):
             own = self.codes == code
-            share = self.weight[own] / self.weight[own].sum()
-            deviation = proba[own] - (share * proba[own]).sum()
             total = self.weight[own].sum()
+            share = self.weight[own] / total
+            deviation = proba[own] - (share * proba[own]).sum()
             variance += float(((total * share * deviation) ** 2).sum())
-        return ratio, float(np.sqrt(variance)) / self.mass
+        return CheckResult(ratio, float(np.sqrt(variance)) / self.total)
 
 
-def _hold_out(
-    codes: NDArray[Any],
-    incoming: Floats | None,
-    mass: Floats,
-    kept: Indices,
-    seed: int,
-    most: int,
-) -> _HoldOut | None:
-    """Find rows to judge by."""
-    seen = np.zeros(len(codes), dtype=bool)
-    seen[kept] = True
-    dropped = np.flatnonzero(~seen)
+def hold_out(resampled: Resampled, most: int | None) -> HoldOut | None:
+    """Find rows to judge by; None if no row was dropped at random.
+
+    Of the dropped rows as many are looked at as were kept, and ``most`` at the most.
+    """
+    samples, plan = resampled.samples, resampled.plan
+    if samples is None or plan is None or not resampled.at_random:
+        return None
+    codes, incoming = samples.labels.codes, samples.sample_weight
+    totals, kept = resampled.original[2], resampled.rows
+    trained_on = np.zeros(len(codes), dtype=bool)
+    trained_on[kept] = True
+    dropped = np.flatnonzero(~trained_on)
     if not len(dropped):
         return None
+    most = len(kept) if most is None else min(len(kept), most)
     if len(dropped) > most:
-        generator = np.random.default_rng(seed)
+        generator = np.random.default_rng(plan.seed)
         dropped = np.sort(generator.choice(dropped, most, replace=False))
-    cut = np.zeros(len(mass), dtype=bool)
+    cut = np.zeros(len(totals), dtype=bool)
     cut[codes[dropped]] = True
-    whole = np.flatnonzero(seen & ~cut[codes])
+    whole = np.flatnonzero(trained_on & ~cut[codes])
     rows = np.sort(np.concatenate([dropped, whole]))
     weight = np.ones(len(rows)) if incoming is None else incoming[rows]
-    total = np.bincount(codes[rows], weight, minlength=len(mass))
-    weight = weight * (mass / total)[codes[rows]]
-    smallest = int(mass.argmin())
-    return _HoldOut(
-        rows, seen[rows], weight, codes[rows], smallest, float(mass[smallest])
+    held = np.bincount(codes[rows], weight, minlength=len(totals))
+    smallest = int(totals.argmin())
+    return HoldOut(
+        rows,
+        trained_on[rows],
+        weight * (totals / held)[codes[rows]],
+        codes[rows],
+        smallest,
+        float(totals[smallest]),
     )
 
 
-def _dropped_at_random(
-    model: Any, labels: Labels, incoming: Floats | None, most: int | None
-) -> _HoldOut | None:
-    """Find rows to judge a fitted model by, if there are any."""
-    resampler = model.resampler_
-    plan = getattr(resampler, "plan_", None)
-    # Only a plan drops rows at random, and not where it drops whole groups.
-    at_random = isinstance(plan, Plan) and getattr(resampler, "groups", None) is None
-    if plan is None or not at_random or not hasattr(model.estimator_, "predict_proba"):
-        return None
-    kept = resampler.sample_indices_
-    kept = kept[kept >= 0]
-    most = len(kept) if most is None else min(len(kept), most)
-    mass = class_totals(labels, incoming)
-    return _hold_out(labels.codes, incoming, mass, kept, plan.seed, most)
+def cross_fitted(
+    estimator: Any,
+    resampled: Resampled,
+    arguments: dict[str, Any],
+    predict: Callable[[Any, Any], Floats],
+) -> Floats:
+    """Predict the rows kept by models that have not seen them.
 
-
-def _out_of_fold(
-    fitted: Any, X: Any, y: Any, arguments: dict[str, Any]
-) -> NDArray[np.float64]:
-    """Predict the rows kept by models that have not seen them."""
-    labels = encode_labels(y)
+    ``predict`` takes a fitted estimator and rows, and gives corrected probabilities.
+    """
+    labels, groups, plan = resampled.labels, resampled.rows, resampled.plan
     if labels.counts.min() < _FOLDS:
         raise ValueError(
             f'calibration_check="cv" needs {_FOLDS} rows of every class; got '
@@ -131,67 +125,38 @@ def _out_of_fold(
             f"{labels.classes.tolist()[labels.counts.argmin()]!r}. Set it to True or "
             "keep more rows."
         )
-    proba = np.empty((len(labels.codes), len(labels.classes)))
-    # Copies of a row must not be on both sides.
-    groups = fitted.resampler_.sample_indices_
+    seed = 0 if plan is None else plan.seed
     # Data in an order, of time for one, would give each fold another distribution.
-    shuffled = {"shuffle": True, "random_state": fitted.resampler_.plan_.seed % 2**32}
-    if len(np.unique(groups)) < len(groups):
+    shuffled = {"shuffle": True, "random_state": seed % 2**32}
+    # Copies of a row must not be on both sides.
+    repeated = len(np.unique(groups)) < len(groups)
+    if repeated:
         splitter = StratifiedGroupKFold(_FOLDS, **shuffled)
         folds = splitter.split(labels.codes, labels.codes, groups)
     else:
         folds = StratifiedKFold(_FOLDS, **shuffled).split(labels.codes, labels.codes)
+    proba = np.empty((len(labels.codes), len(labels.classes)))
     for train, test in folds:
-        judge = copy(fitted)
         part = {name: values[train] for name, values in arguments.items()}
-        judge.estimator_ = clone(fitted.estimator).fit(
-            take_rows(X, train), take_rows(y, train), **part
+        fitted = clone(estimator).fit(
+            take_rows(resampled.X, train), take_rows(resampled.y, train), **part
         )
-        proba[test] = judge.predict_proba(take_rows(X, test))
+        proba[test] = predict(fitted, take_rows(resampled.X, test))
     return proba
 
 
-def _warn_of_ratio(ratio: float, standard_error: float, name: str) -> None:
+def warn_of_ratio(result: CheckResult, name: str) -> None:
     """Warn where a model predicts far too many or too few of the smallest class."""
-    margin = _STANDARD_ERRORS * standard_error
-    if _LEAST - margin <= ratio <= _MOST + margin:
+    margin = _STANDARD_ERRORS * result.standard_error
+    if LEAST_RATIO - margin <= result.ratio <= MOST_RATIO + margin:
         return
     warnings.warn(
-        f"{name} predicts {ratio:.3g} times as much of the smallest class as there is, "
-        "by the rows that were dropped. Regularise it more, lower the factor, leave "
-        'use_weights="auto", or wrap this classifier in CalibratedClassifierCV(model, '
-        'cv=StratifiedKFold(3, shuffle=True)); calibration_check="cv" gives an '
-        "estimate that no row seen in training distorts.",
+        f"{name} predicts {result.ratio:.3g} times as much of the smallest class as "
+        "there is, by the rows that were dropped. Regularise it more, lower the "
+        'factor, leave use_weights="auto", or wrap this classifier in '
+        "CalibratedClassifierCV(model, cv=StratifiedKFold(3, shuffle=True)); "
+        'calibration_check="cv" gives an estimate that no row seen in training '
+        "distorts.",
         CalibrationWarning,
         stacklevel=4,
     )
-
-
-def check_by_dropped_rows(
-    model: Any,
-    X: Any,
-    labels: Labels,
-    incoming: Floats | None,
-    trained_on: tuple[Any, Any, dict[str, Any]],
-) -> float | None:
-    """Judge a fitted model by the rows that were dropped."""
-    if not model.calibration_check:
-        return None
-    out_of_fold = model.calibration_check == "cv"
-    held = _dropped_at_random(
-        model, labels, incoming, None if out_of_fold else _MOST_SCORED
-    )
-    if held is None:
-        return None
-    smallest = labels.classes.tolist()[held.smallest]
-    place = np.asarray(model.classes_).tolist().index(smallest)
-    proba = np.array(model.predict_proba(take_rows(X, held.rows))[:, place])
-    if out_of_fold:
-        kept = model.resampler_.sample_indices_
-        own = np.searchsorted(kept, held.rows[held.seen])
-        proba[held.seen] = _out_of_fold(model, *trained_on)[own, place]
-    ratio, standard_error = held.ratio(proba)
-    # Whoever switches the correction off wants the predictions to be off.
-    if model.prior_correction:
-        _warn_of_ratio(ratio, standard_error, type(model.estimator_).__name__)
-    return ratio

@@ -1,4 +1,4 @@
-"""A meta-classifier that knows which masses its model was trained on."""
+"""A meta-classifier that knows which prior its model was trained on."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skstrat.classifiers._plain_model import plain_model
+from skstrat.classifiers._policy import Correction
 from skstrat.classifiers._prior_corrected import (
     CorrectedPredictions,
     PriorCorrectedClassifier,
@@ -19,33 +20,39 @@ Floats = NDArray[np.float64]
 
 
 class CorrectedClassifier(CorrectedPredictions):
-    """A meta-classifier that learns the masses, and what comes of it without training.
+    """A meta-classifier that learns the priors, and what comes of it without training.
 
     A subclass has ``estimator`` and ``prior_correction`` among its parameters; its
-    ``fit`` learns ``estimator_`` and calls :meth:`_learn_masses`.
+    ``fit`` learns ``estimator_`` and calls :meth:`_learn_priors`.
     """
 
     estimator: Any
     estimator_: Any
     prior_correction: bool
 
-    def _learn_masses(
+    def _learn_priors(
         self, classes: NDArray[Any], original: Floats, trained: Floats
     ) -> None:
         self.classes_ = getattr(self.estimator_, "classes_", classes)
         code_of = {label: code for code, label in enumerate(classes.tolist())}
         order = [code_of[label] for label in np.asarray(self.classes_).tolist()]
-        self.original_mass_ = original[order]
-        self.trained_mass_ = trained[order]
+        self.target_prior_ = original[order]
+        self.train_prior_ = trained[order]
         shifts = self._shift().any() or self._shifts_rows
         if shifts and not hasattr(self.estimator_, "predict_proba"):
             raise UnusedWeightsError(
-                f"{type(self.estimator_).__name__} was trained on other class masses "
-                f"({self.trained_mass_.tolist()}) than the original "
-                f"({self.original_mass_.tolist()}) and has no predict_proba that could "
-                "be corrected. Use a resampler that restores the masses, wrap the "
+                f"{type(self.estimator_).__name__} was trained on other class totals "
+                f"({self.train_prior_.tolist()}) than the original "
+                f"({self.target_prior_.tolist()}) and has no predict_proba that could "
+                "be corrected. Use a resampler that restores the totals, wrap the "
                 "estimator in CalibratedClassifierCV, or set prior_correction=False."
             )
+
+    def _correction(self) -> Correction:
+        """Say how predictions are corrected."""
+        if self._shifts_rows:
+            return "row by row"
+        return "prior" if self._shift().any() else "none"
 
     def _shift(self) -> Floats:
         shift = super()._shift()
@@ -58,8 +65,8 @@ class CorrectedClassifier(CorrectedPredictions):
 
         .. math:: \log p_c = \log q_c + \log(M_c / m_c) + \text{const}
 
-        with *q* the probabilities of ``estimator_``, *M* the ``original_mass_`` and
-        *m* the ``trained_mass_`` (Elkan, 2001; Saerens, Latinne and Decaestecker,
+        with *q* the probabilities of ``estimator_``, *M* the ``target_prior_`` and
+        *m* the ``train_prior_`` (Elkan, 2001; Saerens, Latinne and Decaestecker,
         2002). Where the log probabilities of a model are linear in an intercept, the
         shift goes into that (King and Zeng, 2001), and nothing of this package is
         left in the result:
@@ -135,10 +142,10 @@ class CorrectedClassifier(CorrectedPredictions):
         same = own is not None and np.array_equal(own, self.classes_)
         corrected = PriorCorrectedClassifier(
             self.estimator_,
-            trained_mass=(
-                self.trained_mass_ if self.prior_correction else self.original_mass_
+            train_prior=(
+                self.train_prior_ if self.prior_correction else self.target_prior_
             ),
-            original_mass=self.original_mass_,
+            target_prior=self.target_prior_,
             classes=None if same else self.classes_,
         )
         return plain_model(corrected)

@@ -23,8 +23,7 @@ from skstrat._core.compat import (
     check_n_features,
 )
 from skstrat._core.labels import Labels, encode_labels
-from skstrat._core.rows import count_rows
-from skstrat._core.samples import drop_zero_weights
+from skstrat._core.samples import check_lengths, drop_zero_weights
 from skstrat._core.weights import class_totals
 
 Floats = NDArray[np.float64]
@@ -583,17 +582,13 @@ class FocalLossClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self._validate_params()
         library = _library_of(self.estimator)
         _refuse_settings(self.estimator)
+        check_lengths(X, y)
         X, y, weights = drop_zero_weights(X, y, sample_weight)
         labels = _two_classes(y)
-        if count_rows(X) != len(labels.codes):
-            raise ValueError(
-                "X and y must have as many rows; got "
-                f"{count_rows(X)} and {len(labels.codes)}."
-            )
         X = self._checked(X, reset=True)
         self.loss_ = FocalLoss(self.gamma, self.alpha)
-        mass = class_totals(labels, weights)
-        self.raw_init_ = float(self.loss_.raw_prediction(mass[1] / mass.sum()))
+        total = class_totals(labels, weights)
+        self.raw_init_ = float(self.loss_.raw_prediction(total[1] / total.sum()))
         estimator = clone(self.estimator)
         arguments = {} if weights is None else {"sample_weight": weights}
         if library == "xgboost":

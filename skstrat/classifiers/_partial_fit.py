@@ -15,15 +15,19 @@ from sklearn.base import clone
 from sklearn.model_selection import StratifiedShuffleSplit
 
 from skstrat._core.compat import HasMethods, Interval, StrOptions
-from skstrat._core.estimators import is_linear
 from skstrat._core.targets import seed_of
 from skstrat._core.weights import class_totals
 from skstrat.batches._balanced import BalancedBatches, check_shares
 from skstrat.batches._iterate import read_at_random
 from skstrat.classifiers._corrected import CorrectedClassifier
 from skstrat.classifiers._parts import Part, as_part
-from skstrat.classifiers._policy import refuse_class_weight
-from skstrat.exceptions import UnusedWeightsError
+from skstrat.classifiers._policy import (
+    TrainingDecision,
+    by_label,
+    gives_batch_weights,
+    refuse_class_weight,
+    takes_batch_weights,
+)
 
 Rows = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -41,8 +45,8 @@ class PartialFitClassifier(CorrectedClassifier):
 
     .. math:: \log p_c = \log q_c + \log(M_c / m_c) + \text{const}
 
-    with *q* the estimator's probabilities, *M* the original mass of each class and *m*
-    the mass that was served (Saerens, Latinne and Decaestecker, 2002). X is read a
+    with *q* the estimator's probabilities, *M* the original total of each class and *m*
+    the total that was served (Saerens, Latinne and Decaestecker, 2002). X is read a
     batch at a time, so it may be a memory-mapped file larger than memory.
 
     Parameters
@@ -88,9 +92,9 @@ class PartialFitClassifier(CorrectedClassifier):
         The trained clone.
     classes_ : ndarray of shape (n_classes,)
         The labels.
-    original_mass_ : ndarray of shape (n_classes,)
+    target_prior_ : ndarray of shape (n_classes,)
         Rows (with ``sample_weight``: total weight) of each class in the data.
-    trained_mass_ : ndarray of shape (n_classes,)
+    train_prior_ : ndarray of shape (n_classes,)
         Mass of each class that the estimator was trained with in an epoch.
     n_iter_ : int
         Epochs that the estimator was trained for.
@@ -209,26 +213,42 @@ class PartialFitClassifier(CorrectedClassifier):
         everything = as_part(X, y, sample_weight)
         seed = seed_of(self.random_state)
         train, held_out = self._hold_out(everything, seed)
-        weighted = self._gives_weights(estimator, train.weights)
+        weighted, reason = gives_batch_weights(
+            estimator, train.weights, self.use_weights
+        )
         batches = self._make_batches(train, seed, weighted=weighted)
         weigh: Callable[[Rows], Floats] | None = None
         if weighted:
             weigh = batches.sample_weight
-        elif train.weights is not None and _takes_weights(estimator):
+        elif train.weights is not None and takes_batch_weights(estimator):
             weigh = train.weights.__getitem__
         original = class_totals(everything.labels, everything.weights)
         trained = class_totals(train.labels, train.weights)
         if not weighted:
             trained = trained * list(batches.passes_per_epoch_.values())
-        masses = (trained, original) if self.prior_correction else (original, original)
+        priors = {
+            "train_prior": trained if self.prior_correction else original,
+            "target_prior": original,
+        }
         self._train(
             estimator,
             train,
             batches,
             weigh,
-            None if held_out is None else partial(held_out.log_loss, masses),
+            None if held_out is None else partial(held_out.log_loss, priors),
         )
-        self._learn_masses(train.labels.classes, original, trained)
+        classes = train.labels.classes
+        self._learn_priors(classes, original, trained)
+        kind: Literal["all", "incoming", "none"] = "all" if weighted else "incoming"
+        self.decision_ = TrainingDecision(
+            by_label(classes, everything.labels.counts),
+            by_label(classes, train.labels.counts),
+            by_label(classes, original),
+            by_label(classes, trained),
+            "none" if weigh is None else kind,
+            reason,
+            self._correction(),
+        )
         return self
 
     def _hold_out(self, everything: Part, seed: int) -> tuple[Part, Part | None]:
@@ -265,24 +285,6 @@ class PartialFitClassifier(CorrectedClassifier):
             random_state=seed,
         )
 
-    def _gives_weights(self, estimator: Any, incoming: Floats | None) -> bool:
-        """Decide whether the correction weights are passed."""
-        takes = _takes_weights(estimator)
-        weighted = incoming is not None and np.ptp(incoming) > 0
-        if not takes and (weighted or self.use_weights is True):
-            reason = (
-                "sample_weight was given to fit" if weighted else "use_weights=True"
-            )
-            raise UnusedWeightsError(
-                f"{type(estimator).__name__} cannot take sample_weight in partial_fit, "
-                f"and {reason}. Use an estimator that takes weights, or leave the "
-                "weights out."
-            )
-        if self.use_weights == "auto":
-            has_proba = hasattr(estimator, "predict_proba")
-            return takes and (is_linear(estimator) or not has_proba)
-        return bool(self.use_weights)
-
     def _train(
         self,
         estimator: Any,
@@ -313,10 +315,6 @@ class PartialFitClassifier(CorrectedClassifier):
             self.n_iter_ = last
         served = batches.class_counts_ * list(batches.passes_per_epoch_.values())
         self.n_samples_fit_ = self.n_iter_ * round(float(served.sum()))
-
-
-def _takes_weights(estimator: Any) -> bool:
-    return "sample_weight" in signature(estimator.partial_fit).parameters
 
 
 def _train_epoch(

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 
-from skstrat._core.labels import Labels, encode_labels
+from skstrat._core.labels import Labels
 from skstrat._core.prior import correct_prior
-from skstrat._core.rows import count_rows, gather_rows
-from skstrat._core.weights import check_sample_weight, counted_rows
+from skstrat._core.rows import gather_rows
+from skstrat._core.samples import check_samples
 
 Rows = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -61,13 +61,13 @@ class Part:
         at = rows if self.positions is None else self.positions[rows]
         return gather_rows(self.X, at), self.labels.classes[self.labels.codes[rows]]
 
-    def log_loss(self, masses: tuple[Floats, Floats], estimator: Any) -> float:
+    def log_loss(self, priors: dict[str, Floats], estimator: Any) -> float:
         """Average the log loss of corrected probabilities, some rows at a time."""
         total = weight = 0.0
         codes = self.labels.codes
         for first in range(0, len(codes), _BLOCK):
             rows = np.arange(first, min(first + _BLOCK, len(codes)))
-            proba = correct_prior(estimator.predict_proba(self.take(rows)[0]), *masses)
+            proba = correct_prior(estimator.predict_proba(self.take(rows)[0]), **priors)
             likelihood = np.maximum(proba[np.arange(len(rows)), codes[rows]], _TINY)
             weights = np.ones(len(rows)) if self.weights is None else self.weights[rows]
             total -= float(weights @ np.log(likelihood))
@@ -76,19 +76,10 @@ class Part:
 
 
 def as_part(X: Any, y: Any, sample_weight: Any) -> Part:
-    """Look at labels and weights; rows of zero weight are not there."""
+    """Check labels and weights; rows of zero weight are not there."""
     if getattr(y, "ndim", 1) == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
-    labels = encode_labels(y)
     if hasattr(X, "__array__") and not hasattr(X, "__getitem__"):
         X = np.asarray(X)
-    if count_rows(X) != len(labels.codes):
-        raise ValueError(
-            "X and y must have the same number of rows; got "
-            f"{count_rows(X)} and {len(labels.codes)}."
-        )
-    weights = check_sample_weight(sample_weight, len(labels.codes))
-    counted = counted_rows(weights)
-    if weights is None or counted is None:
-        return Part(X, labels, weights, None)
-    return Part(X, encode_labels(gather_rows(y, counted)), weights[counted], counted)
+    samples = check_samples(X, y, sample_weight)
+    return Part(X, samples.labels, samples.sample_weight, samples.positions)

@@ -1,25 +1,243 @@
-"""How much of each class a fitted model really saw, its own class weights included."""
+"""What an estimator is given, and what prior it believes in afterwards: decided here.
+
+Every host of an estimator asks here: ResampledClassifier, PartialFitClassifier,
+Pipeline. What is decided is kept in a record, ``decision_``.
+"""
 
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from dataclasses import dataclass, field
+from inspect import signature
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_class_weight
 
 from skstrat._core.estimators import (
-    LARGE_WEIGHT_RATIO,
     class_weights_of,
     final_estimator,
+    fit_arguments,
+    is_linear,
     is_tree_model,
 )
 from skstrat._core.labels import Labels
 from skstrat._core.weights import Floats, class_totals
-from skstrat.exceptions import TreeWeightsWarning
+from skstrat.exceptions import TreeWeightsWarning, UnusedWeightsError
+from skstrat.resamplers._resampled import Resampled
 
-# Weights within a class this near to each other may be left out.
-_LEAST, _MOST = 0.8, 1.25
+UseWeights = Literal["auto"] | bool
+Correction = Literal["prior", "row by row", "none"]
+
+# A ratio of what is predicted to what there is, or of weights that should be equal, is
+# taken for right within these limits.
+LEAST_RATIO, MOST_RATIO = 0.8, 1.25
+# Boosted trees predicted 1.1 to 1.4 times the rate with rows weighted 5 times as
+# high as others, 1.8 to 2.7 times at 20.
+LARGE_WEIGHT_RATIO = 5.0
+# Weights that went through a class's scale and back differ by this much.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class TrainingDecision:
+    """What a model was trained on, and what was done so that it is calibrated.
+
+    Attributes
+    ----------
+    rows_before, rows_trained : dict of label to int
+        Rows of each class in the data, and those the estimator was fitted with.
+    target_prior, train_prior : dict of label to float
+        Rows (with weights: total weight) of each class in the data, and what the
+        estimator was trained on.
+    weights : {"all", "incoming", "none"}
+        Which weights the estimator was given: those of the resampled rows, the part
+        of them that came in with the rows, or none.
+    reason : str
+        Why these.
+    correction : {"prior", "row by row", "none"}
+        How predictions are turned to the original distribution.
+    check : CheckResult or None
+        What the dropped rows say of the model; None if nothing was checked.
+    """
+
+    rows_before: dict[Any, int]
+    rows_trained: dict[Any, int]
+    target_prior: dict[Any, float]
+    train_prior: dict[Any, float]
+    weights: Literal["all", "incoming", "none"]
+    reason: str
+    correction: Correction
+    check: CheckResult | None = None
+
+    def __str__(self) -> str:
+        lines = [
+            f"class {label!r}: {self.rows_trained[label]:,} of "
+            f"{self.rows_before[label]:,} rows, trained on {self.train_prior[label]:g} "
+            f"for {total:g}"
+            for label, total in self.target_prior.items()
+        ]
+        lines.append(f"weights given: {self.weights} ({self.reason})")
+        lines.append(f"correction: {self.correction}")
+        lines.append(f"check by dropped rows: {self.check or 'none'}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What rows that were not trained on say of a model.
+
+    Attributes
+    ----------
+    ratio : float
+        Predicted total of the smallest class over what there is; 1 is right.
+    standard_error : float
+        Of the ratio, from the rows that were not trained on.
+    """
+
+    ratio: float
+    standard_error: float
+
+    def __str__(self) -> str:
+        return f"{self.ratio:.3g} ± {self.standard_error:.2g} of the smallest class"
+
+
+@dataclass(frozen=True)
+class GivenWeights:
+    """The weights an estimator is fitted with.
+
+    Attributes
+    ----------
+    kind : {"all", "incoming", "none"}
+        As in :class:`TrainingDecision`.
+    reason : str
+        Why these.
+    weights : ndarray of shape (n_rows,) or None
+        The weights; None for none.
+    arguments : dict
+        Keyword arguments of the estimator's ``fit`` that hold them.
+    """
+
+    kind: Literal["all", "incoming", "none"]
+    reason: str
+    weights: Floats | None = None
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+def weights_for(
+    estimator: Any, resampled: Resampled, use_weights: UseWeights
+) -> GivenWeights:
+    """Choose what weights an estimator is fitted with on resampled rows."""
+    full, part = resampled.weights, _without_class_weight(resampled)
+    passes, reason = _passes_class_weights(estimator, resampled, use_weights)
+    weights = full if passes else part
+    if weights is None:
+        return GivenWeights("none", reason)
+    arguments = fit_arguments(estimator, weights)
+    if arguments is None:
+        _refuse_lost_weights(estimator, resampled, use_weights)
+        name = type(estimator).__name__
+        return GivenWeights("none", f"{name} takes none in fit, and none are needed")
+    refuse_class_weight(estimator)
+    return GivenWeights("all" if passes else "incoming", reason, weights, arguments)
+
+
+def _without_class_weight(resampled: Resampled) -> Floats | None:
+    """Multiply the parts of the weights that are not of the class."""
+    incoming, within = resampled.incoming, resampled.within_class
+    if incoming is None or within is None:
+        return within if incoming is None else incoming
+    part: Floats = incoming * within
+    return part
+
+
+def _passes_class_weights(
+    estimator: Any, resampled: Resampled, use_weights: UseWeights
+) -> tuple[bool, str]:
+    """Tell whether an estimator is fitted with the class's part of the weights, too."""
+    if not (resampled.by_row or weighs_classes(resampled)):
+        return False, "no class is weighed otherwise"
+    if use_weights != "auto":
+        return use_weights, f"use_weights={use_weights}"
+    if resampled.by_row:
+        return True, "weights that follow the data serve every model"
+    if not resampled.moves_rows:
+        return True, f"{resampled.made_by} does nothing but weight rows"
+    if is_linear(estimator):
+        return True, "a linear model keeps its target with weights"
+    if not hasattr(estimator, "predict_proba"):
+        return True, "there is no predict_proba to correct instead"
+    return False, "only linear models follow class weights, so the prior is corrected"
+
+
+def weighs_classes(resampled: Resampled) -> bool:
+    """Tell whether a resampler multiplied the weights of any class."""
+    by_class = resampled.class_weight
+    return by_class is not None and bool((by_class != 1).any())
+
+
+def _refuse_lost_weights(
+    estimator: Any, resampled: Resampled, use_weights: UseWeights
+) -> None:
+    """Refuse to go on without weights where nothing else does their work."""
+    samples, within = resampled.samples, resampled.within_class
+    given = resampled.incoming if samples is None else samples.sample_weight
+    uneven = resampled.class_weight is not None and np.ptp(resampled.class_weight) > 0
+    if given is not None and np.ptp(given) > 0:
+        reason = "sample_weight was given to fit"
+    elif resampled.incoming is not None and _differ(resampled.incoming):
+        reason = f"rows made by {resampled.made_by} weigh otherwise"
+    elif within is not None and not (resampled.at_random and _nearly_equal(within)):
+        reason = f"{resampled.made_by} weighs rows of one class differently"
+    elif use_weights is True:
+        reason = "use_weights=True"
+    elif uneven and not resampled.moves_rows:
+        reason = f"{resampled.made_by} does nothing but weight rows"
+    else:
+        return
+    raise UnusedWeightsError(
+        f"{type(estimator).__name__} cannot take sample_weight in fit, and {reason}. "
+        "Use an estimator that takes weights, or leave the weights out."
+    )
+
+
+def _nearly_equal(within_class: Floats) -> bool:
+    """Tell whether rows of a class weigh the same but for whole rows in strata."""
+    return bool(((within_class > LEAST_RATIO) & (within_class < MOST_RATIO)).all())
+
+
+def _differ(weights: Floats) -> bool:
+    """Tell whether weights differ by more than rounding."""
+    return bool(np.ptp(weights) > _ROUNDING * weights.max())
+
+
+def gives_batch_weights(
+    estimator: Any, incoming: Floats | None, use_weights: UseWeights
+) -> tuple[bool, str]:
+    """Tell whether ``partial_fit`` is given the weights that restore the totals."""
+    takes = takes_batch_weights(estimator)
+    weighted = incoming is not None and np.ptp(incoming) > 0
+    if not takes and (weighted or use_weights is True):
+        reason = "sample_weight was given to fit" if weighted else "use_weights=True"
+        raise UnusedWeightsError(
+            f"{type(estimator).__name__} cannot take sample_weight in partial_fit, and "
+            f"{reason}. Use an estimator that takes weights, or leave the weights out."
+        )
+    if use_weights != "auto":
+        return use_weights, f"use_weights={use_weights}"
+    if not takes:
+        return False, f"{type(estimator).__name__} takes none in partial_fit"
+    if is_linear(estimator):
+        return True, "a linear model keeps its target with weights"
+    if not hasattr(estimator, "predict_proba"):
+        return True, "there is no predict_proba to correct instead"
+    return False, "only linear models follow class weights, so the prior is corrected"
+
+
+def takes_batch_weights(estimator: Any) -> bool:
+    """Tell whether ``partial_fit`` takes weights."""
+    return "sample_weight" in signature(estimator.partial_fit).parameters
 
 
 def refuse_class_weight(estimator: Any) -> None:
@@ -33,11 +251,11 @@ def refuse_class_weight(estimator: Any) -> None:
         )
 
 
-def trained_mass(fitted: Any, drawn: Labels, passed: Floats | None) -> Floats:
+def trained_totals(fitted: Any, drawn: Labels, passed: Floats | None) -> Floats:
     """Add up the weight of each class that a fitted estimator saw."""
-    mass = class_totals(drawn, passed)
+    totals = class_totals(drawn, passed)
     if passed is not None:
-        return mass
+        return totals
     own, *others = class_weights_of(fitted)
     if any(other != own for other in others):
         raise ValueError(
@@ -46,39 +264,23 @@ def trained_mass(fitted: Any, drawn: Labels, passed: Floats | None) -> Floats:
             "ClassWeight as resampler instead."
         )
     if own is None:
-        return mass
+        return totals
     if isinstance(own, str):
         # Of each class, in every subsample too, the same total.
-        return np.full(len(mass), mass.sum() / len(mass))
-    return mass * compute_class_weight(
+        return np.full(len(totals), totals.sum() / len(totals))
+    return totals * compute_class_weight(
         own, classes=drawn.classes, y=drawn.classes[drawn.codes]
     )
 
 
-def class_multiplier(resampler: Any, drawn: Labels, weights: Floats) -> Floats:
-    """Find what a resampler multiplied the weight of each class by."""
-    named = resampler.class_weight_
-    if list(named) == drawn.classes.tolist():
-        return np.array(list(named.values()))
-    return class_totals(drawn, weights) / drawn.counts
-
-
-def differ_by_rounding(
-    resampler: Any, part: Floats | None, incoming: Floats | None
-) -> bool:
-    """Tell whether rows of a class would weigh the same but for whole rows."""
-    if part is None:
-        return True
-    relative = part if incoming is None else part / incoming[0]
-    if np.allclose(relative, 1, rtol=1e-9):
-        return True
-    within = ((relative > _LEAST) & (relative < _MOST)).all()
-    return getattr(resampler, "strata", None) is not None and bool(within)
-
-
-def warn_of_weighted_trees(estimator: Any, class_factor: Floats) -> None:
+def warn_of_weighted_trees(
+    estimator: Any, trained: Floats, resampled: Resampled
+) -> None:
     """Warn where a correction would undo class weights that trees do not follow."""
-    ratio = class_factor.max() / class_factor.min()
+    if resampled.by_row:
+        return
+    factor = trained / class_totals(resampled.labels, _without_class_weight(resampled))
+    ratio = factor.max() / factor.min()
     if ratio < LARGE_WEIGHT_RATIO or not is_tree_model(estimator):
         return
     warnings.warn(
@@ -91,3 +293,42 @@ def warn_of_weighted_trees(estimator: Any, class_factor: Floats) -> None:
         TreeWeightsWarning,
         stacklevel=4,
     )
+
+
+def check_last_step(
+    step: Any, weights: Floats, resampled: list[Resampled], *, taken: bool
+) -> None:
+    """Refuse or warn where a last step makes nothing good of the weights."""
+    if not taken:
+        if (weights == 1).all():
+            return
+        raise UnusedWeightsError(
+            f"{type(step).__name__} as last step cannot take sample_weight, and "
+            "without the weights its probabilities are those of the resampled "
+            "rows. Make ResampledClassifier(classifier, resampler) the last step "
+            'instead of the resampler, or resample with weighting="uniform".'
+        )
+    if any(each.by_row or weighs_classes(each) for each in resampled):
+        refuse_class_weight(step)
+    # Weights that differ within a class are followed by trees.
+    ratios = [
+        each.class_weight.max() / each.class_weight.min()
+        for each in resampled
+        if each.class_weight is not None and each.moves_rows and not each.by_row
+    ]
+    if max(ratios, default=1.0) >= LARGE_WEIGHT_RATIO and is_tree_model(step):
+        warnings.warn(
+            f"{type(final_estimator(step)).__name__} is fitted with weights up to "
+            f"{max(ratios):.3g} times as large for one class as for another, standing "
+            "for rows dropped or repeated. Trees fit the holes between the kept rows, "
+            "so predicted probabilities come out too high. Use "
+            "ResampledClassifier(classifier, resampler), which withholds these weights "
+            "and corrects the prior instead.",
+            TreeWeightsWarning,
+            stacklevel=3,
+        )
+
+
+def by_label(classes: NDArray[Any], values: NDArray[Any]) -> dict[Any, Any]:
+    """Name values by class."""
+    return dict(zip(np.asarray(classes).tolist(), values.tolist(), strict=True))

@@ -18,7 +18,7 @@ from skstrat._core.compat import estimator_has
 from skstrat._core.dask import refuse_dask
 from skstrat._core.prior import correct_prior, prior_shift
 
-# Masses that agree to rounding leave predictions as they are, to the last bit.
+# Priors that agree to rounding leave predictions as they are, to the last bit.
 _ROUNDING = 1e-9
 
 Floats = NDArray[np.float64]
@@ -28,7 +28,7 @@ class CorrectedPredictions(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """The half of a meta-classifier that predicts.
 
     A subclass has ``estimator`` among its parameters and, once it is fitted,
-    ``estimator_``, ``classes_``, ``trained_mass_`` and ``original_mass_``.
+    ``estimator_``, ``classes_``, ``train_prior_`` and ``target_prior_``.
     """
 
     # Whether the correction differs from row to row.
@@ -36,7 +36,7 @@ class CorrectedPredictions(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     def _shift(self) -> Floats:
         """Give what is added to the log probability of each class."""
-        shift = prior_shift(self.trained_mass_, self.original_mass_)
+        shift = prior_shift(self.train_prior_, self.target_prior_)
         if self._shifts_rows or np.ptp(shift) < _ROUNDING:
             return np.zeros(len(shift))
         return shift
@@ -85,14 +85,20 @@ class CorrectedPredictions(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         refuse_dask(X, self, "predict_proba")
-        proba = self.estimator_.predict_proba(X)
+        return self._proba_of(self.estimator_, X)
+
+    def _proba_of(self, estimator: Any, X: Any) -> NDArray[Any]:
+        """Predict with a fitted estimator, and correct what it says."""
+        proba = estimator.predict_proba(X)
         if (shift := self._row_shift(X)) is not None:
             with np.errstate(divide="ignore"):
                 log_proba = np.log(np.asarray(proba, dtype=np.float64))
             return softmax(log_proba + shift, axis=1)
         if not self._shift().any():
             return np.asarray(proba)
-        return correct_prior(proba, self.trained_mass_, self.original_mass_)
+        return correct_prior(
+            proba, train_prior=self.train_prior_, target_prior=self.target_prior_
+        )
 
     @available_if(estimator_has("predict_log_proba"))
     def predict_log_proba(self, X: Any) -> NDArray[Any]:
@@ -118,7 +124,7 @@ class CorrectedPredictions(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     @available_if(estimator_has("decision_function"))
     def decision_function(self, X: Any) -> NDArray[Any]:
-        """Give the estimator's decision values, moved by the log ratio of the masses.
+        """Give the estimator's decision values, moved by the log ratio of the priors.
 
         The move is exact where decision values are log odds, as those of logistic
         regression and boosting are.
@@ -173,9 +179,6 @@ class CorrectedPredictions(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return tags
 
 
-Floats = NDArray[np.float64]
-
-
 class PriorCorrectedClassifier(CorrectedPredictions):
     r"""A fitted classifier that predicts for another prior than it was trained on.
 
@@ -192,10 +195,10 @@ class PriorCorrectedClassifier(CorrectedPredictions):
     ----------
     estimator : estimator
         A fitted classifier with ``predict_proba``.
-    trained_mass : array-like of shape (n_classes,)
+    train_prior : array-like of shape (n_classes,)
         Rows or total weight of each class that it was trained on, in the order of its
         probabilities.
-    original_mass : array-like of shape (n_classes,)
+    target_prior : array-like of shape (n_classes,)
         Rows or total weight of each class in the distribution to predict. Only ratios
         matter in either.
     classes : array-like of shape (n_classes,), default=None
@@ -239,7 +242,7 @@ class PriorCorrectedClassifier(CorrectedPredictions):
     ...     X, y
     ... )
     >>> model = PriorCorrectedClassifier(
-    ...     forest, trained_mass=[1, 1], original_mass=[99, 1]
+    ...     forest, train_prior=[1, 1], target_prior=[99, 1]
     ... )
     >>> forest.predict([[2.5]]), model.predict([[2.5]])
     (array([1]), array([0]))
@@ -249,13 +252,13 @@ class PriorCorrectedClassifier(CorrectedPredictions):
         self,
         estimator: Any,
         *,
-        trained_mass: Any,
-        original_mass: Any,
+        train_prior: Any,
+        target_prior: Any,
         classes: Any = None,
     ) -> None:
         self.estimator = estimator
-        self.trained_mass = trained_mass
-        self.original_mass = original_mass
+        self.train_prior = train_prior
+        self.target_prior = target_prior
         self.classes = classes
 
     def fit(self, X: Any = None, y: Any = None, **params: Any) -> Self:  # noqa: ARG002
@@ -300,14 +303,14 @@ class PriorCorrectedClassifier(CorrectedPredictions):
         return np.asarray(own)
 
     @property
-    def trained_mass_(self) -> Floats:
+    def train_prior_(self) -> Floats:
         """Mass of each class that the estimator was trained on."""
-        return np.asarray(self.trained_mass, dtype=np.float64)
+        return np.asarray(self.train_prior, dtype=np.float64)
 
     @property
-    def original_mass_(self) -> Floats:
+    def target_prior_(self) -> Floats:
         """Mass of each class in the distribution to predict."""
-        return np.asarray(self.original_mass, dtype=np.float64)
+        return np.asarray(self.target_prior, dtype=np.float64)
 
     def onnx_parser(self) -> Any:
         """Give skl2onnx the outputs of this classifier.

@@ -8,23 +8,29 @@ import numpy as np
 from sklearn.base import clone
 
 from skstrat._core.compat import HasMethods, StrOptions, routing_enabled
-from skstrat._core.dask import into_memory, is_dask
-from skstrat._core.estimators import fit_arguments, is_linear, request_weights
-from skstrat._core.labels import Labels, encode_labels
-from skstrat._core.rows import count_rows
+from skstrat._core.dask import is_dask
+from skstrat._core.estimators import request_weights
+from skstrat._core.rows import take_rows
 from skstrat._core.samples import drop_zero_weights
-from skstrat._core.weights import Floats, class_totals
-from skstrat.classifiers._calibration_check import check_by_dropped_rows
+from skstrat._core.weights import Floats
+from skstrat.classifiers._calibration_check import (
+    MOST_SCORED,
+    cross_fitted,
+    hold_out,
+    warn_of_ratio,
+)
 from skstrat.classifiers._corrected import CorrectedClassifier
 from skstrat.classifiers._policy import (
-    class_multiplier,
-    differ_by_rounding,
-    refuse_class_weight,
-    trained_mass,
+    CheckResult,
+    GivenWeights,
+    TrainingDecision,
+    by_label,
+    trained_totals,
     warn_of_weighted_trees,
+    weights_for,
 )
-from skstrat.exceptions import UnusedWeightsError
 from skstrat.resamplers._base import BaseResampler, resample
+from skstrat.resamplers._resampled import Resampled
 
 
 class ResampledClassifier(CorrectedClassifier):
@@ -35,8 +41,8 @@ class ResampledClassifier(CorrectedClassifier):
 
     .. math:: \log p_c = \log q_c + \log(M_c / m_c) + \text{const}
 
-    with *q* the estimator's probabilities, *M* the original mass of each class and *m*
-    the mass that the estimator really saw. With the restoring weights passed the
+    with *q* the estimator's probabilities, *M* the original total of each class and *m*
+    the total that the estimator really saw. With the restoring weights passed the
     correction is nothing; with the weights withheld it is the classical prior
     correction (Elkan, 2001; Saerens, Latinne and Decaestecker, 2002). It is an
     ordinary classifier and sits in any pipeline, search or calibrator.
@@ -75,9 +81,9 @@ class ResampledClassifier(CorrectedClassifier):
         The fitted clone.
     classes_ : ndarray of shape (n_classes,)
         The labels.
-    original_mass_ : ndarray of shape (n_classes,)
+    target_prior_ : ndarray of shape (n_classes,)
         Rows (with ``sample_weight``: total weight) of each class in the data.
-    trained_mass_ : ndarray of shape (n_classes,)
+    train_prior_ : ndarray of shape (n_classes,)
         Mass of each class that the estimator was fitted with.
     n_samples_fit_ : int
         Rows that the estimator was fitted with.
@@ -184,72 +190,86 @@ class ResampledClassifier(CorrectedClassifier):
             errors, unless ``prior_correction`` is False.
         """
         self._validate_params()
-        if is_dask(X) or is_dask(y):
-            return self._fit_lazily(X, y, sample_weight)
-        X, y, incoming = drop_zero_weights(X, y, sample_weight)
-        labels, everything = encode_labels(y), X
-        X, y, weights = self._resample(X, y, incoming)
-        drawn = labels if weights is incoming else encode_labels(y)
-        if len(drawn.classes) != len(labels.classes):
-            raise ValueError(
-                "resampler must keep rows of every class; it kept "
-                f"{drawn.classes.tolist()!r} of {labels.classes.tolist()!r}."
-            )
-        trained, arguments = self._fit_drawn(X, y, drawn, weights, incoming)
-        self._learn_masses(labels.classes, class_totals(labels, incoming), trained)
-        self.calibration_check_ = check_by_dropped_rows(
-            self, everything, labels, incoming, (X, y, arguments)
+        if not (is_dask(X) or is_dask(y)):
+            X, y, sample_weight = drop_zero_weights(X, y, sample_weight)
+        resampled = self._resample(X, y, sample_weight)
+        given, trained = self._train(resampled)
+        classes, rows, totals = resampled.original
+        self._learn_priors(classes, totals, trained)
+        check = self._check(X, resampled, given)
+        self.calibration_check_ = None if check is None else check.ratio
+        self.decision_ = TrainingDecision(
+            by_label(classes, rows),
+            by_label(classes, resampled.labels.counts),
+            by_label(classes, totals),
+            by_label(classes, trained),
+            given.kind,
+            given.reason,
+            self._correction(),
+            check,
         )
         return self
 
-    def _fit_drawn(
-        self,
-        X: Any,
-        y: Any,
-        drawn: Labels,
-        weights: Floats | None,
-        incoming: Floats | None,
-    ) -> tuple[Floats, dict[str, Any]]:
-        """Fit a clone on the rows drawn; give the mass it saw and its arguments."""
+    def _resample(self, X: Any, y: Any, sample_weight: Any) -> Resampled:
+        """Resample with a clone of the resampler; rows come into memory."""
+        self.resampler_: Any = None
+        if self.resampler is not None:
+            self.resampler_ = clone(self.resampler)
+        if is_dask(X) or is_dask(y):
+            if not isinstance(self.resampler_, BaseResampler):
+                raise TypeError(
+                    "resampler must be one of skstrat's that picks rows by their "
+                    f"labels for Dask collections; got {self.resampler!r}."
+                )
+            return resample(self.resampler_, X, y, sample_weight).in_memory()
+        resampled = resample(self.resampler_, X, y, sample_weight)
+        kept, classes = resampled.labels.classes, resampled.original[0]
+        if len(kept) != len(classes):
+            raise ValueError(
+                "resampler must keep rows of every class; it kept "
+                f"{kept.tolist()!r} of {classes.tolist()!r}."
+            )
+        return resampled
+
+    def _train(self, resampled: Resampled) -> tuple[GivenWeights, Floats]:
+        """Fit a clone; say what weights it was given and which totals it saw."""
         estimator = clone(self.estimator)
         if routing_enabled():
             request_weights(estimator)
-        incoming_part = self._incoming_part(drawn, weights, incoming)
-        passed = self._weights_to_pass(estimator, weights, incoming_part)
-        arguments = {} if passed is None else fit_arguments(estimator, passed)
-        if arguments is None:
-            self._check_weights_may_be_dropped(estimator, incoming, incoming_part)
-            passed, arguments = None, {}
-        if passed is not None:
-            refuse_class_weight(estimator)
-        self.estimator_ = estimator.fit(X, y, **arguments)
-        self.n_samples_fit_ = len(drawn.codes)
-        guided = _is_guided(self.resampler_) and passed is not weights
-        self._shifts_rows = guided and self.prior_correction
-        trained = trained_mass(self.estimator_, drawn, passed)
-        warns = self.prior_correction and self.use_weights == "auto"
-        if warns and not _is_guided(self.resampler_):
-            unweighted = class_totals(drawn, incoming_part)
-            warn_of_weighted_trees(estimator, trained / unweighted)
-        return trained, arguments
+        given = weights_for(estimator, resampled, self.use_weights)
+        self.estimator_ = estimator.fit(resampled.X, resampled.y, **given.arguments)
+        self.n_samples_fit_ = len(resampled.labels.codes)
+        trained = trained_totals(self.estimator_, resampled.labels, given.weights)
+        by_row = resampled.by_row and given.kind != "all"
+        self._shifts_rows = by_row and self.prior_correction
+        if self.prior_correction and self.use_weights == "auto":
+            warn_of_weighted_trees(estimator, trained, resampled)
+        return given, trained
 
-    def _fit_lazily(self, X: Any, y: Any, sample_weight: Any) -> Self:
-        """Draw rows of Dask collections, and fit on them in memory."""
-        if not isinstance(self.resampler, BaseResampler):
-            raise TypeError(
-                "resampler must be one of skstrat's that picks rows by their labels "
-                f"for Dask collections; got {self.resampler!r}."
-            )
-        self.resampler_: Any = clone(self.resampler)
-        drawn = self.resampler_.fit_resample(X, y, sample_weight=sample_weight)
-        plan, classes = self.resampler_.plan_, self.resampler_.classes_
-        X, y, weights = into_memory(*drawn)
-        weights = np.asarray(weights)
-        incoming = None if sample_weight is None else weights
-        trained, _ = self._fit_drawn(X, y, encode_labels(y), weights, incoming)
-        self._learn_masses(classes, np.array(plan.mass), trained)
-        self.calibration_check_ = None
-        return self
+    def _check(
+        self, X: Any, resampled: Resampled, given: GivenWeights
+    ) -> CheckResult | None:
+        """Judge the fitted model by the rows that were dropped."""
+        if not (self.calibration_check and hasattr(self.estimator_, "predict_proba")):
+            return None
+        out_of_fold = self.calibration_check == "cv"
+        held = hold_out(resampled, None if out_of_fold else MOST_SCORED)
+        if held is None:
+            return None
+        place = self.classes_.tolist().index(
+            resampled.labels.classes.tolist()[held.smallest]
+        )
+        proba = np.array(self.predict_proba(take_rows(X, held.rows))[:, place])
+        if out_of_fold:
+            own = np.searchsorted(resampled.rows, held.rows[held.trained_on])
+            proba[held.trained_on] = cross_fitted(
+                self.estimator, resampled, given.arguments, self._proba_of
+            )[own, place]
+        result = held.judge(proba)
+        # Whoever switches the correction off wants the predictions to be off.
+        if self.prior_correction:
+            warn_of_ratio(result, type(self.estimator_).__name__)
+        return result
 
     def _row_shift(self, X: Any) -> Floats | None:
         if not self._shifts_rows:
@@ -257,74 +277,3 @@ class ResampledClassifier(CorrectedClassifier):
         shift: Floats = self.resampler_.log_odds_offset(X)
         order = np.searchsorted(self.resampler_.classes_, self.classes_)
         return shift[:, order]
-
-    def _resample(
-        self, X: Any, y: Any, incoming: Floats | None
-    ) -> tuple[Any, Any, Floats | None]:
-        self.resampler_ = None
-        if self.resampler is None:
-            return X, y, incoming
-        self.resampler_ = clone(self.resampler)
-        X, y, weights = resample(self.resampler_, X, y, incoming)
-        return X, y, np.ones(count_rows(X)) if weights is None else weights
-
-    def _incoming_part(
-        self, drawn: Labels, weights: Floats | None, incoming: Floats | None
-    ) -> Floats | None:
-        """Take the resampler's class factor out of the weights of the drawn rows."""
-        if weights is None:
-            return None
-        if _is_guided(self.resampler_):
-            indices = self.resampler_.sample_indices_
-            return None if incoming is None else incoming[indices]
-        part = weights
-        if hasattr(self.resampler_, "plan_"):
-            multiplier = class_multiplier(self.resampler_, drawn, weights)
-            part = weights / multiplier[drawn.codes]
-        # Without weights given, synthetic rows may still weigh less than others, and
-        # small strata and groups more or less.
-        return None if incoming is None and np.allclose(part, 1, rtol=1e-9) else part
-
-    def _weights_to_pass(
-        self, estimator: Any, weights: Floats | None, incoming_part: Floats | None
-    ) -> Floats | None:
-        """Choose between the full weights, the incoming part of them, and none."""
-        if _is_guided(self.resampler_):
-            # Weights that follow the data do trees good.
-            return weights if self.use_weights else incoming_part
-        plan = getattr(self.resampler_, "plan_", None)
-        if plan is None or set(plan.class_weight) == {1.0}:
-            return incoming_part
-        use_weights = self.use_weights
-        if use_weights == "auto":
-            use_weights = (
-                not plan.moves_rows
-                or is_linear(estimator)
-                or not hasattr(estimator, "predict_proba")
-            )
-        return weights if use_weights else incoming_part
-
-    def _check_weights_may_be_dropped(
-        self, estimator: Any, incoming: Floats | None, incoming_part: Floats | None
-    ) -> None:
-        """Refuse to go on without weights where nothing else does their work."""
-        plan = getattr(self.resampler_, "plan_", None)
-        if incoming is not None and np.ptp(incoming) > 0:
-            reason = "sample_weight was given to fit"
-        elif not differ_by_rounding(self.resampler_, incoming_part, incoming):
-            reason = f"rows made by {type(self.resampler_).__name__} weigh otherwise"
-        elif self.use_weights is True:
-            reason = "use_weights=True"
-        elif plan and not plan.moves_rows and len(set(plan.class_weight)) > 1:
-            reason = f"{type(self.resampler_).__name__} does nothing but weight rows"
-        else:
-            return
-        raise UnusedWeightsError(
-            f"{type(estimator).__name__} cannot take sample_weight in fit, and "
-            f"{reason}. Use an estimator that takes weights, or leave the weights out."
-        )
-
-
-def _is_guided(resampler: Any) -> bool:
-    """Tell whether rows of a class were kept with different probabilities."""
-    return hasattr(resampler, "log_odds_offset")

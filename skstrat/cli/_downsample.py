@@ -272,15 +272,15 @@ def _print_summary(
     grid.add_column(target)
     for name in ("rows before", "rows after", "weight before", "weight after"):
         grid.add_column(name, justify="right")
-    for label, before, rows, mass, after in zip(
+    for label, before, rows, total, after in zip(
         plan.classes,
         plan.rows_seen,
         plan.rows,
-        plan.mass,
+        plan.class_total,
         summary.weight_after,
         strict=True,
     ):
-        weights = _as_weight(mass), _as_weight(after)
+        weights = _as_weight(total), _as_weight(after)
         grid.add_row(str(label), f"{before:,}", f"{rows:,}", *weights)
     console.print(grid)
     before, after = summary.bytes_before, summary.bytes_after

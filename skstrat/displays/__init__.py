@@ -7,7 +7,7 @@ comparison, and the colours are told apart by colour-blind people, too.
 """
 
 from skstrat.displays._confusion import ConfusionMatricesDisplay
-from skstrat.displays._factor import FactorRecommendationDisplay
+from skstrat.displays._factor import FactorDisplay
 from skstrat.displays._learning_curve import LearningCurveByRowsDisplay
 from skstrat.displays._ranking import RankingDisplay
 from skstrat.displays._reliability import ReliabilityDisplay
@@ -15,7 +15,7 @@ from skstrat.displays._tradeoff import TradeOffDisplay
 
 __all__ = [
     "ConfusionMatricesDisplay",
-    "FactorRecommendationDisplay",
+    "FactorDisplay",
     "LearningCurveByRowsDisplay",
     "RankingDisplay",
     "ReliabilityDisplay",

@@ -20,7 +20,7 @@ _CURVES = (
 )
 
 
-class FactorRecommendationDisplay:
+class FactorDisplay:
     """Predicted efficiency against the factor, the target and the choice.
 
     The factor is on a logarithmic axis. The curve that the choice was made by goes
@@ -54,8 +54,8 @@ class FactorRecommendationDisplay:
     Examples
     --------
     >>> import matplotlib.pyplot as plt
-    >>> from skstrat.displays import FactorRecommendationDisplay
-    >>> display = FactorRecommendationDisplay(
+    >>> from skstrat.displays import FactorDisplay
+    >>> display = FactorDisplay(
     ...     factors=[1, 5, 10],
     ...     efficiency={"weights": [1, 0.94, 0.87]},
     ...     target_efficiency=0.9,
@@ -84,6 +84,40 @@ class FactorRecommendationDisplay:
         self.chosen_efficiency = chosen_efficiency
         self.rows = rows
 
+    @classmethod
+    def from_recommendation(cls, recommendation: Any, *, ax: Any = None) -> Self:
+        """Draw a recommendation.
+
+        Parameters
+        ----------
+        recommendation : FactorRecommendation
+            Of :func:`skstrat.recommend_factor`.
+        ax : Axes, default=None
+            Where to draw; None for a new figure.
+
+        Returns
+        -------
+        FactorDisplay
+            Drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        efficiency = {"prior correction": recommendation.efficiency_offset}
+        if recommendation.efficiency_weights is not None:
+            efficiency["weights"] = recommendation.efficiency_weights
+        display = cls(
+            recommendation.factors,
+            efficiency,
+            recommendation.target_efficiency,
+            recommendation.factor,
+            recommendation.efficiency,
+            recommendation.rows,
+        )
+        return display.plot(ax)
+
     def plot(self, ax: Any = None) -> Self:
         """Draw the curves, the target and the choice.
 
@@ -94,7 +128,7 @@ class FactorRecommendationDisplay:
 
         Returns
         -------
-        FactorRecommendationDisplay
+        FactorDisplay
             The display itself.
 
         Raises

@@ -9,6 +9,7 @@ import platform
 import secrets
 from collections.abc import Mapping
 from importlib import resources
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,9 @@ import imblearn
 import numpy as np
 import sklearn
 
-import skstrat
 from skstrat.displays._html import Markup, element, join
 from skstrat.displays._pictures import draw_pictures, picture_markup
 from skstrat.displays._table import compact_table, legend, strategy_table
-from skstrat.model_selection._cross_validation import INNER_FOLDS
-from skstrat.model_selection._rebuild import rebuild_code
-from skstrat.model_selection._strategies import is_true_distribution
 
 _MANY_CLASSES = 8
 
@@ -35,7 +32,7 @@ def write_page(
     title: str,
     source: str | None = None,
 ) -> None:
-    """Write one self-contained page about one or several comparisons of the same data."""
+    """Write one self-contained page about comparisons of the same data."""
     path = Path(path)
     if not comparisons:
         raise ValueError("comparisons must hold at least one; got none.")
@@ -83,7 +80,7 @@ def _page(comparisons: Mapping[str, Any], title: str, source: str | None) -> str
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         # The page can fetch nothing, and runs no script but its own.
         element("meta", http_equiv="Content-Security-Policy", content=_policy(script)),
-        element("meta", name="generator", content=f"skstrat {skstrat.__version__}"),
+        element("meta", name="generator", content=f"skstrat {version('skstrat')}"),
         element("link", rel="icon", href="data:,"),
         element("title", title),
         element("style", style),
@@ -106,7 +103,8 @@ def _page(comparisons: Mapping[str, Any], title: str, source: str | None) -> str
 
 
 def _resource(name: str) -> Markup:
-    return Markup(resources.files(skstrat).joinpath(name).read_text(encoding="utf-8"))
+    template = resources.files("skstrat.displays").joinpath("templates", name)
+    return Markup(template.read_text(encoding="utf-8"))
 
 
 def _policy(script: str) -> str:
@@ -158,7 +156,7 @@ def _contents(comparisons: Mapping[str, Any]) -> Markup:
 
 def _choice(comparison: Any) -> str:
     strategy = comparison.best_strategy_
-    if is_true_distribution(strategy):
+    if strategy.is_true_distribution:
         return "Train on the true distribution"
     return f"Train with {strategy.name}"
 
@@ -236,7 +234,7 @@ def _method(comparison: Any) -> Markup:
     if trial.positive is not None:
         items.append(
             "The threshold is tuned for the F2 score inside the training part, by "
-            f"cross-validation with up to {INNER_FOLDS} folds."
+            f"cross-validation with up to {trial.inner_folds} folds."
         )
     if len(comparison.class_names_) > 2:
         items.append(
@@ -252,7 +250,7 @@ def _method(comparison: Any) -> Markup:
 
 
 def _code(comparison: Any) -> Markup:
-    return element("pre", element("code", rebuild_code(comparison)))
+    return element("pre", element("code", comparison.code_))
 
 
 def _versions() -> Markup:
@@ -261,7 +259,7 @@ def _versions() -> Markup:
         "numpy": np.__version__,
         "scikit-learn": sklearn.__version__,
         "imbalanced-learn": imblearn.__version__,
-        "skstrat": skstrat.__version__,
+        "skstrat": version("skstrat"),
     }
     made = ", ".join(f"{name} {version}" for name, version in versions.items())
     return element("footer", element("p", join("Made with ", made, ".")))

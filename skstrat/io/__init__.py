@@ -1,6 +1,6 @@
 """Files of any size to small ones with weights, and Dask collections.
 
-Needs polars and pyarrow (the ``parquet`` extra), so ``import skstrat`` does not load it.
+Needs polars and pyarrow (the ``parquet`` extra); ``import skstrat`` does not load it.
 """
 
 from skstrat.io._files import Summary, iter_batches, resample_parquet

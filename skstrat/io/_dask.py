@@ -18,6 +18,7 @@ import numpy as np
 
 from skstrat._core.dask import concatenated, is_dask, partitions_of
 from skstrat._core.hashing import mix_seed
+from skstrat._core.labels import sorted_classes
 from skstrat._core.plan import Plan
 from skstrat._core.rows import count_rows, take_rows
 from skstrat._core.weights import Floats
@@ -30,39 +31,19 @@ from skstrat.io._partitions import (
     shares_wanted,
 )
 from skstrat.io._tally import NOTHING, Tally
-
-
-@dataclass(frozen=True)
-class LazyDraw:
-    """What was decided of a Dask collection.
-
-    Attributes
-    ----------
-    plan : Plan
-        Which rows.
-    X, y, sample_weight : Dask collections
-        The rows drawn, lazy, partitioned alike.
-    indices : dask.array.Array of shape (n_drawn,)
-        Their positions in the whole data, lazy.
-    """
-
-    plan: Plan
-    X: Any
-    y: Any
-    sample_weight: Any
-    indices: Any
+from skstrat.resamplers._resampled import Resampled
 
 
 def resample_collections(
     resampler: DecidesByLabels, X: Any, y: Any, sample_weight: Any
-) -> LazyDraw:
+) -> tuple[Plan, Resampled]:
     """Decide from the labels, and put off the rows."""
     seed = check_decides_by_labels(resampler)
     columns = _Columns.of(X, y, sample_weight)
     tallies = _look_at_labels(resampler, columns, seed)
     total = reduce(Tally.merge, tallies, NOTHING)
     plan = decide(resampler, total, seed)
-    return _put_off(columns, plan, tallies)
+    return plan, _put_off(columns, plan, tallies, type(resampler).__name__)
 
 
 @dataclass(frozen=True)
@@ -194,11 +175,13 @@ def _take(promise: _Promise, plan: Plan, X: Any, y: Any, weights: Any) -> Any:
             f"and promised {promise.kept}. X and y must be partitioned alike, and the "
             "data must not change."
         )
+    incoming = None if weights is None else np.asarray(weights, dtype=np.float64)[rows]
     if hasattr(y, "index"):
         drawn = _series(drawn, y.index[rows])
+        incoming = None if incoming is None else _series(incoming, y.index[rows])
     if not np.array_equal(rows, np.arange(n_rows)):
         X, y = take_rows(X, rows), take_rows(y, rows)
-    return X, y, drawn, rows + promise.offset
+    return X, y, drawn, incoming, rows + promise.offset
 
 
 def _series(weights: Floats, index: Any) -> Any:
@@ -207,7 +190,9 @@ def _series(weights: Floats, index: Any) -> Any:
     return pandas.Series(weights, index=index, name="sample_weight")
 
 
-def _put_off(columns: _Columns, plan: Plan, tallies: list[Tally]) -> LazyDraw:
+def _put_off(
+    columns: _Columns, plan: Plan, tallies: list[Tally], made_by: str
+) -> Resampled:
     import dask
 
     X, y = columns.X, columns.y
@@ -220,19 +205,36 @@ def _put_off(columns: _Columns, plan: Plan, tallies: list[Tally]) -> LazyDraw:
         n_rows = tallies[number].n_rows
         promise = _Promise(number, offsets[number], n_rows, kept[number])
         parts = columns.parts[number]
-        taken.append(dask.delayed(_take, nout=4)(promise, shared, *parts))
-    parts_X, parts_y, weights, indices = zip(*taken, strict=True)
+        taken.append(dask.delayed(_take, nout=5)(promise, shared, *parts))
+    parts_X, parts_y, weights, incoming, indices = zip(*taken, strict=True)
     made_like = partial(_put_together, sizes=[kept[i] for i in full], full=full)
     no_weights, nowhere = np.empty(0), np.empty(0, dtype=np.int64)
     if hasattr(y, "divisions"):
         no_weights = _series(no_weights, y._meta.index)
-    return LazyDraw(
-        plan,
-        made_like(X, X._meta, parts_X, trailing=X.shape[1:]),
-        made_like(y, y._meta, parts_y, trailing=y.shape[1:]),
-        made_like(y, no_weights, weights, trailing=()),
-        concatenated(indices, [(kept[i],) for i in full], nowhere),
+    weighted = columns.parts[0][2] is not None
+    by_class = np.array(plan.class_weight)
+    return Resampled(
+        X=made_like(X, X._meta, parts_X, trailing=X.shape[1:]),
+        y=made_like(y, y._meta, parts_y, trailing=y.shape[1:]),
+        weights=made_like(y, no_weights, weights, trailing=()),
+        incoming=made_like(y, no_weights, incoming, trailing=()) if weighted else None,
+        class_weight=by_class,
+        moves_rows=plan.moves_rows,
+        classes=_classes(plan, y),
+        rows=concatenated(indices, [(kept[i],) for i in full], nowhere),
+        plan=plan,
+        at_random=True,
+        made_by=made_by,
     )
+
+
+def _classes(plan: Plan, y: Any) -> Any:
+    """Give the labels in the type that they have in a collection."""
+    classes = sorted_classes(list(plan.classes))
+    dtype = getattr(y, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
+        return classes.astype(dtype)
+    return classes
 
 
 def _put_together(

@@ -72,7 +72,7 @@ class Summary:
             plan.classes,
             plan.rows_seen,
             plan.rows,
-            plan.mass,
+            plan.class_total,
             self.weight_after,
         )
         names = ("label", "rows_before", "rows", "weight_before", "weight")
@@ -205,14 +205,14 @@ def resample_parquet(
     request = Request(data, resampler, seed, progress or _no_progress)
     with written_whole(dest) as path:
         found = request.plan()
-        mass = write_rows(request, found.as_read, output, path)
+        total = write_rows(request, found.as_read, output, path)
         before.check(files)
         bytes_after = path.stat().st_size
     return Summary(
         source=[str(each) for each in files],
         dest=str(dest),
         plan=found.plan,
-        weight_after=tuple(mass.tolist()),
+        weight_after=tuple(total.tolist()),
         bytes_before=sum(before.size),
         bytes_after=bytes_after,
         seconds=time.perf_counter() - started,

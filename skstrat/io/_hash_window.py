@@ -92,6 +92,6 @@ class Window:
         )
         surely = hashes < self.low[own]
         below = np.bincount(own[surely], minlength=len(counts))
-        mass = np.bincount(own[surely], weights[found[surely]], minlength=len(counts))
+        total = np.bincount(own[surely], weights[found[surely]], minlength=len(counts))
         near = ~surely
-        return below, mass, (own[near], hashes[near], weights[found[near]])
+        return below, total, (own[near], hashes[near], weights[found[near]])

@@ -78,12 +78,12 @@ class EncodedPartition:
         window = Window(low, high, hash_seed, offset, identities)
         if weights is None and identities is None:
             below, near_codes, near_hashes = window.count(codes, counts)
-            mass, below_mass, near_weights = counts, below, np.ones(len(near_codes))
+            total, below_total, near_weights = counts, below, np.ones(len(near_codes))
         else:
             unit = np.ones(len(codes)) if weights is None else weights
-            below, below_mass, near = window.find(codes, counts, unit)
+            below, below_total, near = window.find(codes, counts, unit)
             near_codes, near_hashes, near_weights = near
-            mass = np.bincount(codes, unit, minlength=len(names))
+            total = np.bincount(codes, unit, minlength=len(names))
         order = np.argsort(near_codes, kind="stable")
         ends = np.cumsum(np.bincount(near_codes, minlength=len(names)))[:-1]
         hashes_of = np.split(near_hashes[order], ends)
@@ -91,10 +91,10 @@ class EncodedPartition:
         classes_seen = {
             name: ClassTally(
                 int(counts[code]),
-                float(mass[code]),
+                float(total[code]),
                 float(share[code]),
                 int(below[code]),
-                float(below_mass[code]),
+                float(below_total[code]),
                 hashes_of[code],
                 weights_of[code],
             )

@@ -12,6 +12,7 @@ import warnings
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skstrat._core.labels import Labels, sorted_classes
 from skstrat._core.plan import Plan
@@ -30,8 +31,13 @@ class DecidesByLabels(Protocol):
 
     def _targets(self, labels: Labels, y: Any) -> Targets: ...
 
-    def _class_weights(
-        self, labels: Labels, targets: Targets, mass: Floats, drawn: Floats
+    def _multiplier(
+        self,
+        labels: Labels,
+        class_of: NDArray[np.intp],
+        factor: Floats,
+        totals: Floats,
+        drawn: Floats,
     ) -> Floats: ...
 
 
@@ -88,7 +94,7 @@ def decide(resampler: DecidesByLabels, tally: Tally, seed: int) -> Plan:
         names, copies.tolist(), remainder.tolist(), strict=True
     ):
         own = tally.classes[name]
-        limit, extra, extra_mass = own.draw(wanted)
+        limit, extra, extra_total = own.draw(wanted)
         if extra != wanted:
             raise ValueError(
                 "key must be different in every row to draw an exact number of rows; "
@@ -98,14 +104,16 @@ def decide(resampler: DecidesByLabels, tally: Tally, seed: int) -> Plan:
             )
         threshold.append(limit)
         rows.append(whole * own.rows + extra)
-        drawn.append(whole * own.mass + extra_mass)
-    mass = np.array([tally.classes[name].mass for name in names])
-    multiplier = resampler._class_weights(labels, targets, mass, np.array(drawn))
+        drawn.append(whole * own.total + extra_total)
+    totals = np.array([tally.classes[name].total for name in names])
+    multiplier = resampler._multiplier(
+        labels, np.arange(len(names)), targets.factor, totals, np.array(drawn)
+    )
     return Plan(
         classes=tuple(names),
         rows_seen=tuple(labels.counts.tolist()),
         rows=tuple(rows),
-        mass=tuple(mass.tolist()),
+        class_total=tuple(totals.tolist()),
         class_weight=tuple(multiplier.tolist()),
         threshold=tuple(threshold),
         seed=seed,

@@ -21,19 +21,19 @@ Shares = Mapping[Any, float] | float
 
 @dataclass(frozen=True)
 class ClassTally:
-    """Rows and mass of one class, and those of them that a draw may take.
+    """Rows and total of one class, and those of them that a draw may take.
 
     Attributes
     ----------
     rows : int
         Rows seen, those of zero weight left out.
-    mass : float
+    total : float
         Their total weight.
     share : float
         Share of them to draw, beyond whole copies of all.
     below : int
         Rows whose hash is surely below the threshold.
-    below_mass : float
+    below_total : float
         Their total weight.
     hashes : ndarray of shape (n_near,)
         Hashes near the threshold.
@@ -42,10 +42,10 @@ class ClassTally:
     """
 
     rows: int
-    mass: float
+    total: float
     share: float
     below: int
-    below_mass: float
+    below_total: float
     hashes: NDArray[np.uint64]
     weights: Floats
 
@@ -58,10 +58,12 @@ class ClassTally:
         below, near = hashes < low, (hashes >= low) & (hashes < high)
         return type(self)(
             rows=rows,
-            mass=self.mass + other.mass,
+            total=self.total + other.total,
             share=self.share,
             below=self.below + other.below + int(np.count_nonzero(below)),
-            below_mass=self.below_mass + other.below_mass + float(weights[below].sum()),
+            below_total=self.below_total
+            + other.below_total
+            + float(weights[below].sum()),
             hashes=hashes[near],
             weights=weights[near],
         )
@@ -72,12 +74,12 @@ class ClassTally:
             return 0
         return self.below + int(np.count_nonzero(self.hashes < np.uint64(threshold)))
 
-    def mass_below(self, threshold: int) -> float:
+    def total_below(self, threshold: int) -> float:
         """Add up the weights of the rows whose hash is below a threshold."""
         if not threshold:
             return 0.0
         near = self.hashes < np.uint64(threshold)
-        return self.below_mass + float(self.weights[near].sum())
+        return self.below_total + float(self.weights[near].sum())
 
     def draw(self, wanted: int) -> tuple[int, int, float]:
         """Draw the rows of the smallest hashes."""
@@ -89,7 +91,7 @@ class ClassTally:
         threshold = LARGEST
         if k < len(self.hashes):
             threshold = int(np.partition(self.hashes, k)[k])
-        return threshold, self.count_below(threshold), self.mass_below(threshold)
+        return threshold, self.count_below(threshold), self.total_below(threshold)
 
 
 @dataclass(frozen=True)

@@ -76,13 +76,13 @@ def write_rows(
             _write_typed(text, names, output.weight, path)
         return total
     rows: Counter[Any] = Counter()
-    mass: Counter[Any] = Counter()
+    by_label: Counter[Any] = Counter()
     with output.opened(request.source, path) as sink:
         for table, labels, weights in _drawn_tables(request, plan):
             sink.write(_with_weights(table, output.weight, weights))
             codes, classes = factorize(labels)
             rows.update(_by_class(classes, np.bincount(codes)))
-            mass.update(_by_class(classes, np.bincount(codes, weights)))
+            by_label.update(_by_class(classes, np.bincount(codes, weights)))
     promised = dict(zip(plan.classes, plan.rows, strict=True))
     rows = +rows  # without classes that are named and have no row
     if rows != promised:
@@ -90,7 +90,7 @@ def write_rows(
             f"The data changed while it was read: its labels promised {promised!r} "
             f"rows and {dict(rows)!r} came. Run again when nothing writes to it."
         )
-    return np.array([mass[label] for label in plan.classes])
+    return np.array([by_label[label] for label in plan.classes])
 
 
 def _by_class(classes: Any, values: Any) -> dict[Any, Any]:

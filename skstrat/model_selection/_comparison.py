@@ -20,6 +20,7 @@ from skstrat.metrics import (
 )
 from skstrat.metrics._imbalance import degree_of_share
 from skstrat.model_selection._cross_validation import Outcome, Trial
+from skstrat.model_selection._rebuild import rebuild_code
 from skstrat.model_selection._selection import choose_best, recommend
 from skstrat.model_selection._strategies import Strategy
 
@@ -101,6 +102,11 @@ class Comparison:
         if self.class_names is None:
             return [str(label) for label in self.labels.classes.tolist()]
         return list(self.class_names)
+
+    @property
+    def code_(self) -> str:
+        """Python source that rebuilds and fits the best model."""
+        return rebuild_code(self)
 
     @property
     def positive_(self) -> Any:

@@ -153,6 +153,9 @@ class Trial:
     sample_weight: Floats | None = None
     n_jobs: int | None = None
 
+    # Of the threshold's cross-validation inside a training part, at the most.
+    inner_folds = INNER_FOLDS
+
     def run(self, estimator: Any, X: Any, y: Any, strategy: Strategy) -> Outcome:
         """Cross-validate an estimator under one strategy."""
         weighted = self.sample_weight is not None

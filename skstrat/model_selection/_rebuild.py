@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from importlib import import_module
 from inspect import Parameter, signature
+from itertools import accumulate
 from textwrap import indent
 from typing import Any
 
@@ -161,22 +162,21 @@ def _import_from(module: str, names: list[str]) -> str:
 
 
 def _public_module(value: Any) -> str:
-    """Find the module that something can be imported from by a public name."""
+    """Find the outermost module that has something under a public name."""
     name = getattr(value, "__name__", "_")
-    # The functions of numpy before 2.2 do not know where they are.
-    unknown = "numpy" if isinstance(value, np.ufunc) else "_"
-    parts = (getattr(value, "__module__", None) or unknown).split(".")
+    parts = (getattr(value, "__module__", None) or "_").split(".")
     private = [place for place, part in enumerate(parts) if part.startswith("_")]
-    module = ".".join(parts[: private[0]] if private else parts)
-    if not module or name.startswith("_"):
+    public = parts[: private[0]] if private else parts
+    if not public or name.startswith("_"):
         raise NotCodeError(f"{value!r} has no public name to import it by.")
-    try:
-        found = getattr(import_module(module), name, None)
-    except ImportError:
-        found = None
-    if found is not value:
-        raise NotCodeError(f"{value!r} is not what {module}.{name} is.")
-    return module
+    for module in accumulate(public, "{}.{}".format):
+        try:
+            found = getattr(import_module(module), name, None)
+        except ImportError:
+            break
+        if found is value:
+            return module
+    raise NotCodeError(f"{value!r} is not what {'.'.join(public)}.{name} is.")
 
 
 def rebuild_code(comparison: Any) -> str:

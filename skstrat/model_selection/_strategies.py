@@ -53,6 +53,11 @@ class Strategy:
     use_weights: Literal["auto"] | bool = "auto"
     prior_correction: bool = True
 
+    @property
+    def is_true_distribution(self) -> bool:
+        """Whether it trains on the rows as they are."""
+        return self.resampler is None
+
     def classifier(self, estimator: Any) -> ResampledClassifier:
         """Put an estimator under this strategy.
 
@@ -102,14 +107,9 @@ def as_strategies(strategies: Any) -> list[Strategy]:
             f"strategies must have different names; got {twice} more than once. Give a "
             "dict of strategies by name."
         )
-    true = [each for each in named if is_true_distribution(each)]
-    others = [each for each in named if not is_true_distribution(each)]
+    true = [each for each in named if each.is_true_distribution]
+    others = [each for each in named if not each.is_true_distribution]
     return [*(true or [Strategy(TRUE_DISTRIBUTION)]), *others]
-
-
-def is_true_distribution(strategy: Strategy) -> bool:
-    """Tell whether a strategy trains on the rows as they are."""
-    return strategy.resampler is None
 
 
 def _as_strategy(item: Any, name: str | None = None) -> Strategy:
@@ -126,7 +126,7 @@ def _as_strategy(item: Any, name: str | None = None) -> Strategy:
 
 
 def choose_factors(counts: Any) -> list[float]:
-    """Choose downsampling factors that leave the biggest class at least the smallest."""
+    """Choose factors that leave the biggest class at least as large as the smallest."""
     ratio = float(np.max(counts) / np.min(counts))
     chosen = [factor for factor in DEFAULT_FACTORS if factor <= ratio]
     return chosen or [min(2.0, ratio)] * (ratio > 1)
@@ -137,8 +137,8 @@ def list_strategies(
 ) -> list[Strategy]:
     """List what people do about imbalance, the true distribution first."""
     undersampler = RandomUnderSampler(random_state=random_state)
-    oversampler = RandomOversample(random_state=random_state)
-    combined = CombinedResample(random_state=random_state)
+    oversampler = RandomOversample(weighting="uniform", random_state=random_state)
+    combined = CombinedResample(weighting="balanced", random_state=random_state)
     strategies = [
         Strategy(TRUE_DISTRIBUTION),
         *_with_and_without("under-sampling 1:1", undersampler),
@@ -228,11 +228,11 @@ def _downsample(factors: list[float], random_state: Any) -> list[Any]:
 
 
 def _oversample(_: list[float], random_state: Any) -> list[Any]:
-    return [RandomOversample(random_state=random_state)]
+    return [RandomOversample(weighting="uniform", random_state=random_state)]
 
 
 def _combined(_: list[float], random_state: Any) -> list[Any]:
-    return [CombinedResample(random_state=random_state)]
+    return [CombinedResample(weighting="balanced", random_state=random_state)]
 
 
 def _class_weight(_: list[float], __: Any) -> list[Any]:

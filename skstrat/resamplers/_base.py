@@ -1,18 +1,24 @@
-"""What all resamplers share: decide from the labels, take the rows, weight them."""
+"""The one flow of all resamplers: check, find cells and targets, draw, weigh.
+
+A resampler replaces a step, never the flow.
+"""
 
 from __future__ import annotations
 
+import inspect
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import update_wrapper
+from types import FunctionType
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin
 
-from skstrat._core.cells import CellDraw, draw_groups, draw_rows
+from skstrat._core.cells import Cells, Draw
 from skstrat._core.compat import (
     STOCK_PIPELINE_CALL,
     check_feature_names,
@@ -20,44 +26,58 @@ from skstrat._core.compat import (
     sampler_tags,
 )
 from skstrat._core.dask import example_of, is_dask
-from skstrat._core.labels import Labels, sorted_classes
-from skstrat._core.plan import Plan
+from skstrat._core.labels import Labels
 from skstrat._core.rows import count_rows, take_rows
-from skstrat._core.samples import drop_zero_weights, look_at, weights_of_rows
-from skstrat._core.strata import labels_or_strata, read_row_labels
+from skstrat._core.samples import CheckedSamples, check_samples
 from skstrat._core.targets import Targets, seed_of
 from skstrat._core.weights import (
     Floats,
     Weighting,
     cell_weights,
     class_totals,
-    class_weights,
     multiply_weights,
     spread,
-    wanted_totals,
+    totals_of,
 )
-from skstrat.io._dask import LazyDraw, resample_collections
-
-Indices = NDArray[np.intp]
+from skstrat.resamplers._resampled import Resampled
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """What a resampler has decided, before it takes any row of X.
+class CellWeights:
+    """Weights of the rows drawn, and what they are made of.
 
     Attributes
     ----------
-    rows : ndarray of shape (n_drawn,)
-        Rows drawn, as positions in X.
     weights : ndarray of shape (n_drawn,)
-        Their weights.
-    untouched : bool
-        Whether they are all rows of X, once each.
+        Weights of the rows.
+    by_cell : ndarray of shape (n_cells,)
+        What the incoming weights of each cell are multiplied by.
+    by_class : ndarray of shape (n_classes,)
+        The same of each class, over all its cells.
+    totals : ndarray of shape (n_cells,)
+        Total incoming weight of each cell.
     """
 
-    rows: Indices
     weights: Floats
-    untouched: bool
+    by_cell: Floats
+    by_class: Floats
+    totals: Floats
+
+
+def _named_after(cls: type, method: Any) -> FunctionType:
+    """Copy a method under the name of a class."""
+    copied = FunctionType(
+        method.__code__,
+        method.__globals__,
+        method.__name__,
+        method.__defaults__,
+        method.__closure__,
+    )
+    update_wrapper(copied, method)
+    del copied.__wrapped__  # type: ignore[attr-defined]
+    copied.__kwdefaults__ = method.__kwdefaults__
+    copied.__qualname__ = f"{cls.__qualname__}.{method.__name__}"
+    return copied
 
 
 class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
@@ -69,6 +89,26 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
 
     weighting: Weighting
     random_state: Any = None
+    _seed: int
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:  # noqa: ARG004
+        """Say how a parameter is written that was given without its name."""
+        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+        named = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
+        allowed = len(parameters) - len(named)
+        if len(args) > allowed:
+            raise TypeError(
+                f"{cls.__name__} takes {named[0]} by its name; got {args[allowed]!r} "
+                f"without. Write {cls.__name__}({named[0]}={args[allowed]!r})."
+            )
+        return super().__new__(cls)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Give each class methods of its own name, so that Python's errors say it."""
+        super().__init_subclass__(**kwargs)
+        for method in (BaseResampler.fit, BaseResampler.fit_resample):
+            if method.__name__ not in vars(cls):
+                setattr(cls, method.__name__, _named_after(cls, method))
 
     @abstractmethod
     def _targets(self, labels: Labels, y: Any) -> Targets:
@@ -90,11 +130,6 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
                 "whose labels are never in memory at once; give the dict that it "
                 "would return."
             )
-
-    def _class_weights(
-        self, labels: Labels, targets: Targets, mass: Floats, drawn: Floats
-    ) -> Floats:
-        return class_weights(labels, targets.factor, self.weighting, mass, drawn)
 
     def fit(self, X: Any, y: Any, *, sample_weight: Any = None) -> Self:
         """Decide which rows to draw and what each counts, without taking them.
@@ -163,48 +198,130 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
             If a stock imbalanced-learn Pipeline calls, which cannot carry weights.
         """
         refuse_stock_pipeline(type(self).__name__)
+        resampled = self.resample(X, y, sample_weight)
+        return resampled.X, resampled.y, resampled.weights
+
+    def resample(self, X: Any, y: Any, sample_weight: Any = None) -> Resampled:
+        """Draw rows, and say what stands behind their weights."""
         if is_dask(X) or is_dask(y):
-            lazy = self._learn_lazily(X, y, sample_weight)
-            return lazy.X, lazy.y, lazy.sample_weight
-        drawn = self._learn(X, y, sample_weight)
-        if drawn.untouched:
-            return X, y, drawn.weights
-        return take_rows(X, drawn.rows), take_rows(y, drawn.rows), drawn.weights
+            return self._learn_lazily(X, y, sample_weight)
+        resampled = self._learn(X, y, sample_weight)
+        if resampled.X is not None:
+            return resampled
+        if not resampled.moves_rows and len(resampled.rows) == count_rows(X):
+            return replace(resampled, X=X, y=y)
+        rows = resampled.rows
+        return replace(resampled, X=take_rows(X, rows), y=take_rows(y, rows))
 
-    def _learn(self, X: Any, y: Any, sample_weight: Any) -> Drawn:
+    def _learn(self, X: Any, y: Any, sample_weight: Any) -> Resampled:
         self._validate_params()
-        seen = look_at(X, y, sample_weight)
-        labels, incoming = seen.labels, seen.sample_weight
+        samples = check_samples(X, y, sample_weight)
         self._learn_columns(X)
-        targets = self._targets(labels, seen.y)
-        plan, indices = Plan.draw(
-            labels, targets.rows, seed_of(self.random_state), key=seen.counted
-        )
-        codes = labels.codes[indices]
-        taken = Labels(codes, labels.classes, targets.rows)
-        mass = class_totals(labels, incoming)
-        drawn = class_totals(taken, None if incoming is None else incoming[indices])
-        multiplier = self._class_weights(labels, targets, mass, drawn)
-        self._learn_plan(plan.weighted(mass, multiplier), labels.classes)
-        rows = indices if seen.counted is None else seen.counted[indices]
-        self.sample_indices_ = rows
-        weights = spread(multiplier, codes)
-        if incoming is not None:
-            weights = multiply_weights(weights, incoming[indices])
-        untouched = seen.counted is None and not plan.moves_rows
-        return Drawn(rows, weights, untouched)
+        self._seed = seed_of(self.random_state)
+        cells = self._cells(samples, X, y)
+        targets = self._targets(cells.labels, samples.y)
+        draw = self._draw(cells, targets, samples, X)
+        return self._remember(samples, draw, self._weigh(draw, targets, samples))
 
-    def _learn_lazily(self, X: Any, y: Any, sample_weight: Any) -> LazyDraw:
+    def _cells(self, samples: CheckedSamples, X: Any, y: Any) -> Any:  # noqa: ARG002
+        """Say which rows are drawn and weighed alike."""
+        return Cells.of_classes(samples.labels)
+
+    def _draw(
+        self,
+        cells: Any,
+        targets: Targets,
+        samples: CheckedSamples,
+        X: Any,  # noqa: ARG002
+    ) -> Draw:
+        """Draw rows of each cell."""
+        draw: Draw = cells.draw(targets, samples, self._seed)
+        return draw
+
+    def _weigh(
+        self, draw: Draw, targets: Targets, samples: CheckedSamples
+    ) -> CellWeights:
+        """Weigh the rows so that every cell has the total that is wanted of it."""
+        cells = draw.cells
+        labels, own, class_of = cells.labels, cells.cells, cells.class_of
+        start = draw.weights_before_scaling()
+        totals, drawn = (
+            class_totals(own, samples.sample_weight),
+            draw.rows.astype(float),
+        )
+        if start is not None:
+            drawn = totals_of(draw.codes, start, len(totals))
+        by_cell = self._multiplier(labels, class_of, draw.factor, totals, drawn)
+        by_class = by_cell
+        if own is not labels:
+            by_class = self._multiplier(
+                labels,
+                np.arange(len(labels.classes)),
+                targets.factor,
+                class_totals(labels, samples.sample_weight),
+                totals_of(class_of, drawn, len(labels.classes)),
+            )
+        weights = spread(by_cell, draw.codes)
+        if start is not None:
+            weights = multiply_weights(weights, start)
+        return CellWeights(weights, by_cell, by_class, totals)
+
+    def _multiplier(
+        self,
+        labels: Labels,
+        class_of: NDArray[np.intp],
+        factor: Floats,
+        totals: Floats,
+        drawn: Floats,
+    ) -> Floats:
+        """Find what the weights of each cell are multiplied by."""
+        return cell_weights(self.weighting, labels, class_of, factor, totals, drawn)
+
+    def _remember(
+        self, samples: CheckedSamples, draw: Draw, weighed: CellWeights
+    ) -> Resampled:
+        """Keep what was learned, and hand on what was decided."""
+        cells, plan = draw.cells, draw.plan
+        self._learn_classes(
+            cells.labels.classes, cells.rows_of_class(draw.rows), weighed.by_class
+        )
+        self.sample_indices_ = samples.position_of(draw.indices)
+        vars(self).pop("plan_", None)
+        if plan is not None:
+            plan = self.plan_ = plan.weighted(weighed.totals, weighed.by_cell)
+        within_class = None
+        if cells.cells is not cells.labels:
+            relative = weighed.by_cell / weighed.by_class[cells.class_of]
+            within_class = relative[draw.codes]
+        return Resampled(
+            X=draw.X,
+            y=draw.y,
+            weights=weighed.weights,
+            incoming=draw.incoming,
+            within_class=within_class,
+            class_weight=weighed.by_class,
+            by_row=draw.inverse_chance is not None,
+            moves_rows=draw.moves_rows,
+            samples=samples,
+            classes=cells.labels.classes,
+            codes=cells.classes_of(draw.codes),
+            rows=self.sample_indices_,
+            plan=plan,
+            at_random=draw.at_random,
+            made_by=type(self).__name__,
+        )
+
+    def _learn_lazily(self, X: Any, y: Any, sample_weight: Any) -> Resampled:
+        # The one import that points up: Dask is a matter of files and clusters.
+        from skstrat.io._dask import resample_collections
+
         self._validate_params()
-        lazy = resample_collections(self, X, y, sample_weight)
+        plan, resampled = resample_collections(self, X, y, sample_weight)
         self._learn_columns(example_of(X))
-        classes = sorted_classes(list(lazy.plan.classes))
-        dtype = getattr(y, "dtype", None)
-        if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
-            classes = classes.astype(dtype)
-        self._learn_plan(lazy.plan, classes)
-        self.sample_indices_ = lazy.indices
-        return lazy
+        self.plan_, self.sample_indices_ = plan, resampled.rows
+        rows, class_weight = np.array(plan.rows), np.array(plan.class_weight)
+        self._learn_classes(np.asarray(resampled.classes), rows, class_weight)
+        return resampled
 
     def _learn_columns(self, X: Any) -> None:
         if hasattr(self, "n_features_in_"):
@@ -213,10 +330,13 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
             check_n_features(self, X, reset=True)
         check_feature_names(self, X, reset=True)
 
-    def _learn_plan(self, plan: Plan, classes: NDArray[Any]) -> None:
-        self.plan_, self.classes_ = plan, classes
-        self.sampling_strategy_ = dict(zip(plan.classes, plan.rows, strict=True))
-        self.class_weight_ = dict(zip(plan.classes, plan.class_weight, strict=True))
+    def _learn_classes(
+        self, classes: NDArray[Any], rows: NDArray[Any], class_weight: Floats
+    ) -> None:
+        names = classes.tolist()
+        self.classes_ = classes
+        self.sampling_strategy_ = dict(zip(names, rows.tolist(), strict=True))
+        self.class_weight_ = dict(zip(names, class_weight.tolist(), strict=True))
 
     def __sklearn_tags__(self) -> Any:
         return sampler_tags()
@@ -237,16 +357,18 @@ def refuse_stock_pipeline(name: str) -> None:
         )
 
 
-def resample(
-    sampler: Any, X: Any, y: Any, sample_weight: Any
-) -> tuple[Any, Any, Floats | None]:
+def resample(sampler: Any, X: Any, y: Any, sample_weight: Any) -> Resampled:
     """Run any sampler, of three results or of two, and keep the weights in step."""
     if isinstance(sampler, BaseResampler):
-        return sampler.fit_resample(X, y, sample_weight=sample_weight)
-    X, y, weights = drop_zero_weights(X, y, sample_weight)
-    X_resampled, y_resampled = sampler.fit_resample(X, y)
+        return sampler.resample(X, y, sample_weight)
+    samples = check_samples(X, y, sample_weight)
+    weights = samples.sample_weight
+    X, y = samples.take(X), samples.y
+    if sampler is None:
+        return Resampled(X, y, weights, weights, samples=samples)
+    X, y = sampler.fit_resample(X, y)
     if weights is None:
-        return X_resampled, y_resampled, None
+        return Resampled(X, y, samples=samples, moves_rows=True)
     indices = getattr(sampler, "sample_indices_", None)
     if indices is None or np.min(indices, initial=0) < 0:
         raise ValueError(
@@ -255,86 +377,5 @@ def resample(
             "Put it before the step that makes the weights, or let it make its own: "
             f"Weighted({type(sampler).__name__}(...))."
         )
-    return X_resampled, y_resampled, weights[indices]
-
-
-class StratifiedResampler(BaseResampler):
-    """Base of the resamplers that pick rows, within strata and by groups if given."""
-
-    strata: Any
-    groups: Any
-
-    def _check_needs_labels_alone(self) -> None:
-        super()._check_needs_labels_alone()
-        for argument in ("strata", "groups"):
-            if getattr(self, argument) is not None:
-                raise ValueError(
-                    f"{argument} must be None for data in partitions, which are drawn "
-                    "by their labels alone; got "
-                    f"{type(getattr(self, argument)).__name__}. Write classes crossed "
-                    "with strata into one column of labels."
-                )
-
-    def _learn(self, X: Any, y: Any, sample_weight: Any) -> Drawn:
-        if self.strata is None and self.groups is None:
-            return super()._learn(X, y, sample_weight)
-        self._validate_params()
-        incoming, counted = weights_of_rows(X, count_rows(y), sample_weight)
-        strata, groups = (
-            None if named is None else read_row_labels(named, X, y, counted, argument)
-            for named, argument in ((self.strata, "strata"), (self.groups, "groups"))
-        )
-        if incoming is not None and counted is not None:
-            y, incoming = take_rows(y, counted), incoming[counted]
-        self._learn_columns(X)
-        labels, strata = labels_or_strata(y, strata)
-        targets = self._targets(labels, y)
-        seed = seed_of(self.random_state)
-        if groups is None:
-            draw = draw_rows(labels, strata, targets, seed, counted)
-        else:
-            draw = draw_groups(labels, strata, groups, targets, seed)
-        multiplier = self._learn_cells(labels, targets, draw, incoming)
-        indices = draw.indices
-        rows = indices if counted is None else counted[indices]
-        self.sample_indices_ = rows
-        weights = multiplier[draw.cells.codes[indices]]
-        if incoming is not None:
-            weights = multiply_weights(weights, incoming[indices])
-        untouched = counted is None and not draw.plan.moves_rows
-        return Drawn(rows, weights, untouched)
-
-    def _learn_cells(
-        self,
-        labels: Labels,
-        targets: Targets,
-        draw: CellDraw,
-        incoming: Floats | None,
-    ) -> Floats:
-        """Weight each cell so that its total is kept, and each class's is as wanted."""
-        indices, cells = draw.indices, draw.cells
-        taken = None if incoming is None else incoming[indices]
-        mass = class_totals(labels, incoming)
-        cell_mass = class_totals(cells, incoming)
-        drawn = _totals(cells.codes[indices], taken, len(cells.classes))
-        wanted = np.ones(len(mass))
-        if self.weighting not in ("uniform", "factor"):
-            wanted = wanted_totals(labels, self.weighting, mass) / mass
-        multiplier = cell_weights(
-            self.weighting, draw.factor, draw.class_of, wanted, cell_mass, drawn
-        )
-        self.plan_ = draw.plan.weighted(cell_mass, multiplier)
-        self.classes_ = labels.classes
-        names = labels.classes.tolist()
-        drawn_of_class = _totals(draw.class_of, drawn, len(mass))
-        rows_of_class = np.bincount(labels.codes[indices], minlength=len(mass))
-        self.sampling_strategy_ = dict(zip(names, rows_of_class.tolist(), strict=True))
-        weight_of_class = class_weights(
-            labels, targets.factor, self.weighting, mass, drawn_of_class
-        )
-        self.class_weight_ = dict(zip(names, weight_of_class.tolist(), strict=True))
-        return multiplier
-
-
-def _totals(codes: Any, weights: Floats | None, n_cells: int) -> Floats:
-    return np.bincount(codes, weights, minlength=n_cells).astype(np.float64)
+    weights = weights[indices]
+    return Resampled(X, y, weights, weights, samples=samples, moves_rows=True)

@@ -7,6 +7,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skstrat._core.compat import Interval, StrOptions
 from skstrat._core.labels import Labels
@@ -18,7 +19,7 @@ from skstrat.resamplers._base import BaseResampler
 class ClassWeight(BaseResampler):
     r"""Move no row, only weight them: so that a grid can compare it.
 
-    ``"balanced"`` gives every class the same mass and keeps the grand total:
+    ``"balanced"`` gives every class the same total and keeps the grand total:
     :math:`w_i \, \sum_k W_k / (K W_c)`, which for unit weights is scikit-learn's
     ``class_weight="balanced"`` (King and Zeng, 2001). ``"effective"`` divides by the
     effective number of rows of a class instead,
@@ -89,20 +90,21 @@ class ClassWeight(BaseResampler):
     def _draw_shares(self) -> float:
         return 0.0
 
-    def _class_weights(
+    def _multiplier(
         self,
         labels: Labels,
-        targets: Targets,  # noqa: ARG002
-        mass: Floats,
+        class_of: NDArray[np.intp],  # noqa: ARG002
+        factor: Floats,  # noqa: ARG002
+        totals: Floats,
         drawn: Floats,
     ) -> Floats:
         if self.class_weight == "balanced":
-            return mass.sum() / len(mass) / drawn
+            return totals.sum() / len(totals) / drawn
         if self.class_weight == "effective":
             inverse = 1 / effective_number(labels.counts, self.beta)
-            return inverse * (mass.sum() / (inverse * drawn).sum())
+            return inverse * (totals.sum() / (inverse * drawn).sum())
         named: Any = self.class_weight
-        multiplier = np.ones(len(mass))
+        multiplier = np.ones(len(totals))
         for code, value in labels.by_class(named, "class_weight").items():
             if not (isinstance(value, Real) and 0 < float(value) < np.inf):
                 raise ValueError(

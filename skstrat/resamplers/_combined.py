@@ -11,7 +11,7 @@ from skstrat._core.labels import Labels
 from skstrat._core.strata import ROW_LABELS
 from skstrat._core.targets import (
     RANDOM_STATE,
-    Strategy,
+    SamplingStrategy,
     Targets,
     refuse_both,
     rows_from_mapping,
@@ -19,7 +19,7 @@ from skstrat._core.targets import (
     targets_from_rows,
 )
 from skstrat._core.weights import WEIGHTING, Weighting
-from skstrat.resamplers._base import StratifiedResampler
+from skstrat.resamplers._stratified import StratifiedResampler
 
 
 class CombinedResample(StratifiedResampler):
@@ -44,6 +44,8 @@ class CombinedResample(StratifiedResampler):
         row. A dict of class shares by label is a target prior.
     strata, groups : str, int, array-like of shape (n_rows,) or callable, default=None
         As of :class:`DownsampleUpweight`; groups are repeated whole, too.
+    y_numeric : bool, default=False
+        As of :class:`DownsampleUpweight`.
     random_state : int, Generator, RandomState or None, default=None
         Where the 64-bit seed of the draw comes from.
 
@@ -87,6 +89,7 @@ class CombinedResample(StratifiedResampler):
         "weighting": WEIGHTING,
         "strata": ROW_LABELS,
         "groups": ROW_LABELS,
+        "y_numeric": ["boolean"],
         "random_state": RANDOM_STATE,
     }
 
@@ -94,10 +97,11 @@ class CombinedResample(StratifiedResampler):
         self,
         *,
         balance: float | None = None,
-        sampling_strategy: Strategy | None = None,
+        sampling_strategy: SamplingStrategy | None = None,
         weighting: Weighting = "balanced",
         strata: Any = None,
         groups: Any = None,
+        y_numeric: bool = False,
         random_state: Any = None,
     ) -> None:
         self.balance = balance
@@ -105,6 +109,7 @@ class CombinedResample(StratifiedResampler):
         self.weighting = weighting
         self.strata = strata
         self.groups = groups
+        self.y_numeric = y_numeric
         self.random_state = random_state
 
     def _targets(self, labels: Labels, y: Any) -> Targets:

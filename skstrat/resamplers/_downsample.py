@@ -7,34 +7,33 @@ from typing import Any, Literal
 
 import numpy as np
 
+from skstrat._core.cells import Draw
 from skstrat._core.compat import StrOptions
 from skstrat._core.factorize import NotClassLabelsError
 from skstrat._core.labels import Labels
-from skstrat._core.rows import count_rows, take_rows
-from skstrat._core.samples import weights_of_rows
+from skstrat._core.samples import CheckedSamples
 from skstrat._core.strata import ROW_LABELS
 from skstrat._core.targets import (
     FACTOR,
     RANDOM_STATE,
     RATIO,
     WORDS,
-    Strategy,
+    SamplingStrategy,
     Targets,
     refuse_both,
-    seed_of,
     targets_from_factor,
     targets_from_sampling_strategy,
 )
-from skstrat._core.weights import WEIGHTING, Weighting, multiply_weights
-from skstrat.classifiers._auto import recommend_factor
-from skstrat.resamplers._base import Drawn, StratifiedResampler
+from skstrat._core.weights import WEIGHTING, Floats, Weighting, multiply_weights
+from skstrat.resamplers._base import CellWeights
+from skstrat.resamplers._factor import recommend
 from skstrat.resamplers._multilabel import (
-    check_no_label_is_lost,
-    draw_label_sets,
+    LabelSets,
     is_label_matrix,
     rake,
     read_label_sets,
 )
+from skstrat.resamplers._stratified import StratifiedResampler
 
 
 class DownsampleUpweight(StratifiedResampler):
@@ -46,7 +45,7 @@ class DownsampleUpweight(StratifiedResampler):
     .. math:: w_i \, W_c / \sum_{j \in \text{kept}} w_j
 
     with incoming weights *w* and class total :math:`W_c`, so that each class keeps
-    its mass and a model that uses the weights stays calibrated (Hajek, 1971; the
+    its total and a model that uses the weights stays calibrated (Hajek, 1971; the
     "downsample and upweight" of Google's Machine Learning Crash Course, which it
     equals when the factor divides the class size).
 
@@ -74,12 +73,14 @@ class DownsampleUpweight(StratifiedResampler):
         that gives them. Every stratum of a class is drawn at the class's rate, at
         least one row of it, and keeps its share of the class's total weight. The
         strata take the place of the classes where y is continuous or has several
-        columns, and where its labels are numbers, more than twice as many as the
-        strata, of which each lies in one: bins of a count, for example.
+        columns.
     groups : str, int, array-like of shape (n_rows,) or callable, default=None
         In the same words, integers or strings that say which rows are kept or
         dropped together, by a hash of that value. A group is drawn at the highest
         rate of the classes in it; wanted is then a number of groups, not of rows.
+    y_numeric : bool, default=False
+        Whether y holds numbers to predict, not classes, though all may be whole:
+        counts, for example. The strata take the place of the classes then.
     random_state : int, Generator, RandomState or None, default=None
         Where the 64-bit seed of the draw comes from. The same seed keeps the same
         rows, and a larger factor keeps a subset of them.
@@ -157,6 +158,7 @@ class DownsampleUpweight(StratifiedResampler):
         "weighting": WEIGHTING,
         "strata": ROW_LABELS,
         "groups": ROW_LABELS,
+        "y_numeric": ["boolean"],
         "random_state": RANDOM_STATE,
     }
 
@@ -164,10 +166,11 @@ class DownsampleUpweight(StratifiedResampler):
         self,
         *,
         factor: float | Mapping[Any, float] | Literal["auto"] | None = None,
-        sampling_strategy: Strategy | None = None,
+        sampling_strategy: SamplingStrategy | None = None,
         weighting: Weighting = "original",
         strata: Any = None,
         groups: Any = None,
+        y_numeric: bool = False,
         random_state: Any = None,
     ) -> None:
         self.factor = factor
@@ -175,6 +178,7 @@ class DownsampleUpweight(StratifiedResampler):
         self.weighting = weighting
         self.strata = strata
         self.groups = groups
+        self.y_numeric = y_numeric
         self.random_state = random_state
 
     def _targets(self, labels: Labels, y: Any) -> Targets:
@@ -187,68 +191,56 @@ class DownsampleUpweight(StratifiedResampler):
         strategy = 0.1 if self.sampling_strategy is None else self.sampling_strategy
         return targets_from_sampling_strategy(labels, y, strategy, "down")
 
-    def _learn(self, X: Any, y: Any, sample_weight: Any) -> Drawn:
-        self._validate_params()
+    def _cells(self, samples: CheckedSamples, X: Any, y: Any) -> Any:
+        several = self.strata is None and self.groups is None and not self.y_numeric
         try:
             if self.factor == "auto":
-                self.recommendation_ = recommend_factor(
-                    X,
-                    y,
-                    sample_weight=sample_weight,
-                    random_state=seed_of(self.random_state),
-                )
-            return super()._learn(X, y, sample_weight)
+                self.recommendation_ = recommend(X, samples, seed=self._seed)
+            return super()._cells(samples, X, y)
         except NotClassLabelsError:
             if self.factor == "auto":
                 raise ValueError(
                     'factor must not be "auto" where y holds no class labels, for it '
                     "judges a classifier; give a number, or sampling_strategy."
                 ) from None
-            several = self.strata is None and self.groups is None and is_label_matrix(y)
-            if not several:
+            if not (several and is_label_matrix(samples.y)):
                 raise
-        return self._learn_label_sets(X, y, sample_weight)
+        return read_label_sets(samples.y)
 
-    def _learn_label_sets(self, X: Any, y: Any, sample_weight: Any) -> Drawn:
-        incoming, counted = weights_of_rows(X, count_rows(y), sample_weight)
-        if incoming is not None and counted is not None:
-            y, incoming = take_rows(y, counted), incoming[counted]
-        self._learn_columns(X)
-        if hasattr(self, "plan_"):
-            del self.plan_
-        sets = read_label_sets(y)
-        targets = self._targets(sets.labels, y)
-        indices, inverse_chance, factor = draw_label_sets(
-            sets, targets, seed_of(self.random_state), counted
-        )
-        kept = sets.take(indices)
-        check_no_label_is_lost(kept)
-        own = np.ones(len(indices)) if incoming is None else incoming[indices]
-        totals = sets.totals(incoming)
-        if self.weighting == "original":
-            grand_total = len(sets.labels.codes) if incoming is None else incoming.sum()
-            start = multiply_weights(inverse_chance, own)
-            weights = rake(start, kept, totals, float(grand_total))
-        elif self.weighting == "factor":
-            weights = multiply_weights(factor, own)
-        elif self.weighting == "uniform":
-            weights = own
-        else:
+    def _weigh(
+        self, draw: Draw, targets: Targets, samples: CheckedSamples
+    ) -> CellWeights:
+        if not isinstance(draw.cells, LabelSets):
+            return super()._weigh(draw, targets, samples)
+        own = np.ones(len(draw.indices)) if draw.incoming is None else draw.incoming
+        totals = draw.cells.totals(samples.sample_weight)
+        kept = draw.cells.kept
+        weights = self._weigh_label_sets(draw, own, totals, samples)
+        by_label = kept.totals(weights) / kept.totals(own)
+        return CellWeights(weights, by_label, by_label, totals)
+
+    def _weigh_label_sets(
+        self,
+        draw: Draw,
+        own: Floats,
+        totals: Floats,
+        samples: CheckedSamples,
+    ) -> Floats:
+        if self.weighting == "uniform":
+            return own
+        if self.weighting == "factor":
+            return multiply_weights(draw.factor[draw.codes], own)
+        if self.weighting != "original":
             raise ValueError(
                 'weighting must be "original", "factor" or "uniform" where rows have '
                 f"several labels, whose totals overlap; got {self.weighting!r}."
             )
-        self.classes_ = sets.labels.classes
-        names = self.classes_.tolist()
-        of_label = (kept.totals(weights) / kept.totals(own)).tolist()
-        self.sampling_strategy_ = dict(
-            zip(names, kept.labels.counts.tolist(), strict=True)
+        incoming = samples.sample_weight
+        everything = (
+            len(draw.cells.labels.codes) if incoming is None else incoming.sum()
         )
-        self.class_weight_ = dict(zip(names, of_label, strict=True))
-        rows = indices if counted is None else counted[indices]
-        self.sample_indices_ = rows
-        untouched = counted is None and len(indices) == len(sets.labels.codes)
-        return Drawn(rows, weights, untouched)
+        start = multiply_weights(np.asarray(draw.inverse_chance), own)
+        return rake(start, draw.cells.kept, totals, float(everything))
 
     def _check_needs_labels_alone(self) -> None:
         super()._check_needs_labels_alone()

@@ -1,19 +1,118 @@
-r"""How much of the information is left when only a fraction of a class is kept.
-
-Of a class that is downsampled by *k*, logistic regression with the prior corrected
-learns :math:`\sum 1 / (1 + k o)` over the rows of the others, *o* being their odds
-(Scott and Wild, 1986; Wang, 2020), and with weights it has the variance
-:math:`A^{-1} B_k A^{-1}` of Horvitz and Thompson's estimators (1952).
-"""
+"""By how much to downsample: as far as the predicted efficiency allows."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Callable
+from functools import partial
+from math import ceil
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from skstrat._core.labels import Labels
+from skstrat._core.samples import CheckedSamples
+from skstrat._core.weights import class_totals
+from skstrat.resamplers._factor_recommendation import (
+    LEAST_RATIO,
+    FactorRecommendation,
+    Limit,
+)
+from skstrat.resamplers._pilot import run_pilot
+
 Floats = NDArray[np.float64]
+Efficiency = Callable[[float], float]
+
+_LEAST_ROWS = 1000
+_ROWS_PER_COLUMN = 20
+_SERIES = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
+
+
+def recommend(
+    X: Any,
+    samples: CheckedSamples,
+    estimator: Any = None,
+    target_efficiency: float = 0.9,
+    *,
+    seed: int,
+) -> FactorRecommendation:
+    """Recommend a factor for the most frequent class, from a pilot."""
+    labels, weights = samples.labels, samples.sample_weight
+    majority = int(labels.counts.argmax())
+    split = _split(labels, majority)
+    pilot = run_pilot(X, split, weights, samples.positions, estimator, seed)
+    odds_of, worth = pilot.p[pilot.positive], pilot.weights[pilot.positive]
+    with_offset = partial(offset_efficiency, odds_of, weights=worth)
+    with_weights: Efficiency | None = None
+    if pilot.design is not None:
+        mean_p = mean_leverage_probability(pilot.design, pilot.p, pilot.weights)
+        with_weights = partial(weights_efficiency, mean_p)
+    decides: Efficiency = with_weights or with_offset
+    n0, n1 = split.counts.tolist()
+    ratio = np.divide(*class_totals(split, weights)).item()
+    kept, limited_by = choose_rows(
+        decides, target_efficiency, n0, ratio, pilot.n_columns
+    )
+    factors = _factors(ratio)
+    return FactorRecommendation(
+        factor=n0 / kept,
+        efficiency=decides(n0 / kept),
+        rows=n1 + kept,
+        limited_by=limited_by,
+        target_efficiency=target_efficiency,
+        correction="offset" if with_weights is None else "weights",
+        majority=labels.classes.tolist()[majority],
+        n_rows=n0 + n1,
+        factors=factors,
+        rows_by_factor=tuple(n1 + max(1, round(n0 / factor)) for factor in factors),
+        efficiency_weights=with_weights and tuple(map(with_weights, factors)),
+        efficiency_offset=tuple(map(with_offset, factors)),
+    )
+
+
+def choose_rows(
+    efficiency: Efficiency,
+    target_efficiency: float,
+    n_negatives: int,
+    ratio: float,
+    n_columns: int,
+) -> tuple[int, Limit]:
+    """Find the fewest negatives that leave the efficiency, and enough of them."""
+    least: dict[Limit, int] = {
+        "negatives_per_positive": ceil(LEAST_RATIO * n_negatives / ratio),
+        "least_rows": max(_LEAST_ROWS, _ROWS_PER_COLUMN * n_columns),
+    }
+    limit = max(least, key=lambda name: least[name])
+    if least[limit] >= n_negatives:
+        return n_negatives, limit
+    rows = bisect_left(
+        range(n_negatives),
+        target_efficiency,
+        lo=least[limit],
+        key=lambda kept: efficiency(n_negatives / kept),
+    )
+    return rows, limit if rows == least[limit] else "target_efficiency"
+
+
+def _split(labels: Labels, majority: int) -> Labels:
+    """Set the most frequent class against all others."""
+    n0 = int(labels.counts[majority])
+    counts = np.array([n0, len(labels.codes) - n0])
+    if counts.min() < 2:
+        raise ValueError(
+            "y must have at least two rows of its most frequent class and two of "
+            f"others, one for each half of the pilot; got {counts[0]} and {counts[1]}."
+        )
+    positive = (labels.codes != majority).astype(np.uint8)
+    return Labels(positive, np.array([False, True]), counts)
+
+
+def _factors(ratio: float) -> tuple[float, ...]:
+    """List round factors that leave as many negatives as positives, or more."""
+    powers = range(len(str(max(1, int(ratio)))))
+    listed = [step * 10.0**power for power in powers for step in _SERIES]
+    return tuple(factor for factor in listed if factor <= max(1.0, ratio))
 
 
 def offset_efficiency(p: Floats, factor: float, weights: Floats | None = None) -> float:

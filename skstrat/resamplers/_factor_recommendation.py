@@ -8,7 +8,6 @@ from typing import Any, Literal
 import numpy as np
 
 from skstrat._core.compat import check_pandas_support
-from skstrat.displays._factor import FactorRecommendationDisplay
 
 Limit = Literal["target_efficiency", "negatives_per_positive", "least_rows"]
 
@@ -121,37 +120,6 @@ class FactorRecommendation:
         return pandas.DataFrame(
             columns, index=pandas.Index(self.factors, name="factor")
         )
-
-    def plot(self, ax: Any = None) -> FactorRecommendationDisplay:
-        """Draw the efficiencies against the factor, with the target and the choice.
-
-        Parameters
-        ----------
-        ax : Axes, default=None
-            Where to draw; None for a new figure.
-
-        Returns
-        -------
-        FactorRecommendationDisplay
-            The display, drawn.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-        """
-        efficiency = {"prior correction": self.efficiency_offset}
-        if self.efficiency_weights is not None:
-            efficiency["weights"] = self.efficiency_weights
-        display = FactorRecommendationDisplay(
-            self.factors,
-            efficiency,
-            self.target_efficiency,
-            self.factor,
-            self.efficiency,
-            self.rows,
-        )
-        return display.plot(ax)
 
     def __str__(self) -> str:
         why = {

@@ -18,23 +18,23 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
+from skstrat._core.cells import Cells, Draw
 from skstrat._core.compat import HasMethods, Interval
+from skstrat._core.estimators import refuse_own_class_weight
 from skstrat._core.hashing import hash_integers, mix_seed
-from skstrat._core.labels import Labels
+from skstrat._core.labels import Labels, encode_labels
+from skstrat._core.prior import correct_prior
 from skstrat._core.rows import count_rows, take_rows
-from skstrat._core.samples import look_at
-from skstrat._core.targets import RANDOM_STATE, Targets, seed_of, targets_from_factor
-from skstrat._core.weights import (
-    WEIGHTING,
-    Floats,
-    Weighting,
-    class_totals,
-    class_weights,
-    multiply_weights,
+from skstrat._core.samples import CheckedSamples
+from skstrat._core.targets import (
+    RANDOM_STATE,
+    Targets,
+    targets_from_factor,
+    targets_from_rows,
 )
-from skstrat.classifiers._resampled import ResampledClassifier
-from skstrat.resamplers._base import BaseResampler, Drawn
-from skstrat.resamplers._downsample import DownsampleUpweight
+from skstrat._core.weights import WEIGHTING, Floats, Weighting
+from skstrat.resamplers._base import BaseResampler, CellWeights
+from skstrat.resamplers._resampled import Resampled
 
 _ROWS_SCORED_AT_A_TIME = 1 << 16
 
@@ -158,40 +158,37 @@ class GuidedDownsample(BaseResampler):
             "there, or take a part into memory first."
         )
 
-    def _learn(self, X: Any, y: Any, sample_weight: Any) -> Drawn:
-        self._validate_params()
+    def _draw(
+        self, cells: Any, targets: Targets, samples: CheckedSamples, X: Any
+    ) -> Draw:
         if self.weighting == "factor":
             raise ValueError(
                 'weighting must be "original", "balanced", "uniform" or a dict for '
                 'GuidedDownsample, whose rows have no one factor; got "factor".'
             )
-        seen = look_at(X, y, sample_weight)
-        labels, incoming = seen.labels, seen.sample_weight
-        self._learn_columns(X)
-        self.classes_ = labels.classes
-        self._seed = seed_of(self.random_state)
-        targets = self._targets(labels, y)
-        self._factors = targets.factor
-        counted = seen.counted
-        rows = np.arange(count_rows(X)) if counted is None else counted
+        labels, self._factors = cells.labels, targets.factor
+        self._counts = labels.counts
+        rows = samples.position_of(np.arange(len(labels.codes)))
         hardness = self._fit_pilots(X, labels, rows)
-        chance, drawn = self._draw(hardness, labels.codes, rows, targets.rows)
-        codes = labels.codes[drawn]
-        weights = 1 / chance[drawn]
-        if incoming is not None:
-            weights = multiply_weights(weights, incoming[drawn])
-        taken = Labels(codes, labels.classes, targets.rows)
-        mass = class_totals(labels, incoming)
-        multiplier = class_weights(
-            labels, self._factors, self.weighting, mass, class_totals(taken, weights)
+        chance, drawn = self._draw_by_hardness(
+            hardness, labels.codes, rows, targets.rows
         )
-        self._scale = multiplier
-        names = labels.classes.tolist()
-        self.sampling_strategy_ = dict(zip(names, targets.rows.tolist(), strict=True))
-        self.sample_indices_ = rows[drawn]
-        weights = multiply_weights(weights, multiplier[codes])
-        untouched = counted is None and len(drawn) == len(rows)
-        return Drawn(rows[drawn], weights, untouched)
+        return Draw(
+            drawn,
+            cells,
+            labels.codes[drawn],
+            targets.rows,
+            targets.factor,
+            incoming=samples.weights_of(drawn),
+            moves_rows=len(drawn) < len(rows),
+            inverse_chance=1 / chance[drawn],
+        )
+
+    def _remember(
+        self, samples: CheckedSamples, draw: Draw, weighed: CellWeights
+    ) -> Resampled:
+        self._scale = weighed.by_class
+        return super()._remember(samples, draw, weighed)
 
     def _fit_pilots(self, X: Any, labels: Labels, rows: NDArray[np.intp]) -> Floats:
         """Fit the pilots, and give how hard each row is to tell."""
@@ -206,19 +203,17 @@ class GuidedDownsample(BaseResampler):
             folds = splitter.split(everything, labels.codes)
         self.pilots_ = []
         for fit, judge in folds:
-            whole = len(fit) == len(rows) == count_rows(X)
-            pilot = _corrected_pilot(self.pilot, X, self._seed).fit(
-                X if whole else take_rows(X, rows[fit]),
-                labels.codes[fit],
+            pilot = _fit_balanced(
+                self.pilot, X, rows[fit], labels.codes[fit], self._seed
             )
             self.pilots_.append(pilot)
             for block in _blocks(judge):
-                proba = pilot.predict_proba(take_rows(X, rows[block]))
+                proba = _predict(pilot, take_rows(X, rows[block]), labels.counts)
                 own = proba[np.arange(len(block)), labels.codes[block]]
                 hardness[block] = 1 - own
         return hardness
 
-    def _draw(
+    def _draw_by_hardness(
         self,
         hardness: Floats,
         codes: NDArray[Any],
@@ -274,7 +269,7 @@ class GuidedDownsample(BaseResampler):
         for block in _blocks(np.arange(len(offset))):
             part = take_rows(X, block)
             proba = np.mean(
-                [pilot.predict_proba(part) for pilot in self.pilots_], axis=0
+                [_predict(pilot, part, self._counts) for pilot in self.pilots_], axis=0
             )
             for code in np.flatnonzero(self._factors > 1).tolist():
                 chance = self._chance_of(1 - proba[:, code], code)
@@ -298,17 +293,34 @@ def _default_pilot(X: Any) -> Any:
     return VotingClassifier([("linear", line), ("trees", trees)], voting="soft")
 
 
-def _corrected_pilot(pilot: Any, X: Any, seed: int) -> ResampledClassifier:
-    """Make a classifier that learns equal classes and predicts the real ones."""
-    if pilot is None:
-        pilot = _default_pilot(X)
+def _fit_balanced(
+    pilot: Any,
+    X: Any,
+    rows: NDArray[np.intp],
+    codes: NDArray[Any],
+    seed: int,
+) -> Any:
+    """Fit a pilot on equally many rows of each class, as many as the smallest has."""
+    pilot = _default_pilot(X) if pilot is None else clone(pilot)
+    refuse_own_class_weight(pilot, "pilot")
+    labels = encode_labels(codes)
+    cells = Cells.of_classes(labels)
+    fewest = np.full(len(labels.counts), labels.counts.min())
     # Another seed, or the rows that the pilot has seen would be kept as a matter of
     # course.
-    balanced = DownsampleUpweight(
-        sampling_strategy="all", random_state=mix_seed(seed + 1)
-    )
-    return ResampledClassifier(
-        clone(pilot), balanced, use_weights=False, calibration_check=False
+    drawn = cells.draw(
+        targets_from_rows(labels, fewest),
+        CheckedSamples(codes, None, None),
+        mix_seed(seed + 1),
+    ).indices
+    return pilot.fit(take_rows(X, rows[drawn]), codes[drawn])
+
+
+def _predict(pilot: Any, X: Any, counts: NDArray[np.int64]) -> Floats:
+    """Predict under the true prior what was learned from balanced rows."""
+    balanced = np.ones(len(counts))
+    return correct_prior(
+        pilot.predict_proba(X), train_prior=balanced, target_prior=counts
     )
 
 

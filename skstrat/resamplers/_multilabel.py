@@ -9,7 +9,7 @@ totals (Deming and Stephan, 1940; Deville and Sarndal, 1992).
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
+from skstrat._core.cells import Draw
 from skstrat._core.labels import Labels, column_names
 from skstrat._core.plan import Plan
+from skstrat._core.samples import CheckedSamples
 from skstrat._core.targets import Targets
 from skstrat._core.weights import Floats
 
@@ -42,10 +44,13 @@ class LabelSets:
     labels : Labels
         The labels that occur, None last for rows without any, and how many rows have
         each; its codes are those of the label that decides over a row.
+    kept : LabelSets or None
+        Of the rows drawn, once they are.
     """
 
     members: sparse.csc_array
     labels: Labels
+    kept: Any = None
 
     def rows_with(self, code: int) -> Indices:
         """List the rows that have a label."""
@@ -65,6 +70,61 @@ class LabelSets:
         counts = np.diff(members.indptr).astype(np.int64)
         codes = self.labels.codes[rows]
         return LabelSets(members, Labels(codes, self.labels.classes, counts))
+
+    def draw(self, targets: Targets, samples: CheckedSamples, seed: int) -> Draw:
+        r"""Draw each row at the highest rate of its labels.
+
+        Of the :math:`m_l` rows over which label *l* decides, ``max(1, round(m_l *
+        rate_l))`` are drawn, the rate being that of the label, were it alone.
+        """
+        rate = targets.rows / self.labels.counts
+        codes = np.empty(len(self.labels.codes), dtype=self.labels.codes.dtype)
+        # The last to write decides: the label of the highest rate.
+        for code in np.argsort(rate, kind="stable").tolist():
+            codes[self.rows_with(code)] = code
+        counts = np.bincount(codes, minlength=len(rate))
+        deciding = np.flatnonzero(counts)
+        counts = counts[deciding]
+        position = np.zeros(len(rate), dtype=codes.dtype)
+        position[deciding] = np.arange(len(deciding))
+        wanted = np.maximum(1, np.rint(counts * rate[deciding])).astype(np.int64)
+        own = Labels(position[codes], self.labels.classes[deciding], counts)
+        _, indices = Plan.draw(own, wanted, seed, samples.positions)
+        drawn, kept = own.codes[indices], self.take(indices)
+        kept.check_no_label_is_lost()
+        return Draw(
+            indices,
+            replace(self, kept=kept),
+            deciding[drawn],
+            kept.labels.counts,
+            targets.factor,
+            incoming=samples.weights_of(indices),
+            moves_rows=len(indices) < len(codes),
+            inverse_chance=(counts / wanted)[drawn],
+        )
+
+    def rows_of_class(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Give the rows of each label as they are: labels are no cells of others."""
+        return rows
+
+    def classes_of(self, codes: NDArray[Any]) -> NDArray[Any]:
+        """Give the deciding labels as they are."""
+        return codes
+
+    @property
+    def cells(self) -> Labels:
+        """The labels again."""
+        return self.labels
+
+    def check_no_label_is_lost(self) -> None:
+        """Refuse rows in which a label does not occur."""
+        lost = self.labels.counts == 0
+        if lost.any():
+            raise ValueError(
+                f"No row that has label {self.labels.classes[lost].tolist()[0]!r} is "
+                "kept. Keep more of it with factor or sampling_strategy as a dict, or "
+                "use another random_state."
+            )
 
 
 def is_label_matrix(y: Any) -> bool:
@@ -108,29 +168,6 @@ def read_label_sets(y: Any) -> LabelSets:
     matrix.sort_indices()
     codes = np.zeros(matrix.shape[0], dtype=np.min_scalar_type(len(names)))
     return LabelSets(matrix, Labels(codes, classes, counts.astype(np.int64)))
-
-
-def draw_label_sets(
-    sets: LabelSets, targets: Targets, seed: int, key: Indices | None
-) -> tuple[Indices, Floats, Floats]:
-    """Draw each row at the highest rate of its labels."""
-    rate = targets.rows / sets.labels.counts
-    codes = np.empty(len(sets.labels.codes), dtype=sets.labels.codes.dtype)
-    # The last to write decides: the label of the highest rate.
-    for code in np.argsort(rate, kind="stable").tolist():
-        codes[sets.rows_with(code)] = code
-    deciding = np.unique(codes)
-    counts = np.bincount(codes, minlength=len(rate))[deciding]
-    position = np.zeros(len(rate), dtype=codes.dtype)
-    position[deciding] = np.arange(len(deciding))
-    wanted = np.maximum(1, np.rint(counts * rate[deciding])).astype(np.int64)
-    own = position[codes]
-    _, indices = Plan.draw(
-        Labels(own, sets.labels.classes[deciding], counts), wanted, seed, key
-    )
-    drawn = own[indices]
-    inverse_chance = (counts / wanted)[drawn]
-    return indices, inverse_chance, targets.factor[deciding][drawn]
 
 
 def rake(
@@ -200,14 +237,3 @@ def _descend(
             return step, moved
         step /= 2
     return 0.0, raked
-
-
-def check_no_label_is_lost(sets: LabelSets) -> None:
-    """Refuse rows in which a label does not occur."""
-    lost = sets.labels.counts == 0
-    if lost.any():
-        raise ValueError(
-            f"No row that has label {sets.labels.classes[lost].tolist()[0]!r} is "
-            "kept. Keep more of it with factor or sampling_strategy as a dict, or use "
-            "another random_state."
-        )

@@ -13,14 +13,14 @@ from skstrat._core.targets import (
     RANDOM_STATE,
     RATIO,
     WORDS,
-    Strategy,
+    SamplingStrategy,
     Targets,
     refuse_both,
     targets_from_factor,
     targets_from_sampling_strategy,
 )
 from skstrat._core.weights import WEIGHTING, Weighting
-from skstrat.resamplers._base import StratifiedResampler
+from skstrat.resamplers._stratified import StratifiedResampler
 
 
 class RandomOversample(StratifiedResampler):
@@ -51,6 +51,8 @@ class RandomOversample(StratifiedResampler):
     strata, groups : str, int, array-like of shape (n_rows,) or callable, default=None
         As of :class:`DownsampleUpweight`; strata of a class grow at its rate, and
         groups are repeated whole.
+    y_numeric : bool, default=False
+        As of :class:`DownsampleUpweight`.
     random_state : int, Generator, RandomState or None, default=None
         Where the 64-bit seed of the draw comes from.
 
@@ -108,6 +110,7 @@ class RandomOversample(StratifiedResampler):
         "weighting": WEIGHTING,
         "strata": ROW_LABELS,
         "groups": ROW_LABELS,
+        "y_numeric": ["boolean"],
         "random_state": RANDOM_STATE,
     }
 
@@ -115,10 +118,11 @@ class RandomOversample(StratifiedResampler):
         self,
         *,
         factor: float | Mapping[Any, float] | None = None,
-        sampling_strategy: Strategy | None = None,
+        sampling_strategy: SamplingStrategy | None = None,
         weighting: Weighting = "uniform",
         strata: Any = None,
         groups: Any = None,
+        y_numeric: bool = False,
         random_state: Any = None,
     ) -> None:
         self.factor = factor
@@ -126,6 +130,7 @@ class RandomOversample(StratifiedResampler):
         self.weighting = weighting
         self.strata = strata
         self.groups = groups
+        self.y_numeric = y_numeric
         self.random_state = random_state
 
     def _targets(self, labels: Labels, y: Any) -> Targets:

@@ -16,10 +16,9 @@ from sklearn.preprocessing import StandardScaler
 
 from skstrat._core.compat import routing_enabled
 from skstrat._core.estimators import (
-    class_weights_of,
-    final_estimator,
     fit_arguments,
     is_linear,
+    refuse_own_class_weight,
     request_weights,
 )
 from skstrat._core.factorize import is_missing
@@ -53,7 +52,7 @@ class Pilot:
     positive : ndarray of shape (n_pilot,)
         Whether the row is of it.
     weights : ndarray of shape (n_pilot,)
-        What each row stands for; they add up to the mass of the classes.
+        What each row stands for; they add up to the totals of the classes.
     design : ndarray of shape (n_pilot, n_columns) or None
         Columns of a linear model; None if the model is another, the columns are not
         all finite numbers, or there are more of them than positive rows.
@@ -83,20 +82,17 @@ def run_pilot(
     codes = split.codes[indices]
     drawn = Labels(codes, split.classes, wanted)
     own = np.ones(len(codes)) if weights is None else weights[indices]
-    mass = class_totals(split, weights)
+    totals = class_totals(split, weights)
     rows = take_rows(X, indices if counted is None else counted[indices])
     table = _as_table(rows)
     design = _as_numbers(table)
     linear = estimator is None or is_linear(estimator)
     if estimator is None:
         linear, estimator, rows = _default_model(table, design)
-    elif any(weight is not None for weight in class_weights_of(estimator)):
-        raise ValueError(
-            "estimator must have class_weight=None, because classes keep their mass "
-            f"when the factor is used; got {final_estimator(estimator)!r}. Remove it."
-        )
+    else:
+        refuse_own_class_weight(estimator, "estimator")
     p = _cross_fitted(
-        estimator, rows, drawn, None if weights is None else own, mass, seed
+        estimator, rows, drawn, None if weights is None else own, totals, seed
     )
     small = table.shape[1] <= n_positives
     if not (linear and small):
@@ -106,7 +102,7 @@ def run_pilot(
     return Pilot(
         p=np.clip(p, _SUREST, 1 - _SUREST),
         positive=codes == 1,
-        weights=own * (mass / class_totals(drawn, own))[codes],
+        weights=own * (totals / class_totals(drawn, own))[codes],
         design=design,
         n_columns=int(table.shape[1]),
     )
@@ -183,7 +179,7 @@ def _cross_fitted(
     rows: Any,
     drawn: Labels,
     weights: Floats | None,
-    mass: Floats,
+    totals: Floats,
     seed: int,
 ) -> Floats:
     """Predict each half of the rows by a model of the other, under the true prior."""
@@ -209,7 +205,8 @@ def _cross_fitted(
         model.fit(take_rows(rows, train), codes.astype(np.intp), **arguments)
         proba = model.predict_proba(take_rows(rows, test))
         fitted = Labels(codes, drawn.classes, np.bincount(codes, minlength=2))
-        p[test] = correct_prior(proba, class_totals(fitted, passed), mass)[:, 1]
+        seen = class_totals(fitted, passed)
+        p[test] = correct_prior(proba, train_prior=seen, target_prior=totals)[:, 1]
     return p
 
 

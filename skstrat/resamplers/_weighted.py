@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from numbers import Real
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,65 +11,20 @@ from sklearn.base import clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from skstrat._core.cells import Draw
 from skstrat._core.compat import HasMethods, Interval, sampler_tags
-from skstrat._core.dask import is_dask
 from skstrat._core.labels import Labels
-from skstrat._core.rows import gather_rows, take_rows
-from skstrat._core.samples import Seen, look_at
-from skstrat._core.weights import (
-    WEIGHTING,
-    Floats,
-    Weighting,
-    class_totals,
-    class_weights,
-    multiply_weights,
-)
-from skstrat.resamplers._base import BaseResampler, Drawn, refuse_stock_pipeline
+from skstrat._core.rows import gather_rows
+from skstrat._core.samples import CheckedSamples
+from skstrat._core.targets import Targets, targets_from_rows
+from skstrat._core.weights import WEIGHTING, Floats, Weighting, class_totals
+from skstrat.resamplers._base import BaseResampler
 from skstrat.resamplers._sampler_output import Output, run_sampler
 
 # Weights that went through a class's scale and back differ by this much.
 _ROUNDING = 1e-9
 
 Array = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a sampler made of each class: facts for those who pass its weights on.
-
-    Named as in :class:`Plan`, but it draws nothing: rows made from X cannot be
-    decided again for another block.
-
-    Attributes
-    ----------
-    classes : tuple
-        The labels, as Python values.
-    rows_seen : tuple of int
-        Rows of each class in the data.
-    rows : tuple of int
-        Rows of each class after resampling.
-    mass : tuple of float
-        Total incoming weight of each class.
-    class_weight : tuple of float
-        What the weight of each class's rows was multiplied by.
-    moves_rows : bool
-        Whether any row was dropped, repeated, moved or made.
-    """
-
-    classes: tuple[Any, ...]
-    rows_seen: tuple[int, ...]
-    rows: tuple[int, ...]
-    mass: tuple[float, ...]
-    class_weight: tuple[float, ...]
-    moves_rows: bool
-
-
-@dataclass(frozen=True)
-class _Made(Drawn):
-    """Rows that a sampler gave; -1 in ``rows`` where it made one."""
-
-    X: Any
-    y: Any
 
 
 class Weighted(BaseResampler):
@@ -111,9 +65,8 @@ class Weighted(BaseResampler):
         The multiplier :math:`h_c` of each class.
     sample_indices_ : ndarray of shape (n_rows_new,)
         Where each row comes from; -1 for a synthetic row or if it is not known.
-    plan_ : Outcome
-        Rows, mass and weight of each class; unlike the plans of other resamplers, of
-        no use on blocks of data.
+    class_counts_ : dict of label to int
+        Rows of each class in the data.
     n_features_in_ : int
         Columns of X, if it has two dimensions.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -151,7 +104,6 @@ class Weighted(BaseResampler):
         "weighting": WEIGHTING,
         "synthetic_weight": [Interval(Real, 0, None, closed="neither")],
     }
-    plan_: Any
 
     def __init__(
         self,
@@ -163,63 +115,6 @@ class Weighted(BaseResampler):
         self.sampler = sampler
         self.weighting = weighting
         self.synthetic_weight = synthetic_weight
-
-    def fit(self, X: Any, y: Any, *, sample_weight: Any = None) -> Self:
-        """Resample, and keep what was learned but not the rows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, n_features)
-            Data, whatever the sampler accepts.
-        y : array-like of shape (n_rows,)
-            Class labels in any container.
-        sample_weight : array-like of shape (n_rows,), default=None
-            Incoming weights, 1 for every row if None; a row of zero weight is not
-            there.
-
-        Returns
-        -------
-        Weighted
-            The fitted resampler.
-        """
-        self._learn(X, y, sample_weight)
-        return self
-
-    def fit_resample(
-        self, X: Any, y: Any, *, sample_weight: Any = None
-    ) -> tuple[Any, Any, Floats]:
-        """Resample with a clone of the sampler and weight the rows it gives.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, n_features)
-            Data, whatever the sampler accepts.
-        y : array-like of shape (n_rows,)
-            Class labels in any container.
-        sample_weight : array-like of shape (n_rows,), default=None
-            Incoming weights, 1 for every row if None; a row of zero weight is not
-            there.
-
-        Returns
-        -------
-        X_resampled : array-like of shape (n_rows_new, n_features)
-            The rows that the sampler gives.
-        y_resampled : same kind as y, of shape (n_rows_new,)
-            Their labels.
-        sample_weight : ndarray of shape (n_rows_new,)
-            Their weights, float64, finite and positive.
-
-        Raises
-        ------
-        ValueError
-            If the sampler drops a class, or if weights differ within a class of
-            which it is not known which rows were kept.
-        TypeError
-            If there are not two results, or for Dask, or in a stock Pipeline.
-        """
-        refuse_stock_pipeline(type(self).__name__)
-        made = self._learn(X, y, sample_weight)
-        return made.X, made.y, made.weights
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """Give the names of the columns that come out.
@@ -242,36 +137,50 @@ class Weighted(BaseResampler):
             names = super().get_feature_names_out(input_features)
         return np.asarray(names)
 
-    def _learn(self, X: Any, y: Any, sample_weight: Any) -> _Made:
-        self._validate_params()
+    def _targets(self, labels: Labels, y: Any) -> Targets:  # noqa: ARG002
+        # The sampler has its own.
+        return targets_from_rows(labels, labels.counts)
+
+    def _draw(
+        self,
+        cells: Any,
+        targets: Targets,
+        samples: CheckedSamples,
+        X: Any,
+    ) -> Draw:
         self._check_sampler_can_be_wrapped()
-        if is_dask(X) or is_dask(y):
-            self._check_needs_labels_alone()
-        seen = look_at(X, y, sample_weight)
-        labels, incoming, counted = seen.labels, seen.sample_weight, seen.counted
-        self._learn_columns(X)
-        X = X if counted is None else take_rows(X, counted)
+        labels, incoming = samples.labels, samples.sample_weight
+        self.class_counts_ = dict(
+            zip(labels.classes.tolist(), labels.counts.tolist(), strict=True)
+        )
         self.sampler_ = clone(self.sampler)
-        output = run_sampler(self.sampler_, X, labels)
-        self._refuse_uneven(seen, output)
+        output = run_sampler(self.sampler_, samples.take(X), labels)
+        self._refuse_uneven(samples, output)
         made, indices = output.labels, output.indices
+        return Draw(
+            indices,
+            cells,
+            made.codes,
+            made.counts,
+            targets.factor,
+            incoming=self._own_weights(output, labels, incoming),
+            moves_rows=not np.array_equal(indices, np.arange(len(labels.codes))),
+            X=output.X,
+            y=_labels_in_kind(samples, output),
+        )
 
-        mass = class_totals(labels, incoming)
+    def _own_weights(
+        self, output: Output, labels: Labels, incoming: Floats | None
+    ) -> Floats | None:
+        """Give each row the weight it came with, or its share of its class's mean."""
+        real = output.indices >= 0
+        if incoming is None and (self.synthetic_weight == 1 or real.all()):
+            return None
+        mean = class_totals(labels, incoming) / labels.counts
         with np.errstate(over="ignore"):  # refused where weights are multiplied
-            weights = (self.synthetic_weight * mass / labels.counts)[made.codes]
-        real = indices >= 0
-        weights[real] = 1 if incoming is None else incoming[indices[real]]
-        drawn = class_totals(made, weights)
-        ones = np.ones(len(mass))  # instead of a factor, which nothing has here
-        multiplier = class_weights(labels, ones, self.weighting, mass, drawn)
-        weights = multiply_weights(multiplier[made.codes], weights)
-
-        rows = indices if counted is None else np.where(real, counted[indices], -1)
-        self.sample_indices_ = rows
-        untouched = np.array_equal(indices, np.arange(len(labels.codes)))
-        self._learn_outcome(labels, made, mass, multiplier, moves_rows=not untouched)
-        y_made = _labels_in_kind(seen, output)
-        return _Made(rows, weights, untouched, output.X, y_made)
+            weights = (self.synthetic_weight * mean)[output.labels.codes]
+        weights[real] = 1 if incoming is None else incoming[output.indices[real]]
+        return weights
 
     def _check_sampler_can_be_wrapped(self) -> None:
         if isinstance(self.sampler, BaseResampler):
@@ -287,13 +196,13 @@ class Weighted(BaseResampler):
                 '"factor".'
             )
 
-    def _refuse_uneven(self, seen: Seen, output: Output) -> None:
+    def _refuse_uneven(self, samples: CheckedSamples, output: Output) -> None:
         """Refuse weights that cannot follow rows of which it is not known."""
-        if seen.sample_weight is None:
+        if samples.sample_weight is None:
             return
-        names = seen.labels.classes.tolist()
+        names = samples.labels.classes.tolist()
         for code in np.flatnonzero(~output.known).tolist():
-            weights = seen.sample_weight[seen.labels.codes == code]
+            weights = samples.sample_weight[samples.labels.codes == code]
             if weights.max() <= weights.min() * (1 + _ROUNDING):
                 continue
             raise ValueError(
@@ -303,28 +212,6 @@ class Weighted(BaseResampler):
                 "follow. Put it before the step that makes the weights, or take a "
                 "sampler that keeps original rows."
             )
-
-    def _learn_outcome(
-        self,
-        labels: Labels,
-        made: Labels,
-        mass: Floats,
-        multiplier: Floats,
-        *,
-        moves_rows: bool,
-    ) -> None:
-        self.plan_ = Outcome(
-            classes=tuple(labels.classes.tolist()),
-            rows_seen=tuple(labels.counts.tolist()),
-            rows=tuple(made.counts.tolist()),
-            mass=tuple(mass.tolist()),
-            class_weight=tuple(multiplier.tolist()),
-            moves_rows=moves_rows,
-        )
-        self._learn_plan(self.plan_, labels.classes)
-
-    def _targets(self, labels: Labels, y: Any) -> NoReturn:  # noqa: ARG002
-        self._check_needs_labels_alone()
 
     def _check_needs_labels_alone(self) -> NoReturn:
         raise TypeError(
@@ -339,11 +226,13 @@ class Weighted(BaseResampler):
         return tags
 
 
-def _labels_in_kind(seen: Seen, output: Output) -> Any:
+def _labels_in_kind(samples: CheckedSamples, output: Output) -> Any:
     """Give labels in the container of y; a row made has one like its class's first."""
-    first = np.unique(seen.labels.codes, return_index=True)[1]
+    first = np.unique(samples.labels.codes, return_index=True)[1]
     indices = output.indices
-    y = gather_rows(seen.y, np.where(indices >= 0, indices, first[output.labels.codes]))
+    y = gather_rows(
+        samples.y, np.where(indices >= 0, indices, first[output.labels.codes])
+    )
     if hasattr(y, "iloc"):
         y = y.reset_index(drop=True)
         if hasattr(output.X, "iloc"):

@@ -65,7 +65,7 @@ def test_the_prior_is_corrected():
     model = ResampledClassifier(LogisticRegression(), ClassWeight("effective"))
     p = model.fit(X, y).predict_proba(X)[:, 1]
     assert p.mean() == pytest.approx(y.mean(), rel=0.1)
-    assert model.trained_mass_[1] > 3 * y.sum()
+    assert model.train_prior_[1] > 3 * y.sum()
 
 
 @pytest.mark.parametrize("beta", [-0.1, 1.0, 2, "0.5"])

@@ -414,7 +414,7 @@ def test_equal_when_every_field_is():
 def test_weighted_leaves_the_draw_alone():
     plan = plan_of(LABELS["int"])
     other = plan.weighted(np.array([1.0, 2.0, 3.0]), np.array([4.0, 5.0, 6.0]))
-    assert other.mass == (1.0, 2.0, 3.0)
+    assert other.class_total == (1.0, 2.0, 3.0)
     assert other.class_weight == (4.0, 5.0, 6.0)
     draws = {
         (its.rows, its.rows_seen, its.threshold, its.seed) for its in (plan, other)

@@ -95,7 +95,7 @@ def several_classes(seed):
 def test_formulas_of_the_literature_agree(q, beta, n_negative, n_positive):
     trained = [beta * n_negative, n_positive]
     original = [n_negative, n_positive]
-    found = correct_prior([q], trained, original)[0]
+    found = correct_prior([q], train_prior=trained, target_prior=original)[0]
     sample, population = n_positive / sum(trained), n_positive / sum(original)
     witnesses = {
         "Dal Pozzolo": dal_pozzolo(q, beta),
@@ -119,7 +119,9 @@ def test_formulas_of_the_literature_agree(q, beta, n_negative, n_positive):
     ],
 )
 def test_arithmetic_on_paper(q, beta, expected):
-    assert correct_prior([q], [beta, 1], [1, 1])[0] == pytest.approx(expected, rel=2e-3)
+    assert correct_prior([q], train_prior=[beta, 1], target_prior=[1, 1])[
+        0
+    ] == pytest.approx(expected, rel=2e-3)
 
 
 @pytest.mark.parametrize("use_weights", [False, True])
@@ -154,7 +156,10 @@ def test_correction_is_strictly_monotone(shift, seed):
     # Moved towards 1, where numbers are coarse, neighbours close to 1 would collapse.
     high = 1 - low if shift <= 0 else low
     q = np.unique(np.concatenate([low, high, np.linspace(0, 1, 1001)]))
-    assert np.all(np.diff(correct_prior(q, [1, 1], [1, np.exp(shift)])) > 0)
+    assert np.all(
+        np.diff(correct_prior(q, train_prior=[1, 1], target_prior=[1, np.exp(shift)]))
+        > 0
+    )
 
 
 @pytest.mark.parametrize(
@@ -184,22 +189,28 @@ def test_ranks_stay_the_same(rare_events, classifier, factor):
 @quiet
 @given(trained=st.tuples(mass, mass), original=st.tuples(mass, mass))
 def test_certainty_stays(trained, original):
-    np.testing.assert_array_equal(correct_prior([0, 1], trained, original), [0, 1])
+    np.testing.assert_array_equal(
+        correct_prior([0, 1], train_prior=trained, target_prior=original), [0, 1]
+    )
     sure = np.eye(2)
-    np.testing.assert_array_equal(correct_prior(sure, trained, original), sure)
+    np.testing.assert_array_equal(
+        correct_prior(sure, train_prior=trained, target_prior=original), sure
+    )
 
 
 @quiet
 @given(q=probability, first=kept_fraction, second=kept_fraction)
 def test_identity_composition_and_inverse(q, first, second):
     def correct(value, beta):
-        return correct_prior([value], [beta, 1], [1, 1])[0]
+        return correct_prior([value], train_prior=[beta, 1], target_prior=[1, 1])[0]
 
     assert correct(q, 1) == pytest.approx(q, rel=1e-9)
     both = correct(q, first * second)
     assert correct(correct(q, first), second) == pytest.approx(both, rel=1e-9)
     assert forward(correct(q, first), first) == pytest.approx(q, rel=1e-9)
-    back = correct_prior([correct(q, first)], [1, 1], [first, 1])[0]
+    back = correct_prior(
+        [correct(q, first)], train_prior=[1, 1], target_prior=[first, 1]
+    )[0]
     assert back == pytest.approx(q, rel=1e-9)
 
 
@@ -212,7 +223,7 @@ def test_a_mapped_threshold_decides_alike(beta, threshold):
     q = np.random.default_rng(0).random(100_000)
     q = np.concatenate([q, q**8, 1 - q**8])
     mapped = forward(threshold, beta)
-    decisions = correct_prior(q, [beta, 1], [1, 1]) > threshold
+    decisions = correct_prior(q, train_prior=[beta, 1], target_prior=[1, 1]) > threshold
     np.testing.assert_array_equal(decisions, q > mapped)
     assert 0 < decisions.mean() < 1
 
@@ -221,7 +232,9 @@ def test_a_mapped_threshold_decides_alike(beta, threshold):
 @given(n_positive=st.integers(1, 10**5), n_negative=st.integers(1, 10**7))
 def test_even_odds_become_the_prevalence(n_positive, n_negative):
     prevalence = n_positive / (n_positive + n_negative)
-    found = correct_prior([0.5], [1, 1], [n_negative, n_positive])[0]
+    found = correct_prior(
+        [0.5], train_prior=[1, 1], target_prior=[n_negative, n_positive]
+    )[0]
     assert found == pytest.approx(prevalence, rel=1e-12)
     assert forward(prevalence, n_positive / n_negative) == pytest.approx(0.5, rel=1e-9)
 
@@ -242,10 +255,12 @@ def multiclass(draw):
 @given(multiclass(), st.floats(1e-6, 1e6), st.floats(1e-6, 1e6))
 def test_several_classes(case, scale_trained, scale_original):
     q, trained, original = case
-    p = correct_prior(q, trained, original)
+    p = correct_prior(q, train_prior=trained, target_prior=original)
     np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-14)
     np.testing.assert_allclose(p, saerens(q, trained, original), rtol=1e-8)
-    scaled = correct_prior(q, scale_trained * trained, scale_original * original)
+    scaled = correct_prior(
+        q, train_prior=scale_trained * trained, target_prior=scale_original * original
+    )
     np.testing.assert_allclose(scaled, p, rtol=1e-12)
     ratio = original / trained
     for c in range(1, q.shape[1]):
@@ -260,8 +275,8 @@ def test_several_classes(case, scale_trained, scale_original):
 @quiet
 @given(q=probability, trained=st.tuples(mass, mass), original=st.tuples(mass, mass))
 def test_two_columns_equal_one(q, trained, original):
-    one = correct_prior([q], trained, original)
-    two = correct_prior([[1 - q, q]], trained, original)
+    one = correct_prior([q], train_prior=trained, target_prior=original)
+    two = correct_prior([[1 - q, q]], train_prior=trained, target_prior=original)
     np.testing.assert_allclose(two[:, 1], one, rtol=1e-9)
 
 
@@ -332,7 +347,7 @@ def test_decisions_of_several_classes_are_log_probabilities(seed):
 def test_extremes_stay_finite(beta, columns):
     q = np.array([0, 5e-324, 1e-300, 1e-12, 0.5, 1 - 1e-12, np.nextafter(1, 0), 1])
     proba = q if columns == 1 else np.column_stack([1 - q, q])
-    p = correct_prior(proba, [beta, 1], [1, 1])
+    p = correct_prior(proba, train_prior=[beta, 1], target_prior=[1, 1])
     assert np.isfinite(p).all()
     assert np.all((p >= 0) & (p <= 1))
     found = p if columns == 1 else p[:, 1]
@@ -353,7 +368,7 @@ def test_float32_gives_double_accuracy(beta, columns):
         q = q[proba.astype(float).sum(axis=1) == 1]
         proba = np.column_stack([1 - q, q])
     assert len(q) > 100
-    p = correct_prior(proba, [beta, 1], [1, 1])
+    p = correct_prior(proba, train_prior=[beta, 1], target_prior=[1, 1])
     assert p.dtype == np.float64
     expected = [exact(value, [beta, 1], [1, 1]) for value in q.tolist()]
     found = p if columns == 1 else p[:, 1]
@@ -362,7 +377,9 @@ def test_float32_gives_double_accuracy(beta, columns):
 
 def test_a_rounding_above_one_is_forgiven():
     above = np.nextafter(np.float32(1), np.float32(2))
-    np.testing.assert_array_equal(correct_prior([above], [1, 1], [9, 1]), [1])
+    np.testing.assert_array_equal(
+        correct_prior([above], train_prior=[1, 1], target_prior=[9, 1]), [1]
+    )
 
 
 # Errors
@@ -371,13 +388,13 @@ def test_a_rounding_above_one_is_forgiven():
 @pytest.mark.parametrize(
     ("proba", "trained", "original", "message"),
     [
-        ([0.5], [1], [1], r"trained_mass must have shape \(n_classes,\).*shape \(1,\)"),
-        ([0.5], 1.0, [1, 1], r"trained_mass must have shape .* got shape \(\)"),
-        ([0.5], [1, 1], [[1, 1]], r"original_mass must have shape .* \(1, 2\)"),
-        ([0.5], [0, 1], [1, 1], r"trained_mass must be positive .* got \[0, 1\]"),
-        ([0.5], [1, 1], [-1, 1], r"original_mass must be positive .* got \[-1, 1\]"),
-        ([0.5], [1, np.inf], [1, 1], "trained_mass must be positive and finite"),
-        ([0.5], [1, 1], [1, np.nan], "original_mass must be positive and finite"),
+        ([0.5], [1], [1], r"train_prior must have shape \(n_classes,\).*shape \(1,\)"),
+        ([0.5], 1.0, [1, 1], r"train_prior must have shape .* got shape \(\)"),
+        ([0.5], [1, 1], [[1, 1]], r"target_prior must have shape .* \(1, 2\)"),
+        ([0.5], [0, 1], [1, 1], r"train_prior must be positive .* got \[0, 1\]"),
+        ([0.5], [1, 1], [-1, 1], r"target_prior must be positive .* got \[-1, 1\]"),
+        ([0.5], [1, np.inf], [1, 1], "train_prior must be positive and finite"),
+        ([0.5], [1, 1], [1, np.nan], "target_prior must be positive and finite"),
         ([0.5], [1, 1, 1], [1, 1], "one value per class each; got 3 and 2"),
         ([0.5], [1, 1, 1], [1, 1, 1], r"got shape \(1,\) for 3 classes"),
         ([[0.2, 0.8]], [1, 1, 1], [1, 1, 1], r"got shape \(1, 2\) for 3 classes"),
@@ -391,9 +408,9 @@ def test_a_rounding_above_one_is_forgiven():
 )
 def test_errors_say_what_is_wrong(proba, trained, original, message):
     with pytest.raises(ValueError, match=message):
-        correct_prior(proba, trained, original)
+        correct_prior(proba, train_prior=trained, target_prior=original)
 
 
 def test_a_row_without_any_probability_is_refused():
-    with pytest.raises(ValueError, match="proba"):
-        correct_prior([[0.5, 0.5], [0.0, 0.0]], [1, 1], [9, 1])
+    with pytest.raises(ValueError, match="p must sum to 1"):
+        correct_prior([[0.5, 0.5], [0.0, 0.0]], train_prior=[1, 1], target_prior=[9, 1])

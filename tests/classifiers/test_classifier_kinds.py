@@ -132,8 +132,8 @@ def test_classifiers_without_weights_get_the_prior_corrected(data, name):
     X_kept, y_kept, _ = down().fit_resample(X, y)
     plain = clone(estimator).fit(X_kept, y_kept)
     n_kept, n_original = np.bincount(y_kept), np.bincount(y)
-    np.testing.assert_array_equal(model.trained_mass_, n_kept)
-    np.testing.assert_array_equal(model.original_mass_, n_original)
+    np.testing.assert_array_equal(model.train_prior_, n_kept)
+    np.testing.assert_array_equal(model.target_prior_, n_original)
     q = plain.predict_proba(X)[:, 1]
     expected = dal_pozzolo(q, n_kept[0] / n_original[0])
     found = model.predict_proba(X)[:, 1]
@@ -207,9 +207,9 @@ def test_who_gets_the_weights(data, estimator, passed, weighted):
     original = np.bincount(y, incoming)
     rows = down().fit(X, y).sample_indices_
     kept = np.bincount(y[rows], None if incoming is None else incoming[rows])
-    np.testing.assert_allclose(model.original_mass_, original, rtol=1e-12)
+    np.testing.assert_allclose(model.target_prior_, original, rtol=1e-12)
     np.testing.assert_allclose(
-        model.trained_mass_, original if passed else kept, rtol=1e-12
+        model.train_prior_, original if passed else kept, rtol=1e-12
     )
 
 
@@ -285,11 +285,11 @@ def test_class_weight_without_weights_is_accounted_for(
     y_kept = down().fit_resample(X, y)[1] if resampled else y
     expected = np.bincount(y_kept, compute_sample_weight(class_weight, y_kept))
     model.fit(X, y)
-    found = model.trained_mass_
+    found = model.train_prior_
     np.testing.assert_allclose(
         found / found.sum(), expected / expected.sum(), rtol=1e-12
     )
-    np.testing.assert_array_equal(model.original_mass_, np.bincount(y))
+    np.testing.assert_array_equal(model.target_prior_, np.bincount(y))
 
 
 @pytest.mark.parametrize(
@@ -328,4 +328,4 @@ def test_class_weight_is_fine_where_no_weight_is_passed(data, resampler):
     model = ResampledClassifier(estimator, resampler).fit(*data)
     counts = np.bincount(data[1])
     drawn = counts if resampler is None else np.full(2, counts.max())
-    np.testing.assert_allclose(model.trained_mass_, drawn * [1, 2], rtol=1e-12)
+    np.testing.assert_allclose(model.train_prior_, drawn * [1, 2], rtol=1e-12)

@@ -95,8 +95,8 @@ def test_incoming_weights_are_those_of_every_model():
     ).fit(X, y, sample_weight=weights)
     mass = np.bincount(y, weights)
     for each in model.estimators_:
-        np.testing.assert_allclose(each.original_mass_, mass)
-        np.testing.assert_allclose(each.trained_mass_, mass)
+        np.testing.assert_allclose(each.target_prior_, mass)
+        np.testing.assert_allclose(each.train_prior_, mass)
     p = np.average(model.predict_proba(X)[:, 1], weights=weights)
     assert p == pytest.approx(np.average(y, weights=weights), rel=0.1)
 

@@ -440,7 +440,7 @@ def test_data_are_checked():
     model = FocalLossClassifier(trees("lightgbm"))
     with pytest.raises(ValueError, match=r"classes; got 3: .*OneVsRestClassifier"):
         model.fit(X, np.arange(60) % 3)
-    with pytest.raises(ValueError, match="as many rows; got 60 and 59"):
+    with pytest.raises(ValueError, match="60 in X and 59 in y"):
         model.fit(X, y[:-1])
     with pytest.raises(ValueError, match="'gamma' parameter"):
         FocalLossClassifier(trees("lightgbm"), gamma=-1).fit(X, y)

@@ -133,7 +133,7 @@ def test_one_epoch_of_weighted_naive_bayes_is_that_of_all_rows(rare_events):
     np.testing.assert_allclose(
         model.predict_proba(X), full.predict_proba(X), rtol=1e-8, atol=1e-12
     )
-    np.testing.assert_allclose(model.trained_mass_, model.original_mass_)
+    np.testing.assert_allclose(model.train_prior_, model.target_prior_)
 
 
 def test_weights_are_for_linear_models_and_where_nothing_could_be_corrected(
@@ -147,11 +147,11 @@ def test_weights_are_for_linear_models_and_where_nothing_could_be_corrected(
         (GaussianNB(), False),
     ):
         model = PartialFitClassifier(estimator, epochs=1, random_state=0).fit(X, y)
-        ratio = model.trained_mass_ / model.original_mass_
+        ratio = model.train_prior_ / model.target_prior_
         assert (np.ptp(ratio) < 1e-9) == weighted
         if not weighted:
             # Equal shares where nothing holds the weights in check.
-            np.testing.assert_allclose(*model.trained_mass_, rtol=0.02)
+            np.testing.assert_allclose(*model.train_prior_, rtol=0.02)
 
 
 def test_prior_is_corrected_where_no_weights_are_taken(rare_events):
@@ -166,7 +166,7 @@ def test_prior_is_corrected_where_no_weights_are_taken(rare_events):
         PartialFitClassifier(GaussianNB(var_smoothing=0), **settings),
     ):
         model.fit(X, y)
-        np.testing.assert_allclose(model.trained_mass_, [900, 100])
+        np.testing.assert_allclose(model.train_prior_, [900, 100])
         np.testing.assert_allclose(
             model.predict_proba(X), full.predict_proba(X), rtol=1e-8, atol=1e-12
         )
@@ -277,7 +277,7 @@ def test_weights_in_are_multiplied_and_zero_is_absent(rare_events):
     model = PartialFitClassifier(Recorder(), **settings).fit(X, y, weights)
     kept = weights > 0
     np.testing.assert_allclose(
-        model.original_mass_, [weights[y == 0].sum(), weights[y == 1].sum()]
+        model.target_prior_, [weights[y == 0].sum(), weights[y == 1].sum()]
     )
     ratios = {0: set(), 1: set()}
     for rows, labels, passed in model.estimator_.calls_:
@@ -371,7 +371,7 @@ BAD = [
     (
         PartialFitClassifier(NoProbabilities(), shares="equal"),
         UnusedWeightsError,
-        "NoProbabilities was trained on other class masses",
+        "NoProbabilities was trained on other class totals",
     ),
     (
         PartialFitClassifier(SGDClassifier(class_weight={0: 1, 1: 9})),
@@ -411,7 +411,7 @@ def test_errors(model, error, message):
 def test_lengths_and_weights_that_cannot_be_used():
     X, y = np.arange(40.0).reshape(-1, 1), np.repeat([0, 1], [30, 10])
     model = PartialFitClassifier(NoWeights())
-    with pytest.raises(ValueError, match="same number of rows; got 40 and 39"):
+    with pytest.raises(ValueError, match="40 in X and 39 in y"):
         model.fit(X, y[:-1])
     with pytest.raises(UnusedWeightsError, match="sample_weight was given to fit"):
         model.fit(X, y, np.arange(1.0, 41.0))

@@ -25,10 +25,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from skstrat import DownsampleUpweight
+from skstrat import DownsampleUpweight, recommend_factor
 from skstrat._core.labels import Labels
-from skstrat.classifiers._auto import choose_rows, recommend_factor
+from skstrat.displays import FactorDisplay
 from skstrat.resamplers._factor import (
+    choose_rows,
     kish_ess,
     mean_leverage_probability,
     offset_efficiency,
@@ -674,7 +675,7 @@ def test_it_is_a_frozen_value():
 
 def test_plot_shows_the_curves_the_target_and_the_choice():
     found = recommend_factor(*rows(0.91), random_state=0)
-    display = found.plot()
+    display = FactorDisplay.from_recommendation(found)
     lines = {line.get_label().partition(",")[0]: line for line in display.ax_.lines}
     assert set(lines) == {"weights", "prior correction", "target", "chosen"}
     for name, kind in (("weights", "weights"), ("prior correction", "offset")):
@@ -728,7 +729,7 @@ def test_labels_and_weights_that_cannot_be_used():
         recommend_factor(X, lonely)
     with pytest.raises(ValueError, match=r"one for each half.*got 1 and 2\."):
         recommend_factor(X[:3], three)
-    with pytest.raises(ValueError, match="5000 rows in X and 4999 in y"):
+    with pytest.raises(ValueError, match="5000 in X and 4999 in y"):
         recommend_factor(X, y[1:])
     with pytest.raises(ValueError, match="sample_weight must be finite and not neg"):
         recommend_factor(X, y, sample_weight=-y)

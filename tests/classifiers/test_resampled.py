@@ -124,9 +124,9 @@ def test_auto_knows_lightgbm(table):
 def assert_auto_passes(table, estimator, passed):
     X, y, _ = table
     model = wrapped(estimator, down(), calibration_check=False).fit(X, y)
-    seen = model.original_mass_ if passed else [100, 100]
-    np.testing.assert_allclose(model.trained_mass_, seen, rtol=1e-12)
-    np.testing.assert_array_equal(model.original_mass_, [2000, 100])
+    seen = model.target_prior_ if passed else [100, 100]
+    np.testing.assert_allclose(model.train_prior_, seen, rtol=1e-12)
+    np.testing.assert_array_equal(model.target_prior_, [2000, 100])
     assert model.n_samples_fit_ == 200
 
 
@@ -188,7 +188,7 @@ def test_without_correction_the_estimator_speaks_for_itself(table):
 def test_restored_masses_leave_predictions_untouched_to_the_last_bit(table):
     X, y, incoming = table
     model = wrapped(LogisticRegression(), down()).fit(X, y, incoming)
-    assert np.abs(model.trained_mass_ / model.original_mass_ - 1).max() < 1e-12
+    assert np.abs(model.train_prior_ / model.target_prior_ - 1).max() < 1e-12
     for method in ("predict", "predict_proba", "predict_log_proba"):
         np.testing.assert_array_equal(
             getattr(model, method)(X), getattr(model.estimator_, method)(X)
@@ -201,7 +201,9 @@ def test_all_answers_agree_under_correction(table):
     p = model.predict_proba(X)
     raw = model.estimator_.predict_proba(X)
     assert p.dtype == np.float64
-    np.testing.assert_allclose(p, correct_prior(raw, [100, 100], [2000, 100]))
+    np.testing.assert_allclose(
+        p, correct_prior(raw, train_prior=[100, 100], target_prior=[2000, 100])
+    )
     np.testing.assert_allclose(np.exp(model.predict_log_proba(X)), p, rtol=1e-9)
     decision = model.decision_function(X)
     np.testing.assert_allclose(1 / (1 + np.exp(-decision)), p[:, 1], rtol=1e-9)
@@ -271,7 +273,7 @@ def test_trees_with_class_weights_of_their_own_or_made_warn(table, class_weight)
     forest = RandomForestClassifier(5, class_weight=class_weight)
     with pytest.warns(TreeWeightsWarning, match="up to 20 times as large"):
         model = wrapped(forest).fit(X, y)
-    np.testing.assert_allclose(model.trained_mass_, [1050, 1050])
+    np.testing.assert_allclose(model.train_prior_, [1050, 1050])
     trees = HistGradientBoostingClassifier(max_iter=2)
     for given in (None, incoming):
         with pytest.warns(TreeWeightsWarning, match="too rare"):
@@ -314,13 +316,13 @@ def test_rows_of_zero_weight_are_not_there(table):
     model = wrapped(Recording(), down(2), use_weights=True).fit(X, y, incoming)
     assert (model.estimator_.weights_ > 0).all()
     np.testing.assert_allclose(
-        model.original_mass_,
+        model.target_prior_,
         [incoming[y == label].sum() for label in (0, 1)],
         rtol=1e-12,
     )
     knn = wrapped(KNeighborsClassifier(), RandomUnderSampler(random_state=0))
     knn.fit(X, y, sample_weight=counted.astype(float))
-    assert knn.original_mass_.tolist() == [
+    assert knn.target_prior_.tolist() == [
         (counted & (y == label)).sum() for label in (0, 1)
     ]
 
@@ -375,7 +377,7 @@ def test_metadata_routing_request(table):
         model.set_score_request(sample_weight=False)
         search = GridSearchCV(model, {"resampler__factor": [2]}, cv=2)
         search.fit(X, y, sample_weight=incoming)
-        mass = search.best_estimator_.original_mass_
+        mass = search.best_estimator_.target_prior_
     np.testing.assert_allclose(mass.sum(), incoming.sum(), rtol=1e-12)
 
 

@@ -255,7 +255,7 @@ def test_logistic_intercept_moves_by_the_log_ratio_of_the_masses():
     by_hand = np.log(kept / (y == 0).sum())
     moved = plain.intercept_ - model.estimator_.intercept_
     np.testing.assert_allclose(moved, by_hand, rtol=2e-3)
-    exact = np.log(model.trained_mass_[0] / model.original_mass_[0])
+    exact = np.log(model.train_prior_[0] / model.target_prior_[0])
     np.testing.assert_allclose(moved, exact, rtol=1e-12)
     np.testing.assert_array_equal(plain.coef_, model.estimator_.coef_)
 
@@ -523,7 +523,7 @@ def test_refitting_the_result_leaves_the_model_alone(name):
 
 def wrapper(**params):
     X, y = table(2)
-    defaults = {"trained_mass": [1, 1], "original_mass": [9, 1]}
+    defaults = {"train_prior": [1, 1], "target_prior": [9, 1]}
     inside = KNeighborsClassifier(20).fit(X, y)
     return PriorCorrectedClassifier(inside, **{**defaults, **params})
 
@@ -532,7 +532,9 @@ def test_wrapper_is_correct_prior():
     X, _ = table(2)
     model = wrapper()
     X = X[model.estimator.predict_proba(X).min(axis=1) > 0]
-    expected = correct_prior(model.estimator.predict_proba(X), [1, 1], [9, 1])
+    expected = correct_prior(
+        model.estimator.predict_proba(X), train_prior=[1, 1], target_prior=[9, 1]
+    )
     np.testing.assert_array_equal(model.predict_proba(X), expected)
     np.testing.assert_array_equal(model.predict(X), expected.argmax(axis=1))
 
@@ -545,13 +547,13 @@ def test_wrapper_clones_with_its_fitted_model():
     assert twin.estimator is model.estimator
     assert twin.fit(X, y) is twin
     np.testing.assert_array_equal(twin.predict_proba(X), model.predict_proba(X))
-    assert twin.set_params(original_mass=[3, 1]).original_mass == [3, 1]
-    assert model.original_mass == [9, 1]
+    assert twin.set_params(target_prior=[3, 1]).target_prior == [3, 1]
+    assert model.target_prior == [9, 1]
     assert set(model.get_params(deep=False)) == {
         "classes",
         "estimator",
-        "original_mass",
-        "trained_mass",
+        "target_prior",
+        "train_prior",
     }
     np.testing.assert_array_equal(model.classes_, ["no", "yes"])
     assert model.n_features_in_ == 4
@@ -559,7 +561,7 @@ def test_wrapper_clones_with_its_fitted_model():
 
 def test_wrapper_of_a_model_that_is_not_fitted():
     model = PriorCorrectedClassifier(
-        KNeighborsClassifier(), trained_mass=[1, 1], original_mass=[9, 1]
+        KNeighborsClassifier(), train_prior=[1, 1], target_prior=[9, 1]
     )
     for use in (model.fit, lambda: model.predict_proba([[0]])):
         with pytest.raises(NotFittedError):
@@ -691,9 +693,9 @@ def test_onnx_in_float64_and_of_older_opsets():
 def test_onnx_of_a_pipeline_in_the_wrapper():
     X, y = table(2)
     inner = make_sklearn_pipeline(StandardScaler(), GaussianNB()).fit(X, y)
-    model = PriorCorrectedClassifier(inner, trained_mass=[1, 1], original_mass=[9, 1])
+    model = PriorCorrectedClassifier(inner, train_prior=[1, 1], target_prior=[9, 1])
     assert_onnx_agrees(model, model, X)
-    same = PriorCorrectedClassifier(inner, trained_mass=[1, 1], original_mass=[2, 2])
+    same = PriorCorrectedClassifier(inner, train_prior=[1, 1], target_prior=[2, 2])
     assert_onnx_agrees(same, inner, X)
 
 
@@ -707,8 +709,8 @@ def test_onnx_of_certain_predictions_and_large_ratios(mass):
     )
     model = PriorCorrectedClassifier(
         tree,
-        trained_mass=[1, 1],
-        original_mass=mass,
+        train_prior=[1, 1],
+        target_prior=mass,
     )
     expected = model.predict_proba(X)
     _, _, proba = run_onnx(model, X)
@@ -753,7 +755,7 @@ def test_an_ensemble_is_a_plain_vote(estimator, labels):
     for each in plain.estimators_:
         getattr(each, "intercept_", np.zeros(1))[:] += 1
         if isinstance(each, PriorCorrectedClassifier):
-            each.original_mass = each.trained_mass
+            each.target_prior = each.train_prior
     assert np.abs(plain.predict_proba(X) - before).max() > 0.05
     np.testing.assert_array_equal(model.predict_proba(X), before)
 

@@ -354,5 +354,5 @@ def test_a_missing_part_of_our_own_is_not_disguised(monkeypatch):
     from skstrat.cli import main
 
     monkeypatch.setitem(sys.modules, "skstrat.cli._compare", None)
-    with pytest.raises(ModuleNotFoundError, match=r"skstrat\._commands"):
+    with pytest.raises(ModuleNotFoundError, match=r"skstrat\.cli\._compare"):
         main()

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from skstrat import DownsampleUpweight, Strategy, _page
+from skstrat import DownsampleUpweight, Strategy
+from skstrat.displays import _page
 from skstrat.displays._html import element
 from skstrat.displays._page import summary_html, write_page
 from skstrat.displays._table import choose_decimals, write_number

@@ -140,7 +140,7 @@ def assert_same_plan(lazy, wanted):
     for name in exact:
         assert getattr(lazy, name) == getattr(wanted, name), name
     # Masses are added up in another order.
-    np.testing.assert_allclose(lazy.mass, wanted.mass, rtol=1e-12)
+    np.testing.assert_allclose(lazy.class_total, wanted.class_total, rtol=1e-12)
     np.testing.assert_allclose(lazy.class_weight, wanted.class_weight, rtol=1e-12)
 
 
@@ -352,7 +352,7 @@ def test_the_plan_draws_each_partition_as_the_collections_are():
     _, _, w2 = resampler.fit_resample(X, y, sample_weight=weights)
     codes = np.searchsorted(resampler.plan_.classes, data["y"])
     totals = np.bincount(codes, data["w"])
-    np.testing.assert_allclose(resampler.plan_.mass, totals, rtol=1e-12)
+    np.testing.assert_allclose(resampler.plan_.class_total, totals, rtol=1e-12)
     drawn = data["y"].to_numpy()[resampler.sample_indices_.compute()]
     assert np.bincount(drawn).tolist() == list(resampler.plan_.rows)
     # Balanced: each class weighs a third of all.

@@ -97,14 +97,14 @@ def test_estimators_in_memory(model, kind, weighted):
     data = table(1500)
     X, y, weights = collections(data, kind)
     model.fit(X, y, sample_weight=weights if weighted else None)
-    mass, trained = model.original_mass_, model.trained_mass_
+    mass, trained = model.target_prior_, model.train_prior_
     drawn, estimator = model.n_samples_fit_, model.estimator_
     X, y, weights = in_memory(data, kind)
     predicted, proba = model.predict(X), model.predict_proba(X)
     model.fit(X, y, sample_weight=weights if weighted else None)
     assert model.estimator_ is not estimator
-    np.testing.assert_allclose(mass, model.original_mass_, rtol=1e-12)
-    np.testing.assert_allclose(trained, model.trained_mass_, rtol=1e-12)
+    np.testing.assert_allclose(mass, model.target_prior_, rtol=1e-12)
+    np.testing.assert_allclose(trained, model.train_prior_, rtol=1e-12)
     assert drawn == model.n_samples_fit_
     # The data are those of the other fit, to the last digit of the weights.
     np.testing.assert_allclose(proba, model.predict_proba(X), rtol=1e-6)
@@ -122,7 +122,7 @@ PREDICTS = {
         SGDClassifier(loss="log_loss"), epochs=1, random_state=0
     ),
     "prior": lambda: PriorCorrectedClassifier(
-        LogisticRegression(), trained_mass=[1, 1], original_mass=[9, 1]
+        LogisticRegression(), train_prior=[1, 1], target_prior=[9, 1]
     ),
     "ensemble": lambda: ResampledEnsembleClassifier(
         LogisticRegression(), DOWN, n_estimators=2, random_state=0
@@ -140,7 +140,7 @@ def fitted(name, labels, kind):
         model.estimator.fit(X, y)
         mass = np.ones(len(labels))
         return model.set_params(
-            trained_mass=mass, original_mass=mass + np.arange(2, 2 + len(mass))
+            train_prior=mass, target_prior=mass + np.arange(2, 2 + len(mass))
         ), X
     return model.fit(X, y), X
 
@@ -203,7 +203,7 @@ def test_rows_without_weight_are_not_there_but_keep_their_positions():
     drawn = model.resampler_.sample_indices_.compute()
     assert drawn.tolist() == down.sample_indices_.tolist()
     mass = data["w"].groupby(data["y"]).sum()
-    np.testing.assert_allclose(model.original_mass_, mass, rtol=1e-12)
+    np.testing.assert_allclose(model.target_prior_, mass, rtol=1e-12)
 
 
 @pytest.mark.usefixtures("this_thread")
@@ -223,7 +223,7 @@ def test_batches_of_the_rows_drawn():
 def test_estimators_that_take_no_weights():
     X, y, weights = collections(table(600))
     model = ResampledClassifier(KNeighborsClassifier(), DOWN).fit(X, y)
-    assert model.trained_mass_.tolist() == list(model.resampler_.plan_.rows)
+    assert model.train_prior_.tolist() == list(model.resampler_.plan_.rows)
     with pytest.raises(UnusedWeightsError, match="sample_weight was given to fit"):
         model.fit(X, y, sample_weight=weights)
 

@@ -300,9 +300,9 @@ def test_labels_of_every_type(kind, tmp_path):
     assert small["y"].to_pylist() == y.take(small["row"]).to_pylist()
     seen = y.value_counts().to_pylist()
     expected = {each["values"]: each["counts"] for each in seen}
-    assert dict(zip(*(summary.plan.classes, summary.plan.mass), strict=True)) == (
-        expected
-    )
+    assert dict(
+        zip(*(summary.plan.classes, summary.plan.class_total), strict=True)
+    ) == (expected)
     majority = max(expected.values())
     assert sorted(summary.plan.rows) == sorted([round(majority / 7), len(y) - majority])
 

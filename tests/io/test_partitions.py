@@ -177,7 +177,7 @@ def test_tallies_merge_in_any_order():
         wanted = of_whole.rows // 10
         for merged in (forth, back):
             own = merged.classes[label]
-            assert (own.rows, own.mass) == (of_whole.rows, of_whole.mass)
+            assert (own.rows, own.total) == (of_whole.rows, of_whole.total)
             assert own.draw(wanted) == of_whole.draw(wanted)
 
 

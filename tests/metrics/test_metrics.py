@@ -35,8 +35,6 @@ METRICS = {
     "expected_calibration_error": {"n_bins": 4},
     "calibration_noise_floor": {"n_bins": 4, "n_draws": 5},
     "calibration_curve": {"n_bins": 4},
-    "best_threshold": {},
-    "fbeta_at_best_threshold": {},
 }
 NEED_BOTH = {
     "calibration_slope_intercept",
@@ -45,8 +43,6 @@ NEED_BOTH = {
 }
 NEED_POSITIVES = NEED_BOTH | {
     "mean_probability_ratio",
-    "best_threshold",
-    "fbeta_at_best_threshold",
 }
 Y, P = [0, 0, 0, 1, 0, 1], [0.1, 0.1, 0.2, 0.4, 0.6, 0.8]
 
@@ -254,8 +250,6 @@ def test_by_hand():
     assert error == pytest.approx((0.4 / 3 + 2 / 3 - 0.6) / 2)
     relative = metrics.expected_calibration_error(Y, P, n_bins=2, relative=True)
     assert relative == pytest.approx(3 * error)
-    # From .4 on: both positives and one other row.
-    assert metrics.best_threshold(Y, P) == pytest.approx((0.4, 5 * 2 / (5 * 2 + 1)))
 
 
 # --- slope, intercept, ratio --------------------------------------------------------
@@ -402,37 +396,6 @@ def test_rows_at_the_clip_are_finite_and_do_not_outweigh_each_other():
     # Half of the rows are positive at each of the three probabilities.
     assert line == pytest.approx((0, 0), abs=1e-9)
     assert metrics.calibration_in_the_large(y, p) == pytest.approx(0, abs=1e-6)
-
-
-# --- thresholds ---------------------------------------------------------------------
-
-
-@given(
-    y=st.lists(st.integers(0, 1), min_size=1, max_size=25).filter(any),
-    beta=st.sampled_from([0.5, 1.0, 2.0]),
-    seed=st.integers(0, 2**32),
-)
-@settings(deadline=None, max_examples=50)
-def test_no_threshold_scores_better(y, beta, seed):
-    rng = np.random.default_rng(seed)
-    p = rng.integers(0, 8, size=len(y)) / 8
-    w = rng.integers(1, 4, size=len(y)).astype(float)
-    best = metrics.best_threshold(y, p, w, beta=beta)
-    scores = {
-        threshold: fbeta_score(y, p >= threshold, beta=beta, sample_weight=w)
-        for threshold in np.unique(p)
-    }
-    assert best.score == pytest.approx(max(scores.values()), abs=1e-12)
-    assert best.score == pytest.approx(scores[best.threshold], abs=1e-12)
-    higher = [value for at, value in scores.items() if at > best.threshold]
-    assert all(value < best.score for value in higher)
-    assert metrics.fbeta_at_best_threshold(y, p, w, beta=beta) == best.score
-
-
-@pytest.mark.parametrize("beta", [0, -1, np.inf, np.nan, "2"])
-def test_impossible_betas_are_refused(beta):
-    with pytest.raises(ValueError, match="beta must be a positive finite number; got"):
-        metrics.best_threshold(Y, P, beta=beta)
 
 
 # --- degree of imbalance ------------------------------------------------------------

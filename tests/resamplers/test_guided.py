@@ -168,13 +168,16 @@ def test_with_folds_no_row_is_judged_by_a_pilot_that_saw_it():
     guided = GuidedDownsample(pilot, factor=5, random_state=0, weighting="uniform")
     seen = guided.fit(X, y)
     apart = clone(guided).set_params(pilot_folds=5).fit(X, y)
-    for each in seen.pilots_ + apart.pilots_:
-        drawn = each.resampler_.sample_indices_
-        assert len(drawn) == 2 * each.resampler_.plan_.rows[1]
-    own = seen.pilots_[0].resampler_.sample_indices_
-    assert (seen.pilots_[0].predict(X[own]) == y[own]).all()
-    sizes = [len(each.resampler_.plan_.rows_seen) for each in apart.pilots_]
-    assert sizes == [2] * 5
+    # Balanced: as many rows of each class as the smallest has, less a fold's part.
+    n_rare = np.bincount(y).min()
+    assert seen.pilots_[0].n_samples_fit_ == 2 * n_rare
+    fold = [pilot.n_samples_fit_ for pilot in apart.pilots_]
+    assert len(fold) == 5
+    assert sum(fold) == 2 * 4 * n_rare
+    # It is right about all the rare rows that it has seen.
+    rare = np.flatnonzero(y)
+    assert seen.pilots_[0].predict(X[rare]).all()
+    assert not all(pilot.predict(X[rare]).all() for pilot in apart.pilots_)
 
 
 def test_a_floor_of_one_is_uniform_downsampling():
@@ -233,9 +236,9 @@ def test_weights_go_to_trees_and_none_where_none_are_taken():
     guided = GuidedDownsample(LogisticRegression(), factor=10, random_state=0)
     trees = HistGradientBoostingClassifier(max_iter=20)
     weighted = ResampledClassifier(trees, guided).fit(X, y)
-    np.testing.assert_allclose(weighted.trained_mass_, np.bincount(y), rtol=1e-12)
+    np.testing.assert_allclose(weighted.train_prior_, np.bincount(y), rtol=1e-12)
     near = ResampledClassifier(KNeighborsClassifier(200), guided).fit(X, y)
-    assert near.trained_mass_.sum() == near.n_samples_fit_ < 5_000
+    assert near.train_prior_.sum() == near.n_samples_fit_ < 5_000
     for model in (weighted, near):
         assert 0.7 < model.predict_proba(X)[:, 1].mean() / y.mean() < 1.3
 
@@ -273,7 +276,7 @@ def test_incoming_weights_reach_unweighted_fits():
     model.fit(X, y, sample_weight=weights)
     kept = model.resampler_.sample_indices_
     np.testing.assert_allclose(
-        model.trained_mass_, np.bincount(y[kept], weights[kept]), rtol=1e-12
+        model.train_prior_, np.bincount(y[kept], weights[kept]), rtol=1e-12
     )
     rate = np.average(y, weights=weights)
     p = np.average(model.predict_proba(X)[:, 1], weights=weights)

@@ -20,15 +20,21 @@ from sklearn.multioutput import MultiOutputClassifier
 
 from skstrat import CombinedResample, DownsampleUpweight, Pipeline, RandomOversample
 from skstrat._core.labels import Labels
+from skstrat._core.samples import CheckedSamples
 from skstrat._core.targets import Targets
 from skstrat.resamplers._multilabel import (
-    draw_label_sets,
     is_label_matrix,
     rake,
     read_label_sets,
 )
 
 COUNTS = [41109, 20669, 9376, 1126, 111]
+
+
+def draw_sets(sets, targets, seed, key):
+    """Give the rows drawn, one over their chance, and their nominal factor."""
+    drawn = sets.draw(targets, CheckedSamples(None, None, key), seed)
+    return drawn.indices, drawn.inverse_chance, drawn.factor[drawn.codes]
 
 
 def dependent_labels(n_rows=100_000, counts=COUNTS, seed=0):
@@ -148,7 +154,7 @@ def test_rows_are_drawn_at_the_highest_rate_of_their_labels(seed, n_rows, factor
     y = (np.random.default_rng(seed).random((n_rows, 3)) < [0.4, 0.2, 0.1]).astype(int)
     assume(with_none(y).any(axis=0).all())
     sets, targets = sets_and_targets(y, np.array(factor))
-    indices, inverse_chance, nominal = draw_label_sets(sets, targets, seed, None)
+    indices, inverse_chance, nominal = draw_sets(sets, targets, seed, None)
     member = with_none(y)
     rate = targets.rows / member.sum(axis=0)
     chance = (member * rate).max(axis=1)
@@ -161,15 +167,15 @@ def test_rows_are_drawn_at_the_highest_rate_of_their_labels(seed, n_rows, factor
         assert inverse_chance[kept].sum() == pytest.approx(own.sum(), rel=1e-12)
     np.testing.assert_allclose(nominal, 1 / chance[indices], rtol=1e-12)
     assert np.isin(np.flatnonzero(chance == 1), indices).all()
-    again = draw_label_sets(sets, targets, seed, None)
+    again = draw_sets(sets, targets, seed, None)
     assert again[0].tolist() == indices.tolist()
 
 
 def test_keys_take_the_place_of_positions():
     sets, targets = sets_and_targets(SMALL, 4)
-    by_position, *_ = draw_label_sets(sets, targets, 5, None)
-    same, *_ = draw_label_sets(sets, targets, 5, np.arange(len(SMALL)))
-    other, *_ = draw_label_sets(sets, targets, 5, np.arange(len(SMALL)) + 7)
+    by_position, *_ = draw_sets(sets, targets, 5, None)
+    same, *_ = draw_sets(sets, targets, 5, np.arange(len(SMALL)))
+    other, *_ = draw_sets(sets, targets, 5, np.arange(len(SMALL)) + 7)
     assert by_position.tolist() == same.tolist() != other.tolist()
 
 
@@ -224,7 +230,7 @@ def test_totals_of_all_labels_are_unbiased_and_raked_ones_exact():
     targets = Targets(rows, sets.labels.counts / rows)
     estimates, literal = [], []
     for seed in range(300):
-        indices, inverse_chance, factor = draw_label_sets(sets, targets, seed, None)
+        indices, inverse_chance, factor = draw_sets(sets, targets, seed, None)
         estimates.append(inverse_chance @ y[indices] / totals)
         literal.append(factor @ y[indices] / totals)
     # The nominal factor does not know that whole rows are drawn.
@@ -484,7 +490,7 @@ def test_rows_of_zero_weight_are_not_there():
     wanted = rows_wanted(SMALL[left]).astype(int)
     targets = Targets(wanted, sets.labels.counts / wanted)
     # Rows keep the positions that they have among all.
-    indices, *_ = draw_label_sets(sets, targets, 3, left)
+    indices, *_ = draw_sets(sets, targets, 3, left)
     assert left[indices].tolist() == drawn.tolist()
     less, _, _ = draw(SMALL[left], weight[left])
     deciding = resampler.sampling_strategy_[3], less.sampling_strategy_[3]

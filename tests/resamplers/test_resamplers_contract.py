@@ -473,7 +473,7 @@ def test_class_totals_are_what_weighting_says(resampler, weighted):
     promised = expected_totals(resampler, mass, drawn)
     assert totals(y_res, weights) == pytest.approx(promised, rel=1e-12)
     plan = resampler.plan_
-    assert by_class(plan, plan.mass) == pytest.approx(mass, rel=1e-12)
+    assert by_class(plan, plan.class_total) == pytest.approx(mass, rel=1e-12)
 
 
 @every_resampler_by_class
@@ -565,7 +565,7 @@ def test_rows_of_zero_weight_are_not_there(resampler):
     assert_weights(weights, len(y_res))
     assert resampler.sampling_strategy_ == without.sampling_strategy_
     mass = totals(Y, old)
-    assert resampler.plan_.mass == pytest.approx(list(mass.values()), rel=1e-12)
+    assert resampler.plan_.class_total == pytest.approx(list(mass.values()), rel=1e-12)
 
 
 def test_rows_of_zero_weight_leave_other_classes_alone():

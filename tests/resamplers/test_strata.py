@@ -249,7 +249,7 @@ def test_the_plan_decides_blocks_of_the_data(resampler, weighting):
 def test_mass_in_the_plan_is_that_of_cells():
     plan = draw(down(), sample_weight=WEIGHT, strata=REGION)[0].plan_
     mass = in_cells(WEIGHT, Y, REGION)
-    assert dict(zip(plan.classes, plan.mass, strict=True)) == pytest.approx(
+    assert dict(zip(plan.classes, plan.class_total, strict=True)) == pytest.approx(
         mass.to_dict(), rel=1e-12
     )
 
@@ -441,13 +441,17 @@ TARGETS = {
     "arrow": pa.array(INTEGERS + 0.25),
 }
 
+# They could be classes, so the user says that they are numbers.
+WHOLE = ("integers", "whole floats", "list")
+
 
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("bins", MANY_BINS)
 def test_bins_of_a_target_are_its_classes(target, bins):
     y, strata = TARGETS[target], MANY_BINS[bins]
     by_bin = draw(down(), MANY_BINS["digitize"], sample_weight=WEIGHT)
-    fitted = draw(down(), y, sample_weight=WEIGHT, strata=strata)
+    whole = target in WHOLE
+    fitted = draw(down(y_numeric=whole), y, sample_weight=WEIGHT, strata=strata)
     assert_same(fitted, by_bin)
     intervals = MANY_BINS["cut"].categories
     labels = {
@@ -521,7 +525,7 @@ def test_strata_of_rows_of_several_labels(as_y):
     assert_same(draw(down(), as_y(sets), strata=key_of), draw(down(), key))
 
 
-def test_classes_stay_unless_strata_are_coarser():
+def test_classes_stay_unless_the_user_says_numbers():
     # As many labels as strata, one label in two strata, and labels with names.
     same = np.array([{"a": 1, "b": 0, "c": 2}[label] for label in Y])
     across = np.where(Y == "a", SHOP % 2, 1)
@@ -531,10 +535,22 @@ def test_classes_stay_unless_strata_are_coarser():
     assert draw(down(), strata=coarser)[0].classes_.tolist() == ["a", "b", "c"]
     town = np.array([f"town {shop % 6}" for shop in SHOP])
     assert len(draw(down(), town, strata=town > "town 2")[0].classes_) == 6
-    # Numbers are classes as long as they are few.
-    for n_labels, classes in ((4, [0, 1, 2, 3]), (5, [False, True])):
+    # So are numbers, however many, until the user says that they are none.
+    for n_labels in (4, 5, 30):
         number = SHOP % n_labels
-        assert draw(down(), number, strata=number > 1)[0].classes_.tolist() == classes
+        classes = draw(down(), number, strata=number > 1)[0].classes_.tolist()
+        assert classes == list(range(n_labels))
+        numbers = down(y_numeric=True)
+        classes = draw(numbers, number, strata=number > 1)[0].classes_.tolist()
+        assert classes == [False, True]
+
+
+@pytest.mark.parametrize("resampler", RESAMPLERS[:1] + RESAMPLERS[3::2], ids=str)
+def test_numbers_need_strata(resampler):
+    resampler = clone(resampler).set_params(y_numeric=True)
+    X, y = np.zeros((N_ROWS, 1)), np.arange(N_ROWS)
+    with pytest.raises(ValueError, match="strata must be given with y_numeric=True"):
+        resampler.fit(X, y)
 
 
 @pytest.mark.slow
@@ -852,10 +868,10 @@ def test_probabilities_are_calibrated(estimator, words, rare_events):
         )
         model.fit(X[::2], y[::2])
         mass = np.bincount(y[::2])
-        assert model.original_mass_ == pytest.approx(mass)
+        assert model.target_prior_ == pytest.approx(mass)
         # Weights in full, or only what makes rows of a class differ.
         weighted = isinstance(estimator, LogisticRegression)
-        assert (model.trained_mass_[0] == pytest.approx(mass[0])) == weighted
+        assert (model.train_prior_[0] == pytest.approx(mass[0])) == weighted
         ratios.append(model.predict_proba(X[1::2])[:, 1].mean() / p[1::2].mean())
     deviation = np.std(ratios, ddof=1)
     assert deviation < 0.2

@@ -135,7 +135,8 @@ def test_totals_are_restored_and_rows_known(sampler, weighted, part):
 
 @all_samplers
 def test_over_samplers_keep_every_row_and_selectors_make_none(sampler):
-    resampler = Weighted(sampler).fit(data_for(sampler), Y)
+    resampler = Weighted(sampler)
+    _, y_new, _ = resampler.fit_resample(data_for(sampler), Y)
     indices = resampler.sample_indices_
     if sampler in OVER:
         np.testing.assert_array_equal(indices[:N_ROWS], np.arange(N_ROWS))
@@ -154,10 +155,9 @@ def test_over_samplers_keep_every_row_and_selectors_make_none(sampler):
         assert len(set(kept)) == len(kept)
         assert len(indices) > len(kept) > 0
     assert resampler.sampling_strategy_ == {
-        label: resampler.plan_.rows[code] for code, label in enumerate(COUNTS)
+        label: (y_new == label).sum() for label in COUNTS
     }
-    assert sum(resampler.plan_.rows) == len(indices)
-    assert resampler.plan_.moves_rows
+    assert resampler.class_counts_ == COUNTS
 
 
 @pytest.mark.parametrize(
@@ -286,11 +286,11 @@ def test_a_sampler_that_moves_no_row_is_a_class_weight():
     np.testing.assert_array_equal(X_new, numbers())
     np.testing.assert_array_equal(y_new, Y)
     np.testing.assert_allclose(totals(Y, weights), np.full(3, N_ROWS / 3), rtol=1e-12)
-    assert not stays.plan_.moves_rows
+    assert stays.sample_indices_.tolist() == list(range(N_ROWS))
     trees = HistGradientBoostingClassifier(max_iter=2)
     with pytest.warns(TreeWeightsWarning):
         model = ResampledClassifier(trees, stays).fit(numbers(), Y)
-    np.testing.assert_allclose(model.trained_mass_, np.full(3, N_ROWS / 3), rtol=1e-12)
+    np.testing.assert_allclose(model.train_prior_, np.full(3, N_ROWS / 3), rtol=1e-12)
 
 
 @pytest.mark.parametrize("sampler", [SMOTE, SMOTEENN, RandomUnderSampler, NearMiss])
@@ -569,8 +569,8 @@ def test_classifier_restores_the_mass_for_linear_models(sampler):
     X, incoming = data_for(sampler), weights_for(sampler)
     resampler = Weighted(sampler)
     model = ResampledClassifier(LogisticRegression(), resampler).fit(X, Y, incoming)
-    np.testing.assert_allclose(model.original_mass_, totals(Y, incoming), rtol=1e-12)
-    np.testing.assert_allclose(model.trained_mass_, model.original_mass_, rtol=1e-9)
+    np.testing.assert_allclose(model.target_prior_, totals(Y, incoming), rtol=1e-12)
+    np.testing.assert_allclose(model.train_prior_, model.target_prior_, rtol=1e-9)
     X_new, y_new, weights = resampler.fit_resample(X, Y, sample_weight=incoming)
     expected = LogisticRegression().fit(X_new, y_new, sample_weight=weights)
     np.testing.assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
@@ -585,11 +585,12 @@ def test_classifier_withholds_the_class_factor_from_trees(sampler, weighted):
     _, y_new, weights = Weighted(sampler).fit_resample(X, Y, sample_weight=incoming)
     factors = np.array(list(model.resampler_.class_weight_.values()))[y_new]
     seen = totals(y_new, weights / factors)
-    np.testing.assert_allclose(model.trained_mass_, seen, rtol=1e-12)
+    np.testing.assert_allclose(model.train_prior_, seen, rtol=1e-12)
     if not weighted:
-        assert seen.round(9).tolist() == list(model.resampler_.plan_.rows)
+        rows = list(model.resampler_.sampling_strategy_.values())
+        assert seen.round(9).tolist() == rows
     given = np.ones(N_ROWS) if incoming is None else incoming
-    np.testing.assert_allclose(model.original_mass_, totals(Y, given), rtol=1e-12)
+    np.testing.assert_allclose(model.target_prior_, totals(Y, given), rtol=1e-12)
 
 
 # Statistics ------------------------------------------------------------------------
@@ -672,7 +673,9 @@ def test_pickle_and_fit_without_rows(sampler):
     resampled = Weighted(sampler)
     resampled.fit_resample(X, Y)
     again = pickle.loads(pickle.dumps(fitted))
-    assert again.plan_ == fitted.plan_ == resampled.plan_
+    learned = (fitted.sampling_strategy_, fitted.class_counts_)
+    for each in (again, resampled):
+        assert (each.sampling_strategy_, each.class_counts_) == learned
     assert again.class_weight_ == resampled.class_weight_
     np.testing.assert_array_equal(again.sample_indices_, resampled.sample_indices_)
     np.testing.assert_array_equal(again.classes_, list(COUNTS))
@@ -800,7 +803,7 @@ def test_trees_see_that_synthetic_rows_weigh_less(weighting):
     smote = Weighted(SMOTE(random_state=0), weighting=weighting, synthetic_weight=0.1)
     trees = HistGradientBoostingClassifier(max_iter=2)
     model = ResampledClassifier(trees, smote).fit(X, y)
-    np.testing.assert_allclose(model.trained_mass_, [240, 78], rtol=1e-12)
+    np.testing.assert_allclose(model.train_prior_, [240, 78], rtol=1e-12)
     neighbours = ResampledClassifier(KNeighborsClassifier(), smote)
     with pytest.raises(UnusedWeightsError, match="rows made by Weighted weigh otherw"):
         neighbours.fit(X, y)

@@ -8,14 +8,14 @@ import sklearn.metrics
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import log_loss
 
-from skstrat._core import metrics
+from skstrat import metrics
+from skstrat._core import compat
 
 OWN = {
-    "brier_score_loss": _sklearn.brier_score_loss_of_classes,
-    "d2_brier_score": _sklearn.d2_brier_score_from_losses,
-    "confusion_matrix_at_thresholds": _sklearn.confusion_at_scores,
+    "brier_score_loss": compat.brier_score_loss_of_classes,
+    "d2_brier_score": compat.d2_brier_score_from_losses,
 }
-USED = {name: getattr(_sklearn, name) for name in OWN}
+USED = {name: getattr(compat, name) for name in OWN}
 BOTH = pytest.mark.parametrize("door", [OWN, USED], ids=["own", "used"])
 # Two rows of "a" and one each of "b" and "c".
 LABELS = ["a", "a", "b", "c"]
@@ -60,22 +60,6 @@ def test_one_row_explains_nothing(door):
 
 
 @BOTH
-def test_counts_at_each_score_by_hand(door):
-    counts = door["confusion_matrix_at_thresholds"]
-    y, score = ["no", "yes", "no", "yes", "no"], [0.1, 0.4, 0.4, 0.8, 0.9]
-    weight = [1, 2, 4, 8, 0]
-    tns, fps, fns, tps, at = counts(y, score, pos_label="yes", sample_weight=weight)
-    np.testing.assert_array_equal(at, [0.8, 0.4, 0.1])  # a row of no weight is absent
-    np.testing.assert_array_equal(tps, [8, 10, 10])
-    np.testing.assert_array_equal(fps, [0, 4, 5])
-    np.testing.assert_array_equal(tps + fns, [10, 10, 10])
-    np.testing.assert_array_equal(tns + fps, [5, 5, 5])
-    *_, tps, at = counts(y, score, pos_label="yes")
-    np.testing.assert_array_equal(at, [0.9, 0.8, 0.4, 0.1])
-    np.testing.assert_array_equal(tps, [0, 1, 2, 2])
-
-
-@BOTH
 def test_impossible_probabilities_are_refused(door):
     for name in ("brier_score_loss", "d2_brier_score"):
         with pytest.raises(ValueError, match="classes"):
@@ -102,18 +86,10 @@ def test_own_and_scikit_learn_agree(n_classes, weighted):
         for case in cases:
             own = OWN[name](*case, **weight)
             assert own == pytest.approx(theirs(*case, **weight), rel=1e-12)
-    counts = sklearn.metrics.confusion_matrix_at_thresholds
-    name = "confusion_matrix_at_thresholds"
-    for ours, theirs in zip(
-        OWN[name](y == 1, p[:, 1], pos_label=True, **weight),
-        counts(y == 1, p[:, 1], pos_label=True, **weight),
-        strict=True,
-    ):
-        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_a_named_partial_is_a_partial_with_a_name():
-    loss = _sklearn.named_partial(log_loss, labels=[0, 1])
+    loss = compat.named_partial(log_loss, labels=[0, 1])
     copy = pickle.loads(pickle.dumps(loss))
     assert copy.__name__ == "log_loss"
     assert copy([0, 0], [0.5, 0.5]) == loss([0, 0], [0.5, 0.5]) == np.log(2)

@@ -1,0 +1,105 @@
+"""What resampling came to: rows, labels, weights, and what stands behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skstrat._core.dask import into_memory
+from skstrat._core.labels import Labels, count_codes, encode_labels
+from skstrat._core.plan import Plan
+from skstrat._core.samples import CheckedSamples
+from skstrat._core.weights import Floats, class_totals
+
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """Rows to train on, and what stands behind their weights.
+
+    A weight is the product of the part that came in with the row, what strata and
+    groups multiply it by, and what its class multiplies it by.
+
+    Attributes
+    ----------
+    X, y : array-like of shape (n_drawn, ...)
+        The rows, once they are taken.
+    weights : ndarray of shape (n_drawn,) or None
+        Their weights; None if none came in and none were made.
+    incoming : ndarray of shape (n_drawn,) or None
+        The part that came in; None if all are 1.
+    within_class : ndarray of shape (n_drawn,) or None
+        The part of strata and groups; None if all are 1.
+    class_weight : ndarray of shape (n_classes,) or None
+        The part of each class; None if weights only follow their rows.
+    by_row : bool
+        Whether rows of a class were kept with different probabilities, and weigh so.
+    moves_rows : bool
+        Whether any row was dropped, repeated or made.
+    samples : CheckedSamples or None
+        The rows that counted, before resampling; None for Dask collections.
+    classes : ndarray of shape (n_classes,) or None
+        The labels; None for what only follows from ``samples``.
+    codes : ndarray of shape (n_drawn,) or None
+        Class codes of the rows; None if they are not encoded yet.
+    rows : ndarray of shape (n_drawn,) or None
+        Places in X that they come from, -1 for one that was made; None if unknown.
+    plan : Plan or None
+        The draw.
+    at_random : bool
+        Whether the rows kept are a random sample of each class.
+    made_by : str
+        Class of the resampler.
+    """
+
+    X: Any = field(repr=False)
+    y: Any = field(repr=False)
+    weights: Any = None
+    incoming: Any = None
+    within_class: Floats | None = None
+    class_weight: Floats | None = None
+    by_row: bool = False
+    moves_rows: bool = False
+    samples: CheckedSamples | None = None
+    classes: NDArray[Any] | None = None
+    codes: NDArray[Any] | None = None
+    rows: Any = None
+    plan: Plan | None = None
+    at_random: bool = False
+    made_by: str = ""
+
+    @cached_property
+    def labels(self) -> Labels:
+        """Class codes of the rows."""
+        if self.codes is None or self.classes is None:
+            if self.samples is not None and self.y is self.samples.y:
+                return self.samples.labels
+            return encode_labels(self.y)
+        counts = count_codes(self.codes, len(self.classes))
+        return Labels(self.codes, self.classes, counts)
+
+    @cached_property
+    def original(self) -> tuple[NDArray[Any], NDArray[Any], Floats]:
+        """Classes before resampling, their rows and their total weights."""
+        if self.samples is not None:
+            labels = self.samples.labels
+            totals = class_totals(labels, self.samples.sample_weight)
+            return labels.classes, labels.counts, totals
+        plan: Any = self.plan
+        totals = np.array(plan.class_total)
+        return np.asarray(self.classes), np.array(plan.rows_seen), totals
+
+    def in_memory(self) -> Resampled:
+        """Compute what is lazy."""
+        lazy = {"X": self.X, "y": self.y, "weights": self.weights}
+        if self.incoming is not None:
+            lazy["incoming"] = self.incoming
+        computed = dict(zip(lazy, into_memory(*lazy.values()), strict=True))
+        for name in lazy.keys() & {"weights", "incoming"}:
+            computed[name] = np.asarray(computed[name])
+        return replace(self, **computed)

@@ -1,0 +1,37 @@
+"""Rows picked within strata, and by whole groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from skstrat._core.samples import CheckedSamples
+from skstrat._core.strata import find_cells, read_row_labels
+from skstrat.resamplers._base import BaseResampler
+
+
+class StratifiedResampler(BaseResampler):
+    """Base of the resamplers that pick rows, within strata and by groups if given."""
+
+    strata: Any
+    groups: Any
+    y_numeric: bool
+
+    def _check_needs_labels_alone(self) -> None:
+        super()._check_needs_labels_alone()
+        for argument in ("strata", "groups"):
+            if getattr(self, argument) is not None:
+                raise ValueError(
+                    f"{argument} must be None for data in partitions, which are drawn "
+                    "by their labels alone; got "
+                    f"{type(getattr(self, argument)).__name__}. Write classes crossed "
+                    "with strata into one column of labels."
+                )
+
+    def _cells(self, samples: CheckedSamples, X: Any, y: Any) -> Any:
+        strata, groups = (
+            None
+            if named is None
+            else read_row_labels(named, X, y, samples.positions, argument)
+            for named, argument in ((self.strata, "strata"), (self.groups, "groups"))
+        )
+        return find_cells(samples, strata, groups, y_numeric=self.y_numeric)
