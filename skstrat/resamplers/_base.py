@@ -286,7 +286,7 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
             cells.labels.classes, cells.rows_of_class(draw.rows), weighed.by_class
         )
         self.sample_indices_ = samples.position_of(draw.indices)
-        vars(self).pop("plan_", None)
+        self.__dict__.pop("plan_", None)
         if plan is not None:
             plan = self.plan_ = plan.weighted(weighed.totals, weighed.by_cell)
         within_class = None
