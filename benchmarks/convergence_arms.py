@@ -114,7 +114,11 @@ class Balanced:
         """
         if self.weighted:
             return p
-        return correct_prior(p, self.drawn.quota_, self.drawn.class_counts_)
+        return correct_prior(
+            p,
+            train_prior=self.drawn.quota_,
+            target_prior=self.drawn.class_counts_,
+        )
 
 
 ARMS = {

@@ -90,10 +90,11 @@ def limit_without_weights(data, share):
         of the way from best to null.
     """
     counts = np.bincount(data.y)
-    mass = np.array([1 - share, share])
+    prior = np.array([1 - share, share])
     model = LogisticRegression(C=np.inf, max_iter=1000, tol=1e-6)
-    model.fit(data.X, data.y, sample_weight=(mass / counts * len(data.y))[data.y])
-    p = correct_prior(model.predict_proba(data.X_test)[:, 1], mass, counts)
+    model.fit(data.X, data.y, sample_weight=(prior / counts * len(data.y))[data.y])
+    p = model.predict_proba(data.X_test)[:, 1]
+    p = correct_prior(p, train_prior=prior, target_prior=counts)
     return (log_loss(data.y_test, p) - data.best) / (data.null - data.best)
 
 

@@ -80,6 +80,18 @@ def _named_after(cls: type, method: Any) -> FunctionType:
     return copied
 
 
+def _refuse_unnamed(cls: type, args: tuple[Any, ...]) -> None:
+    """Refuse a parameter that is to be given by its name, and say how."""
+    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]
+    named = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
+    allowed = len(parameters) - len(named)
+    if len(args) > allowed:
+        raise TypeError(
+            f"{cls.__name__} takes {named[0]} by its name; got {args[allowed]!r} "
+            f"without. Write {cls.__name__}({named[0]}={args[allowed]!r})."
+        )
+
+
 class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
     """Base of the resamplers: three results, always.
 
@@ -92,15 +104,9 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
     _seed: int
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:  # noqa: ARG004
-        """Say how a parameter is written that was given without its name."""
-        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
-        named = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
-        allowed = len(parameters) - len(named)
-        if len(args) > allowed:
-            raise TypeError(
-                f"{cls.__name__} takes {named[0]} by its name; got {args[allowed]!r} "
-                f"without. Write {cls.__name__}({named[0]}={args[allowed]!r})."
-            )
+        """Refuse parameters without their names."""
+        if args:
+            _refuse_unnamed(cls, args)
         return super().__new__(cls)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

@@ -690,12 +690,13 @@ def test_plot_shows_the_curves_the_target_and_the_choice():
     plt.close(display.figure_)
     figure, axes = plt.subplots(1, 2)
     bayes = recommend_factor(*rows(0.91), GaussianNB(), random_state=0)
-    assert bayes.plot(axes[1]).ax_ is axes[1]
+    display = FactorDisplay.from_recommendation(bayes, ax=axes[1])
+    assert display.ax_ is axes[1]
     assert "weights" not in [line.get_label() for line in axes[1].lines]
     assert not axes[0].lines
     # One factor alone can be drawn, too.
     one = recommend_factor(np.zeros((90, 1)), np.arange(90) % 2, random_state=0)
-    one.plot(axes[0])
+    FactorDisplay.from_recommendation(one, ax=axes[0])
     figure.canvas.draw()
     plt.close(figure)
 
