@@ -67,11 +67,11 @@ RESAMPLERS = [
     ),
     *cases(
         RandomOversample,
-        {"factor": 4.5},
+        {"times": 4.5},
         [
             {},
-            {"factor": 1},
-            {"factor": {"b": 2, "c": 8.2}},
+            {"times": 1},
+            {"times": {"b": 2, "c": 8.2}},
             {"sampling_strategy": 0.5},
             {"sampling_strategy": "minority"},
             {"sampling_strategy": {"c": 31, "a": 3}},
@@ -533,7 +533,7 @@ def test_untouched_classes_keep_their_weights_bitwise():
     old = incoming()
     for resampler in (
         DownsampleUpweight(factor=7, random_state=0),
-        RandomOversample(factor=3, weighting="original", random_state=0),
+        RandomOversample(times=3, weighting="original", random_state=0),
     ):
         _, y_res, weights = resampler.fit_resample(numbers(), Y, sample_weight=old)
         untouched = y_res == "b"
@@ -587,7 +587,7 @@ def test_rows_of_zero_weight_leave_other_classes_alone():
         DownsampleUpweight(factor={"a": 1, "c": 1.0}, weighting="factor"),
         DownsampleUpweight(sampling_strategy=1e-6),
         DownsampleUpweight(sampling_strategy={"a": 10_000}),
-        RandomOversample(factor=1),
+        RandomOversample(times=1),
         RandomOversample(sampling_strategy={"c": 1}, weighting="original"),
         CombinedResample(balance=0, weighting="original"),
         CombinedResample(balance=0, weighting="uniform"),
@@ -664,7 +664,7 @@ def test_the_plan_selects_the_rows_learned(resampler):
         (DownsampleUpweight(sampling_strategy=0.5), {"a": 12, "b": 12, "c": 6}),
         (DownsampleUpweight(sampling_strategy="majority"), {"a": 6, "b": 40, "c": 6}),
         (RandomOversample(), {"a": 200, "b": 200, "c": 200}),
-        (RandomOversample(factor=4.5), {"a": 200, "b": 40, "c": 27}),
+        (RandomOversample(times=4.5), {"a": 200, "b": 40, "c": 27}),
         (RandomOversample(sampling_strategy=0.5), {"a": 200, "b": 100, "c": 100}),
         (CombinedResample(), {"a": 85, "b": 38, "c": 15}),
         (CombinedResample(balance=1), {"a": 36, "b": 36, "c": 36}),
@@ -825,7 +825,7 @@ def test_weights_so_large_that_their_sum_is_not_a_number(resampler):
     ("resampler", "text"),
     [
         (DownsampleUpweight(factor=2, sampling_strategy=0.5), "either factor or sampl"),
-        (RandomOversample(factor=2, sampling_strategy="all"), "either factor or sampl"),
+        (RandomOversample(times=2, sampling_strategy="all"), "either times or sampl"),
         (
             CombinedResample(balance=0, sampling_strategy={"a": 9}),
             "either balance or s",
@@ -834,7 +834,7 @@ def test_weights_so_large_that_their_sum_is_not_a_number(resampler):
         (DownsampleUpweight(factor=np.nan), "'factor' parameter"),
         (DownsampleUpweight(factor="much"), "'factor' parameter"),
         (DownsampleUpweight(factor={"a": 0.5}), "factor must .*got 0.5 for class 'a'"),
-        (RandomOversample(factor={"c": np.inf}), "factor must .*got inf for class 'c'"),
+        (RandomOversample(times={"c": np.inf}), "times must .*got inf for class 'c'"),
         (DownsampleUpweight(sampling_strategy=1.5), "'sampling_strategy' parameter"),
         (DownsampleUpweight(sampling_strategy="minority"), "'sampling_strategy' param"),
         (RandomOversample(sampling_strategy="majority"), "'sampling_strategy' param"),
@@ -897,3 +897,35 @@ def test_a_class_absent_from_this_fold_is_a_no_op_with_a_warning(resampler, with
 def test_things_that_have_no_rows(X):
     with pytest.raises(TypeError, match=r"X must|[Ee]xpected"):
         DownsampleUpweight(factor=2).fit_resample(X, ["a", "a", "b"])
+
+
+# Errors of Python's own ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [DownsampleUpweight, RandomOversample, ClassWeight])
+@pytest.mark.parametrize("method", ["fit", "fit_resample"])
+def test_errors_of_a_call_name_the_class_of_the_user(make, method):
+    X, y = np.zeros((4, 1)), [0, 0, 0, 1]
+    call = getattr(make(), method)
+    with pytest.raises(
+        TypeError, match=rf"^{make.__name__}\.{method}\(\) missing 1 req"
+    ):
+        call(X)
+    with pytest.raises(
+        TypeError, match=rf"^{make.__name__}\.{method}\(\) takes 3 posit"
+    ):
+        call(X, y, np.ones(4))
+
+
+@pytest.mark.parametrize(
+    ("make", "value", "message"),
+    [
+        (DownsampleUpweight, 20, r"Write DownsampleUpweight\(factor=20\)\."),
+        (CombinedResample, 0.5, r"Write CombinedResample\(balance=0\.5\)\."),
+    ],
+)
+def test_a_parameter_without_its_name_is_refused_with_it(make, value, message):
+    with pytest.raises(TypeError, match=message):
+        make(value)
+    with pytest.raises(TypeError, match=r"Write ClassWeight\(beta=0\.5\)"):
+        ClassWeight("effective", 0.5)
