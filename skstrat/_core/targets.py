@@ -68,8 +68,9 @@ def targets_from_factor(
 ) -> Targets:
     """Divide (down) or multiply (over) the rows of a class by a factor."""
     counts = labels.counts
+    argument = "factor" if direction == "down" else "times"
     if isinstance(factor, Mapping):
-        factors = labels.by_class(factor, "factor")
+        factors = labels.by_class(factor, argument)
     else:
         only = counts.argmax() if direction == "down" else counts.argmin()
         factors = {int(only): factor}
@@ -78,7 +79,7 @@ def targets_from_factor(
     for code, value in factors.items():
         if not (isinstance(value, Real) and 1 <= float(value) < np.inf):
             raise ValueError(
-                "factor must be a finite number >= 1 for every class; got "
+                f"{argument} must be a finite number >= 1 for every class; got "
                 f"{value!r} for class {labels.classes.tolist()[code]!r}."
             )
         count, ratio = int(counts[code]), float(value)

@@ -10,16 +10,19 @@ from skstrat.classifiers._focal import (
     xgboost_objective,
 )
 from skstrat.classifiers._partial_fit import PartialFitClassifier
+from skstrat.classifiers._policy import CheckResult, TrainingDecision
 from skstrat.classifiers._prior_corrected import PriorCorrectedClassifier
 from skstrat.classifiers._resampled import ResampledClassifier
 
 __all__ = [
+    "CheckResult",
     "FocalLoss",
     "FocalLossClassifier",
     "PartialFitClassifier",
     "PriorCorrectedClassifier",
     "ResampledClassifier",
     "ResampledEnsembleClassifier",
+    "TrainingDecision",
     "correct_prior",
     "lightgbm_objective",
     "recommend_factor",

@@ -95,7 +95,10 @@ class PartialFitClassifier(CorrectedClassifier):
     target_prior_ : ndarray of shape (n_classes,)
         Rows (with ``sample_weight``: total weight) of each class in the data.
     train_prior_ : ndarray of shape (n_classes,)
-        Mass of each class that the estimator was trained with in an epoch.
+        Rows (with weights: total weight) of each class served in an epoch.
+    decision_ : TrainingDecision
+        The record of what the estimator was trained on, as in
+        :class:`ResampledClassifier`.
     n_iter_ : int
         Epochs that the estimator was trained for.
     n_samples_fit_ : int

@@ -67,11 +67,11 @@ class ResampledClassifier(CorrectedClassifier):
         Whether predictions are turned to the original prior. False gives the
         estimator's own.
     calibration_check : bool or "cv", default=True
-        Whether rows that the resampler dropped (as many as it kept, 20,000 at most)
-        judge the model: a free hold-out of the big classes. The small ones are
-        predicted in training, which flatters models that know every row by heart. With
-        ``"cv"`` three more fits predict them out of fold, and dropped rows as many as
-        were kept are looked at.
+        Whether the model is checked by rows that the resampler dropped, as many as it
+        kept and 20,000 at most: a free hold-out of the big classes. The small ones are
+        predicted in training, which flatters models that fit every row. With ``"cv"``
+        three more fits predict them out of fold, and as many dropped rows are scored
+        as were kept.
 
     Attributes
     ----------
@@ -84,13 +84,16 @@ class ResampledClassifier(CorrectedClassifier):
     target_prior_ : ndarray of shape (n_classes,)
         Rows (with ``sample_weight``: total weight) of each class in the data.
     train_prior_ : ndarray of shape (n_classes,)
-        Mass of each class that the estimator was fitted with.
+        The same of what the estimator was fitted with.
     n_samples_fit_ : int
         Rows that the estimator was fitted with.
     calibration_check_ : float or None
-        Mass predicted of the smallest class over what there is, by that hold-out; 1
+        What is predicted of the smallest class over what there is, by that hold-out; 1
         is right. None where no row was dropped at random (by whole groups, for one),
         or nothing was checked.
+    decision_ : TrainingDecision
+        The record of what the estimator was trained on: rows and priors, weights given
+        or withheld and why, the correction, the check. ``print`` shows it.
     n_features_in_ : int
         Columns of X, if the estimator knows them.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -125,6 +128,8 @@ class ResampledClassifier(CorrectedClassifier):
     >>> p = model.predict_proba(X)[:, 1]
     >>> model.n_samples_fit_ < 3000, bool(0.9 < p.mean() / y.mean() < 1.1)
     (True, True)
+    >>> model.decision_.weights, model.decision_.correction
+    ('none', 'prior')
     """
 
     _parameter_constraints: dict[str, list[Any]] = {

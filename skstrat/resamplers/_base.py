@@ -204,10 +204,10 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
             If a stock imbalanced-learn Pipeline calls, which cannot carry weights.
         """
         refuse_stock_pipeline(type(self).__name__)
-        resampled = self.resample(X, y, sample_weight)
+        resampled = self._resample(X, y, sample_weight)
         return resampled.X, resampled.y, resampled.weights
 
-    def resample(self, X: Any, y: Any, sample_weight: Any = None) -> Resampled:
+    def _resample(self, X: Any, y: Any, sample_weight: Any) -> Resampled:
         """Draw rows, and say what stands behind their weights."""
         if is_dask(X) or is_dask(y):
             return self._learn_lazily(X, y, sample_weight)
@@ -251,10 +251,8 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         cells = draw.cells
         labels, own, class_of = cells.labels, cells.cells, cells.class_of
         start = draw.weights_before_scaling()
-        totals, drawn = (
-            class_totals(own, samples.sample_weight),
-            draw.rows.astype(float),
-        )
+        totals = class_totals(own, samples.sample_weight)
+        drawn = draw.rows.astype(np.float64)
         if start is not None:
             drawn = totals_of(draw.codes, start, len(totals))
         by_cell = self._multiplier(labels, class_of, draw.factor, totals, drawn)
@@ -366,7 +364,7 @@ def refuse_stock_pipeline(name: str) -> None:
 def resample(sampler: Any, X: Any, y: Any, sample_weight: Any) -> Resampled:
     """Run any sampler, of three results or of two, and keep the weights in step."""
     if isinstance(sampler, BaseResampler):
-        return sampler.resample(X, y, sample_weight)
+        return sampler._resample(X, y, sample_weight)
     samples = check_samples(X, y, sample_weight)
     weights = samples.sample_weight
     X, y = samples.take(X), samples.y

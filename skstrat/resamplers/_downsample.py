@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-import numpy as np
-
 from skstrat._core.cells import Draw
 from skstrat._core.compat import StrOptions
 from skstrat._core.factorize import NotClassLabelsError
@@ -24,14 +22,14 @@ from skstrat._core.targets import (
     targets_from_factor,
     targets_from_sampling_strategy,
 )
-from skstrat._core.weights import WEIGHTING, Floats, Weighting, multiply_weights
+from skstrat._core.weights import WEIGHTING, Weighting
 from skstrat.resamplers._base import CellWeights
 from skstrat.resamplers._factor import recommend
 from skstrat.resamplers._multilabel import (
     LabelSets,
     is_label_matrix,
-    rake,
     read_label_sets,
+    weigh_label_sets,
 )
 from skstrat.resamplers._stratified import StratifiedResampler
 
@@ -212,35 +210,11 @@ class DownsampleUpweight(StratifiedResampler):
     ) -> CellWeights:
         if not isinstance(draw.cells, LabelSets):
             return super()._weigh(draw, targets, samples)
-        own = np.ones(len(draw.indices)) if draw.incoming is None else draw.incoming
-        totals = draw.cells.totals(samples.sample_weight)
-        kept = draw.cells.kept
-        weights = self._weigh_label_sets(draw, own, totals, samples)
+        weights = weigh_label_sets(draw, samples, self.weighting)
+        kept, own = draw.cells.kept, draw.incoming
         by_label = kept.totals(weights) / kept.totals(own)
+        totals = draw.cells.totals(samples.sample_weight)
         return CellWeights(weights, by_label, by_label, totals)
-
-    def _weigh_label_sets(
-        self,
-        draw: Draw,
-        own: Floats,
-        totals: Floats,
-        samples: CheckedSamples,
-    ) -> Floats:
-        if self.weighting == "uniform":
-            return own
-        if self.weighting == "factor":
-            return multiply_weights(draw.factor[draw.codes], own)
-        if self.weighting != "original":
-            raise ValueError(
-                'weighting must be "original", "factor" or "uniform" where rows have '
-                f"several labels, whose totals overlap; got {self.weighting!r}."
-            )
-        incoming = samples.sample_weight
-        everything = (
-            len(draw.cells.labels.codes) if incoming is None else incoming.sum()
-        )
-        start = multiply_weights(np.asarray(draw.inverse_chance), own)
-        return rake(start, draw.cells.kept, totals, float(everything))
 
     def _check_needs_labels_alone(self) -> None:
         super()._check_needs_labels_alone()

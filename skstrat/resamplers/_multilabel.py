@@ -22,7 +22,7 @@ from skstrat._core.labels import Labels, column_names
 from skstrat._core.plan import Plan
 from skstrat._core.samples import CheckedSamples
 from skstrat._core.targets import Targets
-from skstrat._core.weights import Floats
+from skstrat._core.weights import Floats, Weighting, multiply_weights
 
 Indices = NDArray[np.intp]
 
@@ -168,6 +168,26 @@ def read_label_sets(y: Any) -> LabelSets:
     matrix.sort_indices()
     codes = np.zeros(matrix.shape[0], dtype=np.min_scalar_type(len(names)))
     return LabelSets(matrix, Labels(codes, classes, counts.astype(np.int64)))
+
+
+def weigh_label_sets(
+    draw: Draw, samples: CheckedSamples, weighting: Weighting
+) -> Floats:
+    """Weigh drawn rows of several labels, so that the totals of all labels are kept."""
+    own = np.ones(len(draw.indices)) if draw.incoming is None else draw.incoming
+    if weighting == "uniform":
+        return own
+    if weighting == "factor":
+        return multiply_weights(draw.factor[draw.codes], own)
+    if weighting != "original":
+        raise ValueError(
+            'weighting must be "original", "factor" or "uniform" where rows have '
+            f"several labels, whose totals overlap; got {weighting!r}."
+        )
+    sets, incoming = draw.cells, samples.sample_weight
+    everything = len(sets.labels.codes) if incoming is None else incoming.sum()
+    start = multiply_weights(np.asarray(draw.inverse_chance), own)
+    return rake(start, sets.kept, sets.totals(incoming), float(everything))
 
 
 def rake(

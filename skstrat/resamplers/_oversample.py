@@ -32,17 +32,17 @@ class RandomOversample(StratifiedResampler):
 
     Parameters
     ----------
-    factor : float or dict of label to float, default=None
+    times : float or dict of label to float, default=None
         Rows after resampling per original row, at least 1: of the least frequent
         class, or of each class named.
     sampling_strategy : float, str, dict or callable, default=None
-        Instead of ``factor``, imbalanced-learn's words: a float in (0, 1] is the rows
+        Instead of ``times``, imbalanced-learn's words: a float in (0, 1] is the rows
         of each other class per row of the largest; ``'minority'``,
         ``'not majority'``, ``'not minority'``, ``'all'`` or ``'auto'`` (which is
         ``'not majority'``) name the classes brought to the size of the largest; a
         dict has the rows to end with; a callable takes ``y`` and gives such a dict. A
-        class with more rows than asked for keeps all. None without a ``factor``
-        means ``'auto'``.
+        class with more rows than asked for keeps all. None without ``times`` means
+        ``'auto'``.
     weighting : {"uniform", "original", "balanced", "factor"} or dict, \
             default="uniform"
         Total weight of each class: weights in, unchanged (rebalances on purpose);
@@ -83,7 +83,7 @@ class RandomOversample(StratifiedResampler):
     >>> import numpy as np
     >>> from skstrat import RandomOversample
     >>> X, y = np.arange(5).reshape(-1, 1), np.array([0, 0, 0, 1, 1])
-    >>> X_res, y_res, w = RandomOversample(factor=2).fit_resample(X, y)
+    >>> X_res, y_res, w = RandomOversample(times=2).fit_resample(X, y)
     >>> X_res.ravel().tolist(), w.tolist()
     ([0, 1, 2, 3, 3, 4, 4], [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
 
@@ -99,7 +99,7 @@ class RandomOversample(StratifiedResampler):
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
-        "factor": FACTOR,
+        "times": FACTOR,
         "sampling_strategy": [
             RATIO,
             StrOptions(set(WORDS["over"])),
@@ -117,7 +117,7 @@ class RandomOversample(StratifiedResampler):
     def __init__(
         self,
         *,
-        factor: float | Mapping[Any, float] | None = None,
+        times: float | Mapping[Any, float] | None = None,
         sampling_strategy: SamplingStrategy | None = None,
         weighting: Weighting = "uniform",
         strata: Any = None,
@@ -125,7 +125,7 @@ class RandomOversample(StratifiedResampler):
         y_numeric: bool = False,
         random_state: Any = None,
     ) -> None:
-        self.factor = factor
+        self.times = times
         self.sampling_strategy = sampling_strategy
         self.weighting = weighting
         self.strata = strata
@@ -134,13 +134,13 @@ class RandomOversample(StratifiedResampler):
         self.random_state = random_state
 
     def _targets(self, labels: Labels, y: Any) -> Targets:
-        refuse_both("factor", self.factor, "sampling_strategy", self.sampling_strategy)
-        if self.factor is not None:
-            return targets_from_factor(labels, self.factor, "over")
+        refuse_both("times", self.times, "sampling_strategy", self.sampling_strategy)
+        if self.times is not None:
+            return targets_from_factor(labels, self.times, "over")
         strategy = "auto" if self.sampling_strategy is None else self.sampling_strategy
         return targets_from_sampling_strategy(labels, y, strategy, "over")
 
     def _draw_shares(self) -> Mapping[Any, float] | float | None:
-        if isinstance(self.factor, Mapping):
-            return {label: value % 1 for label, value in self.factor.items()}
-        return None if self.factor is None else self.factor % 1
+        if isinstance(self.times, Mapping):
+            return {label: value % 1 for label, value in self.times.items()}
+        return None if self.times is None else self.times % 1

@@ -234,12 +234,22 @@ def test_a_huge_factor_leaves_one_row():
 
 
 @pytest.mark.parametrize("factor", [0.99, 0, -2, np.nan, np.inf, "2", None])
-@pytest.mark.parametrize("direction", ["down", "over"])
-def test_impossible_factors(factor, direction):
+@pytest.mark.parametrize(
+    ("direction", "argument"), [("down", "factor"), ("over", "times")]
+)
+def test_impossible_factors(factor, direction, argument):
     labels = encode_labels(["a"] * 5 + ["b"] * 3)
-    text = f"factor must be a finite number >= 1 .*got {factor!r} for class 'b'"
+    text = f"{argument} must be a finite number >= 1 .*got {factor!r} for class 'b'"
     with pytest.raises(ValueError, match=text):
         targets_from_factor(labels, {"b": factor}, direction)
+
+
+def test_a_label_that_is_absent_is_reported_by_the_name_of_the_argument():
+    labels = encode_labels(["a"] * 5 + ["b"] * 3)
+    with pytest.warns(AbsentClassWarning, match="factor names"):
+        targets_from_factor(labels, {"c": 2}, "down")
+    with pytest.warns(AbsentClassWarning, match="times names"):
+        targets_from_factor(labels, {"c": 2}, "over")
 
 
 # balance ---------------------------------------------------------------------------

@@ -12,9 +12,9 @@ from skstrat import CombinedResample, DownsampleUpweight, RandomOversample
 COUNTS = {0: 2003, 1: 400, 2: 97}
 OVER = [
     {},
-    {"factor": 1.7},
-    {"factor": 7},
-    {"factor": {1: 2.5, 2: 11}},
+    {"times": 1.7},
+    {"times": 7},
+    {"times": {1: 2.5, 2: 11}},
     {"sampling_strategy": 0.33},
     {"sampling_strategy": "minority"},
     {"sampling_strategy": "all"},
@@ -158,7 +158,7 @@ def test_combined_gives_every_class_the_same_mass(words):
 def test_repeats_with_weights_reproduce_the_full_fit(counts, repeats, seed):
     X, y = gaussians(counts, 4, seed)
     incoming = np.random.default_rng(seed + 100).lognormal(size=len(y))
-    resampler = RandomOversample(factor=repeats, weighting="original")
+    resampler = RandomOversample(times=repeats, weighting="original")
     for weights in (None, incoming):
         X_drawn, y_drawn, w_drawn = resampler.fit_resample(X, y, sample_weight=weights)
         assert len(y_drawn) > len(y)

@@ -67,8 +67,8 @@ CASES = [
         TWO,
         None,
     ),
-    ("over times", OVER(factor=2.6, weighting="original", **SEED), TWO, WEIGHTS),
-    ("over uniform", OVER(factor=3, weighting="uniform", **SEED), TWO, HOLES),
+    ("over times", OVER(times=2.6, weighting="original", **SEED), TWO, WEIGHTS),
+    ("over uniform", OVER(times=3, weighting="uniform", **SEED), TWO, HOLES),
     (
         "over auto",
         OVER(sampling_strategy="auto", weighting="uniform", **SEED),
@@ -81,7 +81,7 @@ CASES = [
         THREE,
         WEIGHTS,
     ),
-    ("over by name", OVER(factor={8: 4.5}, weighting="factor", **SEED), THREE, None),
+    ("over by name", OVER(times={8: 4.5}, weighting="factor", **SEED), THREE, None),
     ("both", BOTH(balance=0.5, weighting="balanced", **SEED), TWO, None),
     ("both equal", BOTH(balance=1.0, weighting="original", **SEED), THREE, WEIGHTS),
     (
@@ -100,7 +100,7 @@ CASES = [
     ),
     (
         "strata over",
-        OVER(factor=2.5, weighting="uniform", strata=STRATA, **SEED),
+        OVER(times=2.5, weighting="uniform", strata=STRATA, **SEED),
         TWO,
         None,
     ),

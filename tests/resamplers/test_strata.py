@@ -51,7 +51,7 @@ RESAMPLERS = [
     DownsampleUpweight(factor={"a": 20, "b": 3}, random_state=3),
     DownsampleUpweight(sampling_strategy="auto", random_state=3),
     RandomOversample(weighting="original", random_state=3),
-    RandomOversample(factor={"c": 3.7}, weighting="original", random_state=3),
+    RandomOversample(times={"c": 3.7}, weighting="original", random_state=3),
     CombinedResample(balance=0.7, weighting="original", random_state=3),
 ]
 every_resampler = pytest.mark.parametrize("resampler", RESAMPLERS, ids=str)
