@@ -38,8 +38,10 @@ from skstrat import (
     TreeWeightsWarning,
     UnusedWeightsError,
     correct_prior,
+    make_pipeline,
     strategy_grid,
 )
+from skstrat._core.labels import encode_labels
 
 
 class Recording(ClassifierMixin, BaseEstimator):
@@ -398,3 +400,35 @@ def test_frames_pickle_and_clone(table):
     assert "DownsampleUpweight" in model._repr_html_()
     # The positive class is the first here, and its share is the original one.
     assert model.predict_proba(frame)[:, 0].mean() == pytest.approx(100 / 2100, rel=0.3)
+
+
+@pytest.mark.parametrize("weight", [None, 1.0])
+@pytest.mark.parametrize(
+    "resampler",
+    [
+        None,
+        down(),
+        RandomOversample(random_state=0),
+        ClassWeight(),
+        down(strata=lambda X, y: X[:, 0] > 0),
+        down(groups=lambda X, y: np.arange(len(y)) // 2),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("host", ["classifier", "pipeline"])
+def test_labels_are_encoded_once_a_fit(monkeypatch, table, resampler, weight, host):
+    X, y, _ = table
+    encoded = []
+
+    def encode(labels):
+        encoded.append(labels)
+        return encode_labels(labels)
+
+    monkeypatch.setattr("skstrat._core.samples.encode_labels", encode)
+    monkeypatch.setattr("skstrat.resamplers._resampled.encode_labels", encode)
+    if host == "classifier":
+        model = ResampledClassifier(LogisticRegression(), resampler)
+    else:
+        model = make_pipeline(resampler or "passthrough", LogisticRegression())
+    model.fit(X, y, sample_weight=None if weight is None else np.ones(len(y)))
+    assert len(encoded) == (host == "classifier" or resampler is not None)
