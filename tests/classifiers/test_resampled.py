@@ -413,7 +413,7 @@ def test_frames_pickle_and_clone(table):
         down(strata=lambda X, y: X[:, 0] > 0),
         down(groups=lambda X, y: np.arange(len(y)) // 2),
     ],
-    ids=str,
+    ids=["none", "down", "over", "class weight", "strata", "groups"],
 )
 @pytest.mark.parametrize("host", ["classifier", "pipeline"])
 def test_labels_are_encoded_once_a_fit(monkeypatch, table, resampler, weight, host):
