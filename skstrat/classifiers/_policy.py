@@ -130,6 +130,8 @@ def weights_for(
 ) -> GivenWeights:
     """Choose what weights an estimator is fitted with on resampled rows."""
     full, part = resampled.weights, _without_class_weight(resampled)
+    if full is None:
+        return GivenWeights("none", "none were given or made")
     passes, reason = _passes_class_weights(estimator, resampled, use_weights)
     weights = full if passes else part
     if weights is None:
@@ -157,13 +159,18 @@ def _passes_class_weights(
 ) -> tuple[bool, str]:
     """Tell whether an estimator is fitted with the class's part of the weights, too."""
     if not (resampled.by_row or weighs_classes(resampled)):
-        return False, "no class is weighed otherwise"
+        return False, "the weights are those of the rows"
+    if use_weights == "auto" and resampled.by_row:
+        return True, "weights that follow the data serve every model"
+    if use_weights == "auto" and not resampled.moves_rows:
+        return True, f"{resampled.made_by} does nothing but weight rows"
+    return _follows_class_weights(estimator, use_weights)
+
+
+def _follows_class_weights(estimator: Any, use_weights: UseWeights) -> tuple[bool, str]:
+    """Tell whether an estimator is given weights that stand for other rows."""
     if use_weights != "auto":
         return use_weights, f"use_weights={use_weights}"
-    if resampled.by_row:
-        return True, "weights that follow the data serve every model"
-    if not resampled.moves_rows:
-        return True, f"{resampled.made_by} does nothing but weight rows"
     if is_linear(estimator):
         return True, "a linear model keeps its target with weights"
     if not hasattr(estimator, "predict_proba"):
@@ -182,23 +189,27 @@ def _refuse_lost_weights(
 ) -> None:
     """Refuse to go on without weights where nothing else does their work."""
     samples, within = resampled.samples, resampled.within_class
-    given = resampled.incoming if samples is None else samples.sample_weight
-    uneven = resampled.class_weight is not None and np.ptp(resampled.class_weight) > 0
+    incoming, by_class = resampled.incoming, resampled.class_weight
+    given = incoming if samples is None else samples.sample_weight
     if given is not None and np.ptp(given) > 0:
         reason = "sample_weight was given to fit"
-    elif resampled.incoming is not None and _differ(resampled.incoming):
+    elif incoming is not None and _differ(incoming):
         reason = f"rows made by {resampled.made_by} weigh otherwise"
     elif within is not None and not (resampled.at_random and _nearly_equal(within)):
         reason = f"{resampled.made_by} weighs rows of one class differently"
     elif use_weights is True:
         reason = "use_weights=True"
-    elif uneven and not resampled.moves_rows:
+    elif not resampled.moves_rows and by_class is not None and np.ptp(by_class) > 0:
         reason = f"{resampled.made_by} does nothing but weight rows"
     else:
         return
+    _refuse_unused(estimator, "fit", reason)
+
+
+def _refuse_unused(estimator: Any, method: str, reason: str) -> None:
     raise UnusedWeightsError(
-        f"{type(estimator).__name__} cannot take sample_weight in fit, and {reason}. "
-        "Use an estimator that takes weights, or leave the weights out."
+        f"{type(estimator).__name__} cannot take sample_weight in {method}, and "
+        f"{reason}. Use an estimator that takes weights, or leave the weights out."
     )
 
 
@@ -216,23 +227,13 @@ def gives_batch_weights(
     estimator: Any, incoming: Floats | None, use_weights: UseWeights
 ) -> tuple[bool, str]:
     """Tell whether ``partial_fit`` is given the weights that restore the totals."""
-    takes = takes_batch_weights(estimator)
-    weighted = incoming is not None and np.ptp(incoming) > 0
-    if not takes and (weighted or use_weights is True):
-        reason = "sample_weight was given to fit" if weighted else "use_weights=True"
-        raise UnusedWeightsError(
-            f"{type(estimator).__name__} cannot take sample_weight in partial_fit, and "
-            f"{reason}. Use an estimator that takes weights, or leave the weights out."
-        )
-    if use_weights != "auto":
-        return use_weights, f"use_weights={use_weights}"
-    if not takes:
-        return False, f"{type(estimator).__name__} takes none in partial_fit"
-    if is_linear(estimator):
-        return True, "a linear model keeps its target with weights"
-    if not hasattr(estimator, "predict_proba"):
-        return True, "there is no predict_proba to correct instead"
-    return False, "only linear models follow class weights, so the prior is corrected"
+    if takes_batch_weights(estimator):
+        return _follows_class_weights(estimator, use_weights)
+    if incoming is not None and np.ptp(incoming) > 0:
+        _refuse_unused(estimator, "partial_fit", "sample_weight was given to fit")
+    if use_weights is True:
+        _refuse_unused(estimator, "partial_fit", "use_weights=True")
+    return False, f"{type(estimator).__name__} takes none in partial_fit"
 
 
 def takes_batch_weights(estimator: Any) -> bool:

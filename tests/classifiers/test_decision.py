@@ -97,14 +97,14 @@ CASES = {
         ResampledClassifier(GaussianNB(), UNDER),
         None,
         "none",
-        "no class is weighed otherwise",
+        "none were given or made",
         "prior",
     ),
     "all rows": (
         ResampledClassifier(GaussianNB()),
         WEIGHT,
         "incoming",
-        "no class is weighed otherwise",
+        "those of the rows",
         "none",
     ),
     "uncorrected": (
