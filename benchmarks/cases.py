@@ -236,8 +236,10 @@ def contenders(case, X, y, codes):
     named = dict(zip(names, wanted, strict=True))
     resampler = {
         "down": DownsampleUpweight(factor=FACTOR, random_state=0),
-        "over": RandomOversample(random_state=0),
-        "combined": CombinedResample(sampling_strategy=named, random_state=0),
+        "over": RandomOversample(weighting="uniform", random_state=0),
+        "combined": CombinedResample(
+            sampling_strategy=named, weighting="balanced", random_state=0
+        ),
     }[case.how]
     kinds = (X_KINDS[case.X][1], labels.kind, labels.container)
     how = case.how

@@ -346,8 +346,9 @@ def test_class_weight_that_cancels_the_weights_is_an_error(features):
 def test_grid_search_over_resamplers_and_their_parameters(features):
     X, y, incoming = features
     model = make_pipeline(down(), StandardScaler(), LogisticRegression())
+    rebalanced = RandomOversample(weighting="uniform")
     grid = [
-        {"downsampleupweight": ["passthrough", down(5), RandomOversample()]},
+        {"downsampleupweight": ["passthrough", down(5), rebalanced]},
         {"downsampleupweight__factor": [2, 10]},
     ]
     search = GridSearchCV(model, grid, scoring="neg_log_loss", cv=3)

@@ -37,10 +37,10 @@ class CombinedResample(StratifiedResampler):
     sampling_strategy : dict or callable, default=None
         Instead of ``balance``, rows wanted by label, more or fewer than there are; a
         callable takes ``y`` and gives such a dict. Other classes stay as they are.
-    weighting : {"balanced", "original", "uniform", "factor"} or dict, \
-            default="balanced"
-        Total weight of each class: all equal, the grand total kept; the original
-        one; weights in, unchanged; or incoming weight times original rows per drawn
+    weighting : {"original", "balanced", "uniform", "factor"} or dict, \
+            default="original"
+        Total weight of each class: its original one; all equal, the grand total
+        kept; weights in, unchanged; or incoming weight times original rows per drawn
         row. A dict of class shares by label is a target prior.
     strata, groups : str, int, array-like of shape (n_rows,) or callable, default=None
         As of :class:`DownsampleUpweight`; groups are repeated whole, too.
@@ -80,7 +80,7 @@ class CombinedResample(StratifiedResampler):
     >>> resampler.sampling_strategy_
     {'fraud': 40, 'ok': 40}
     >>> resampler.class_weight_
-    {'fraud': 5.05, 'ok': 5.05}
+    {'fraud': 0.1, 'ok': 10.0}
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
@@ -98,7 +98,7 @@ class CombinedResample(StratifiedResampler):
         *,
         balance: float | None = None,
         sampling_strategy: SamplingStrategy | None = None,
-        weighting: Weighting = "balanced",
+        weighting: Weighting = "original",
         strata: Any = None,
         groups: Any = None,
         y_numeric: bool = False,

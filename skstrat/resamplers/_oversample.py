@@ -43,11 +43,11 @@ class RandomOversample(StratifiedResampler):
         dict has the rows to end with; a callable takes ``y`` and gives such a dict. A
         class with more rows than asked for keeps all. None without ``times`` means
         ``'auto'``.
-    weighting : {"uniform", "original", "balanced", "factor"} or dict, \
-            default="uniform"
-        Total weight of each class: weights in, unchanged (rebalances on purpose);
-        the original total; all equal, the grand total kept; or incoming weight
-        divided by the factor. A dict of class shares by label is a target prior.
+    weighting : {"original", "balanced", "uniform", "factor"} or dict, \
+            default="original"
+        Total weight of each class: its original one; all equal, the grand total
+        kept; weights in, unchanged, which rebalances on purpose; or incoming weight
+        divided by ``times``. A dict of class shares by label is a target prior.
     strata, groups : str, int, array-like of shape (n_rows,) or callable, default=None
         As of :class:`DownsampleUpweight`; strata of a class grow at its rate, and
         groups are repeated whole.
@@ -78,6 +78,13 @@ class RandomOversample(StratifiedResampler):
     CombinedResample : Big classes down and small ones up.
     Weighted : Any sampler of imbalanced-learn, with weights.
 
+    Notes
+    -----
+    With the default weights a linear model is that of all rows: exactly where the
+    rows of a class are repeated equally often, else up to which rows stand once more.
+    To rebalance on purpose, say ``weighting="uniform"``: a small class then counts
+    more, and predicted probabilities are those of the rebalanced data.
+
     Examples
     --------
     >>> import numpy as np
@@ -85,7 +92,9 @@ class RandomOversample(StratifiedResampler):
     >>> X, y = np.arange(5).reshape(-1, 1), np.array([0, 0, 0, 1, 1])
     >>> X_res, y_res, w = RandomOversample(times=2).fit_resample(X, y)
     >>> X_res.ravel().tolist(), w.tolist()
-    ([0, 1, 2, 3, 3, 4, 4], [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
+    ([0, 1, 2, 3, 3, 4, 4], [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5])
+    >>> RandomOversample(times=2, weighting="uniform").fit(X, y).class_weight_
+    {0: 1.0, 1: 1.0}
 
     Repetitions moved by noise (smoothed bootstrap; Menardi and Torelli, 2014) are
     imbalanced-learn's, here with the original total of each class:
@@ -119,7 +128,7 @@ class RandomOversample(StratifiedResampler):
         *,
         times: float | Mapping[Any, float] | None = None,
         sampling_strategy: SamplingStrategy | None = None,
-        weighting: Weighting = "uniform",
+        weighting: Weighting = "original",
         strata: Any = None,
         groups: Any = None,
         y_numeric: bool = False,

@@ -322,7 +322,9 @@ def test_class_weight_does_not_spoil_the_mean_prediction(
     assert model.predict_proba(X)[:, 1].mean() / y.mean() == pytest.approx(1, abs=0.25)
 
 
-@pytest.mark.parametrize("resampler", [RandomOversample(), None], ids=str)
+@pytest.mark.parametrize(
+    "resampler", [RandomOversample(weighting="uniform"), None], ids=str
+)
 def test_class_weight_is_fine_where_no_weight_is_passed(data, resampler):
     estimator = LogisticRegression(class_weight={0: 1, 1: 2})
     model = ResampledClassifier(estimator, resampler).fit(*data)

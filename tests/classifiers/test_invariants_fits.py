@@ -56,7 +56,7 @@ def calibration_in_the_large(y, p):
         DownsampleUpweight(factor=20),
         DownsampleUpweight(factor=199.5),
         DownsampleUpweight(),
-        CombinedResample(weighting="original"),
+        CombinedResample(),
     ],
     ids=str,
 )
@@ -196,9 +196,12 @@ def test_strategies_rank_alike(rare_events, prevalence):
         },
         "default": {"resampler": DownsampleUpweight()},
         "class weights": {"resampler": ClassWeight(), "prior_correction": False},
-        "over": {"resampler": RandomOversample(), "prior_correction": False},
-        "over weighted": {"resampler": RandomOversample(weighting="original")},
-        "combined": {"resampler": CombinedResample()},
+        "over": {
+            "resampler": RandomOversample(weighting="uniform"),
+            "prior_correction": False,
+        },
+        "over weighted": {"resampler": RandomOversample()},
+        "combined": {"resampler": CombinedResample(weighting="balanced")},
     }
     auc = {name: [] for name in strategies}
     for seed in range(5):

@@ -152,7 +152,9 @@ def test_scaler_and_model_in_a_stock_pipeline_get_the_same_weights(table):
         down(weighting="balanced"),
         down(weighting={0: 0.5, 1: 0.5}),
         RandomOversample(random_state=0),
+        RandomOversample(weighting="uniform", random_state=0),
         CombinedResample(random_state=0),
+        CombinedResample(weighting="balanced", random_state=0),
         ClassWeight(),
         RandomUnderSampler(random_state=0),
         SMOTE(random_state=0),
@@ -302,7 +304,7 @@ def test_weights_that_nobody_would_use_are_an_error(table):
 
 def test_nothing_can_restore_the_distribution(table):
     X, y, _ = table
-    resampler = RandomOversample(random_state=0)
+    resampler = RandomOversample(weighting="uniform", random_state=0)
     with pytest.raises(UnusedWeightsError, match="wrap the estimator in Calibrated"):
         wrapped(RidgeClassifier(), resampler).fit(X, y)
     model = wrapped(RidgeClassifier(), resampler, prior_correction=False).fit(X, y)

@@ -44,7 +44,7 @@ RESAMPLERS = {
     "ratio": DownsampleUpweight(sampling_strategy=0.5, random_state=3),
     "one to one": DownsampleUpweight(sampling_strategy="auto", random_state=3),
     "over": RandomOversample(random_state=3),
-    "over by times": RandomOversample(times=2.7, random_state=3),
+    "over by times": RandomOversample(times=2.7, weighting="uniform", random_state=3),
     "both ways": CombinedResample(random_state=3),
     "weights": ClassWeight(),
     "nothing": DownsampleUpweight(factor=1, random_state=3),

@@ -27,8 +27,8 @@ COMBINED = [
     {"sampling_strategy": {0: 500, 2: 1000}},
 ]
 RESAMPLERS = [
-    *[RandomOversample(weighting="original", **words) for words in OVER],
-    *[CombinedResample(weighting="original", **words) for words in COMBINED],
+    *[RandomOversample(**words) for words in OVER],
+    *[CombinedResample(**words) for words in COMBINED],
 ]
 
 
@@ -85,7 +85,8 @@ def test_rows_are_repeated_evenly_and_totals_restored(resampler, seed, weighted)
 @pytest.mark.parametrize("words", OVER, ids=str)
 def test_every_original_stays(words):
     y = make_labels()
-    rows, _, weights = RandomOversample(**words).fit_resample(np.arange(len(y)), y)
+    resampler = RandomOversample(weighting="uniform", **words)
+    rows, _, weights = resampler.fit_resample(np.arange(len(y)), y)
     np.testing.assert_array_equal(np.unique(rows), np.arange(len(y)))
     np.testing.assert_array_equal(weights, np.ones(len(rows)))
     assert len(rows) > len(y)
@@ -136,14 +137,13 @@ def test_balance_moves_classes_towards_their_geometric_mean(balance, counts):
 
 
 @pytest.mark.parametrize("words", COMBINED, ids=str)
-def test_combined_gives_every_class_the_same_mass(words):
+def test_balanced_gives_every_class_the_same_total(words):
     y = make_labels()
     incoming = np.random.default_rng(0).lognormal(size=len(y))
-    _, y_drawn, weights = CombinedResample(**words).fit_resample(
-        y, y, sample_weight=incoming
-    )
-    mass = np.bincount(y_drawn, weights)
-    np.testing.assert_allclose(mass, incoming.sum() / len(COUNTS), rtol=1e-12)
+    resampler = CombinedResample(weighting="balanced", **words)
+    _, y_drawn, weights = resampler.fit_resample(y, y, sample_weight=incoming)
+    totals = np.bincount(y_drawn, weights)
+    np.testing.assert_allclose(totals, incoming.sum() / len(COUNTS), rtol=1e-12)
 
 
 # 10: integer repeats with weights change nothing
@@ -158,7 +158,7 @@ def test_combined_gives_every_class_the_same_mass(words):
 def test_repeats_with_weights_reproduce_the_full_fit(counts, repeats, seed):
     X, y = gaussians(counts, 4, seed)
     incoming = np.random.default_rng(seed + 100).lognormal(size=len(y))
-    resampler = RandomOversample(times=repeats, weighting="original")
+    resampler = RandomOversample(times=repeats)
     for weights in (None, incoming):
         X_drawn, y_drawn, w_drawn = resampler.fit_resample(X, y, sample_weight=weights)
         assert len(y_drawn) > len(y)
@@ -186,9 +186,7 @@ def test_combined_equals_down_only(seed, repeats, factor, weighted):
     X, y = gaussians(counts, 4, seed)
     incoming = np.random.default_rng(seed).lognormal(size=len(y)) if weighted else None
     rows_wanted = {0: counts[0] // factor, 1: counts[1] * repeats}
-    combined = CombinedResample(
-        sampling_strategy=rows_wanted, weighting="original", random_state=seed
-    )
+    combined = CombinedResample(sampling_strategy=rows_wanted, random_state=seed)
     down = DownsampleUpweight(factor=factor, random_state=seed)
     fits = []
     for resampler in (combined, down):

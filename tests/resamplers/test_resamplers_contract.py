@@ -2,6 +2,7 @@
 
 import pickle
 import re
+from inspect import signature
 from itertools import pairwise
 
 import numpy as np
@@ -9,10 +10,12 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from imblearn.over_sampling import SMOTE
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+import skstrat.resamplers
 from skstrat import (
     AbsentClassWarning,
     ClassWeight,
@@ -476,6 +479,40 @@ def test_class_totals_are_what_weighting_says(resampler, weighted):
     assert by_class(plan, plan.class_total) == pytest.approx(mass, rel=1e-12)
 
 
+def with_weighting():
+    """Give every public resampler that has ``weighting``, at its defaults."""
+    arguments = {"Weighted": (SMOTE(random_state=0),)}
+    for name in skstrat.resamplers.__all__:
+        cls = getattr(skstrat.resamplers, name)
+        if hasattr(cls, "fit_resample") and "weighting" in signature(cls).parameters:
+            yield cls(*arguments.get(name, ()))
+
+
+AT_DEFAULTS = list(with_weighting())
+
+
+@pytest.mark.parametrize("resampler", AT_DEFAULTS, ids=without_address)
+def test_class_totals_are_kept_at_the_defaults(resampler):
+    assert resampler.weighting == "original"
+    for sample_weight in (None, incoming()):
+        _, y_res, weights = resampler.fit_resample(
+            numbers(), Y, sample_weight=sample_weight
+        )
+        old = np.ones(N_ROWS) if sample_weight is None else sample_weight
+        assert totals(y_res, weights) == pytest.approx(totals(Y, old), rel=1e-12)
+
+
+def test_the_defaults_are_tested_of_every_resampler():
+    tested = {type(resampler).__name__ for resampler in AT_DEFAULTS}
+    assert tested >= {
+        "CombinedResample",
+        "DownsampleUpweight",
+        "GuidedDownsample",
+        "RandomOversample",
+        "Weighted",
+    }
+
+
 @every_resampler_by_class
 def test_incoming_weights_are_multiplied_by_one_number_per_class(resampler):
     old = incoming()
@@ -533,7 +570,7 @@ def test_untouched_classes_keep_their_weights_bitwise():
     old = incoming()
     for resampler in (
         DownsampleUpweight(factor=7, random_state=0),
-        RandomOversample(times=3, weighting="original", random_state=0),
+        RandomOversample(times=3, random_state=0),
     ):
         _, y_res, weights = resampler.fit_resample(numbers(), Y, sample_weight=old)
         untouched = y_res == "b"
@@ -588,8 +625,8 @@ def test_rows_of_zero_weight_leave_other_classes_alone():
         DownsampleUpweight(sampling_strategy=1e-6),
         DownsampleUpweight(sampling_strategy={"a": 10_000}),
         RandomOversample(times=1),
-        RandomOversample(sampling_strategy={"c": 1}, weighting="original"),
-        CombinedResample(balance=0, weighting="original"),
+        RandomOversample(sampling_strategy={"c": 1}),
+        CombinedResample(balance=0),
         CombinedResample(balance=0, weighting="uniform"),
         ClassWeight({"a": 1.0}),
     ],
@@ -606,7 +643,8 @@ def test_identity(resampler):
 
 def test_balance_0_moves_no_row_and_weights_as_class_weight_does():
     X, old = with_holes(), incoming()
-    *_, weights = CombinedResample(balance=0).fit_resample(X, Y, sample_weight=old)
+    resampler = CombinedResample(balance=0, weighting="balanced")
+    *_, weights = resampler.fit_resample(X, Y, sample_weight=old)
     *_, expected = ClassWeight().fit_resample(X, Y, sample_weight=old)
     assert weights.tolist() == expected.tolist()
 
