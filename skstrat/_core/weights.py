@@ -60,7 +60,7 @@ def counted_rows(sample_weight: Floats | None) -> NDArray[np.intp] | None:
     return np.flatnonzero(sample_weight)
 
 
-def spread(multiplier: Floats, codes: NDArray[Any]) -> Floats:
+def row_multipliers(multiplier: Floats, codes: NDArray[Any]) -> Floats:
     """Give each row the multiplier of its class."""
     if (multiplier == multiplier[0]).all():
         return np.full(len(codes), multiplier[0])

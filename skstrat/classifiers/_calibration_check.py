@@ -33,7 +33,7 @@ Indices = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class HoldOut:
-    """Rows by which predictions are judged.
+    """Rows by which predictions are checked.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class HoldOut:
     smallest: int
     total: float
 
-    def judge(self, proba: Floats) -> CheckResult:
+    def check(self, proba: Floats) -> CheckResult:
         """Divide what is predicted of the smallest class by what there is of it."""
         ratio = float((self.weight * proba).sum()) / self.total
         variance = 0.0
@@ -72,7 +72,7 @@ class HoldOut:
 
 
 def hold_out(resampled: Resampled, most: int | None) -> HoldOut | None:
-    """Find rows to judge by; None if no row was dropped at random.
+    """Find rows to check by; None if no row was dropped at random.
 
     Of the dropped rows as many are looked at as were kept, and ``most`` at the most.
     """

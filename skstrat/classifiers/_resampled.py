@@ -254,7 +254,7 @@ class ResampledClassifier(CorrectedClassifier):
     def _check(
         self, X: Any, resampled: Resampled, given: GivenWeights
     ) -> CheckResult | None:
-        """Judge the fitted model by the rows that were dropped."""
+        """Check the fitted model by the rows that were dropped."""
         if not (self.calibration_check and hasattr(self.estimator_, "predict_proba")):
             return None
         out_of_fold = self.calibration_check == "cv"
@@ -270,7 +270,7 @@ class ResampledClassifier(CorrectedClassifier):
             proba[held.trained_on] = cross_fitted(
                 self.estimator, resampled, given.arguments, self._proba_of
             )[own, place]
-        result = held.judge(proba)
+        result = held.check(proba)
         # Whoever switches the correction off wants the predictions to be off.
         if self.prior_correction:
             warn_of_ratio(result, type(self.estimator_).__name__)

@@ -36,7 +36,7 @@ from skstrat._core.weights import (
     cell_weights,
     class_totals,
     multiply_weights,
-    spread,
+    row_multipliers,
     totals_of,
 )
 from skstrat.resamplers._resampled import Resampled
@@ -265,7 +265,7 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
                 class_totals(labels, samples.sample_weight),
                 totals_of(class_of, drawn, len(labels.classes)),
             )
-        weights = spread(by_cell, draw.codes)
+        weights = row_multipliers(by_cell, draw.codes)
         if start is not None:
             weights = multiply_weights(weights, start)
         return CellWeights(weights, by_cell, by_class, totals)
