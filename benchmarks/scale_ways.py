@@ -92,10 +92,10 @@ def _read_all_columns(job):
 
 def _skstrat(job):
     from skstrat import DownsampleUpweight
-    from skstrat.io import resample_parquet
+    from skstrat.io import resample_file
 
     sampler = DownsampleUpweight(factor=FACTOR, random_state=SEED)
-    resample_parquet(job.source, job.dest, target=TARGET, resampler=sampler)
+    resample_file(job.source, job.dest, target=TARGET, resampler=sampler)
 
 
 def _polars(job):

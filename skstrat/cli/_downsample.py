@@ -24,7 +24,7 @@ from rich.table import Table as Grid
 import skstrat
 from skstrat.cli._factors import DownsampleByText
 from skstrat.cli._terminal import open_console, open_progress
-from skstrat.io._files import Summary, resample_parquet
+from skstrat.io._files import Summary, resample_file
 from skstrat.io._source_files import find_files, kind_of
 
 _STAGES = {"counts": "counting", "labels": "reading labels", "rows": "taking rows"}
@@ -159,7 +159,7 @@ def downsample(
         random_state=seed,
     )
     with _explained(source, dest), open_progress() as progress:
-        summary = resample_parquet(
+        summary = resample_file(
             source,
             dest,
             target=target,
@@ -311,7 +311,7 @@ def _how_to_train(dest: str, target: str, key: str | None, weight: str) -> str:
         return line
     named = "" if weight == "sample_weight" else f", sample_weight={weight!r}"
     return line + (
-        f"  # or skstrat.io._files.iter_batches({dest!r}, target={target!r}{named})"
+        f"  # or skstrat.io.read_batches({dest!r}, target={target!r}{named})"
     )
 
 

@@ -3,6 +3,6 @@
 Needs polars and pyarrow (the ``parquet`` extra); ``import skstrat`` does not load it.
 """
 
-from skstrat.io._files import Summary, iter_batches, resample_parquet
+from skstrat.io._files import Summary, read_batches, resample_file
 
-__all__ = ["Summary", "iter_batches", "resample_parquet"]
+__all__ = ["Summary", "read_batches", "resample_file"]

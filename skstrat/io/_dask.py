@@ -26,7 +26,7 @@ from skstrat.io._partition import EncodedPartition, Partition
 from skstrat.io._partitions import (
     DecidesByLabels,
     check_decides_by_labels,
-    decide,
+    make_plan,
     rows_by_label,
     shares_wanted,
 )
@@ -42,7 +42,7 @@ def resample_collections(
     columns = _Columns.of(X, y, sample_weight)
     tallies = _look_at_labels(resampler, columns, seed)
     total = reduce(Tally.merge, tallies, NOTHING)
-    plan = decide(resampler, total, seed)
+    plan = make_plan(resampler, total, seed)
     return plan, _put_off(columns, plan, tallies, type(resampler).__name__)
 
 

@@ -14,7 +14,7 @@ from skstrat.io._parquet import ParquetSource
 from skstrat.io._partition import Partition
 from skstrat.io._partitions import (
     check_unchanged,
-    decide,
+    make_plan,
     rows_by_label,
     shares_wanted,
 )
@@ -80,7 +80,7 @@ class Request:
         meant = self._meant_labels(tally)
         read = {value: label for label, value in meant.items()}
         tally = _renamed(tally, meant)
-        plan = decide(self.resampler, tally, self.seed)
+        plan = make_plan(self.resampler, tally, self.seed)
         classes = tuple(read[label] for label in plan.classes)
         return FilePlan(plan, replace(plan, classes=classes))
 

@@ -24,7 +24,7 @@ from skstrat.io._partitions import check_decides_by_labels
 from skstrat.io._source_files import Fingerprint, find_files, kind_of
 from skstrat.io._write_rows import Output, write_rows
 
-__all__ = ["Summary", "iter_batches", "resample_parquet"]
+__all__ = ["Summary", "read_batches", "resample_file"]
 
 _WEIGHT = "sample_weight"
 
@@ -90,7 +90,7 @@ class Summary:
         }
 
 
-def resample_parquet(
+def resample_file(
     source: str | Path,
     dest: str | Path,
     *,
@@ -152,7 +152,7 @@ def resample_parquet(
 
     See Also
     --------
-    iter_batches : Read the small file back in batches.
+    read_batches : Read the small file back in batches.
     skstrat.Plan.to_sql : The decision alone, for a database.
 
     Notes
@@ -170,11 +170,11 @@ def resample_parquet(
     >>> import numpy as np
     >>> import pandas as pd
     >>> from skstrat import DownsampleUpweight
-    >>> from skstrat.io._files import resample_parquet
+    >>> from skstrat.io import resample_file
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     frame = pd.DataFrame({"x": np.arange(1010), "y": [0] * 1000 + [1] * 10})
     ...     frame.to_parquet(f"{folder}/big.parquet")
-    ...     summary = resample_parquet(
+    ...     summary = resample_file(
     ...         f"{folder}/big.parquet",
     ...         f"{folder}/small.parquet",
     ...         target="y",
@@ -240,7 +240,7 @@ def _check_dest(dest: Path, files: list[Path], *, overwrite: bool) -> None:
         raise FileExistsError(f"dest exists already: {str(dest)!r}; {advice}.")
 
 
-def iter_batches(
+def read_batches(
     path: str | Path,
     *,
     target: str,
@@ -291,7 +291,7 @@ def iter_batches(
     >>> import numpy as np
     >>> import pandas as pd
     >>> from sklearn.linear_model import SGDClassifier
-    >>> from skstrat.io._files import iter_batches
+    >>> from skstrat.io import read_batches
     >>> rng = np.random.default_rng(0)
     >>> frame = pd.DataFrame({"x": rng.normal(size=500)})
     >>> frame["y"] = (frame["x"] > 1).astype(int)
@@ -299,7 +299,7 @@ def iter_batches(
     >>> model = SGDClassifier(loss="log_loss", random_state=0)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     frame.to_parquet(f"{folder}/small.parquet")
-    ...     for X, y, w in iter_batches(f"{folder}/small.parquet", target="y"):
+    ...     for X, y, w in read_batches(f"{folder}/small.parquet", target="y"):
     ...         _ = model.partial_fit(X, y, classes=[0, 1], sample_weight=w)
     >>> bool(model.score(frame[["x"]], frame["y"]) > 0.9)
     True

@@ -83,7 +83,7 @@ def shares_wanted(resampler: DecidesByLabels, tally: Tally) -> dict[Any, float]:
     return dict(zip(labels.classes.tolist(), shares.tolist(), strict=True))
 
 
-def decide(resampler: DecidesByLabels, tally: Tally, seed: int) -> Plan:
+def make_plan(resampler: DecidesByLabels, tally: Tally, seed: int) -> Plan:
     """Make the plan from what is known of all labels."""
     labels = labels_of(tally)
     names = labels.classes.tolist()

@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 
 from skstrat import DownsampleUpweight
 from skstrat.cli._compare import skstrat_command
-from skstrat.io import iter_batches, resample_parquet
+from skstrat.io import read_batches, resample_file
 
 # What the console script does.
 START = "from skstrat.cli import main; main()"
@@ -100,7 +100,7 @@ def in_memory(frame, target="is_fraud", weight=None, **parameters):
 def test_files_are_those_of_the_library(folder, tmp_path, source, dest):
     ours, theirs = tmp_path / f"ours_{dest}", tmp_path / f"theirs_{dest}"
     succeed(folder / source, ours, "--target=is_fraud", "--factor=20")
-    resample_parquet(
+    resample_file(
         folder / source,
         theirs,
         target="is_fraud",
@@ -211,7 +211,7 @@ def test_table_and_how_to_train(folder, tmp_path):
     fitted = run_training(train, ["text", "kind", "padded", "gap"])
     assert fitted.n_features_in_ == 5
     batches = train.partition("# or skstrat.io.")[2]
-    rows = sum(len(y) for _, y, _ in eval(batches, {"iter_batches": iter_batches}))
+    rows = sum(len(y) for _, y, _ in eval(batches, {"read_batches": read_batches}))
     assert rows == len(small)
 
 

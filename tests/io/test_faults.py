@@ -17,7 +17,7 @@ from skstrat import (
     CombinedResample,
     DownsampleUpweight,
 )
-from skstrat.io import resample_parquet
+from skstrat.io import resample_file
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -63,7 +63,7 @@ def below(folder):
 
 def run(source, dest, **settings):
     settings = {"target": "y", "resampler": FACTOR, **settings}
-    return resample_parquet(source, dest, **settings)
+    return resample_file(source, dest, **settings)
 
 
 def check_refused(folder, source, error, text, name="small.parquet", **settings):
@@ -95,14 +95,14 @@ def refused(folder, error, text):
 KILLED = """
 import os, signal, sys
 from skstrat import DownsampleUpweight
-from skstrat.io import resample_parquet
+from skstrat.io import resample_file
 
 def die(stage, done, total):
     if stage == "rows" and done > 300:
         os.kill(os.getpid(), signal.SIGKILL)
 
 source, dest = sys.argv[1:]
-resample_parquet(
+resample_file(
     source, dest, target="y", overwrite=True, progress=die,
     resampler=DownsampleUpweight(factor=5, random_state=0),
 )
@@ -142,12 +142,12 @@ FULL = """
 import resource, sys
 import numpy as np, polars, pyarrow
 from skstrat import ClassWeight
-from skstrat.io import resample_parquet
+from skstrat.io import resample_file
 
 source, dest = sys.argv[1:]
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 try:
-    resample_parquet(
+    resample_file(
         source, dest, target="y", overwrite=True,
         resampler=ClassWeight(),
     )

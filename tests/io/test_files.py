@@ -26,9 +26,9 @@ from skstrat import (
     RandomOversample,
 )
 from skstrat._core.hashing import mix_seed
-from skstrat.io import iter_batches, resample_parquet
+from skstrat.io import read_batches, resample_file
 from skstrat.io._partition import Partition
-from skstrat.io._partitions import check_decides_by_labels, decide
+from skstrat.io._partitions import check_decides_by_labels, make_plan
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -94,7 +94,7 @@ def plan_of(part):
     """Give the plan of a part that is all of the data."""
     seed = check_decides_by_labels(FACTOR)
     tally = part.encode().tally(FACTOR._draw_shares(), mix_seed(seed), 0)
-    return decide(FACTOR, tally, seed)
+    return make_plan(FACTOR, tally, seed)
 
 
 def in_memory(resampler, y, weights=None):
@@ -118,7 +118,7 @@ def resample(table, folder, name="small.parquet", row_group_size=64, **settings)
     source, dest = folder / "big.parquet", folder / name
     pq.write_table(table, source, row_group_size=row_group_size)
     settings = {"target": "y", "resampler": FACTOR, **settings}
-    summary = resample_parquet(source, dest, **settings)
+    summary = resample_file(source, dest, **settings)
     return read(dest), summary
 
 
@@ -127,7 +127,7 @@ def resample_text(text, folder, name="small.csv", **settings):
     data = text if isinstance(text, bytes) else text.encode()
     (folder / "big.csv").write_bytes(data)
     settings = {"target": "y", "resampler": ClassWeight(), **settings}
-    resample_parquet(folder / "big.csv", folder / name, **settings)
+    resample_file(folder / "big.csv", folder / name, **settings)
     return folder / name
 
 
@@ -162,7 +162,7 @@ def test_the_rows_of_memory_whatever_the_files(name, tmp_path):
     assert len(list(seven.iterdir())) == 7
     for kind, source in sources.items():
         dest = tmp_path / f"{kind}.parquet"
-        summary = resample_parquet(source, dest, target="y", resampler=resampler)
+        summary = resample_file(source, dest, target="y", resampler=resampler)
         check_same(dest, resampler, y)
         assert summary.plan == resampler.plan_
 
@@ -194,7 +194,7 @@ def test_the_layout_of_the_files_changes_nothing(weighted, layout, name):
         warnings.simplefilter("ignore", AbsentClassWarning)
         source = write_parts(table, Path(folder) / "big", cuts, row_group_size, ending)
         dest = Path(folder) / "small.parquet"
-        resample_parquet(source, dest, target="y", resampler=resampler, **given)
+        resample_file(source, dest, target="y", resampler=resampler, **given)
         check_same(dest, resampler, y, weights, "w" if weighted else "sample_weight")
 
 
@@ -207,7 +207,7 @@ def test_row_groups_without_rows(tmp_path):
             writer.write_table(table.slice(start, 300))
         writer.write_table(table.slice(0, 0))
     dest = tmp_path / "small.parquet"
-    resample_parquet(tmp_path / "big.parquet", dest, target="y", resampler=FACTOR)
+    resample_file(tmp_path / "big.parquet", dest, target="y", resampler=FACTOR)
     check_same(dest, FACTOR, y)
 
 
@@ -224,7 +224,7 @@ def test_files_in_folders_below_in_the_order_of_their_names(tmp_path):
         path.parent.mkdir(exist_ok=True)
         path.write_text("no data")
     dest = tmp_path / "small.parquet"
-    summary = resample_parquet(tmp_path / "big", dest, target="y", resampler=FACTOR)
+    summary = resample_file(tmp_path / "big", dest, target="y", resampler=FACTOR)
     check_same(dest, FACTOR, y)
     assert [Path(each).stem for each in summary.source] == ["1", "2", "0"]
 
@@ -234,7 +234,7 @@ def test_odd_file_names(name, tmp_path):
     y = labels(500)
     pq.write_table(table_of(y), tmp_path / name)
     dest = tmp_path / f"small {name}"
-    resample_parquet(tmp_path / name, dest, target="y", resampler=FACTOR)
+    resample_file(tmp_path / name, dest, target="y", resampler=FACTOR)
     rows, _ = in_memory(FACTOR, y)
     assert pq.read_table(pa.OSFile(str(dest)))["row"].to_pylist() == rows.tolist()
 
@@ -251,7 +251,7 @@ def test_rows_that_polars_shows_with_gaps(tmp_path, monkeypatch):
 
     monkeypatch.setattr(pl, "scan_csv", two_of_three_first)
     dest = tmp_path / "small.parquet"
-    resample_parquet(source, dest, target="y", resampler=FACTOR)
+    resample_file(source, dest, target="y", resampler=FACTOR)
     rows, _ = in_memory(FACTOR, y)
     first = rows % 3 > 0
     assert read(dest)["row"].to_pylist() == [*rows[first], *rows[~first]]
@@ -367,7 +367,7 @@ def test_keys_of_csv_are_those_of_parquet(kind, tmp_path):
     table = table_of(y, key=KEYS[kind](np.arange(1_500)))
     small, summary = resample(table, tmp_path, key="key")
     write_csv(table, tmp_path / "big.csv")
-    from_text = resample_parquet(
+    from_text = resample_file(
         tmp_path / "big.csv",
         tmp_path / "small.csv",
         target="y",
@@ -587,7 +587,7 @@ def test_times_of_old_files_stay(tmp_path):
     table = table_of(np.arange(N_TYPED) % 10 == 0, when=when)
     path, dest = tmp_path / "big.parquet", tmp_path / "small.parquet"
     pq.write_table(table, path, use_deprecated_int96_timestamps=True)
-    resample_parquet(path, dest, target="y", resampler=FACTOR)
+    resample_file(path, dest, target="y", resampler=FACTOR)
     small = read(dest)
     assert small["when"].equals(read(path)["when"].take(small["row"]))
 
@@ -608,7 +608,7 @@ def test_columns_of_later_files_may_stand_otherwise(tmp_path):
     later = table.slice(300).select(["y", "text", "x", "row"])
     pq.write_table(later, tmp_path / "big/b.parquet")
     dest = tmp_path / "small.parquet"
-    resample_parquet(tmp_path / "big", dest, target="y", resampler=FACTOR)
+    resample_file(tmp_path / "big", dest, target="y", resampler=FACTOR)
     small = check_same(dest, FACTOR, y)
     assert small.drop_columns("sample_weight").equals(table.take(small["row"]))
 
@@ -633,7 +633,7 @@ def test_pandas_reads_what_it_wrote(name, tmp_path):
         frame.index = INDICES[name](500)
     frame.to_parquet(tmp_path / "big.parquet")
     dest = tmp_path / "small.parquet"
-    resample_parquet(tmp_path / "big.parquet", dest, target="y", resampler=FACTOR)
+    resample_file(tmp_path / "big.parquet", dest, target="y", resampler=FACTOR)
     small = pd.read_parquet(dest)
     rows, weights = in_memory(FACTOR, y)
     np.testing.assert_allclose(small.pop("sample_weight"), weights, rtol=1e-12)
@@ -671,7 +671,7 @@ def test_codecs_and_dictionaries_stay(tmp_path):
         compression={**dict.fromkeys(["row", "x", "text", "y"], "NONE"), **compression},
         use_dictionary=["y", "c GZIP", "list.list.element"],
     )
-    resample_parquet(path, dest, target="y", resampler=FACTOR)
+    resample_file(path, dest, target="y", resampler=FACTOR)
     found, expected = encodings(dest), encodings(path)
     found.pop("sample_weight")
     assert found == expected
@@ -683,7 +683,7 @@ def test_the_codec_of_a_column_with_a_dot_stays(tmp_path):
     path, dest = tmp_path / "big.parquet", tmp_path / "small.parquet"
     codecs = dict.fromkeys(table.column_names, "NONE") | {"a.b": "GZIP"}
     pq.write_table(table, path, compression=codecs, use_dictionary=False)
-    resample_parquet(path, dest, target="y", resampler=FACTOR)
+    resample_file(path, dest, target="y", resampler=FACTOR)
     assert encodings(dest)["a.b"] == ("GZIP", False)
 
 
@@ -694,7 +694,7 @@ def test_codecs_stay_where_the_first_file_is_empty(tmp_path):
     pq.write_table(table.slice(0, 0), folder / "a.parquet", **settings)
     pq.write_table(table, folder / "b.parquet", **settings)
     dest = tmp_path / "small.parquet"
-    resample_parquet(folder, dest, target="y", resampler=FACTOR)
+    resample_file(folder, dest, target="y", resampler=FACTOR)
     assert encodings(dest)["x"] == ("ZSTD", False)
 
 
@@ -704,7 +704,7 @@ def test_encodings_stay_where_the_first_row_group_is_empty(tmp_path):
     with pq.ParquetWriter(path, table.schema, compression="ZSTD") as writer:
         writer.write_table(table.slice(0, 0))
         writer.write_table(table)
-    resample_parquet(path, dest, target="y", resampler=FACTOR)
+    resample_file(path, dest, target="y", resampler=FACTOR)
     assert encodings(dest)["text"] == ("ZSTD", True)
 
 
@@ -747,7 +747,7 @@ def test_odd_column_names(name, role, ending, tmp_path):
     if role in roles:
         roles[role] = name
     dest = tmp_path / "small.parquet"
-    resample_parquet(folder, dest, resampler=FACTOR, **roles)
+    resample_file(folder, dest, resampler=FACTOR, **roles)
     small = pq.read_table(dest)
     assert small.column_names == renamed
     whole = Partition(y, columns["sample_weight"], columns["key"])
@@ -826,7 +826,7 @@ def test_labels_of_csv_are_what_they_look_like(written, factor, tmp_path):
 
 def test_the_plan_of_csv_names_labels_as_numbers(tmp_path):
     (tmp_path / "big.csv").write_text("a,y\n1,10\n2,9\n3,9\n", encoding="utf-8")
-    summary = resample_parquet(
+    summary = resample_file(
         tmp_path / "big.csv",
         tmp_path / "small.csv",
         target="y",
@@ -877,7 +877,7 @@ def test_parquet_becomes_csv(tmp_path):
     table = table_of(np.array([0, 1, 0, 1]), **columns).drop_columns(["x", "text"])
     pq.write_table(table, tmp_path / "big.parquet")
     dest = tmp_path / "small.csv"
-    resample_parquet(
+    resample_file(
         tmp_path / "big.parquet", dest, target="y", resampler=ClassWeight({0: 2.0})
     )
     assert dest.read_text(encoding="utf-8").splitlines() == [
@@ -905,7 +905,7 @@ def test_a_compressed_csv_is_compressed(tmp_path):
     y = labels(900)
     pq.write_table(table_of(y), tmp_path / "big.parquet")
     dest = tmp_path / "small.csv.gz"
-    resample_parquet(tmp_path / "big.parquet", dest, target="y", resampler=FACTOR)
+    resample_file(tmp_path / "big.parquet", dest, target="y", resampler=FACTOR)
     small = pl.read_csv(gzip.decompress(dest.read_bytes()))
     rows, _ = in_memory(FACTOR, y)
     assert small["row"].to_list() == rows.tolist()
@@ -927,7 +927,7 @@ def test_progress_goes_up_to_the_number_of_rows(name, stages, ending, tmp_path):
     y = labels(3_000)
     source = write_parts(table_of(y), tmp_path / "big", [100, 2_000], 64, ending)
     told = []
-    resample_parquet(
+    resample_file(
         source,
         tmp_path / "small.parquet",
         target="y",
@@ -972,7 +972,7 @@ def test_source_and_resampler_are_left_alone(name, tmp_path):
     pq.write_table(table_of(labels(500)), tmp_path / "big.parquet")
     data = (tmp_path / "big.parquet").read_bytes()
     dest = tmp_path / "small.parquet"
-    resample_parquet(tmp_path / "big.parquet", dest, target="y", resampler=resampler)
+    resample_file(tmp_path / "big.parquet", dest, target="y", resampler=resampler)
     assert vars(resampler) == before
     assert (tmp_path / "big.parquet").read_bytes() == data
     assert len(list(tmp_path.iterdir())) == 2
@@ -981,7 +981,7 @@ def test_source_and_resampler_are_left_alone(name, tmp_path):
 def test_a_result_is_resampled_again_with_its_weights(tmp_path):
     y = labels(5_000, (0.95, 0.05))
     resample(table_of(y), tmp_path, "first.parquet")
-    second = resample_parquet(
+    second = resample_file(
         tmp_path / "first.parquet",
         tmp_path / "second.parquet",
         target="y",
@@ -998,7 +998,7 @@ MEMORY = """
 import sys
 import numpy as np, pandas, polars, pyarrow as pa, pyarrow.parquet as pq
 from skstrat import DownsampleUpweight
-from skstrat.io import resample_parquet
+from skstrat.io import resample_file
 
 def status(name):
     lines = open("/proc/self/status", encoding="ascii").read().splitlines()
@@ -1009,9 +1009,9 @@ warm = pa.table({"x": np.arange(100.0), "y": np.arange(100) % 10 == 0})
 pq.write_table(warm, f"{folder}/warm.parquet")
 resampler = DownsampleUpweight(factor=20, random_state=0)
 settings = {"target": "y", "resampler": resampler, "overwrite": True}
-resample_parquet(f"{folder}/warm.parquet", f"{folder}/out.parquet", **settings)
+resample_file(f"{folder}/warm.parquet", f"{folder}/out.parquet", **settings)
 before = status("VmRSS:")
-resample_parquet(f"{folder}/{name}", f"{folder}/out.parquet", **settings)
+resample_file(f"{folder}/{name}", f"{folder}/out.parquet", **settings)
 print(status("VmHWM:") - before)
 """
 
@@ -1061,7 +1061,7 @@ def test_batches_in_order(output, small):
     if output == "numpy":
         for number, each in enumerate([table.slice(0, 300), table.slice(300)]):
             pq.write_table(each, path / f"part-{number:02}.parquet")
-    batches = list(iter_batches(path, target="y", batch_size=128, output=output))
+    batches = list(read_batches(path, target="y", batch_size=128, output=output))
     assert [len(y) for _, y, _ in batches] == [128, 128, 44, *[128] * 5, 60]
     y = np.concatenate([y for _, y, _ in batches])
     weights = np.concatenate([each for _, _, each in batches])
@@ -1090,10 +1090,10 @@ def test_batches_in_order(output, small):
 
 def test_batches_without_weights(small):
     path, _ = small
-    X, _, weights = next(iter_batches(path, target="y", sample_weight=None))
+    X, _, weights = next(read_batches(path, target="y", sample_weight=None))
     assert weights is None
     assert "sample_weight" in X.columns
-    X, _, weights = next(iter_batches(path, target="y", sample_weight="x"))
+    X, _, weights = next(read_batches(path, target="y", sample_weight="x"))
     assert weights.tolist() == pq.read_table(path)["x"].to_pylist()[: len(weights)]
     assert list(X.columns) == ["row", "text", "flag", "sample_weight"]
 
@@ -1102,7 +1102,7 @@ def test_batches_without_weights(small):
 def test_labels_of_batches(kind, tmp_path):
     y = label_kinds()[kind]
     pq.write_table(table_of(y), tmp_path / "a.parquet")
-    batches = iter_batches(
+    batches = read_batches(
         tmp_path / "a.parquet", target="y", sample_weight=None, batch_size=300
     )
     assert [label for _, each, _ in batches for label in each] == y.to_pylist()
@@ -1120,15 +1120,15 @@ def test_labels_of_batches(kind, tmp_path):
 def test_batches_are_refused_at_once(settings, error, text, small):
     path, _ = small
     with pytest.raises(error, match=text):
-        iter_batches(path, **{"target": "y", **settings})
+        read_batches(path, **{"target": "y", **settings})
 
 
 def test_batches_of_csv_or_nothing_are_refused(tmp_path):
     (tmp_path / "a.csv").write_text("a,y\n1,2\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"path must name Parquet files; got .*a\.csv"):
-        iter_batches(tmp_path / "a.csv", target="y")
+        read_batches(tmp_path / "a.csv", target="y")
     with pytest.raises(FileNotFoundError, match="nothing found at"):
-        iter_batches(tmp_path / "b.parquet", target="y")
+        read_batches(tmp_path / "b.parquet", target="y")
 
 
 def test_a_model_of_batches_is_nearly_that_of_memory(tmp_path):
@@ -1152,7 +1152,7 @@ def test_a_model_of_batches_is_nearly_that_of_memory(tmp_path):
         random_state=0,
     )
     for _ in range(20):
-        batches = iter_batches(summary.dest, target="y", batch_size=1000)
+        batches = read_batches(summary.dest, target="y", batch_size=1000)
         for X_batch, y_batch, weights in batches:
             model.partial_fit(
                 X_batch.to_numpy(), y_batch, classes=[0, 1], sample_weight=weights

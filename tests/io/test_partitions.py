@@ -21,7 +21,7 @@ from skstrat.io._partition import Partition
 from skstrat.io._partitions import (
     check_decides_by_labels,
     check_unchanged,
-    decide,
+    make_plan,
     rows_by_label,
     shares_wanted,
 )
@@ -67,12 +67,12 @@ def plan_partitions(resampler, parts):
     seed = check_decides_by_labels(resampler)
     shares = resampler._draw_shares()
     if shares is not None:
-        return decide(resampler, tally_all(parts, shares, seed), seed)
+        return make_plan(resampler, tally_all(parts, shares, seed), seed)
     first = tally_all(parts, 0.0, seed)
     shares = shares_wanted(resampler, first)
     tally = tally_all(parts, shares, seed, rows_by_label(first))
     check_unchanged(first, tally)
-    return decide(resampler, tally, seed)
+    return make_plan(resampler, tally, seed)
 
 
 def draw_all(plan, parts):
