@@ -40,8 +40,10 @@ RESAMPLERS = {
         sampling_strategy="auto", weighting="balanced", random_state=3
     ),
     "over": lambda names: RandomOversample(random_state=3),
-    "over by times": lambda names: RandomOversample(times=2.7, random_state=3),
-    "both ways": lambda names: CombinedResample(random_state=3),
+    "over by times": lambda names: RandomOversample(
+        times=2.7, weighting="uniform", random_state=3
+    ),
+    "both ways": lambda names: CombinedResample(weighting="balanced", random_state=3),
     "weights": lambda names: ClassWeight(),
     "no factor": lambda names: DownsampleUpweight(factor=1, random_state=3),
 }
