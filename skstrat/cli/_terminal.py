@@ -10,18 +10,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedCo
 from rich.table import Table as Grid
 
 from skstrat.cli._tables import Table
+from skstrat.metrics._measures import MEASURES
 from skstrat.model_selection._comparison import Comparison
 
 # What the tables take with a mean and its spread side by side.
 _WIDE = 132
-_MEASURES = (
-    ("fit_time", "fit\ntime, s", 2),
-    ("roc_auc", "ROC\nAUC", 3),
-    ("average_precision", "average\nprecision", 3),
-    ("log_loss", "log\nloss", 4),
-    ("brier_score", "Brier", 4),
-    ("mean_probability_ratio", "mean p /\nprevalence", 2),
-)
+_SHOWN = [each for each in MEASURES.values() if each.heading]
 MODEL_NAMES = {
     "logistic": "Logistic regression",
     "hgb": "Gradient-boosted trees",
@@ -77,12 +71,13 @@ def print_comparison(console: Console, model: str, comparison: Comparison) -> No
     grid = Grid(box=SIMPLE_HEAD, padding=padding, show_edge=False)
     grid.add_column("strategy")
     grid.add_column("rows\nused", justify="right")
-    for _, title, _ in _MEASURES:
-        grid.add_column(title, justify="right")
+    for each in _SHOWN:
+        grid.add_column(each.heading, justify="right")
     for outcome in comparison.outcomes:
         cells = [
-            f"{outcome.mean(name):.{digits}f}{between}±{outcome.sd(name):.{digits}f}"
-            for name, _, digits in _MEASURES
+            f"{outcome.mean(each.key):.{each.decimals}f}{between}"
+            f"±{outcome.sd(each.key):.{each.decimals}f}"
+            for each in _SHOWN
         ]
         grid.add_row(outcome.strategy.name, f"{outcome.mean('rows'):,.0f}", *cells)
     console.print(f"\n{MODEL_NAMES.get(model, model)}")

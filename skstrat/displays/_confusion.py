@@ -116,7 +116,7 @@ class ConfusionMatricesDisplay:
             comparison has no such strategy.
         """
         check_matplotlib_support(f"{cls.__name__}.from_comparison")
-        if comparison.trial.positive is None:
+        if comparison.cross_validation.positive is None:
             raise ValueError(
                 "comparison must be of two classes, because only their threshold is "
                 f"tuned; got {len(comparison.labels.classes)} classes. Give labels and "

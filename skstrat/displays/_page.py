@@ -64,9 +64,9 @@ def summary_html(comparison: Any) -> str:
         compact_table(comparison),
         element(
             "p",
-            "Mean ± standard deviation over "
-            f"{len(comparison.trial.splits)} folds; below it the paired difference to "
-            "the true distribution ± its standard error (≈: noise).",
+            f"Mean ± standard deviation over {len(comparison.cross_validation.splits)} "
+            "folds; below it the paired difference to the true distribution ± its "
+            "standard error (≈: noise).",
             style="font-size: smaller; opacity: .75",
         ),
     )
@@ -168,7 +168,7 @@ def _article(
     return element(
         "article",
         element("h2", name) if name else None,
-        _verdict(comparison, level),
+        _recommendation(comparison, level),
         element(level, "All strategies"),
         _scroll(strategy_table(comparison, name), "Table of all strategies"),
         explained,
@@ -182,7 +182,7 @@ def _article(
     )
 
 
-def _verdict(comparison: Any, level: str) -> Markup:
+def _recommendation(comparison: Any, level: str) -> Markup:
     choice, sentence = _choice(comparison), comparison.recommendation_
     reason = sentence.removeprefix(f"{choice}: ")
     return element(
@@ -213,12 +213,12 @@ def _pictures(comparison: Any) -> list[Markup]:
 
 
 def _method(comparison: Any) -> Markup:
-    trial = comparison.trial
+    design = comparison.cross_validation
     tested, rows = len(comparison.tested_), len(comparison.labels.codes)
     everything = "every row" if tested == rows else f"{tested:,} of {rows:,} rows"
     items = [
-        f"Cross-validation with the same {len(trial.splits)} folds for all strategies, "
-        f"seed {trial.seed}; {everything} tested out of fold.",
+        f"Cross-validation with the same {len(design.splits)} folds for all "
+        f"strategies, seed {design.seed}; {everything} tested out of fold.",
         "Only the training part of a fold is resampled. The test part is as it was, "
         "with the class shares that the model will meet.",
         "Correction: predictions are turned back to the class shares of the original "
@@ -231,10 +231,10 @@ def _method(comparison: Any) -> Markup:
         "over the folds, unless it beats the true distribution by no more than one "
         "standard error.",
     ]
-    if trial.positive is not None:
+    if design.positive is not None:
         items.append(
             "The threshold is tuned for the F2 score inside the training part, by "
-            f"cross-validation with up to {trial.inner_folds} folds."
+            f"cross-validation with up to {design.inner_folds} folds."
         )
     if len(comparison.class_names_) > 2:
         items.append(
@@ -243,7 +243,7 @@ def _method(comparison: Any) -> Markup:
         )
     items.append(
         "No weights of rows were given."
-        if trial.sample_weight is None
+        if design.sample_weight is None
         else "The weights of the rows were used in fitting, tuning and scoring."
     )
     return element("ul", *(element("li", item) for item in items))

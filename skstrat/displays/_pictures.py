@@ -16,8 +16,9 @@ from skstrat.displays import (
     TradeOffDisplay,
 )
 from skstrat.displays._html import Markup, element
-from skstrat.displays._style import MOST_CURVES, titled
+from skstrat.displays._style import MOST_CURVES
 from skstrat.displays._table import write_short
+from skstrat.metrics._measures import describe_measure
 
 # Twice the 100 dots per inch of a screen, for screens with small dots.
 _DOTS = 200
@@ -57,7 +58,8 @@ def draw_pictures(comparison: Any) -> Iterator[Picture]:
         "Cost and quality",
         "Training time against the measure that was chosen by. Error bars: standard "
         "error of the paired difference to the true distribution.",
-        f"Training time and {titled(comparison.best_by)} of every strategy. "
+        f"Training time and {describe_measure(comparison.best_by).label} of every "
+        f"strategy. "
         f"{_values(comparison, comparison.best_by)}",
         TradeOffDisplay.from_comparison(comparison).figure_,
     )
@@ -92,11 +94,11 @@ def draw_pictures(comparison: Any) -> Iterator[Picture]:
             "Fewer rows of the biggest class",
             "The estimator on ever fewer rows of the biggest class, with its prior "
             "restored: where the curve is flat, rows can be left out.",
-            f"{titled(comparison.best_by)} against the rows kept. "
+            f"{describe_measure(comparison.best_by).label} against the rows kept. "
             + _listed(comparison.curve, comparison.best_by),
             LearningCurveByRowsDisplay.from_comparison(comparison).figure_,
         )
-    if comparison.trial.positive is not None:
+    if comparison.cross_validation.positive is not None:
         yield Picture(
             "Confusion matrices",
             "Out-of-fold decisions at the thresholds tuned for the F2 score inside "
@@ -151,7 +153,7 @@ def _values(comparison: Any, measure: str) -> str:
     """Say what a picture shows in numbers."""
     if measure not in comparison.outcomes[0].folds:
         return ""
-    return f"{titled(measure)}: {_listed(comparison.outcomes, measure)}"
+    return f"{describe_measure(measure).label}: {_listed(comparison.outcomes, measure)}"
 
 
 def _listed(outcomes: Any, measure: str) -> str:

@@ -9,6 +9,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from skstrat.metrics._measures import describe_measure
+
 # Okabe and Ito (2008), "Color universal design", its yellow, which is hard to see on
 # white, replaced by a brown. Black comes first: the true distribution does, too.
 PALETTE = (
@@ -121,21 +123,6 @@ def wrapped(name: str, width: int, lines: int = 3) -> str:
     return "\n".join(wrap(name, width, max_lines=lines)).replace("$", r"\$")
 
 
-def titled(measure: str) -> str:
-    """Write the name of a measure as the label of an axis."""
-    text = measure.replace("_", " ")
-    return _SPELLED.get(measure, text[:1].upper() + text[1:])
-
-
-_SPELLED = {
-    "roc_auc": "ROC AUC",
-    "f2": "F2 score",
-    "d2_log_loss_score": "D² (log loss)",
-    "d2_brier_score": "D² (Brier score)",
-    "brier_score": "Brier score",
-}
-
-
 Floats = NDArray[np.float64]
 Spread = Literal["paired", "sd"]
 SPREADS = {
@@ -149,8 +136,6 @@ class Measured(NamedTuple):
 
     Attributes
     ----------
-    measure : str
-        Its name.
     value : ndarray of shape (n_outcomes,)
         Means over the folds.
     error : ndarray of shape (n_outcomes,)
@@ -159,7 +144,6 @@ class Measured(NamedTuple):
         For the axis: the measure, whether more is better, and what the bars are.
     """
 
-    measure: str
     value: Floats
     error: Floats
     label: str
@@ -188,18 +172,12 @@ def measure_outcomes(
     ]
     n_folds = len(reference.folds[measure])
     bars = SPREADS[spread].format(reference=wrapped(reference.strategy.name, 24, 1))
+    scoring = comparison.cross_validation.scoring
+    info = describe_measure(measure, scoring)
+    ordered = measure == comparison.best_by or f"neg_{measure}" in scoring
+    better = f", {info.better}" if ordered else ""
     return Measured(
-        measure,
         np.array([each.mean(measure) for each in outcomes]),
         np.array(errors),
-        f"{titled(measure)}{_direction(comparison, measure)}\n"
-        f"{wrapped(f'(mean of {n_folds} folds {bars})', 52)}",
+        f"{info.label}{better}\n{wrapped(f'(mean of {n_folds} folds {bars})', 52)}",
     )
-
-
-def _direction(comparison: Any, measure: str) -> str:
-    if f"neg_{measure}" in comparison.trial.scoring:
-        return ", lower is better"
-    if measure == comparison.best_by:
-        return ", higher is better"
-    return ""

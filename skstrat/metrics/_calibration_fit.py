@@ -137,7 +137,9 @@ def calibration_slope_intercept(
     >>> round(line.slope, 1)
     0.5
     """
-    rows = _heard(check_predictions(y_true, y_prob, sample_weight, pos_label))
+    rows = _drop_negligible_weights(
+        check_predictions(y_true, y_prob, sample_weight, pos_label)
+    )
     rows.need_both_classes("a calibration slope")
     log_odds = _log_odds(rows.p)
     problem = _why_no_line(log_odds, rows.positive)
@@ -241,7 +243,9 @@ def calibration_in_the_large(
     >>> round(calibration_in_the_large([0, 0, 0, 1], [0.5] * 4), 4)
     -1.0986
     """
-    rows = _heard(check_predictions(y_true, y_prob, sample_weight, pos_label))
+    rows = _drop_negligible_weights(
+        check_predictions(y_true, y_prob, sample_weight, pos_label)
+    )
     rows.need_both_classes("calibration-in-the-large")
     ones, zeros = rows.positive, ~rows.positive
     share, log_odds = rows.share, _log_odds(rows.p)
@@ -259,7 +263,7 @@ def calibration_in_the_large(
     return float(brentq(excess, lowest, highest, xtol=1e-13))
 
 
-def _heard(rows: Predictions) -> Predictions:
+def _drop_negligible_weights(rows: Predictions) -> Predictions:
     """Leave out rows whose weight is lost when float64 adds it to the others."""
     kept = rows.share > _LOST
     return Predictions(rows.positive[kept], rows.p[kept], rows.weight[kept])

@@ -1,4 +1,4 @@
-"""Scorers of two classes."""
+"""Scorers of the measures, for cross-validation and searches."""
 
 from __future__ import annotations
 
@@ -6,24 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import (
-    average_precision_score,
-    d2_log_loss_score,
-    fbeta_score,
-    log_loss,
-    make_scorer,
-    roc_auc_score,
-)
+from sklearn.metrics import make_scorer
 
-from skstrat._core import compat
-from skstrat.metrics._calibration_error import (
-    expected_calibration_error,
-)
-from skstrat.metrics._calibration_fit import (
-    calibration_in_the_large,
-    calibration_slope,
-    mean_probability_ratio,
-)
+from skstrat._core.compat import named_partial
+from skstrat.metrics._measures import LOWER, MEASURES, MeasureInfo
 
 
 def scorers(pos_label: Any = None) -> dict[str, Any]:
@@ -67,31 +53,36 @@ def scorers(pos_label: Any = None) -> dict[str, Any]:
     1.00
     """
     named = {} if pos_label is None else {"pos_label": pos_label}
-    functions = {
-        "roc_auc": roc_auc_score,
-        "average_precision": average_precision_score,
-        "neg_log_loss": compat.named_partial(log_loss, labels=[False, True]),
-        "d2_log_loss_score": compat.named_partial(
-            d2_log_loss_score, labels=[False, True]
-        ),
-        "neg_brier_score": compat.brier_score_loss,
-        "d2_brier_score": compat.d2_brier_score,
-        "mean_probability_ratio": mean_probability_ratio,
-        "calibration_slope": calibration_slope,
-        "calibration_in_the_large": calibration_in_the_large,
-        "neg_expected_calibration_error": expected_calibration_error,
+    return {
+        each.scorer_name: make_scorer(each.score, **named)
+        if each.needs_threshold
+        else _make_scorer(each, _score_positive, each.score, **named)
+        for each in MEASURES.values()
+        if each.score
     }
-    made = {
-        name: make_scorer(
-            compat.named_partial(_score_positive, function),
-            response_method="predict_proba",
-            greater_is_better=not name.startswith("neg_"),
-            **named,
-        )
-        for name, function in functions.items()
+
+
+def multiclass_scorers(smallest: Any, code: int) -> dict[str, Any]:
+    """Make scorers of more classes, for all or for the smallest against the rest."""
+    against_rest = {"pos_label": smallest, "code": code}
+    return {
+        each.scorer_name: _make_scorer(each, each.score_all)
+        if each.score_all
+        else _make_scorer(each, _score_positive, each.score, **against_rest)
+        for each in MEASURES.values()
+        if each.score and each.compared and not each.needs_threshold
     }
-    made["f2"] = make_scorer(fbeta_score, beta=2, **named)
-    return made
+
+
+def _make_scorer(
+    measure: MeasureInfo, function: Any, *scored: Any, **arguments: Any
+) -> Any:
+    return make_scorer(
+        named_partial(function, *scored),
+        response_method="predict_proba",
+        greater_is_better=measure.best != LOWER,
+        **arguments,
+    )
 
 
 def _score_positive(
@@ -100,12 +91,12 @@ def _score_positive(
     y_prob: Any,
     sample_weight: Any = None,
     pos_label: Any = 1,
+    code: int | None = None,
 ) -> float:
-    """Score the probability of the positive class against all others.
-
-    scikit-learn predicts once for all scorers of a search, and takes the column that
-    the first of them asks for. So all ask for the same, also those whose function has
-    no ``pos_label``.
-    """
+    """Score the probability of one class, a column if ``code`` names it."""
+    # scikit-learn predicts once for all scorers of a search, and takes the column that
+    # the first of them asks for. So all ask for the same, also those whose function has
+    # no pos_label.
+    probability = y_prob if code is None else y_prob[:, code]
     positive = np.asarray(y_true) == pos_label
-    return function(positive, y_prob, sample_weight=sample_weight)
+    return function(positive, probability, sample_weight=sample_weight)

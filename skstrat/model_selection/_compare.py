@@ -6,25 +6,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import (
-    average_precision_score,
-    d2_log_loss_score,
-    get_scorer,
-    log_loss,
-    make_scorer,
-    roc_auc_score,
-)
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import StratifiedKFold, check_cv
 
-from skstrat import metrics
-from skstrat._core.compat import brier_score_loss, d2_brier_score, named_partial
 from skstrat._core.labels import Labels, encode_labels
 from skstrat._core.targets import seed_of
 from skstrat._core.weights import check_sample_weight
-from skstrat.model_selection._comparison import NO_ORDER, Comparison
-from skstrat.model_selection._cross_validation import Outcome, Trial
+from skstrat.metrics._measures import MEASURES, describe_measure
+from skstrat.metrics._scorers import multiclass_scorers, scorers
+from skstrat.model_selection._comparison import Comparison
+from skstrat.model_selection._cross_validation import CrossValidation, Outcome
 from skstrat.model_selection._strategies import (
     Strategy,
     as_strategies,
@@ -33,17 +25,6 @@ from skstrat.model_selection._strategies import (
 )
 from skstrat.resamplers._downsample import DownsampleUpweight
 
-_MEASURES = (
-    "roc_auc",
-    "average_precision",
-    "neg_log_loss",
-    "d2_log_loss_score",
-    "neg_brier_score",
-    "d2_brier_score",
-    "f2",
-    "mean_probability_ratio",
-    "calibration_slope",
-)
 _CURVE_FACTORS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
@@ -102,8 +83,8 @@ def compare_strategies(
         log loss is not among them.
     tune_threshold : bool, default=True
         Whether the threshold of two classes is tuned, by three folds inside each
-        training part: three quarters of the work. Without it there are no decisions to
-        judge, so no F2 score, thresholds and confusion matrices.
+        training part: three quarters of the work. Without it there are no decisions,
+        so no F2 score, thresholds and confusion matrices.
     learning_curve_by_rows : bool or iterable of float, default=False
         Also measure the estimator on ever fewer rows of the biggest class; True for
         the factors 1, 2, 5, 10, ... that leave it at least as large as the smallest,
@@ -166,7 +147,7 @@ def compare_strategies(
     given = None if scoring is None else _named(scoring)
     scoring = given or _scoring(labels, smallest, tuned=tuned)
     best_by = _checked_measure(best_by, scoring)
-    trial = Trial(
+    cross_validation = CrossValidation(
         splits,
         scoring,
         positive=labels.classes[smallest] if tuned else None,
@@ -180,17 +161,20 @@ def compare_strategies(
         else as_strategies(strategies)
     )
     curve = _curve_strategies(labels, learning_curve_by_rows, seed)
-    untuned = given or _scoring(labels, smallest, tuned=False)
-    curve_trial = replace(trial, scoring=untuned, positive=None)
+    untuned = replace(
+        cross_validation,
+        scoring=given or _scoring(labels, smallest, tuned=False),
+        positive=None,
+    )
     outcomes: list[Outcome] = []
     for strategy in progress([*listed, *curve]) if progress else [*listed, *curve]:
-        each = trial if len(outcomes) < len(listed) else curve_trial
+        each = cross_validation if len(outcomes) < len(listed) else untuned
         outcomes.append(each.run(estimator, X, y, strategy))
     return Comparison(
         estimator=estimator,
         outcomes=tuple(outcomes[: len(listed)]),
         curve=tuple(outcomes[len(listed) :]),
-        trial=trial,
+        cross_validation=cross_validation,
         labels=labels,
         best_by=best_by,
     )
@@ -219,52 +203,21 @@ def _named(scoring: Any) -> dict[str, Any]:
 
 def _scoring(labels: Labels, smallest: int, *, tuned: bool) -> dict[str, Any]:
     """Make the scorers of a comparison."""
-    if len(labels.classes) == 2:
-        made = metrics.scorers(pos_label=labels.classes[smallest])
-        if not tuned:
-            # At 0.5 it would judge that threshold, not the model.
-            del made["f2"]
-        return {name: made[name] for name in _MEASURES if name in made}
-    against_rest = {
-        "mean_probability_ratio": metrics.mean_probability_ratio,
-        "calibration_slope": metrics.calibration_slope,
-    }
-    functions: dict[str, Any] = {
-        "roc_auc": named_partial(roc_auc_score, multi_class="ovr"),
-        "average_precision": average_precision_score,
-        "neg_log_loss": log_loss,
-        "d2_log_loss_score": d2_log_loss_score,
-        "neg_brier_score": brier_score_loss,
-        "d2_brier_score": d2_brier_score,
-    }
-    for name, function in against_rest.items():
-        functions[name] = named_partial(
-            _against_rest, function, labels.classes[smallest], smallest
-        )
+    positive = labels.classes[smallest]
+    if len(labels.classes) > 2:
+        return multiclass_scorers(positive, smallest)
+    made = scorers(pos_label=positive)
+    # Without tuning a threshold would be 0.5, which says nothing about the model.
     return {
-        name: make_scorer(
-            function,
-            response_method="predict_proba",
-            greater_is_better=not name.startswith("neg_"),
-        )
-        for name, function in functions.items()
+        each.scorer_name: made[each.scorer_name]
+        for each in MEASURES.values()
+        if each.score and each.compared and (tuned or not each.needs_threshold)
     }
-
-
-def _against_rest(
-    function: Callable[..., float],
-    label: Any,
-    code: int,
-    y_true: NDArray[Any],
-    y_prob: NDArray[np.float64],
-    sample_weight: Any = None,
-) -> float:
-    return function(y_true == label, y_prob[:, code], sample_weight)
 
 
 def _checked_measure(best_by: str | None, scoring: dict[str, Any]) -> str:
     measures = [name.removeprefix("neg_") for name in scoring]
-    ordered = [name for name in measures if name not in NO_ORDER]
+    ordered = [name for name in measures if describe_measure(name).is_ordered]
     if not ordered:
         raise ValueError(
             "scoring must have a measure whose best value is high or low, to choose "

@@ -19,22 +19,12 @@ from skstrat.metrics import (
     expected_calibration_error,
 )
 from skstrat.metrics._imbalance import degree_of_share
-from skstrat.model_selection._cross_validation import Outcome, Trial
+from skstrat.model_selection._cross_validation import CrossValidation, Outcome
 from skstrat.model_selection._rebuild import rebuild_code
 from skstrat.model_selection._selection import choose_best, recommend
 from skstrat.model_selection._strategies import Strategy
 
 Floats = NDArray[np.float64]
-
-# Counts, seconds and measures whose best value is neither high nor low.
-NO_ORDER = (
-    "rows",
-    "fit_time",
-    "threshold",
-    "mean_probability_ratio",
-    "calibration_slope",
-    "calibration_in_the_large",
-)
 
 
 @dataclass(frozen=True)
@@ -53,7 +43,7 @@ class Comparison:
     curve : sequence of Outcome
         The estimator on ever fewer rows of the biggest class; empty if that was not
         asked for.
-    trial : Trial
+    cross_validation : CrossValidation
         Folds, scorers, seed and weights.
     labels : Labels
         Class codes of the rows, classes and counts.
@@ -90,7 +80,7 @@ class Comparison:
     estimator: Any
     outcomes: Sequence[Outcome] = field(repr=False)
     curve: Sequence[Outcome] = field(repr=False)
-    trial: Trial = field(repr=False)
+    cross_validation: CrossValidation = field(repr=False)
     labels: Labels = field(repr=False)
     best_by: str
     class_names: Sequence[str] | None = None
@@ -116,7 +106,7 @@ class Comparison:
     @property
     def loss_(self) -> bool:
         """Whether less of the measure chosen by is better."""
-        return f"neg_{self.best_by}" in self.trial.scoring
+        return f"neg_{self.best_by}" in self.cross_validation.scoring
 
     @property
     def best_(self) -> str:
@@ -142,7 +132,9 @@ class Comparison:
     @cached_property
     def tested_(self) -> NDArray[np.intp]:
         """Rows that some fold tested, ascending."""
-        return np.unique(np.concatenate([test for _, test in self.trial.splits]))
+        return np.unique(
+            np.concatenate([test for _, test in self.cross_validation.splits])
+        )
 
     @cached_property
     def y_true_(self) -> NDArray[np.bool_]:
@@ -152,7 +144,7 @@ class Comparison:
     @property
     def sample_weight_(self) -> Floats | None:
         """Weights of the tested rows."""
-        weights = self.trial.sample_weight
+        weights = self.cross_validation.sample_weight
         return None if weights is None else weights[self.tested_]
 
     def y_prob(self, name: str) -> Floats:
@@ -283,7 +275,9 @@ class Comparison:
     def _other_rows(self) -> Floats:
         """Count the training rows that are not of the biggest class, by fold."""
         other = self.labels.codes != self.labels.counts.argmax()
-        return np.array([other[train].sum() for train, _ in self.trial.splits])
+        return np.array(
+            [other[train].sum() for train, _ in self.cross_validation.splits]
+        )
 
     def to_html(self, path: str | Path, *, title: str = "Which strategy?") -> None:
         """Write one self-contained page: verdict, table, pictures, method, code.

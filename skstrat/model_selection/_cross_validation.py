@@ -127,7 +127,7 @@ def _plain(value: float) -> float | None:
 
 
 @dataclass(frozen=True)
-class Trial:
+class CrossValidation:
     """What every strategy goes through: the same folds, scorers and tuning.
 
     Attributes
@@ -181,7 +181,7 @@ class Trial:
 
     def _model(self, estimator: Any, strategy: Strategy, y: NDArray[Any]) -> Any:
         model = TimedClassifier(**strategy.classifier(estimator).get_params(deep=False))
-        # The untouched part of the fold judges it.
+        # The test part of the fold is a better check.
         model.set_params(calibration_check=False)
         if self.sample_weight is not None:
             model.set_fit_request(sample_weight=True)

@@ -197,7 +197,7 @@ def rebuild_code(comparison: Any) -> str:
         arguments.append(f"use_weights={strategy.use_weights}")
     if not strategy.prior_correction:
         arguments.append("prior_correction=False")
-    weighted = comparison.trial.sample_weight is not None
+    weighted = comparison.cross_validation.sample_weight is not None
     if weighted:
         comments.append("# sample_weight: as given to compare_strategies.")
     start = f"model = {code.name(ResampledClassifier)}("
@@ -205,7 +205,7 @@ def rebuild_code(comparison: Any) -> str:
         bracketed(start, arguments, ")"),
         f"model.fit(X, y{', sample_weight=sample_weight' if weighted else ''})",
     ]
-    if comparison.trial.positive is not None:
+    if comparison.cross_validation.positive is not None:
         lines += _threshold_lines(code, comparison)
     head = [preamble.rstrip()] if preamble else []
     return "\n".join([*code.imports(), *head, "", *comments, *lines, ""])
@@ -226,7 +226,7 @@ def _written(
 def _threshold_lines(code: CodeWriter, comparison: Any) -> list[str]:
     outcome = comparison.outcome(comparison.best_)
     try:
-        label = code.write(comparison.trial.positive)
+        label = code.write(comparison.cross_validation.positive)
     except NotCodeError:
         label = f"model.classes_[{comparison.labels.counts.argmin()}]"
     arguments = [

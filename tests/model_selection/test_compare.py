@@ -73,7 +73,7 @@ def test_same_folds_for_all_and_no_validation_row_is_resampled(rare_events):
     # Folds drawn by chance: asked for again, they would be others.
     chance = StratifiedKFold(3, shuffle=True, random_state=np.random.RandomState(0))
     comparison = compare_strategies(Recorder(), X, y, cv=chance, random_state=0)
-    tests = [set(test) for _, test in comparison.trial.splits]
+    tests = [set(test) for _, test in comparison.cross_validation.splits]
     assert set.union(*tests) == set(range(600))
     fits_of_a_fold = 1 + INNER_FOLDS
     fits = [rows for kind, rows, _ in Recorder.events if kind == "fit"]
@@ -511,7 +511,7 @@ def test_all_else_is_the_same_without_thresholds(rare_events):
     assert {name.partition("_")[0] for name in missing} == {"f2", "threshold"}
     assert missing < set(tables[0])
     pd.testing.assert_frame_equal(tables[0][list(tables[1])], tables[1])
-    assert without.trial.positive is None
+    assert without.cross_validation.positive is None
 
 
 def test_learning_curve_by_rows(rare_events):
