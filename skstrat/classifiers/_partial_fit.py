@@ -73,7 +73,7 @@ class PartialFitClassifier(CorrectedClassifier):
     prior_correction : bool, default=True
         Whether predictions are turned to the original prior.
     early_stopping : bool, default=False
-        Whether to hold out a part in its original shares, judge each epoch by the log
+        Whether to hold out a part in its original shares, score each epoch by the log
         loss on it, stop when it no longer falls, and keep the best epoch's model.
     validation_fraction : float, default=0.1
         Share of the rows of each class that is held out for that.
@@ -260,7 +260,7 @@ class PartialFitClassifier(CorrectedClassifier):
             return everything, None
         if not hasattr(self.estimator, "predict_proba"):
             raise TypeError(
-                "early_stopping=True needs an estimator with predict_proba, to judge "
+                "early_stopping=True needs an estimator with predict_proba, to stop "
                 f"by log loss; got {self.estimator!r}."
             )
         splitter = StratifiedShuffleSplit(
@@ -294,7 +294,7 @@ class PartialFitClassifier(CorrectedClassifier):
         train: Part,
         batches: BalancedBatches,
         weigh: Callable[[Rows], Floats] | None,
-        judge: Callable[[Any], float] | None,
+        loss_of: Callable[[Any], float] | None,
     ) -> None:
         """Go through the epochs, with an eye on the part held out."""
         named = {}
@@ -306,15 +306,15 @@ class PartialFitClassifier(CorrectedClassifier):
         for epoch in self.progress(epochs) if self.progress else epochs:
             _train_epoch(estimator, train, batches, weigh, named)
             last = epoch + 1
-            if judge is None:
+            if loss_of is None:
                 continue
-            loss = judge(estimator)
+            loss = loss_of(estimator)
             self.validation_loss_.append(loss)
             if loss < best * (1 - self.tol):
                 best, self.estimator_, self.n_iter_ = loss, deepcopy(estimator), last
             elif last - self.n_iter_ >= self.n_iter_no_change:
                 break
-        if judge is None:
+        if loss_of is None:
             self.n_iter_ = last
         served = batches.class_counts_ * list(batches.passes_per_epoch_.values())
         self.n_samples_fit_ = self.n_iter_ * round(float(served.sum()))

@@ -199,7 +199,7 @@ class DownsampleUpweight(StratifiedResampler):
             if self.factor == "auto":
                 raise ValueError(
                     'factor must not be "auto" where y holds no class labels, for it '
-                    "judges a classifier; give a number, or sampling_strategy."
+                    "is for a classifier; give a number, or sampling_strategy."
                 ) from None
             if not (several and is_label_matrix(samples.y)):
                 raise

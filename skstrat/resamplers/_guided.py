@@ -70,7 +70,7 @@ class GuidedDownsample(BaseResampler):
         Smallest inclusion probability, as a share of ``1 / factor``, in (0, 1]; it
         bounds the weights by ``factor / floor``. 1 is uniform downsampling.
     pilot_folds : int, default=None
-        Folds in which the pilot is cross-fitted, so that no row is judged by a pilot
+        Folds in which the pilot is cross-fitted, so that no row is scored by a pilot
         that has seen it; None for one pilot that has seen a few of them.
     weighting : {"original", "balanced", "uniform"} or dict, default="original"
         Total weight of each class: its original one; all equal, the grand total
@@ -202,12 +202,12 @@ class GuidedDownsample(BaseResampler):
             )
             folds = splitter.split(everything, labels.codes)
         self.pilots_ = []
-        for fit, judge in folds:
+        for fit, score in folds:
             pilot = _fit_balanced(
                 self.pilot, X, rows[fit], labels.codes[fit], self._seed
             )
             self.pilots_.append(pilot)
-            for block in _blocks(judge):
+            for block in _blocks(score):
                 proba = _predict(pilot, take_rows(X, rows[block]), labels.counts)
                 own = proba[np.arange(len(block)), labels.codes[block]]
                 hardness[block] = 1 - own
