@@ -1,4 +1,4 @@
-"""Rows of a file chosen while it is read, so that no other row is ever decoded."""
+"""Rows chosen while Polars reads a file, so that only those are decoded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from skstrat.io._partition import Partition
 
-Indices = NDArray[np.intp]
 Choose = Callable[[Partition, int], NDArray[np.bool_]]
 
 
@@ -64,79 +63,51 @@ class Chosen(NamedTuple):
     positions: NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Scan:
-    """A file that Polars is about to read.
-
-    Attributes
-    ----------
-    frame : polars.LazyFrame
-        All columns, and the position of each row.
-    position : str
-        Name of the column of positions.
-    columns : dict of str to polars.Expr
-        Columns that decide, as the decision needs them.
-    n_rows : int or None
-        Rows of the file, None if it is not known.
-    """
-
-    frame: Any
-    position: str
-    columns: dict[str, Any]
-    n_rows: int | None
-
-
-def free_name(names: list[str]) -> str:
-    """Find a name that no column has."""
-    name = "position"
-    while name in names:
-        name += "_"
-    return name
-
-
 def choose_while_scanning(
-    scan: Scan, roles: Roles, choose: Choose, offset: int
+    frame: Any, position: str, n_rows: int, roles: Roles, choose: Choose, offset: int
 ) -> Iterator[Chosen]:
-    """Read the rows that are chosen by some columns, in their order."""
+    """Read the chosen rows of a Polars frame, which has a column of positions."""
     import polars
+    from polars import selectors
 
-    decision = _Decision(scan, roles, choose, offset)
-    # The labels decide together with the positions: no row can be judged by the
+    row_filter = _RowFilter(roles, choose, offset)
+    # The labels and the positions are one input: no row can be chosen by the
     # extremes of a row group.
-    kept = scan.frame.filter(
-        polars.struct(decision.inputs()).map_batches(
-            decision.mask, return_dtype=polars.Boolean, is_elementwise=True
+    inputs = [
+        selectors.by_name(name).as_expr().alias(field)
+        for name, field in {**row_filter.fields, position: "position"}.items()
+    ]
+    kept = frame.filter(
+        polars.struct(inputs).map_batches(
+            row_filter.mask, return_dtype=polars.Boolean, is_elementwise=True
         )
     )
-    came = 0
+    n_returned = 0
     batches = kept.collect_batches(maintain_order=True)
-    while (batch := decision.next_of(batches)) is not None:
-        came += len(batch)
+    while (batch := row_filter.next_of(batches)) is not None:
+        n_returned += len(batch)
         if len(batch):
-            where = batch[scan.position].to_numpy().astype(np.int64) + offset
-            yield Chosen(batch.drop(scan.position).to_arrow(), where)
+            where = batch[position].to_numpy().astype(np.int64) + offset
+            yield Chosen(batch.drop(position).to_arrow(), where)
     # A panic in a thread of Polars ends the batches as their end does.
-    decision.check_complete(came)
+    if (row_filter.n_rows, row_filter.n_chosen) != (n_rows, n_returned):
+        raise ValueError(
+            f"it has {n_rows} rows, but Polars read {row_filter.n_rows}, of which "
+            f"{row_filter.n_chosen} were chosen, and gave {n_returned}. A message of "
+            "Polars above may say why."
+        )
 
 
-class _Decision:
-    """Choose among the rows of a scan, from threads that Polars runs."""
+class _RowFilter:
+    """Choose rows in the threads of Polars, and keep the error that it would wrap."""
 
-    def __init__(self, scan: Scan, roles: Roles, choose: Choose, offset: int) -> None:
-        self.scan, self.roles, self.choose, self.offset = scan, roles, choose, offset
+    def __init__(self, roles: Roles, choose: Choose, offset: int) -> None:
+        self.roles, self.choose, self.offset = roles, choose, offset
         # Names of columns may look like patterns to Polars; these do not.
         self.fields = {name: f"c{i}" for i, name in enumerate(roles.names)}
         self.error: Exception | None = None
         self.n_rows = self.n_chosen = 0
-        self.one_at_a_time = Lock()
-
-    def inputs(self) -> list[Any]:
-        from polars import selectors
-
-        named = [
-            self.scan.columns[name].alias(field) for name, field in self.fields.items()
-        ]
-        return [selectors.by_name(self.scan.position).as_expr().alias("p"), *named]
+        self.lock = Lock()
 
     def mask(self, block: Any) -> Any:
         import polars
@@ -144,21 +115,20 @@ class _Decision:
         chosen = np.zeros(0, dtype=bool)
         if len(block):
             try:
-                chosen = self._chosen(block.struct)
+                chosen = self._choose(block.struct)
             except Exception as error:
-                # Polars adds the whole expression to its text.
                 self.error = error
                 raise
-        with self.one_at_a_time:
+        with self.lock:
             self.n_rows += len(block)
             self.n_chosen += int(np.count_nonzero(chosen))
         return polars.Series(chosen)
 
-    def _chosen(self, fields: Any) -> NDArray[np.bool_]:
+    def _choose(self, fields: Any) -> NDArray[np.bool_]:
         part = self.roles.partition(
-            lambda name: _labels_or_array(fields.field(self.fields[name]))
+            lambda name: _as_labels(fields.field(self.fields[name]))
         )
-        where = fields.field("p").to_numpy()
+        where = fields.field("position").to_numpy()
         first = int(where[0])
         if self.roles.key is None and int(where[-1]) - first != len(where) - 1:
             part = replace(part, key=where.astype(np.int64) + self.offset)
@@ -172,16 +142,7 @@ class _Decision:
                 raise
         raise self.error
 
-    def check_complete(self, came: int) -> None:
-        n_rows = self.n_rows if self.scan.n_rows is None else self.scan.n_rows
-        if (self.n_rows, self.n_chosen) != (n_rows, came):
-            raise ValueError(
-                f"it has {n_rows} rows, but Polars read {self.n_rows}, of which "
-                f"{self.n_chosen} were chosen, and gave {came}. A message of Polars "
-                "above may say why."
-            )
 
-
-def _labels_or_array(values: Any) -> Any:
-    # A small numeric array is looked at faster than a Series.
+def _as_labels(values: Any) -> Any:
+    # Classes of a numeric array are found faster than those of a Series.
     return values.to_numpy() if values.dtype.is_numeric() else values

@@ -7,17 +7,11 @@ import gzip
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
-from skstrat.io._chosen_rows import (
-    Choose,
-    Chosen,
-    Roles,
-    Scan,
-    choose_while_scanning,
-    free_name,
-)
+import numpy as np
+
+from skstrat.io._chosen_rows import Choose, Chosen, Roles
 from skstrat.io._parquet import check_columns, readable
 from skstrat.io._partition import Partition
 
@@ -25,8 +19,8 @@ from skstrat.io._partition import Partition
 class CsvSource:
     """CSV files with the same header, in their order.
 
-    Keys are whole numbers if all of the column are, which a look at that column tells
-    before all else; otherwise they are text. Labels are text.
+    Keys are whole numbers if all of the column are, which that column tells before
+    all else; otherwise they are text. Labels are text.
 
     Parameters
     ----------
@@ -72,13 +66,12 @@ class CsvSource:
         self.schema = pyarrow.schema([(name, pyarrow.string()) for name in names])
         self._whole_keys = roles.key is not None and self._are_whole(roles.key)
 
-    def _scan(self, path: Path, position: str | None = None) -> Any:
+    def _scan(self, path: Path) -> Any:
         import polars
 
         return polars.scan_csv(
             path,
             infer_schema=False,
-            row_index_name=position,
             with_column_names=lambda _: self.schema.names,
             glob=False,
         )
@@ -95,36 +88,13 @@ class CsvSource:
                     return False
         return True
 
-    def _typed(self, name: str, column: Any) -> Any:
-        """Cast a column of text, or an expression for one, to what it stands for."""
+    def _typed(self, name: str, text: Any) -> Any:
+        """Cast a column of text to what it stands for."""
         import polars
 
         if name == self.roles.key and self._whole_keys:
-            return column.cast(polars.Int64)
-        if name == self.roles.sample_weight:
-            return column.cast(polars.Float64)
-        return column
-
-    def _expressions(self) -> dict[str, Any]:
-        from polars import selectors
-
-        return {
-            name: self._typed(name, selectors.by_name(name).as_expr())
-            for name in self.roles.names
-        }
-
-    def partitions(self) -> Iterator[Partition]:
-        """Read the columns that a decision needs."""
-        columns = self._expressions()
-        named = [column.alias(name) for name, column in columns.items()]
-        n_rows = 0
-        for path in self.files:
-            with readable(path):
-                batches = self._scan(path).select(named).collect_batches()
-                for batch in batches:
-                    n_rows += len(batch)
-                    yield self.roles.partition(batch.get_column)
-        self.n_rows = n_rows
+            return text.cast(polars.Int64)
+        return text.cast(polars.Float64) if name == self.roles.sample_weight else text
 
     def partition_of(self, table: Any) -> Partition:
         """Give the columns that a decision needs of some rows."""
@@ -134,27 +104,42 @@ class CsvSource:
             lambda name: self._typed(name, polars.Series("c", table.column(name)))
         )
 
-    def chosen(self, choose: Choose) -> Iterator[Chosen]:
-        """Read the rows chosen, all columns of them."""
-        seen, one_at_a_time = 0, Lock()
-
-        def count_and_choose(part: Partition, offset: int) -> Any:
-            nonlocal seen
-            with one_at_a_time:
-                seen += len(part.y)
-            return choose(part, offset)
-
-        position, columns = free_name(self.schema.names), self._expressions()
+    def _batches(self, columns: Any) -> Iterator[tuple[Any, Partition]]:
         for path in self.files:
             with readable(path):
-                scan = Scan(self._scan(path, position), position, columns, None)
-                yield from choose_while_scanning(
-                    scan, self.roles, count_and_choose, seen
-                )
-        if self.n_rows != seen:
+                frame = self._scan(path).select(columns)
+                for batch in frame.collect_batches(maintain_order=True):
+                    yield (
+                        batch,
+                        self.roles.partition(
+                            lambda name, of=batch: self._typed(name, of[name])
+                        ),
+                    )
+
+    def partitions(self) -> Iterator[Partition]:
+        """Read the columns that a decision needs."""
+        from polars import selectors
+
+        n_rows = 0
+        for batch, part in self._batches(selectors.by_name(self.roles.names)):
+            n_rows += len(batch)
+            yield part
+        self.n_rows = n_rows
+
+    def chosen(self, choose: Choose) -> Iterator[Chosen]:
+        """Read the rows chosen, all columns of them."""
+        from polars import selectors
+
+        offset = 0
+        for batch, part in self._batches(selectors.all()):
+            rows = np.flatnonzero(choose(part, offset))
+            if len(rows):
+                yield Chosen(batch[rows].to_arrow(), rows + offset)
+            offset += len(batch)
+        if self.n_rows != offset:
             raise ValueError(
                 f"The data changed while it was read: it had {self.n_rows} rows, and "
-                f"then {seen}."
+                f"then {offset}."
             )
 
 

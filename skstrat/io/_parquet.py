@@ -12,14 +12,7 @@ from typing import Any
 import numpy as np
 
 from skstrat._core.rows import take_rows
-from skstrat.io._chosen_rows import (
-    Choose,
-    Chosen,
-    Roles,
-    Scan,
-    choose_while_scanning,
-    free_name,
-)
+from skstrat.io._chosen_rows import Choose, Chosen, Roles, choose_while_scanning
 from skstrat.io._partition import Partition
 
 _ROWS_OF_LABELS = 1 << 20
@@ -134,21 +127,22 @@ class ParquetSource:
         self, path: Path, n_rows: int, choose: Choose, offset: int
     ) -> Iterator[Chosen]:
         import polars
-        from polars import selectors
 
-        position = free_name(self.schema.names)
+        position = "position"
+        while position in self.schema.names:
+            position += "_"
         frame = polars.scan_parquet(
             path,
             row_index_name=position,
             parallel="prefiltered",
-            # Made-up rows of extremes would be shown to the decision otherwise.
+            # Else the choice is asked about made-up rows of extremes.
             use_statistics=False,
             hive_partitioning=False,
             glob=False,
         )
-        columns = {name: selectors.by_name(name).as_expr() for name in self.roles.names}
-        scan = Scan(frame, position, columns, n_rows)
-        return choose_while_scanning(scan, self.roles, choose, offset)
+        return choose_while_scanning(
+            frame, position, n_rows, self.roles, choose, offset
+        )
 
     def _stream(
         self, path: Path, n_rows: int, choose: Choose, offset: int
