@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -88,33 +88,31 @@ class CsvSource:
                     return False
         return True
 
-    def _typed(self, name: str, text: Any) -> Any:
-        """Cast a column of text to what it stands for."""
+    def _partition(self, column: Callable[[str], Any]) -> Partition:
+        """Cast columns of text to what they stand for."""
         import polars
 
-        if name == self.roles.key and self._whole_keys:
-            return text.cast(polars.Int64)
-        return text.cast(polars.Float64) if name == self.roles.sample_weight else text
+        def typed(name: str) -> Any:
+            if name == self.roles.key and self._whole_keys:
+                return column(name).cast(polars.Int64)
+            if name == self.roles.sample_weight:
+                return column(name).cast(polars.Float64)
+            return column(name)
+
+        return self.roles.partition(typed)
 
     def partition_of(self, table: Any) -> Partition:
         """Give the columns that a decision needs of some rows."""
         import polars
 
-        return self.roles.partition(
-            lambda name: self._typed(name, polars.Series("c", table.column(name)))
-        )
+        return self._partition(lambda name: polars.Series("c", table.column(name)))
 
     def _batches(self, columns: Any) -> Iterator[tuple[Any, Partition]]:
         for path in self.files:
             with readable(path):
                 frame = self._scan(path).select(columns)
                 for batch in frame.collect_batches(maintain_order=True):
-                    yield (
-                        batch,
-                        self.roles.partition(
-                            lambda name, of=batch: self._typed(name, of[name])
-                        ),
-                    )
+                    yield batch, self._partition(batch.get_column)
 
     def partitions(self) -> Iterator[Partition]:
         """Read the columns that a decision needs."""

@@ -1,44 +1,23 @@
 """One plan for data that is never in memory at once.
 
-The labels are looked at part by part; what the parts tell is merged, and the plan that
-comes of it is the one that the resampler would have made of the whole: the threshold of
-each class is found among the hashes near it that were kept (bottom-k sampling; Cohen
-and Kaplan, 2007).
+The labels are read part by part, and the tallies of the parts are merged. The plan is
+the one that the resampler would make of the whole: the threshold of each class is among
+the hashes near it that were kept (bottom-k sampling; Cohen and Kaplan, 2007).
 """
 
 from __future__ import annotations
 
 import warnings
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from skstrat._core.labels import Labels, sorted_classes
 from skstrat._core.plan import Plan
-from skstrat._core.targets import Targets, seed_of
-from skstrat._core.weights import Floats
+from skstrat._core.targets import seed_of
 from skstrat.exceptions import AbsentClassWarning
-from skstrat.io._tally import Shares, Tally
-
-
-class DecidesByLabels(Protocol):
-    """A resampler, as far as it decides from labels alone."""
-
-    def _check_needs_labels_alone(self) -> None: ...
-
-    def _draw_shares(self) -> Shares | None: ...
-
-    def _targets(self, labels: Labels, y: Any) -> Targets: ...
-
-    def _multiplier(
-        self,
-        labels: Labels,
-        class_of: NDArray[np.intp],
-        factor: Floats,
-        totals: Floats,
-        drawn: Floats,
-    ) -> Floats: ...
+from skstrat.io._tally import Tally
+from skstrat.resamplers._base import BaseResampler
 
 
 def check_decides_by_labels(resampler: Any) -> int:
@@ -72,7 +51,7 @@ def rows_by_label(tally: Tally) -> dict[Any, int]:
     return {label: own.rows for label, own in tally.classes.items()}
 
 
-def shares_wanted(resampler: DecidesByLabels, tally: Tally) -> dict[Any, float]:
+def shares_wanted(resampler: BaseResampler, tally: Tally) -> dict[Any, float]:
     """Find what share of each class is drawn beyond whole copies."""
     labels = labels_of(tally)
     with warnings.catch_warnings():
@@ -83,17 +62,17 @@ def shares_wanted(resampler: DecidesByLabels, tally: Tally) -> dict[Any, float]:
     return dict(zip(labels.classes.tolist(), shares.tolist(), strict=True))
 
 
-def make_plan(resampler: DecidesByLabels, tally: Tally, seed: int) -> Plan:
-    """Make the plan from what is known of all labels."""
+def make_plan(resampler: BaseResampler, tally: Tally, seed: int) -> Plan:
+    """Make the plan from the tally of all labels."""
     labels = labels_of(tally)
     names = labels.classes.tolist()
     targets = resampler._targets(labels, None)
     copies, remainder = np.divmod(targets.rows, labels.counts)
+    tallies = [tally.classes[name] for name in names]
     threshold, rows, drawn = [], [], []
-    for name, whole, wanted in zip(
-        names, copies.tolist(), remainder.tolist(), strict=True
+    for name, own, whole, wanted in zip(
+        names, tallies, copies.tolist(), remainder.tolist(), strict=True
     ):
-        own = tally.classes[name]
         limit, extra, extra_total = own.draw(wanted)
         if extra != wanted:
             raise ValueError(
@@ -105,7 +84,7 @@ def make_plan(resampler: DecidesByLabels, tally: Tally, seed: int) -> Plan:
         threshold.append(limit)
         rows.append(whole * own.rows + extra)
         drawn.append(whole * own.total + extra_total)
-    totals = np.array([tally.classes[name].total for name in names])
+    totals = np.array([own.total for own in tallies])
     multiplier = resampler._multiplier(
         labels, np.arange(len(names)), targets.factor, totals, np.array(drawn)
     )
@@ -121,7 +100,7 @@ def make_plan(resampler: DecidesByLabels, tally: Tally, seed: int) -> Plan:
 
 
 def check_unchanged(first: Tally, second: Tally) -> None:
-    """Refuse to go on if two looks at the labels saw different data."""
+    """Refuse data whose labels differ between two passes."""
     before, after = rows_by_label(first), rows_by_label(second)
     if first.n_rows != second.n_rows or before != after:
         raise ValueError(
