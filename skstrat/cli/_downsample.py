@@ -28,27 +28,10 @@ from skstrat.io._files import Summary, resample_file
 from skstrat.io._source_files import find_files, kind_of
 
 _STAGES = {"counts": "counting", "labels": "reading labels", "rows": "taking rows"}
-# What the library says of its arguments, and what the command says of its options.
-_IN_OPTIONS = (
-    (r"^(source|dest)\b", lambda found: found[1].upper()),
-    (r"than the source;", "than SOURCE;"),
-    (r"^y must", "--target must"),
-    (r"^(target|key) must", r"--\1 must"),
-    (r"^sample_weight must", "--weight must"),
-    (r"\(target (.+?) is y", r"(--target is \1"),
-    (r", key is '", ", --key is '"),
-    (r", sample_weight is '", ", --weight is '"),
-    (r": y must", ": --target must"),
-    (r"\. y must hold", ". --target must hold"),
-    (r"\): key must", "): --key must"),
-    (r"leave key out", "leave --key out"),
-    (r"\): sample_weight must", "): --weight must"),
-    (r"rows from X and y( first)?\.", "rows first."),
-    (r"one weight per row of X", "one weight per row"),
-    (r"sample_weight='sample_weight'", "--weight sample_weight"),
-    (r"overwrite=True", "--overwrite"),
-    # Polars names the expression in which the library refused something.
-    (r" This error occurred in the following expression: .*", ""),
+# Arguments where a message of the library says something of them.
+_ARGUMENT = re.compile(
+    r"(?:\bthe )?(?<![\w'\"./-])(source|dest|target|key|sample_weight|overwrite|y)"
+    r"(?:=True|(?=;|=| (?:must|is|has|exists|out)\b))"
 )
 
 
@@ -127,7 +110,7 @@ def _read_factor(number: str, text: str) -> float:
     help="Tells the rows apart, so that the same are kept in any order.",
 )
 @click.option(
-    "--weight",
+    "--sample-weight",
     metavar="COLUMN",
     help="Weights to multiply into; a new column sample_weight if not given.",
 )
@@ -141,7 +124,7 @@ def downsample(
     factor: float | dict[str, float],
     nominal: bool,
     key: str | None,
-    weight: str | None,
+    sample_weight: str | None,
     seed: int,
     overwrite: bool,
     as_json: bool,
@@ -165,7 +148,7 @@ def downsample(
             target=target,
             resampler=resampler,
             key=key,
-            sample_weight=weight,
+            sample_weight=sample_weight,
             overwrite=overwrite,
             progress=_Bar(progress, source),
         )
@@ -173,7 +156,8 @@ def downsample(
         document = _document(summary, factor, seed)
         click.echo(json.dumps(document, indent=2, allow_nan=False))
     else:
-        _print_summary(open_console(), summary, target, key, weight or "sample_weight")
+        weight = sample_weight or "sample_weight"
+        _print_summary(open_console(), summary, target, key, weight)
 
 
 def _check_libraries() -> None:
@@ -259,9 +243,15 @@ def _one_line(text: str) -> str:
 def _in_options(error: Exception) -> str:
     """Say what the library says, in the words of the command."""
     text = _one_line(str(error)) or type(error).__name__
-    for pattern, option in _IN_OPTIONS:
-        text = re.sub(pattern, option, text)
-    return text
+    text = text.replace(" from X and y", "").replace(" of X", "")
+    return _ARGUMENT.sub(_as_option, text)
+
+
+def _as_option(argument: re.Match[str]) -> str:
+    name = argument[1]
+    if name in ("source", "dest"):
+        return name.upper()
+    return "--target" if name == "y" else "--" + name.replace("_", "-")
 
 
 def _print_summary(

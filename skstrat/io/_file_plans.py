@@ -1,4 +1,4 @@
-"""The plan for the rows of files, from a look at their labels."""
+"""The plan for the rows of files, made from their labels."""
 
 from __future__ import annotations
 
@@ -26,22 +26,6 @@ Progress = Callable[[str, int, int | None], object]
 
 
 @dataclass(frozen=True)
-class FilePlan:
-    """A plan, in the user's labels and in those that a file is read with.
-
-    Attributes
-    ----------
-    plan : Plan
-        With labels as they are meant.
-    as_read : Plan
-        With labels as the source gives them.
-    """
-
-    plan: Plan
-    as_read: Plan
-
-
-@dataclass(frozen=True)
 class Request:
     """What is wanted of some files.
 
@@ -62,44 +46,36 @@ class Request:
     seed: int
     progress: Progress
 
-    def plan(self) -> FilePlan:
-        """Read the labels, twice if the resampler has to know the counts first."""
-        shares = self._shares_as_read()
-        if shares is not None:
-            return self._decide(self._tally("labels", shares))
-        first = self._tally("counts", 0.0)
-        meant = self._meant_labels(first)
-        wanted = shares_wanted(self.resampler, _renamed(first, meant))
-        shares = {label: wanted[meant[label]] for label in first.classes}
-        tally = self._tally("labels", shares, rows_by_label(first))
-        check_unchanged(first, tally)
-        return self._decide(tally)
+    def plan(self) -> tuple[Plan, Plan]:
+        """Make the plan, with labels as they are meant and with labels as read.
 
-    def _decide(self, tally: Tally) -> FilePlan:
-        """Make the plan from what is known of all labels."""
+        The labels are read twice if the resampler has to know the counts first.
+        """
+        shares = self.resampler._draw_shares()
+        # A CSV file has labels as text; what they are is known when all were read.
+        if isinstance(shares, Mapping) and isinstance(self.source, CsvSource):
+            shares = None
+        if shares is not None:
+            tally = self._read_labels("labels", shares)
+        else:
+            first = self._read_labels("counts", 0.0)
+            meant = self._meant_labels(first)
+            wanted = shares_wanted(self.resampler, _renamed(first, meant))
+            shares = {label: wanted[meant[label]] for label in first.classes}
+            tally = self._read_labels("labels", shares, rows_by_label(first))
+            check_unchanged(first, tally)
         meant = self._meant_labels(tally)
+        plan = make_plan(self.resampler, _renamed(tally, meant), self.seed)
         read = {value: label for label, value in meant.items()}
-        tally = _renamed(tally, meant)
-        plan = make_plan(self.resampler, tally, self.seed)
-        classes = tuple(read[label] for label in plan.classes)
-        return FilePlan(plan, replace(plan, classes=classes))
+        return plan, replace(plan, classes=tuple(read[each] for each in plan.classes))
 
     def _meant_labels(self, tally: Tally) -> dict[Any, Any]:
         """Translate labels: text to number where a CSV file has only numbers."""
         labels = list(tally.classes)
-        if isinstance(self.source, CsvSource):
-            return dict(zip(labels, typed_labels(labels), strict=True))
-        return {label: label for label in labels}
+        text = isinstance(self.source, CsvSource)
+        return dict(zip(labels, typed_labels(labels) if text else labels, strict=True))
 
-    def _shares_as_read(self) -> Shares | None:
-        """Give the shares, by labels as they are read, if no count is needed first."""
-        shares: Shares | None = self.resampler._draw_shares()
-        if isinstance(shares, Mapping) and isinstance(self.source, CsvSource):
-            # Which text a label is written as is known when all were seen.
-            return None
-        return shares
-
-    def _tally(
+    def _read_labels(
         self, stage: str, shares: Shares, rows: Mapping[Any, int] | None = None
     ) -> Tally:
         tally, hash_seed = NOTHING, mix_seed(self.seed)
@@ -117,20 +93,17 @@ class Request:
         try:
             yield
         except (ValueError, TypeError, NotImplementedError) as error:
-            roles = self.source.roles
-            columns = [f"target {roles.target!r} is y"]
+            roles, more = self.source.roles, len(self.source.files) - 1
+            columns = f"y is {roles.target!r}"
             if roles.key is not None:
-                columns.append(f"key is {roles.key!r}")
+                columns += f", key is {roles.key!r}"
             if roles.sample_weight is not None:
-                columns.append(f"sample_weight is {roles.sample_weight!r}")
+                columns += f", sample_weight is {roles.sample_weight!r}"
             raise ValueError(
                 f"Rows {offset} to {offset + len(part.y) - 1} of "
-                f"{self.source.files[0]}{self._more()} ({', '.join(columns)}): {error}"
+                f"{self.source.files[0]}{f' and {more} more' if more else ''} "
+                f"({columns}): {error}"
             ) from error
-
-    def _more(self) -> str:
-        more = len(self.source.files) - 1
-        return f" and {more} more" if more else ""
 
 
 def _renamed(tally: Tally, meant: Mapping[Any, Any]) -> Tally:

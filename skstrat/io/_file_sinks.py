@@ -110,14 +110,14 @@ def _encodings(schema: Any, like: Any) -> dict[str, Any]:
         if any("DICTIONARY" in encoding for encoding in each.encodings)
     ]
     common = columns[0].compression if columns else "SNAPPY"
-    known = {_column_of(path, schema.names) for path in compression}
+    known = {_top_column(path, schema.names) for path in compression}
     for name in set(schema.names) - known:
         compression[name] = "NONE" if common == "UNCOMPRESSED" else common
         dictionary.append(name)
     return {"compression": compression, "use_dictionary": dictionary}
 
 
-def _column_of(path: str, names: list[str]) -> str:
+def _top_column(path: str, names: list[str]) -> str:
     """Find the column that a path of the footer begins with; names may have dots."""
     fitting = [name for name in names if path == name or path.startswith(f"{name}.")]
     return max(fitting, key=len, default=path)

@@ -21,8 +21,13 @@ from skstrat.io._file_plans import Progress, Request
 from skstrat.io._file_sinks import written_whole
 from skstrat.io._parquet import ParquetSource
 from skstrat.io._partitions import check_decides_by_labels
-from skstrat.io._source_files import Fingerprint, find_files, kind_of
-from skstrat.io._write_rows import Output, write_rows
+from skstrat.io._source_files import (
+    check_unmodified,
+    find_files,
+    kind_of,
+    sizes_and_times,
+)
+from skstrat.io._write_rows import OutputFormat, write_rows
 
 __all__ = ["Summary", "read_batches", "resample_file"]
 
@@ -68,14 +73,13 @@ class Summary:
             Files, bytes, time, and rows and weight of each class before and after.
         """
         plan = self.plan
-        columns = (
-            plan.classes,
-            plan.rows_seen,
-            plan.rows,
-            plan.class_total,
-            self.weight_after,
-        )
-        names = ("label", "rows_before", "rows", "weight_before", "weight")
+        columns = {
+            "label": plan.classes,
+            "rows_before": plan.rows_seen,
+            "rows": plan.rows,
+            "weight_before": plan.class_total,
+            "weight": self.weight_after,
+        }
         return {
             "source": self.source,
             "dest": self.dest,
@@ -83,8 +87,8 @@ class Summary:
             "bytes": self.bytes_after,
             "seconds": self.seconds,
             "classes": [
-                dict(zip(names, values, strict=True))
-                for values in zip(*columns, strict=True)
+                dict(zip(columns, values, strict=True))
+                for values in zip(*columns.values(), strict=True)
             ],
             "plan": plan.to_dict(),
         }
@@ -158,8 +162,8 @@ def resample_file(
     Notes
     -----
     Columns keep their order, types, missing values and metadata; fields of CSV files
-    keep their text. Fewer bytes are read than the file has: other columns than those
-    of the label and of the key are decoded only for the rows chosen. Weights are
+    keep their text. Of Parquet files, other columns than those of the label, the key
+    and the weight are decoded only for the rows chosen. Weights are
     incoming weight times class total over the weight of the rows drawn (Hajek, 1971);
     with ``weighting="factor"`` they are incoming weight times factor (Horvitz and
     Thompson, 1952).
@@ -187,40 +191,36 @@ def resample_file(
     started = time.perf_counter()
     files, kind = find_files(source)
     dest = Path(dest)
-    output = Output(
+    output = OutputFormat(
         kind_of(dest, "dest"),
         _WEIGHT if sample_weight is None else sample_weight,
         compressed=dest.name.lower().endswith(".gz"),
     )
     _check_dest(dest, files, overwrite=overwrite)
     seed = check_decides_by_labels(resampler)
-    before = Fingerprint.take(files)
-    opened = ParquetSource if kind == "parquet" else CsvSource
-    data = opened(files, Roles(target, key, sample_weight))
+    before = sizes_and_times(files)
+    source_type = ParquetSource if kind == "parquet" else CsvSource
+    data = source_type(files, Roles(target, key, sample_weight))
     if sample_weight is None and _WEIGHT in data.schema.names:
         raise ValueError(
             f"source has a column {_WEIGHT!r} already; give sample_weight="
             f"{_WEIGHT!r} to multiply the new weights into it, or rename it."
         )
-    request = Request(data, resampler, seed, progress or _no_progress)
+    request = Request(data, resampler, seed, progress or (lambda *_: None))
     with written_whole(dest) as path:
-        found = request.plan()
-        total = write_rows(request, found.as_read, output, path)
-        before.check(files)
+        plan, as_read = request.plan()
+        total = write_rows(request, as_read, output, path)
+        check_unmodified(files, before)
         bytes_after = path.stat().st_size
     return Summary(
         source=[str(each) for each in files],
         dest=str(dest),
-        plan=found.plan,
+        plan=plan,
         weight_after=tuple(total.tolist()),
-        bytes_before=sum(before.size),
+        bytes_before=sum(size for size, _ in before),
         bytes_after=bytes_after,
         seconds=time.perf_counter() - started,
     )
-
-
-def _no_progress(stage: str, done: int, total: int | None) -> None:
-    """Tell nobody."""
 
 
 def _check_dest(dest: Path, files: list[Path], *, overwrite: bool) -> None:

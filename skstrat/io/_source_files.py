@@ -1,10 +1,9 @@
-"""Which files a source names, and whether they stay as they are while they are read."""
+"""Which files a source names, and whether they change while they are read."""
 
 from __future__ import annotations
 
 import glob
 import os
-from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from typing import Literal
@@ -32,10 +31,13 @@ def find_files(source: str | Path) -> tuple[list[Path], Kind]:
     """List the files of a source, in the order of their names."""
     path = Path(source)
     if path.is_dir():
-        endings = PARQUET + CSV
-        below = sorted(each for each in path.rglob("*") if each.is_file())
-        visible = [each for each in below if not _hidden(each.relative_to(path))]
-        files = [each for each in visible if each.name.lower().endswith(endings)]
+        files = [
+            each
+            for each in sorted(path.rglob("*"))
+            if each.name.lower().endswith(PARQUET + CSV)
+            and each.is_file()
+            and not _hidden(each.relative_to(path))
+        ]
         _refuse_values_in_names(path, files)
     elif path.exists():
         files = [path]
@@ -73,37 +75,16 @@ def _refuse_values_in_names(folder: Path, files: list[Path]) -> None:
             )
 
 
-@dataclass(frozen=True)
-class Fingerprint:
-    """What tells that a file was written to.
+def sizes_and_times(files: list[Path]) -> list[tuple[int, int]]:
+    """Give the bytes of each file and its time of modification in nanoseconds."""
+    return [(each.st_size, each.st_mtime_ns) for each in map(os.stat, files)]
 
-    Attributes
-    ----------
-    size : tuple of int
-        Bytes of each file.
-    modified : tuple of int
-        Its time of modification in nanoseconds.
-    """
 
-    size: tuple[int, ...]
-    modified: tuple[int, ...]
-
-    @classmethod
-    def take(cls, files: list[Path]) -> Fingerprint:
-        """Look at files."""
-        found = [os.stat(each) for each in files]
-        return cls(
-            tuple(each.st_size for each in found),
-            tuple(each.st_mtime_ns for each in found),
-        )
-
-    def check(self, files: list[Path]) -> None:
-        """Refuse files that were written to since."""
-        now = Fingerprint.take(files)
-        pairs = zip(self.size, self.modified, now.size, now.modified, strict=True)
-        for path, (size, time, new_size, new_time) in zip(files, pairs, strict=True):
-            if (size, time) != (new_size, new_time):
-                raise ValueError(
-                    f"{path} changed while it was read ({size} bytes before, "
-                    f"{new_size} after). Run again when nothing writes to it."
-                )
+def check_unmodified(files: list[Path], before: list[tuple[int, int]]) -> None:
+    """Refuse files that were written to since."""
+    for path, old, new in zip(files, before, sizes_and_times(files), strict=True):
+        if old != new:
+            raise ValueError(
+                f"{path} changed while it was read ({old[0]} bytes before, "
+                f"{new[0]} after). Run again when nothing writes to it."
+            )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
@@ -24,7 +24,7 @@ from skstrat.io._source_files import Kind
 
 
 @dataclass(frozen=True)
-class Output:
+class OutputFormat:
     """What is written.
 
     Attributes
@@ -41,53 +41,39 @@ class Output:
     weight: str
     compressed: bool = False
 
-    def schema(self, source: Source) -> Any:
-        """Give the columns of the result."""
-        import pyarrow
-
-        field = pyarrow.field(self.weight, pyarrow.float64())
-        place = source.schema.get_field_index(self.weight)
-        if place < 0:
-            return source.schema.append(field)
-        return source.schema.set(place, field)
-
-    @contextmanager
-    def opened(self, source: Source, path: Path) -> Iterator[Sink]:
+    def open(self, source: Source, path: Path) -> Sink:
         """Open the file."""
-        schema = self.schema(source)
+        empty = source.schema.empty_table()
+        schema = _with_weights(empty, self.weight, np.empty(0)).schema
         if self.kind == "csv":
-            sink: Sink = CsvSink(path, schema.names, compressed=self.compressed)
-        else:
-            sink = ParquetSink(path, schema, source.like)
-        try:
-            yield sink
-        finally:
-            sink.close()
+            return CsvSink(path, schema.names, compressed=self.compressed)
+        return ParquetSink(path, schema, source.like)
 
 
 def write_rows(
-    request: Request, plan: Plan, output: Output, path: Path
+    request: Request, plan: Plan, output: OutputFormat, path: Path
 ) -> NDArray[np.float64]:
     """Write the rows that a plan draws, in their order."""
     if isinstance(request.source, CsvSource) and output.kind == "parquet":
         with scratch_file(path, ".csv") as text:
-            total = write_rows(request, plan, Output("csv", output.weight), text)
-            names = output.schema(request.source).names
-            _write_typed(text, names, output.weight, path)
+            as_text = OutputFormat("csv", output.weight)
+            total = write_rows(request, plan, as_text, text)
+            names = dict.fromkeys([*request.source.schema.names, output.weight])
+            _write_typed(text, list(names), output.weight, path)
         return total
     rows: Counter[Any] = Counter()
     by_label: Counter[Any] = Counter()
-    with output.opened(request.source, path) as sink:
+    with closing(output.open(request.source, path)) as sink:
         for table, labels, weights in _drawn_tables(request, plan):
             sink.write(_with_weights(table, output.weight, weights))
             codes, classes = factorize(labels)
             rows.update(_by_class(classes, np.bincount(codes)))
             by_label.update(_by_class(classes, np.bincount(codes, weights)))
-    promised = dict(zip(plan.classes, plan.rows, strict=True))
+    wanted = dict(zip(plan.classes, plan.rows, strict=True))
     rows = +rows  # without classes that are named and have no row
-    if rows != promised:
+    if rows != wanted:
         raise ValueError(
-            f"The data changed while it was read: its labels promised {promised!r} "
+            f"The data changed while it was read: its labels promised {wanted!r} "
             f"rows and {dict(rows)!r} came. Run again when nothing writes to it."
         )
     return np.array([by_label[label] for label in plan.classes])
@@ -100,14 +86,14 @@ def _by_class(classes: Any, values: Any) -> dict[Any, Any]:
 def _drawn_tables(
     request: Request, plan: Plan
 ) -> Iterator[tuple[Any, Any, NDArray[np.float64]]]:
-    source, one_at_a_time = request.source, Lock()
+    source, lock = request.source, Lock()
     done = 0
 
     def choose(part: Partition, offset: int) -> NDArray[np.bool_]:
         nonlocal done
         with request.explained(part, offset):
             chosen = part.encode().mask(plan, offset)
-        with one_at_a_time:
+        with lock:
             done += len(part.y)
             request.progress("rows", done, source.n_rows)
         return chosen
@@ -148,7 +134,6 @@ def _write_typed(text: Path, names: list[str], weight: str, path: Path) -> None:
         glob=False,
     )
     empty = polars.DataFrame(schema=frame.collect_schema())
-    sink = ParquetSink(path, empty.to_arrow().schema, None)
-    for batch in frame.collect_batches(maintain_order=True):
-        sink.write(batch.to_arrow())
-    sink.close()
+    with closing(ParquetSink(path, empty.to_arrow().schema, None)) as sink:
+        for batch in frame.collect_batches(maintain_order=True):
+            sink.write(batch.to_arrow())

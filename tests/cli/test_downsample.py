@@ -115,7 +115,7 @@ def test_files_are_those_of_the_library(folder, tmp_path, source, dest):
 @pytest.mark.parametrize("weighting", ["original", "factor"])
 def test_rows_and_weights_are_those_in_memory(folder, tmp_path, weight, weighting):
     dest = tmp_path / "small.parquet"
-    options = [] if weight is None else ["--weight", weight]
+    options = [] if weight is None else ["--sample-weight", weight]
     options += ["--nominal"] if weighting == "factor" else []
     arguments = (folder / "big.parquet", dest, "--target=is_fraud", "--factor=20")
     succeed(*arguments, *options)
@@ -179,7 +179,7 @@ def test_labels_are_true_and_false_in_lower_case_too(folder, tmp_path):
 def test_document_tells_what_is_in_the_file(folder, tmp_path):
     dest = tmp_path / "small.parquet"
     arguments = (folder / "big.parquet", dest, "--target=kind", "--factor=ok=20")
-    document = json.loads(succeed(*arguments, "--weight=w", "--json"))
+    document = json.loads(succeed(*arguments, "--sample-weight=w", "--json"))
     frame, small = make_frame(), pd.read_parquet(dest)
     for entry in document["classes"]:
         before = frame[frame["kind"] == entry["label"]]
@@ -198,7 +198,7 @@ def test_document_tells_what_is_in_the_file(folder, tmp_path):
 def test_table_and_how_to_train(folder, tmp_path):
     dest = tmp_path / "it's.parquet"
     arguments = (folder / "big.parquet", dest, "--target=is_fraud", "--factor=20")
-    code, out, err = finish(process(*arguments, "--weight=w", "--key=id"))
+    code, out, err = finish(process(*arguments, "--sample-weight=w", "--key=id"))
     assert (code, err) == (0, "")
     frame, small = make_frame(), pd.read_parquet(dest)
     total = frame.groupby("is_fraud")["w"].sum()
@@ -245,16 +245,27 @@ WORDS = "--target=is_fraud --factor=20 "
         ("cut.csv.gz", "o.csv", WORDS, "cut.csv.gz cannot be read: Compressed file"),
         ("big.csv", "o.txt", WORDS, "DEST must end in one of"),
         ("big.csv", "absent/o.csv", WORDS, "DEST must be in a folder that exists"),
-        ("weighted.parquet", "o.csv", WORDS, "give --weight sample_weight to multiply"),
+        ("weighted.parquet", "o.csv", WORDS, "give --sample-weight='sample_weight' to"),
         ("big.csv", "o.csv", WORDS + "--key=no", "--key must name a column"),
-        ("big.csv", "o.csv", WORDS + "--weight=no", "--weight must name a column"),
+        (
+            "big.csv",
+            "o.csv",
+            WORDS + "--sample-weight=no",
+            "--sample-weight must name a column",
+        ),
         (
             "big.parquet",
             "o.csv",
-            WORDS + "--weight=negative",
-            "--weight is 'negative'): --weight must be finite and not negative",
+            WORDS + "--sample-weight=negative",
+            "--sample-weight is 'negative'): --sample-weight must be finite and not "
+            "negative",
         ),
-        ("big.csv", "o.csv", WORDS + "--weight=text", "conversion from `str` to `f64`"),
+        (
+            "big.csv",
+            "o.csv",
+            WORDS + "--sample-weight=text",
+            "conversion from `str` to `f64`",
+        ),
         ("big.csv", "o.csv", WORDS + "--key=one", "or leave --key out to draw by"),
         (
             "big.parquet",

@@ -272,7 +272,7 @@ def test_missing_labels(kind, tmp_path):
         tmp_path,
         source,
         ValueError,
-        r"Rows \d+ to \d+ of .*big\.parquet \(target 'y' is y\): y must have a label "
+        r"Rows \d+ to \d+ of .*big\.parquet \(y is 'y'\): y must have a label "
         r"in every row; 1 of \d+ labels are missing",
     )
     start, end = (int(message.split()[at]) for at in (1, 3))
@@ -288,7 +288,7 @@ def test_missing_labels_are_told_in_our_words(tmp_path):
 def test_missing_labels_in_csv(tmp_path):
     lines = csv_lines() + "600,t,\n" + csv_lines(20)
     source = write_text(tmp_path, "row,text,y\n" + lines)
-    text = r"big\.csv \(target 'y' is y\).*1 of \d+ labels are missing"
+    text = r"big\.csv \(y is 'y'\).*1 of \d+ labels are missing"
     check_refused(tmp_path, source, ValueError, text)
 
 
@@ -430,7 +430,7 @@ def test_impossible_weights(kind, tmp_path):
     bad, text = WEIGHTS[kind]
     weights = pa.array([1.0] * (N_ROWS - 1) + bad)
     source = write(tmp_path, table_of(w=weights))
-    text = rf"big\.parquet \(target 'y' is y, sample_weight is 'w'\): .*{text}"
+    text = rf"big\.parquet \(y is 'y', sample_weight is 'w'\): .*{text}"
     check_refused(tmp_path, source, ValueError, text, sample_weight="w")
 
 
@@ -464,7 +464,7 @@ KEYS = {
 def test_impossible_keys(kind, tmp_path):
     source = write(tmp_path, table_of(key=KEYS[kind]))
     text = (
-        r"Rows 0 to \d+ of .*big\.parquet \(target 'y' is y, key is 'key'\): key must "
+        r"Rows 0 to \d+ of .*big\.parquet \(y is 'y', key is 'key'\): key must "
         "hold integers or strings without missing values"
     )
     check_refused(tmp_path, source, ValueError, text, key="key")
