@@ -1,4 +1,4 @@
-"""How many rows of each class a batch takes."""
+"""Batches of row numbers in which every class has its quota."""
 
 from __future__ import annotations
 
@@ -7,93 +7,26 @@ from typing import Any, Literal
 from zlib import crc32
 
 import numpy as np
-from numpy.typing import NDArray
 
 from skstrat._core.hashing import mix_seed
 from skstrat._core.labels import Labels, encode_labels
 from skstrat._core.weights import (
+    Floats,
     Weighting,
     cell_weights,
     check_sample_weight,
     class_totals,
 )
-from skstrat.batches._epochs import (
-    ClassStream,
-    Cuts,
-    ResumableEpochs,
-    check_epoch,
-    check_process,
-    positive_integer,
+from skstrat.batches._epochs import ResumableEpochs, check_process, check_whole
+from skstrat.batches._quotas import (
+    Counts,
+    apportion,
+    check_quota,
+    check_shares,
+    interleave,
+    plan_epoch,
 )
-
-Counts = NDArray[np.int64]
-
-
-def check_shares(labels: Labels, shares: Mapping[Any, float] | None) -> NDArray[Any]:
-    """Turn the user's shares into one number a class."""
-    n_classes = len(labels.classes)
-    if shares is None:
-        return np.full(n_classes, 1 / n_classes)
-    classes = labels.classes.tolist()
-    if set(shares) != set(classes):
-        raise ValueError(
-            f"shares must name every class of y, {classes}, and no other; got "
-            f"{list(shares)}."
-        )
-    given = np.array([float(shares[label]) for label in classes])
-    if not (given > 0).all() or not np.isclose(given.sum(), 1):
-        raise ValueError(
-            "shares must be positive and sum to 1; got "
-            f"{dict(zip(classes, given.tolist(), strict=True))}. A class that shall "
-            "not be served is to be left out of y."
-        )
-    return given / given.sum()
-
-
-def apportion(shares: NDArray[Any], batch_size: int) -> Counts:
-    """Share out the rows of a batch by largest remainder, at least one to a class."""
-    n_classes = len(shares)
-    if batch_size < n_classes:
-        raise ValueError(
-            f"batch_size must be at least the number of classes, {n_classes}, so that "
-            f"each is in every batch; got {batch_size}. Use a larger batch, or merge "
-            "small classes."
-        )
-    # One row is everybody's; only what is due beyond it is shared out.
-    due = np.maximum(shares * batch_size - 1, 0)
-    if due.sum():
-        due *= (batch_size - n_classes) / due.sum()
-    # What rounding leaves just under a whole number is that number.
-    whole = np.floor(due + 1e-9)
-    left = batch_size - n_classes - int(whole.sum())
-    by_remainder = np.argsort(np.round(whole - due, 9), kind="stable")
-    whole[by_remainder[:left]] += 1
-    return whole.astype(np.int64) + 1
-
-
-def interleave(quota: Counts) -> NDArray[np.intp]:
-    """Spread the classes evenly over the places of a batch."""
-    codes = np.repeat(np.arange(len(quota)), quota)
-    first = np.repeat(np.cumsum(quota) - quota, quota)
-    due = (np.arange(len(codes)) - first + 0.5) / quota[codes]
-    return codes[np.argsort(due, kind="stable")]
-
-
-def check_quota(labels: Labels, quota: NDArray[np.int64]) -> None:
-    """Refuse a quota that would repeat rows within a batch."""
-    short = np.flatnonzero(quota > labels.counts)
-    if len(short):
-        code = short[0]
-        raise ValueError(
-            f"replacement=False needs a quota of no more rows than a class has; class "
-            f"{labels.classes.tolist()[code]!r} has {labels.counts[code]} rows and a "
-            f"quota of {quota[code]}. Use a smaller batch_size, other shares, or "
-            "replacement=True."
-        )
-
-
-Rows = NDArray[Any]
-Floats = NDArray[np.float64]
+from skstrat.batches._shuffled_class import BatchBounds, Rows, ShuffledClass
 
 # Rows drawn ahead: few enough for the cache, but of many classes enough of each to make
 # what a draw costs besides its rows small.
@@ -127,7 +60,7 @@ class BalancedBatches(ResumableEpochs):
         batches was served exactly once; ``"smallest"``, that of the class that needs
         fewest; or a number of batches.
     weighting : {"original", "balanced", "uniform"} or dict, default="original"
-        Mass that the loss weights give each class: ``"original"`` makes the stream an
+        Total loss weight of each class: ``"original"`` makes the rows served an
         unbiased estimate of the data, ``"balanced"`` gives every class the same,
         ``"uniform"`` weights every row served alike, a dict of shares is a target
         prior.
@@ -222,7 +155,7 @@ class BalancedBatches(ResumableEpochs):
         super().__init__(random_state)
         labels = encode_labels(y)
         self.rank, self.world_size = check_process(rank, world_size)
-        self.batch_size = positive_integer("batch_size", batch_size)
+        self.batch_size = check_whole("batch_size", batch_size)
         if not isinstance(drop_last, (bool, np.bool_)):
             raise TypeError(f"drop_last must be True or False; got {drop_last!r}.")
         self.drop_last = bool(drop_last)
@@ -230,134 +163,102 @@ class BalancedBatches(ResumableEpochs):
         self.quota_ = apportion(check_shares(labels, shares), self.batch_size)
         if not replacement:
             check_quota(labels, self.quota_)
-        self._plan_epoch(epoch)
+        self._plan = plan_epoch(epoch, self.quota_, labels.counts, self.drop_last)
+        self._share_out_batches()
         self._codes = labels.codes
-        self._make_streams()
+        self._shuffle_classes()
         self._learn_weights(labels, weighting, sample_weight)
 
-    def _plan_epoch(self, epoch: str | int) -> None:
-        """Find how many batches an epoch has, and what is in the last."""
-        quota, counts = self.quota_, self.class_counts_
-        self._last = quota.copy()
-        if epoch in ("largest", "smallest"):
-            needed = counts / quota
-            lead = int(needed.argmax() if epoch == "largest" else needed.argmin())
-            full, rest = divmod(int(counts[lead]), int(quota[lead]))
-            n_batches = full if self.drop_last else full + (rest > 0)
-            if rest and not self.drop_last:
-                shrunk = np.floor(quota * (rest / quota[lead]) + 0.5).astype(np.int64)
-                self._last = np.maximum(shrunk, 1)
-                self._last[lead] = rest
-        else:
-            lead = None
-            n_batches = positive_integer("epoch", epoch, '"largest", "smallest" or ')
-        self._stride = quota * (n_batches - 1) + self._last
-        if lead is not None:
-            # Rows dropped at the end of an epoch are not the first of the next: the
-            # class that ends it begins anew.
-            self._stride[lead] = counts[lead]
-        self._n_batches = n_batches
-        self._plan_rounds()
-
-    def _plan_rounds(self) -> None:
+    def _share_out_batches(self) -> None:
         """Find how many batches each process has, and what is left to be split."""
-        is_short = bool((self._last < self.quota_).any())
-        self._n_whole = (self._n_batches - is_short) // self.world_size
-        left = self._n_batches - self._n_whole * self.world_size
-        self._n_rounds = self._n_whole + (left > 0 and not self.drop_last)
-        if not self._n_rounds:
+        plan = self._plan
+        is_short = bool((plan.last < plan.quota).any())
+        self._n_full = (plan.n_batches - is_short) // self.world_size
+        left = plan.n_batches - self._n_full * self.world_size
+        self._n_own = self._n_full + (left > 0 and not self.drop_last)
+        if not self._n_own:
             raise ValueError(
                 "drop_last must leave every process a batch; an epoch has "
-                f"{self._n_batches} full batches for world_size={self.world_size}. Use "
+                f"{plan.n_batches} full batches for world_size={self.world_size}. Use "
                 "drop_last=False or a smaller batch_size."
             )
-        self._split = self.quota_ * (left - 1) + self._last
-        if self._n_whole < self._n_rounds and self._split.sum() < self.world_size:
+        self._left = plan.quota * (left - 1) + plan.last
+        if self._n_full < self._n_own and self._left.sum() < self.world_size:
             raise ValueError(
                 "world_size must not be more than the rows that are left at the end of "
-                f"an epoch, {self._split.sum()}; got {self.world_size}. Use "
+                f"an epoch, {self._left.sum()}; got {self.world_size}. Use "
                 "drop_last=True or another batch_size."
             )
 
-    def _make_streams(self) -> None:
-        counts = self.class_counts_
+    def _shuffle_classes(self) -> None:
+        """Give every class its own order, a function of the seed."""
         by_class = np.argsort(self._codes, kind="stable")
         small = len(by_class) <= np.iinfo(np.int32).max
         by_class = by_class.astype(np.int32 if small else np.int64)
-        ends = np.cumsum(counts)
-        seed = mix_seed(self.seed_)
-        self._streams = [
-            ClassStream(
-                by_class[end - count : end],
-                (seed, code),
-                Cuts(int(quota), int(last), self._n_batches, int(stride)),
-            )
-            for code, (end, count, quota, last, stride) in enumerate(
-                zip(ends, counts, self.quota_, self._last, self._stride, strict=True)
-            )
-        ]
-        self._places = [
-            np.flatnonzero(interleave(self.quota_) == code)
-            for code in range(len(counts))
-        ]
+        seed, plan = mix_seed(self.seed_), self._plan
+        self._shuffled = []
+        sizes = np.column_stack([plan.quota, plan.last, plan.per_epoch]).tolist()
+        own_rows = np.split(by_class, np.cumsum(self.class_counts_)[:-1])
+        for code, rows in enumerate(own_rows):
+            bounds = BatchBounds(plan.n_batches, *sizes[code])
+            self._shuffled.append(ShuffledClass(rows, (seed, code), bounds))
 
     def _learn_weights(
         self, labels: Labels, weighting: Weighting, sample_weight: Any
     ) -> None:
         weights = check_sample_weight(sample_weight, len(labels.codes))
         total = class_totals(labels, weights)
+        names = labels.classes.tolist()
         if not total.all():
-            empty = labels.classes.tolist()[int(total.argmin())]
             raise ValueError(
                 "sample_weight must have a positive weight in every class; all of "
-                f"class {empty!r} are zero. Leave its rows out of y."
+                f"class {names[int(total.argmin())]!r} are zero. Leave its rows out of "
+                "y."
             )
-        served = self.quota_ * (self._n_batches - 1) + self._last
-        drawn = served * total / labels.counts
         if weighting == "factor":
             raise ValueError(
                 'weighting must be "original", "balanced", "uniform" or a dict of '
                 'class shares; got "factor", which needs a factor.'
             )
-        classes = np.arange(len(total))
-        ones = np.ones(len(total))
+        served = self._plan.served
+        passes = served / labels.counts
+        drawn = passes * total
+        classes, ones = np.arange(len(total)), np.ones(len(total))
         each = cell_weights(weighting, labels, classes, ones, total, drawn)
         if weighting != "uniform":
-            each *= (
-                served.sum() * total.sum() / labels.counts.sum() / (each * drawn).sum()
-            )
-        self._row_weight = weights
-        self._class_weight = each
-        names = labels.classes.tolist()
+            average = total.sum() / labels.counts.sum()
+            each *= served.sum() * average / (each * drawn).sum()
+        self._row_weight, self._class_weight = weights, each
         self.class_weight_ = dict(zip(names, each.tolist(), strict=True))
-        passes = served / labels.counts
         self.passes_per_epoch_ = dict(zip(names, passes.tolist(), strict=True))
 
     def __len__(self) -> int:
         """Batches of this process in an epoch."""
-        return self._n_rounds
+        return self._n_own
 
     def _items(self, epoch: int, first: int) -> Iterator[Rows]:
         ahead = min(max(_AHEAD, len(self.classes_) * _AHEAD_EACH), _MOST_AHEAD)
         ahead = max(1, ahead // (self.batch_size * self.world_size))
-        while first < self._n_whole:
-            count = min(ahead, self._n_whole - first)
-            yield from self._draw(epoch, first, count)
+        while first < self._n_full:
+            count = min(ahead, self._n_full - first)
+            yield from self._draw_full(epoch, first, count)
             first += count
-        for number in range(first, self._n_rounds):
+        for number in range(first, self._n_own):
             yield self.batch(number, epoch)
 
-    def _draw(self, epoch: int, first: int, count: int) -> Rows:
+    def _draw_full(self, epoch: int, first: int, count: int) -> Rows:
         """Draw full batches of this process, one a line."""
-        drawn = np.empty((count, self.batch_size), self._streams[0].rows.dtype)
-        size, own = self.world_size, slice(self.rank, None, self.world_size)
-        for stream, places in zip(self._streams, self._places, strict=True):
-            cuts = stream.cuts
-            start, _ = cuts.bounds(epoch, first * size)
-            stop = start + count * size * cuts.quota
-            served = stream.take(start, stop)
-            drawn[:, places] = served.reshape(-1, cuts.quota)[own]
-        return drawn
+        size = self.world_size
+        drawn = self._draw(epoch, first * size, count * size, self.quota_)
+        return drawn[self.rank :: size]
+
+    def _draw(self, epoch: int, first: int, count: int, quota: Counts) -> Rows:
+        """Draw batches of all processes from one on, one a line."""
+        parts = []
+        for rows, each in zip(quota.tolist(), self._shuffled, strict=True):
+            start = each.bounds.start(epoch, first)
+            parts.append(each.take(start, start + count * rows).reshape(count, rows))
+        return np.concatenate(parts, axis=1).take(interleave(quota), axis=1)
 
     def batch(self, number: int, epoch: int | None = None) -> Rows:
         """Give any batch of this process.
@@ -381,32 +282,19 @@ class BalancedBatches(ResumableEpochs):
         ValueError
             If the epoch is not a whole number from 0 on.
         """
-        if not 0 <= number < self._n_rounds:
+        if not 0 <= number < self._n_own:
             raise IndexError(
-                f"number must be from 0 to {self._n_rounds - 1}, the batches of an "
+                f"number must be from 0 to {self._n_own - 1}, the batches of an "
                 f"epoch; got {number}."
             )
-        epoch = self._epoch if epoch is None else check_epoch(epoch)
-        if number < self._n_whole:
-            return self._draw(epoch, number, 1)[0]
-        return self._draw_split(epoch)
-
-    def _draw_split(self, epoch: int) -> Rows:
-        """Draw this process's part of what is left at the end of an epoch."""
-        parts = np.array_split(interleave(self._split), self.world_size)
-        own = parts[self.rank]
-        before = np.bincount(
-            np.concatenate(parts[: self.rank + 1])[: -len(own)],
-            minlength=len(self._split),
-        )
-        drawn = np.empty(len(own), self._streams[0].rows.dtype)
-        first = self._n_whole * self.world_size
-        for code, stream in enumerate(self._streams):
-            places = np.flatnonzero(own == code)
-            if len(places):
-                start = stream.cuts.bounds(epoch, first)[0] + int(before[code])
-                drawn[places] = stream.take(start, start + len(places))
-        return drawn
+        if epoch is None:
+            epoch = self._epoch
+        else:
+            epoch = check_whole("epoch", epoch, least=0)
+        if number < self._n_full:
+            return self._draw_full(epoch, number, 1)[0]
+        left = self._draw(epoch, self._n_full * self.world_size, 1, self._left)[0]
+        return np.array_split(left, self.world_size)[self.rank]
 
     def sample_weight(self, rows: Rows) -> Floats:
         """Give the loss weights of rows.
@@ -428,7 +316,7 @@ class BalancedBatches(ResumableEpochs):
         return {
             "seed": self.seed_,
             "quota": self.quota_.tolist(),
-            "n_batches": self._n_batches,
+            "n_batches": self._plan.n_batches,
             "drop_last": self.drop_last,
             "world_size": self.world_size,
             "labels": crc32(np.ascontiguousarray(self._codes).data),
@@ -436,4 +324,4 @@ class BalancedBatches(ResumableEpochs):
 
     def _reseed(self, seed: int) -> None:
         super()._reseed(seed)
-        self._make_streams()
+        self._shuffle_classes()

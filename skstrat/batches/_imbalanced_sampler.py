@@ -13,16 +13,15 @@ from scipy.sparse import csr_array, issparse
 from skstrat._core.hashing import mix_seed
 from skstrat._core.labels import encode_labels
 from skstrat._core.rows import count_rows, take_rows
-from skstrat._core.weights import check_sample_weight
-from skstrat.batches._epochs import ResumableEpochs, check_process, positive_integer
+from skstrat._core.weights import Floats, check_sample_weight
+from skstrat.batches._epochs import ResumableEpochs, check_process, check_whole
 
 Rows = NDArray[Any]
-Floats = NDArray[np.float64]
 
 # Draws made at once; part of what a seed means.
 _BLOCK = 1 << 16
 # No class has this code, so the draws share no bits with those of balanced batches.
-_STREAM = 2**64 - 1
+_DRAWS = 2**64 - 1
 
 
 class ImbalancedSampler(ResumableEpochs):
@@ -108,12 +107,12 @@ class ImbalancedSampler(ResumableEpochs):
         codes, chances = _group_by_chance(y, weights, rows)
         self._learn_groups(codes, chances, rows, count_rows(y))
         wanted = len(codes) if num_samples is None else num_samples
-        self._n_draws = -(-positive_integer("num_samples", wanted) // world_size)
+        self._n_draws = -(-check_whole("num_samples", wanted) // world_size)
 
     def _learn_groups(
         self, codes: Rows, chances: Floats, rows: Rows | None, n_rows: int
     ) -> None:
-        """Line up the rows of each group of equal chances, and find the group's."""
+        """Sort the rows by group, and find the probability of each group."""
         self._sizes = np.bincount(codes, minlength=len(chances))
         ends = np.cumsum(self._sizes)
         self._starts = ends - self._sizes
@@ -156,7 +155,7 @@ class ImbalancedSampler(ResumableEpochs):
     def _draw(self, epoch: int, block: int) -> Rows:
         """Draw the rows of one block: a group each, then a row of it."""
         # As 64-bit integers: numpy would round large ones in a mixed tuple to floats.
-        key = np.array([mix_seed(self.seed_), _STREAM], dtype=np.uint64)
+        key = np.array([mix_seed(self.seed_), _DRAWS], dtype=np.uint64)
         bits = np.random.Philox(key=key, counter=[0, 0, block, epoch])
         uniform = (bits.random_raw(2 * _BLOCK) >> np.uint64(11)) * 2.0**-53
         groups = np.searchsorted(self._limits, uniform[:_BLOCK], side="right")
@@ -202,6 +201,7 @@ class ImbalancedSampler(ResumableEpochs):
 
 
 def _check_indices(indices: Any, n_rows: int) -> Rows | None:
+    """Check the rows to draw from, and sort them."""
     if indices is None:
         return None
     rows = np.asarray(indices)
@@ -210,36 +210,36 @@ def _check_indices(indices: Any, n_rows: int) -> Rows | None:
             "indices must be a sequence of row numbers, one at least; got "
             f"{type(indices).__name__} of shape {rows.shape} and dtype {rows.dtype}."
         )
-    seen = np.zeros(n_rows, dtype=bool)
-    if rows.min() < 0 or rows.max() >= n_rows:
+    different = np.unique(rows)
+    if different[0] < 0 or different[-1] >= n_rows:
         raise ValueError(
             f"indices must be from 0 to {n_rows - 1}, the rows of y; got "
-            f"{rows.min()} to {rows.max()}."
+            f"{different[0]} to {different[-1]}."
         )
-    seen[rows] = True
-    if seen.sum() < len(rows):
+    if len(different) < len(rows):
         raise ValueError(
-            f"indices must not name a row twice; got {len(rows)} of {seen.sum()} "
+            f"indices must not name a row twice; got {len(rows)} of {len(different)} "
             "rows. Use weights to draw rows more often."
         )
-    return np.flatnonzero(seen)
+    return different.astype(np.intp)
 
 
 def _group_by_chance(y: Any, weights: Any, rows: Rows | None) -> tuple[Rows, Floats]:
     """Give each row to draw from a group, and each group the chance of its rows."""
-    chances: Floats | None = None
     if weights is not None:
-        chances = check_sample_weight(weights, count_rows(y))
-    elif len(getattr(y, "shape", ())) == 2 and y.shape[1] > 1:
+        chances: Any = check_sample_weight(weights, count_rows(y))
+        chances = chances if rows is None else chances[rows]
+        if not chances.any():
+            raise ValueError(
+                "weights must be positive for some row of indices; got only zeros "
+                "there."
+            )
+    else:
+        y = y if rows is None else take_rows(y, rows)
+        if len(getattr(y, "shape", ())) != 2 or y.shape[1] == 1:
+            labels = encode_labels(y)
+            return labels.codes, 1 / labels.counts
         chances = _chances_of_rarest(y, rows)
-    if chances is None:
-        labels = encode_labels(y if rows is None else take_rows(y, rows))
-        return labels.codes, 1 / labels.counts
-    chances = chances if rows is None else chances[rows]
-    if not chances.any():
-        raise ValueError(
-            "weights must be positive for some row of indices; got only zeros there."
-        )
     different, codes = np.unique(chances, return_inverse=True)
     return codes, different
 
@@ -247,22 +247,13 @@ def _group_by_chance(y: Any, weights: Any, rows: Rows | None) -> tuple[Rows, Flo
 def _chances_of_rarest(y: Any, rows: Rows | None) -> Floats:
     """Give each row 1 / rows of the rarest of its labels."""
     has = csr_array(y if issparse(y) else np.asarray(y)).astype(bool)
-    if rows is not None:
-        # Labels are counted where they can be drawn; the other rows keep their place.
-        kept = np.zeros((has.shape[0], 1), dtype=bool)
-        kept[rows] = True
-        counts = has.multiply(kept).sum(axis=0)
-    else:
-        counts = has.sum(axis=0)
-    with np.errstate(divide="ignore"):
-        rarity = np.where(counts > 0, 1 / np.asarray(counts, dtype=float), 0.0)
-    chances = (has * rarity[None, :]).max(axis=1)
-    chances = np.asarray(chances.todense() if hasattr(chances, "todense") else chances)
-    chances = chances.ravel().astype(np.float64)
-    bare = np.flatnonzero(chances == 0) if rows is None else rows[chances[rows] == 0]
+    rarity = 1 / np.maximum(has.sum(axis=0), 1)
+    chances: Floats = (has * rarity[None, :]).max(axis=1).toarray().ravel()
+    bare = np.flatnonzero(chances == 0)
     if len(bare):
+        first = bare[0] if rows is None else rows[bare[0]]
         raise ValueError(
-            f"y must have a label in every row; row {bare[0]} and {len(bare)} rows in "
+            f"y must have a label in every row; row {first} and {len(bare)} rows in "
             "all have none. Leave them out with indices, or give weights."
         )
     return chances

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from skstrat._core.rows import count_rows, gather_rows
+from skstrat._core.rows import gather_rows
+from skstrat._core.samples import check_lengths
+from skstrat._core.weights import Floats
 from skstrat.batches._balanced import BalancedBatches
 
 # Larger files are read row by row: reading ahead of a row brings rows nobody wants.
@@ -19,7 +20,7 @@ _LARGE_FILE = 1 << 30
 
 def iter_batches(
     X: Any, y: Any, batches: Any = None, **settings: Any
-) -> Iterator[tuple[Any, Any, NDArray[np.float64]]]:
+) -> Iterator[tuple[Any, Any, Floats]]:
     """Serve an epoch of balanced batches from data that stays where it is.
 
     Parameters
@@ -62,11 +63,6 @@ def iter_batches(
     ...     print(X_batch.shape, sorted(y_batch), weight.sum().round(6))
     (4, 2) ['a', 'a', 'b', 'b'] 4.0
     """
-    n_rows, n_labels = count_rows(X), count_rows(y)
-    if n_rows != n_labels:
-        raise ValueError(
-            f"X and y must have the same number of rows; got {n_rows} and {n_labels}."
-        )
     if batches is not None and settings:
         raise ValueError(
             "batches and arguments of new ones exclude each other; got batches and "
@@ -74,17 +70,23 @@ def iter_batches(
         )
     if batches is None:
         batches = BalancedBatches(y, **settings)
-    elif batches.class_counts_.sum() != n_rows:
-        raise ValueError(
-            f"batches must be of the rows of X and y, {n_rows}; got batches of "
-            f"{batches.class_counts_.sum()} rows."
-        )
+    check_batches(X, y, batches)
     return _serve(X, y, batches)
 
 
+def check_batches(X: Any, y: Any, batches: BalancedBatches) -> None:
+    """Refuse batches that are not of the rows of X and y."""
+    n_rows, n_known = check_lengths(X, y), batches.class_counts_.sum()
+    if n_known != n_rows:
+        raise ValueError(
+            f"batches must be of the rows of X and y, {n_rows}; got batches of "
+            f"{n_known} rows. Make them of this y."
+        )
+
+
 def _serve(
-    X: Any, y: Any, batches: Any
-) -> Iterator[tuple[Any, Any, NDArray[np.float64]]]:
+    X: Any, y: Any, batches: BalancedBatches
+) -> Iterator[tuple[Any, Any, Floats]]:
     with read_at_random(X):
         for rows in batches:
             yield (

@@ -9,10 +9,11 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
-from skstrat._core.rows import count_rows, gather_rows
+from skstrat._core.rows import gather_rows
+from skstrat._core.weights import Floats
 from skstrat.batches._balanced import BalancedBatches
+from skstrat.batches._iterate import check_batches
 
 __all__ = ["BalancedDataset"]
 
@@ -77,13 +78,7 @@ class BalancedDataset(keras.utils.PyDataset):
 
     def __init__(self, X: Any, y: Any, batches: BalancedBatches) -> None:
         super().__init__()
-        n_rows, n_labels = count_rows(X), count_rows(y)
-        n_known = int(batches.class_counts_.sum())
-        if not n_rows == n_labels == n_known:
-            raise ValueError(
-                "X, y and batches must have the same number of rows; got "
-                f"{n_rows}, {n_labels} and {n_known}."
-            )
+        check_batches(X, y, batches)
         self.X, self.y, self.batches = X, y, batches
         self.epoch = 0
         self._is_chosen = True
@@ -95,7 +90,7 @@ class BalancedDataset(keras.utils.PyDataset):
         """Batches in an epoch."""
         return len(self.batches)
 
-    def __getitem__(self, number: int) -> tuple[Any, Any, NDArray[np.float64]]:
+    def __getitem__(self, number: int) -> tuple[Any, Any, Floats]:
         """Give a batch of the epoch: rows of X, of y, and their loss weights."""
         rows = self.batches.batch(number, self.epoch)
         X, y = gather_rows(self.X, rows), gather_rows(self.y, rows)

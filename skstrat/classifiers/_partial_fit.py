@@ -17,8 +17,9 @@ from sklearn.model_selection import StratifiedShuffleSplit
 from skstrat._core.compat import HasMethods, Interval, StrOptions
 from skstrat._core.targets import seed_of
 from skstrat._core.weights import class_totals
-from skstrat.batches._balanced import BalancedBatches, check_shares
+from skstrat.batches._balanced import BalancedBatches
 from skstrat.batches._iterate import read_at_random
+from skstrat.batches._quotas import check_shares
 from skstrat.classifiers._corrected import CorrectedClassifier
 from skstrat.classifiers._parts import Part, as_part
 from skstrat.classifiers._policy import (

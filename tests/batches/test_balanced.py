@@ -21,7 +21,7 @@ from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
 
 from skstrat import BalancedBatches, MissingLabelsError
-from skstrat.batches._epochs import ClassStream, Cuts
+from skstrat.batches._shuffled_class import BatchBounds, ShuffledClass
 
 quick = settings(deadline=None, max_examples=60)
 # Each example makes many objects.
@@ -355,14 +355,14 @@ def test_any_batch_can_be_asked_for_in_any_order(problem, random):
 
 
 def test_threads_may_ask_for_batches(monkeypatch):
-    shuffle = ClassStream._shuffled
+    shuffle = ShuffledClass._shuffled
 
     def slow(self, number):
         block = shuffle(self, number)
         time.sleep(1e-4)
         return block
 
-    monkeypatch.setattr(ClassStream, "_shuffled", slow)
+    monkeypatch.setattr(ShuffledClass, "_shuffled", slow)
     # The orders of these passes depend on each other, and each is a block.
     y = shuffled_labels([4500, 4200])
     arguments = {"batch_size": 8000, "epoch": 4, "random_state": 0}
@@ -376,9 +376,11 @@ def test_threads_may_ask_for_batches(monkeypatch):
 
 @pytest.mark.parametrize("seed", [5, 2**63 + 5, 2**64 - 3])
 def test_every_bit_of_a_key_counts(seed):
-    cuts = Cuts(quota=1, last=1, n_batches=1, per_epoch=1)
+    bounds = BatchBounds(quota=1, last=1, n_batches=1, per_epoch=1)
     orders = {
-        tuple(ClassStream(np.arange(50), (seed + move, 3), cuts).take(0, 50).tolist())
+        tuple(
+            ShuffledClass(np.arange(50), (seed + move, 3), bounds).take(0, 50).tolist()
+        )
         for move in (0, 1, 2)
     }
     assert len(orders) == 3
@@ -724,7 +726,7 @@ REFUSED = {
     ),
     "a share of zero": (
         {"shares": {"A": 0.5, "B": 0.5, "C": 0.0}},
-        r"shares must be positive and sum to 1; got .* left out of y",
+        r"shares must be positive and sum to 1; got .* leave its rows out of y",
     ),
     "no share": (
         {"shares": {"A": 0.5, "B": 0.5, "C": np.nan}},

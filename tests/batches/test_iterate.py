@@ -190,7 +190,7 @@ def test_batches_that_are_given_go_on_with_their_next_epoch():
 
 
 def test_lengths_must_agree():
-    text = r"X and y must have the same number of rows; got 60 and 59\."
+    text = r"inconsistent numbers of samples: 60 in X and 59 in y\."
     with pytest.raises(ValueError, match=text):
         iter_batches(table(), LABELS[:-1], **SETTINGS)
 

@@ -177,10 +177,14 @@ def test_weights_keep_predictions_calibrated():
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"X": np.zeros((68, 1))}, r"same number of rows; got 68, 69 and 69\."),
-        ({"y": np.zeros(70)}, r"same number of rows; got 69, 70 and 69\."),
+        ({"X": np.zeros((68, 1))}, r"numbers of samples: 68 in X and 69 in y\."),
+        ({"y": np.zeros(70)}, r"numbers of samples: 69 in X and 70 in y\."),
+        (
+            {"X": np.zeros((70, 1)), "y": np.zeros(70)},
+            r"batches must be of the rows of X and y, 70; got batches of 69 rows\.",
+        ),
     ],
-    ids=["X", "y"],
+    ids=["X", "y", "batches"],
 )
 def test_what_is_refused(change, text):
     y = small()
