@@ -17,37 +17,50 @@ _SPACING = 0.6
 _FEWEST_TICKS = 4
 
 
-def open_grid(
-    ax: Any,
-    shape: tuple[int, int],
-    *,
-    caller: str,
-    size: tuple[float, float],
-    legend: Iterable[str] = (),
-    heights: Sequence[float] | None = None,
-    share_x: bool = False,
-) -> tuple[Any, NDArray[Any]]:
-    """Make axes in rows and columns, in a new figure or in the place of given axes."""
-    check_matplotlib_support(caller)
-    import matplotlib.pyplot as plt
+class Display:
+    """A picture, with the figure and axes that it was drawn in."""
 
-    n_rows, n_columns = shape
-    grid: Any = None
-    if ax is None:
-        share = heights[0] / sum(heights) if heights else 1 / n_rows
-        size = (size[0], max(size[1], _legend_height(legend) / share))
-        figure = plt.figure(figsize=size, layout="constrained")
-        grid = figure.add_gridspec(n_rows, n_columns, height_ratios=heights)
-        first = figure.add_subplot(grid[0, 0])
-    else:
-        figure, first = ax.figure, ax
-        if n_rows * n_columns > 1:
-            grid = _divide(ax, n_rows, n_columns, heights)
-    axes = np.empty(shape, dtype=object)
-    axes[0, 0] = first
-    for at in list(np.ndindex(shape))[1:]:
-        axes[at] = figure.add_subplot(grid[at], sharex=first if share_x else None)
-    return figure, axes
+    figure_: Any
+    ax_: Any
+    axes_: NDArray[Any]
+
+    def _open(
+        self,
+        ax: Any,
+        shape: tuple[int, int] = (1, 1),
+        *,
+        size: tuple[float, float],
+        legend: Iterable[str] = (),
+        heights: Sequence[float] | None = None,
+        grid_lines: bool = True,
+    ) -> None:
+        """Make axes in rows and columns, in a new figure or in the place of others."""
+        check_matplotlib_support(f"{type(self).__name__}.plot")
+        import matplotlib.pyplot as plt
+
+        n_rows, n_columns = shape
+        grid: Any = None
+        if ax is None:
+            share = heights[0] / sum(heights) if heights else 1 / n_rows
+            size = (size[0], max(size[1], _legend_height(legend) / share))
+            self.figure_ = plt.figure(figsize=size, layout="constrained")
+            grid = self.figure_.add_gridspec(n_rows, n_columns, height_ratios=heights)
+            self.ax_ = self.figure_.add_subplot(grid[0, 0])
+        else:
+            self.figure_, self.ax_ = ax.figure, ax
+            if n_rows * n_columns > 1:
+                grid = _divide(ax, n_rows, n_columns, heights)
+        self.axes_ = np.empty(n_rows * n_columns, dtype=object)
+        self.axes_[0] = self.ax_
+        # Axes of different heights are parts of one picture.
+        shared = {"sharex": self.ax_} if heights else {}
+        for at in range(1, self.axes_.size):
+            self.axes_[at] = self.figure_.add_subplot(
+                grid[divmod(at, n_columns)], **shared
+            )
+        for each in self.axes_ if grid_lines else ():
+            each.grid(visible=True, which="major", color="0.92")
+            each.set_axisbelow(True)
 
 
 def _divide(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
 
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
-from skstrat._core.compat import check_matplotlib_support
-from skstrat.displays._axes import open_grid
+from skstrat.displays._axes import Display
 from skstrat.displays._style import SMALL, all_names, choose_names, wrapped
 
 _MOST_COLUMNS = 4
@@ -18,7 +18,8 @@ _WIDTH, _HEIGHT = 2.45, 2.5
 _DARK = 0.179
 
 
-class ConfusionMatricesDisplay:
+@dataclass(repr=False, eq=False)
+class ConfusionMatricesDisplay(Display):
     """A confusion matrix per strategy: what its tuned threshold finds and costs.
 
     Each cell has the number of rows (with weights, their sum) and its percentage of the
@@ -65,20 +66,12 @@ class ConfusionMatricesDisplay:
     >>> plt.close(display.figure_)
     """
 
-    def __init__(
-        self,
-        y_true: Any,
-        y_pred: Mapping[str, Any],
-        *,
-        sample_weight: Any = None,
-        thresholds: Mapping[str, Any] | None = None,
-        display_labels: tuple[Any, Any] = ("negative", "positive"),
-    ) -> None:
-        self.y_true = y_true
-        self.y_pred = y_pred
-        self.sample_weight = sample_weight
-        self.thresholds = thresholds
-        self.display_labels = display_labels
+    y_true: Any
+    y_pred: Mapping[str, Any]
+    _: KW_ONLY
+    sample_weight: Any = None
+    thresholds: Mapping[str, Any] | None = None
+    display_labels: tuple[Any, Any] = ("negative", "positive")
 
     @classmethod
     def from_comparison(
@@ -115,7 +108,6 @@ class ConfusionMatricesDisplay:
             If there are more than two classes, so that no threshold was tuned, or the
             comparison has no such strategy.
         """
-        check_matplotlib_support(f"{cls.__name__}.from_comparison")
         if comparison.cross_validation.positive is None:
             raise ValueError(
                 "comparison must be of two classes, because only their threshold is "
@@ -159,15 +151,15 @@ class ConfusionMatricesDisplay:
         names = list(self.y_pred)
         n_columns = min(len(names), _MOST_COLUMNS)
         n_rows = -(-len(names) // n_columns)
-        self.figure_, axes = open_grid(
+        self._open(
             ax,
             (n_rows, n_columns),
-            caller=f"{type(self).__name__}.plot",
             size=(max(_WIDTH * n_columns, 3.2), _HEIGHT * n_rows),
+            grid_lines=False,
         )
-        for spare in axes.ravel()[len(names) :]:
+        for spare in self.axes_[len(names) :]:
             spare.remove()
-        self.axes_, self.ax_ = axes.ravel()[: len(names)], axes[0, 0]
+        self.axes_ = self.axes_[: len(names)]
         positive = np.asarray(self.y_true, dtype=bool)
         self.matrices_ = {
             name: confusion_matrix(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 from skstrat.displays._axes import (
+    Display,
     add_legend,
     choose_scale,
     draw_reference,
-    open_grid,
     plain_log_ticks,
 )
 from skstrat.displays._style import PALETTE, SMALL
@@ -20,7 +21,8 @@ _CURVES = (
 )
 
 
-class FactorDisplay:
+@dataclass(repr=False, eq=False)
+class FactorDisplay(Display):
     """Predicted efficiency against the factor, the target and the choice.
 
     The factor is on a logarithmic axis. The curve that the choice was made by goes
@@ -68,21 +70,12 @@ class FactorDisplay:
     >>> plt.close(display.figure_)
     """
 
-    def __init__(
-        self,
-        factors: Sequence[float],
-        efficiency: Mapping[str, Sequence[float]],
-        target_efficiency: float,
-        factor: float,
-        chosen_efficiency: float,
-        rows: int,
-    ) -> None:
-        self.factors = factors
-        self.efficiency = efficiency
-        self.target_efficiency = target_efficiency
-        self.factor = factor
-        self.chosen_efficiency = chosen_efficiency
-        self.rows = rows
+    factors: Sequence[float]
+    efficiency: Mapping[str, Sequence[float]]
+    target_efficiency: float
+    factor: float
+    chosen_efficiency: float
+    rows: int
 
     @classmethod
     def from_recommendation(cls, recommendation: Any, *, ax: Any = None) -> Self:
@@ -136,9 +129,7 @@ class FactorDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        caller = f"{type(self).__name__}.plot"
-        self.figure_, axes = open_grid(ax, (1, 1), caller=caller, size=(6.4, 4.4))
-        self.axes_, self.ax_ = axes[:, 0], axes[0, 0]
+        self._open(ax, size=(6.4, 4.4))
         ax = self.ax_
         for name, color, dash, marker in _CURVES:
             if name in self.efficiency:
@@ -176,7 +167,5 @@ class FactorDisplay:
         ax.set_xlabel("Downsampling factor")
         ax.set_ylabel("Predicted efficiency\n(1: as precise as all rows)")
         ax.tick_params(labelsize=SMALL + 0.5)
-        ax.grid(visible=True, color="0.92")
-        ax.set_axisbelow(True)
         add_legend(ax, outside=False)
         return self

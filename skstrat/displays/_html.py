@@ -24,6 +24,13 @@ def element(tag: str, *children: Any, **attributes: Any) -> Markup:
     return Markup(opened if tag in _VOID else f"{opened}{join(*children)}</{tag}>")
 
 
+def scroll(content: Markup, label: str) -> Markup:
+    """Give what may be wide a place to scroll in, with the keyboard, too."""
+    return element(
+        "div", content, class_="scroll", tabindex=0, role="region", aria_label=label
+    )
+
+
 def join(*children: Any) -> Markup:
     """Put pieces one after the other; whatever is not :class:`Markup` is escaped."""
     return Markup(

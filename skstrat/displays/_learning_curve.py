@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
 
 import numpy as np
 
-from skstrat._core.compat import check_matplotlib_support
-from skstrat.displays._axes import choose_scale, open_grid, plain_log_ticks
+from skstrat.displays._axes import Display, choose_scale, plain_log_ticks
 from skstrat.displays._style import PALETTE, SMALL, Spread, measure_outcomes
 
 # Ticks of the factors closer than this share of the axis would run into each other.
 _NEAREST = 0.06
 
 
-class LearningCurveByRowsDisplay:
+@dataclass(repr=False, eq=False)
+class LearningCurveByRowsDisplay(Display):
     r"""What quality is lost, and what time is saved, by dropping majority rows.
 
     Above the measure, below the training time, both against the rows of the biggest
@@ -65,24 +66,14 @@ class LearningCurveByRowsDisplay:
     >>> plt.close(display.figure_)
     """
 
-    def __init__(
-        self,
-        majority_rows: Any,
-        factor: Any,
-        value: Any,
-        error: Any,
-        fit_time: Any,
-        fit_time_error: Any = None,
-        *,
-        label: str = "Log loss",
-    ) -> None:
-        self.majority_rows = majority_rows
-        self.factor = factor
-        self.value = value
-        self.error = error
-        self.fit_time = fit_time
-        self.fit_time_error = fit_time_error
-        self.label = label
+    majority_rows: Any
+    factor: Any
+    value: Any
+    error: Any
+    fit_time: Any
+    fit_time_error: Any = None
+    _: KW_ONLY
+    label: str = "Log loss"
 
     @classmethod
     def from_comparison(
@@ -124,7 +115,6 @@ class LearningCurveByRowsDisplay:
         ValueError
             If the comparison has no learning curve or no such measure.
         """
-        check_matplotlib_support(f"{cls.__name__}.from_comparison")
         if not comparison.curve:
             raise ValueError(
                 "comparison must have a learning curve; got one without. Give "
@@ -167,15 +157,7 @@ class LearningCurveByRowsDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        self.figure_, axes = open_grid(
-            ax,
-            (2, 1),
-            caller=f"{type(self).__name__}.plot",
-            size=(7.0, 6.4),
-            heights=(1.7, 1.0),
-            share_x=True,
-        )
-        self.axes_, self.ax_ = axes[:, 0], axes[0, 0]
+        self._open(ax, (2, 1), size=(7.0, 6.4), heights=(1.7, 1.0))
         order = np.argsort(self.majority_rows)
         rows, factor = (
             np.asarray(values, dtype=float)[order]
@@ -200,8 +182,6 @@ class LearningCurveByRowsDisplay:
             axes.margins(y=0.1)
             if positive:
                 plain_log_ticks(axes.yaxis)
-            axes.grid(visible=True, color="0.92")
-            axes.set_axisbelow(True)
         self.axes_[0].set_ylabel(self.label)
         self.axes_[1].set_ylabel("Training time\n(seconds per fold)")
         self.axes_[1].set_xlabel("Rows kept of the biggest class (per training part)")

@@ -18,7 +18,7 @@ import imblearn
 import numpy as np
 import sklearn
 
-from skstrat.displays._html import Markup, element, join
+from skstrat.displays._html import Markup, element, join, scroll
 from skstrat.displays._pictures import draw_pictures, picture_markup
 from skstrat.displays._table import compact_table, legend, strategy_table
 
@@ -170,14 +170,14 @@ def _article(
         element("h2", name) if name else None,
         _recommendation(comparison, level),
         element(level, "All strategies"),
-        _scroll(strategy_table(comparison, name), "Table of all strategies"),
+        scroll(strategy_table(comparison, name), "Table of all strategies"),
         explained,
         element(level, "Pictures"),
         *_pictures(comparison),
         element(level, "How it was measured"),
         _method(comparison),
         element(level, "Code that rebuilds the best model"),
-        element("div", _scroll(_code(comparison), "Code"), class_="code"),
+        element("div", scroll(_code(comparison), "Code"), class_="code"),
         id=identifier,
     )
 
@@ -192,13 +192,6 @@ def _recommendation(comparison: Any, level: str) -> Markup:
         element("p", reason[:1].upper() + reason[1:]),
         class_="verdict",
         aria_label="Verdict",
-    )
-
-
-def _scroll(content: Markup, label: str) -> Markup:
-    """Give what may be wide a place to scroll in, with the keyboard, too."""
-    return element(
-        "div", content, class_="scroll", tabindex=0, role="region", aria_label=label
     )
 
 

@@ -15,7 +15,7 @@ from skstrat.displays import (
     ReliabilityDisplay,
     TradeOffDisplay,
 )
-from skstrat.displays._html import Markup, element
+from skstrat.displays._html import Markup, element, scroll
 from skstrat.displays._style import MOST_CURVES
 from skstrat.displays._table import write_short
 from skstrat.metrics._measures import describe_measure
@@ -121,14 +121,7 @@ def picture_markup(picture: Picture) -> Markup:
     )
     return element(
         "figure",
-        element(
-            "div",
-            image,
-            class_="scroll",
-            tabindex=0,
-            role="region",
-            aria_label=picture.title,
-        ),
+        scroll(image, picture.title),
         element("figcaption", element("strong", picture.title), picture.caption),
     )
 

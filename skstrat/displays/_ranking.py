@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
@@ -14,13 +15,10 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from skstrat._core.compat import check_matplotlib_support
-from skstrat.displays._axes import add_legend, draw_reference, open_grid
+from skstrat.displays._axes import Display, add_legend, draw_reference
 from skstrat.displays._style import (
     Style,
-    choose_names,
-    comparison_styles,
-    default_names,
+    curve_arguments,
     fill_styles,
     wrapped,
 )
@@ -30,7 +28,8 @@ Kind = Literal["precision_recall", "roc"]
 FEW_FOUND = 0.05
 
 
-class RankingDisplay:
+@dataclass(repr=False, eq=False)
+class RankingDisplay(Display):
     """How well each strategy ranks: precision against recall, or the ROC curve.
 
     The curves are of scikit-learn's functions, with weights; the legend gives the
@@ -91,20 +90,12 @@ class RankingDisplay:
     >>> plt.close(display.figure_)
     """
 
-    def __init__(
-        self,
-        y_true: Any,
-        y_prob: Mapping[str, Any],
-        *,
-        kind: Kind = "precision_recall",
-        sample_weight: Any = None,
-        styles: Mapping[str, Style] | None = None,
-    ) -> None:
-        self.y_true = y_true
-        self.y_prob = y_prob
-        self.kind = kind
-        self.sample_weight = sample_weight
-        self.styles = styles
+    y_true: Any
+    y_prob: Mapping[str, Any]
+    _: KW_ONLY
+    kind: Kind = "precision_recall"
+    sample_weight: Any = None
+    styles: Mapping[str, Style] | None = None
 
     @classmethod
     def from_comparison(
@@ -145,15 +136,7 @@ class RankingDisplay:
         ValueError
             If the comparison has no such strategy, or there is no such curve.
         """
-        check_matplotlib_support(f"{cls.__name__}.from_comparison")
-        names = choose_names(comparison, strategies, default_names(comparison))
-        display = cls(
-            comparison.y_true_,
-            {name: comparison.y_prob(name) for name in names},
-            kind=kind,
-            sample_weight=comparison.sample_weight_,
-            styles=comparison_styles(comparison),
-        )
+        display = cls(**curve_arguments(comparison, strategies), kind=kind)
         return display.plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, *, legend: bool = True) -> Self:
@@ -179,8 +162,6 @@ class RankingDisplay:
         ValueError
             If there is no such curve.
         """
-        caller = f"{type(self).__name__}.plot"
-        check_matplotlib_support(caller)
         if self.kind not in get_args(Kind):
             raise ValueError(
                 f"kind must be one of {list(get_args(Kind))}; got {self.kind!r}."
@@ -192,10 +173,7 @@ class RankingDisplay:
             name: wrapped(f"{name} ({summary}\u00a0{score:.3f})", 30)
             for name, score in self.scores_.items()
         }
-        self.figure_, axes = open_grid(
-            ax, (1, 1), caller=caller, size=(8.0, 5.2), legend=[*labels.values(), ""]
-        )
-        self.axes_, self.ax_ = axes[:, 0], axes[0, 0]
+        self._open(ax, size=(8.0, 5.2), legend=[*labels.values(), ""])
         styles = fill_styles(self.y_prob, self.styles)
         steps = "default" if self.kind == "roc" else "steps-post"
         for name, (x, y) in self.curves_.items():
@@ -219,8 +197,6 @@ class RankingDisplay:
             top = 1.0 if top > 0.5 else 1.15 * top
         self.ax_.set(xlabel=names[0], ylabel=names[1])
         self.ax_.set(xlim=(-0.01, 1.01), ylim=(-0.01 * top, 1.01 * top))
-        self.ax_.grid(visible=True, color="0.92")
-        self.ax_.set_axisbelow(True)
 
     def _compute(self) -> None:
         positive = np.asarray(self.y_true, dtype=bool)

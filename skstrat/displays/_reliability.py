@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skstrat._core.compat import check_matplotlib_support
-from skstrat.displays._axes import add_legend, draw_reference, open_grid
+from skstrat.displays._axes import Display, add_legend, draw_reference
 from skstrat.displays._style import (
     REFERENCE,
     Style,
-    choose_names,
-    comparison_styles,
-    default_names,
+    curve_arguments,
     fill_styles,
     wrapped,
 )
@@ -31,7 +29,8 @@ HISTOGRAM_BINS = 40
 _WITHOUT = "no positive row:\n95 % upper limit"
 
 
-class ReliabilityDisplay:
+@dataclass(repr=False, eq=False)
+class ReliabilityDisplay(Display):
     """Observed shares against predicted probabilities, and how often each is predicted.
 
     Bins have about equal weight (:func:`skstrat.metrics.calibration_curve`), and both
@@ -94,20 +93,12 @@ class ReliabilityDisplay:
     >>> plt.close(display.figure_)
     """
 
-    def __init__(
-        self,
-        y_true: Any,
-        y_prob: Mapping[str, Any],
-        *,
-        sample_weight: Any = None,
-        n_bins: int | None = None,
-        styles: Mapping[str, Style] | None = None,
-    ) -> None:
-        self.y_true = y_true
-        self.y_prob = y_prob
-        self.sample_weight = sample_weight
-        self.n_bins = n_bins
-        self.styles = styles
+    y_true: Any
+    y_prob: Mapping[str, Any]
+    _: KW_ONLY
+    sample_weight: Any = None
+    n_bins: int | None = None
+    styles: Mapping[str, Style] | None = None
 
     @classmethod
     def from_comparison(
@@ -148,15 +139,7 @@ class ReliabilityDisplay:
         ValueError
             If the comparison has no such strategy.
         """
-        check_matplotlib_support(f"{cls.__name__}.from_comparison")
-        names = choose_names(comparison, strategies, default_names(comparison))
-        display = cls(
-            comparison.y_true_,
-            {name: comparison.y_prob(name) for name in names},
-            sample_weight=comparison.sample_weight_,
-            n_bins=n_bins,
-            styles=comparison_styles(comparison),
-        )
+        display = cls(**curve_arguments(comparison, strategies), n_bins=n_bins)
         return display.plot(ax, **kwargs)
 
     def plot(
@@ -195,16 +178,13 @@ class ReliabilityDisplay:
         """
         labels = {name: wrapped(name, 28) for name in self.y_prob}
         heights = (2.6, 1.0) if histogram else (1.0,)
-        figure, axes = open_grid(
+        self._open(
             ax,
             (len(heights), 1),
-            caller=f"{type(self).__name__}.plot",
             size=(8.0, 7.0 if histogram else 5.2),
             legend=[*labels.values(), _WITHOUT, "calibrated"],
             heights=heights,
-            share_x=True,
         )
-        self.figure_, self.axes_, self.ax_ = figure, axes[:, 0], axes[0, 0]
         positive = np.asarray(self.y_true, dtype=bool)
         self.bins_ = {
             name: bin_calibration(
@@ -212,7 +192,9 @@ class ReliabilityDisplay:
             )
             for name, y_prob in self.y_prob.items()
         }
-        weights = self._weights(len(positive))
+        weights = np.ones(len(positive))
+        if self.sample_weight is not None:
+            weights = np.asarray(self.sample_weight, dtype=float)
         unit = float(np.average(weights, weights=positive)) if positive.any() else 1.0
         lowest = min(bins.prob_pred.min() for bins in self.bins_.values())
         left = max(unit / weights.sum() / 10, lowest / 4)
@@ -224,17 +206,9 @@ class ReliabilityDisplay:
             self._plot_histogram(self.axes_[1], styles, weights, left)
             self.ax_.tick_params(labelbottom=False)
         self.axes_[-1].set_xlabel("Predicted probability")
-        for axes in self.axes_:
-            axes.grid(visible=True, which="major", color="0.92")
-            axes.set_axisbelow(True)
         if legend:
             add_legend(self.ax_, outside=ax is None)
         return self
-
-    def _weights(self, n_rows: int) -> Floats:
-        if self.sample_weight is None:
-            return np.ones(n_rows)
-        return np.asarray(self.sample_weight, dtype=float)
 
     def _plot_curves(
         self,
@@ -264,7 +238,8 @@ class ReliabilityDisplay:
             if intervals:
                 low, high = (bound[some] for bound in wilson_interval(bins))
                 reach = (y[some] - low, high - y[some])
-                _plot_intervals(ax, x[some], y[some], reach, style.color)
+                bars = {"ecolor": style.color, "elinewidth": 1, "capsize": 3}
+                ax.errorbar(x[some], y[some], yerr=reach, fmt="none", **bars)
                 seen += [*low, *high]
         if n_limits:
             _plot_limits(ax, [], [], REFERENCE, label=_WITHOUT)
@@ -308,9 +283,3 @@ def _plot_limits(ax: Any, x: Any, y: Any, color: str, label: str | None = None) 
     hollow = {"markerfacecolor": "white", "markeredgewidth": 1.3, "markersize": 7}
     line = {"color": color, "linestyle": "none", "marker": "v", "zorder": 3}
     ax.plot(x, y, label=label, **line, **hollow)
-
-
-def _plot_intervals(
-    ax: Any, x: Floats, y: Floats, reach: tuple[Floats, Floats], color: str
-) -> None:
-    ax.errorbar(x, y, yerr=reach, fmt="none", ecolor=color, elinewidth=1, capsize=3)

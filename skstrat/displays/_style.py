@@ -114,6 +114,19 @@ def choose_names(
     return list(dict.fromkeys(asked))
 
 
+def curve_arguments(
+    comparison: Any, strategies: str | Iterable[str] | None
+) -> dict[str, Any]:
+    """Give what a picture of curves draws of a comparison."""
+    names = choose_names(comparison, strategies, default_names(comparison))
+    return {
+        "y_true": comparison.y_true_,
+        "y_prob": {name: comparison.y_prob(name) for name in names},
+        "sample_weight": comparison.sample_weight_,
+        "styles": comparison_styles(comparison),
+    }
+
+
 def wrapped(name: str, width: int, lines: int = 3) -> str:
     """Break a long name into lines."""
     most = width * lines - 2 * lines

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
-from skstrat._core.compat import check_matplotlib_support
-from skstrat.displays._axes import choose_scale, open_grid, plain_log_ticks
-from skstrat.displays._labels import label_points
+from skstrat.displays._axes import Display, add_legend, choose_scale, plain_log_ticks
 from skstrat.displays._style import (
-    SMALL,
     Spread,
     Style,
     all_names,
@@ -23,16 +18,15 @@ from skstrat.displays._style import (
     wrapped,
 )
 
-Floats = NDArray[np.float64]
 
-
-class TradeOffDisplay:
-    """Training time against a measure of quality, one labelled point per strategy.
+@dataclass(repr=False, eq=False)
+class TradeOffDisplay(Display):
+    """Training time against a measure of quality, one point per strategy.
 
     Time is on a logarithmic axis, and so is the measure if its values span more than a
     factor of five, so that one bad strategy does not squeeze the others. The true
-    distribution, which the others are compared with, has the largest point, a bold
-    label and a line at its value.
+    distribution, which the others are compared with, has the largest point and a line
+    at its value.
 
     Parameters
     ----------
@@ -58,8 +52,6 @@ class TradeOffDisplay:
         The axes.
     axes_ : ndarray of shape (1,)
         The axes again.
-    labels_ : dict of str to Annotation
-        The names beside the points.
 
     Examples
     --------
@@ -73,22 +65,13 @@ class TradeOffDisplay:
     >>> plt.close(display.figure_)
     """
 
-    def __init__(
-        self,
-        fit_time: Mapping[str, float],
-        value: Mapping[str, float],
-        error: Mapping[str, float] | None = None,
-        *,
-        reference: str | None = None,
-        label: str = "Log loss",
-        styles: Mapping[str, Style] | None = None,
-    ) -> None:
-        self.fit_time = fit_time
-        self.value = value
-        self.error = error
-        self.reference = reference
-        self.label = label
-        self.styles = styles
+    fit_time: Mapping[str, float]
+    value: Mapping[str, float]
+    error: Mapping[str, float] | None = None
+    _: KW_ONLY
+    reference: str | None = None
+    label: str = "Log loss"
+    styles: Mapping[str, Style] | None = None
 
     @classmethod
     def from_comparison(
@@ -132,7 +115,6 @@ class TradeOffDisplay:
         ValueError
             If the comparison has no such strategy or measure.
         """
-        check_matplotlib_support(f"{cls.__name__}.from_comparison")
         names = choose_names(comparison, strategies, all_names(comparison))
         outcomes = [comparison.outcome(name) for name in names]
         true = comparison.outcomes[0]
@@ -148,8 +130,10 @@ class TradeOffDisplay:
         )
         return display.plot(ax, **kwargs)
 
-    def plot(self, ax: Any = None, *, log: bool | None = None) -> Self:
-        """Draw the points and put the names beside them.
+    def plot(
+        self, ax: Any = None, *, log: bool | None = None, legend: bool = True
+    ) -> Self:
+        """Draw the points and explain them.
 
         Parameters
         ----------
@@ -158,6 +142,9 @@ class TradeOffDisplay:
         log : bool, default=None
             Whether the measure is on a logarithmic axis, if it is positive; None if its
             values span more than a factor of five.
+        legend : bool, default=True
+            Whether to name the points: beside the axes in a new figure, inside of axes
+            that were given.
 
         Returns
         -------
@@ -169,90 +156,42 @@ class TradeOffDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        caller = f"{type(self).__name__}.plot"
-        self.figure_, axes = open_grid(ax, (1, 1), caller=caller, size=(8.0, 5.6))
-        self.axes_, self.ax_ = axes[:, 0], axes[0, 0]
         names = list(self.value)
+        labels = {name: wrapped(name, 32) for name in names}
+        self._open(ax, size=(8.0, 5.2), legend=labels.values())
+        choose_scale(self.ax_, "x", [self.fit_time[name] for name in names], log=True)
+        choose_scale(self.ax_, "y", self.value.values(), log=log)
         reference = names[0] if self.reference is None else self.reference
-        time = np.array([self.fit_time[name] for name in names])
-        value = np.array([self.value[name] for name in names])
-        error = np.zeros_like(value)
-        if self.error is not None:
-            error = np.array([self.error[name] for name in names])
-        ax = self.ax_
-        choose_scale(ax, "x", time, log=True)
-        choose_scale(ax, "y", value, log=log)
-        # On a logarithmic axis a bar must not end at or below 0.
-        floor = value / 2 if ax.get_yscale() == "log" else -np.inf
-        reaches = np.column_stack([np.maximum(value - error, floor), value + error])
-        styles = fill_styles(names, self.styles)
-        points = np.column_stack([time, value])
-        self._plot_points(styles, reference, points, reaches)
-        _make_room(ax, time, reaches)
-        ax.set(xlabel="Training time (seconds per fold)", ylabel=self.label)
-        ax.grid(visible=True, color="0.92")
-        ax.set_axisbelow(True)
-        levels = np.array([self.value[reference]] if reference in names else [])
-        label_points(
-            ax,
-            list(self.labels_.values()),
-            points,
-            reaches=reaches,
-            levels=levels,
-            colors=[styles[name].color for name in names],
-        )
+        for name, style in fill_styles(names, self.styles).items():
+            self._plot_point(name, style, labels[name], special=name == reference)
+        self.ax_.margins(0.1)
+        for axis in (self.ax_.xaxis, self.ax_.yaxis):
+            if axis.get_scale() == "log":
+                plain_log_ticks(axis)
+        self.ax_.set(xlabel="Training time (seconds per fold)", ylabel=self.label)
+        if legend:
+            add_legend(self.ax_, outside=ax is None)
         return self
 
-    def _plot_points(
-        self,
-        styles: dict[str, Style],
-        reference: str,
-        points: Floats,
-        reaches: Floats,
+    def _plot_point(
+        self, name: str, style: Style, label: str, *, special: bool
     ) -> None:
-        ax = self.ax_
-        self.labels_ = {}
-        for name, (x, y), (low, high) in zip(styles, points, reaches, strict=True):
-            style, special = styles[name], name == reference
-            if special:
-                ax.axhline(y, color=style.color, linewidth=0.8, linestyle=(0, (5, 2)))
-            ax.errorbar(
-                x,
-                y,
-                yerr=[[y - low], [high - y]],
-                color=style.color,
-                marker=style.marker,
-                markersize=10 if special else 7,
-                capsize=3,
-                elinewidth=1.2,
-                linestyle="none",
-                label=name,
-            )
-            text = ax.annotate(
-                wrapped(name, 24),
-                (x, y),
-                (8, 8),
-                textcoords="offset points",
-                fontsize=SMALL,
-                color="0.15",
-                fontweight="bold" if special else "normal",
-                linespacing=1.0,
-                bbox={"boxstyle": "square,pad=0.1", "color": "white", "alpha": 0.7},
-            )
-            # The layout must not move once the labels have their places.
-            text.set_in_layout(False)
-            self.labels_[name] = text
-
-
-def _make_room(ax: Any, time: Floats, reaches: Floats) -> None:
-    """Set the limits, with space for labels around the points."""
-    for which, values, room in (("x", time, 0.3), ("y", reaches, 0.14)):
-        axis = getattr(ax, f"{which}axis")
-        forward = axis.get_transform().transform
-        back = axis.get_transform().inverted().transform
-        low, high = forward(np.array([np.nanmin(values), np.nanmax(values)]))
-        span = (high - low) or max(abs(high) * 0.1, 0.1)
-        limits = back(np.array([low - room * span, high + room * span]))
-        ax.set(**{f"{which}lim": limits})
-        if axis.get_scale() == "log":
-            plain_log_ticks(axis)
+        value = self.value[name]
+        error = 0.0 if self.error is None else self.error[name]
+        # On a logarithmic axis a bar must not end at or below 0.
+        below = min(error, value / 2) if self.ax_.get_yscale() == "log" else error
+        line = {"color": style.color, "linewidth": 0.8, "linestyle": (0, (5, 2))}
+        if special:
+            self.ax_.axhline(value, **line)
+        self.ax_.errorbar(
+            self.fit_time[name],
+            value,
+            yerr=[[below], [error]],
+            color=style.color,
+            marker=style.marker,
+            markersize=10 if special else 7,
+            capsize=3,
+            elinewidth=1.2,
+            linestyle="none",
+            label=label,
+        )

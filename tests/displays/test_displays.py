@@ -7,7 +7,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
-from matplotlib.text import Annotation, Text
+from matplotlib.text import Text
 from sklearn.metrics import (
     average_precision_score,
     confusion_matrix,
@@ -25,7 +25,6 @@ from skstrat.displays import (
     ReliabilityDisplay,
     TradeOffDisplay,
 )
-from skstrat.displays._labels import Box, place_labels
 from skstrat.displays._style import PALETTE, default_names, make_styles
 from skstrat.model_selection._compare import compare_strategies
 
@@ -261,7 +260,6 @@ def test_trade_off_shows_times_means_and_errors(comparison):
         np.testing.assert_allclose(segment[:, 1], np.maximum(ends, point[1] / 2))
     true = next(iter(bars.values()))
     assert true[0].get_markersize() > list(bars.values())[1][0].get_markersize()
-    assert display.labels_["true distribution"].get_fontweight() == "bold"
     other = TradeOffDisplay.from_comparison(comparison, measure="f2", spread="sd")
     assert "F2 score" in other.ax_.get_ylabel()
     assert "standard deviation over the folds" in " ".join(
@@ -430,7 +428,9 @@ def check_texts(figure):
         assert min(width, height) <= 1, (one, other)
 
 
-@pytest.mark.parametrize("display", [ReliabilityDisplay, RankingDisplay])
+@pytest.mark.parametrize(
+    "display", [ReliabilityDisplay, RankingDisplay, TradeOffDisplay]
+)
 def test_long_names_are_kept_apart(display):
     rng = np.random.default_rng(0)
     y, p = rng.random(500) < 0.1, rng.random(500)
@@ -438,44 +438,24 @@ def test_long_names_are_kept_apart(display):
     names = [
         f"Sampler(strategy={{'a': {at}}}, costs=$5), {end} {at}" for at in range(14)
     ]
-    drawn = display(y, dict.fromkeys(names, p)).plot()
+    if display is TradeOffDisplay:
+        drawn = display(dict.fromkeys(names, 1.0), dict.fromkeys(names, 0.1)).plot()
+    else:
+        drawn = display(y, dict.fromkeys(names, p)).plot()
     check_texts(drawn.figure_)
     labels = [text.get_text() for text in drawn.ax_.get_legend().get_texts()]
     assert len(set(labels)) == len(labels)
 
 
-@pytest.mark.slow
-def test_labels_of_crowded_points_do_not_touch():
-    rng = np.random.default_rng(0)
-    for _ in range(2):
-        points = rng.normal([250, 200], [60, 5], size=(15, 2))
-        sizes = np.column_stack([rng.uniform(40, 100, 15), np.full(15, 14.0)])
-        frame = Box(0, 0, 500, 400)
-        low = place_labels(points, sizes, [], frame)
-        assert (low >= 0).all()
-        assert (low + sizes <= [500, 400]).all()
-        for i, j in combinations(range(15), 2):
-            gap = np.maximum(low[i], low[j]) - np.minimum(
-                low[i] + sizes[i], low[j] + sizes[j]
-            )
-            assert gap.max() >= 0
-        np.testing.assert_array_equal(low, place_labels(points, sizes, [], frame))
-
-
-def test_every_label_of_the_trade_off_is_beside_its_point(comparison):
+def test_the_legend_of_the_trade_off_names_every_strategy(comparison):
     display = TradeOffDisplay.from_comparison(comparison)
-    leaders = [
-        text.xy
-        for text in display.ax_.texts
-        if isinstance(text, Annotation) and not text.get_text()
-    ]
-    unit = display.figure_.dpi / 72
-    for name, label in display.labels_.items():
-        point = display.ax_.transData.transform(label.xy)
-        box = label.get_window_extent()
-        nearest = np.clip(point, box.min, box.max)
-        far = np.linalg.norm(nearest - point) / unit > 14
-        assert not far or label.xy in leaders, name
+    legend = display.ax_.get_legend()
+    named = [text.get_text().replace("\n", " ") for text in legend.get_texts()]
+    assert named == [outcome.strategy.name for outcome in comparison.outcomes]
+    display.figure_.canvas.draw()
+    assert legend.get_window_extent().x0 >= display.ax_.get_window_extent().x1
+    bare = TradeOffDisplay.from_comparison(comparison, legend=False)
+    assert bare.ax_.get_legend() is None
 
 
 @pytest.mark.parametrize("display", DISPLAYS)
