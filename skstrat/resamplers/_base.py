@@ -297,6 +297,8 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         if cells.cells is not cells.labels:
             relative = weighed.by_cell / weighed.by_class[cells.class_of]
             within_class = relative[draw.codes]
+        # Strata in the place of the classes, and sets of labels, are none.
+        of_classes = vars(samples).get("labels") is cells.labels
         return Resampled(
             X=draw.X,
             y=draw.y,
@@ -308,10 +310,10 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
             moves_rows=draw.moves_rows,
             samples=samples,
             classes=cells.labels.classes,
-            codes=cells.classes_of(draw.codes),
+            codes=cells.classes_of(draw.codes) if of_classes else None,
             rows=self.sample_indices_,
             plan=plan,
-            at_random=draw.at_random,
+            at_random=draw.at_random and of_classes,
             made_by=type(self).__name__,
         )
 

@@ -19,6 +19,7 @@ from sklearn.ensemble import (
 )
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 
 from skstrat import (
@@ -928,11 +929,24 @@ def test_classes_of_strata_in_their_place_are_calibrated(estimator):
     X = rng.normal(size=(40_000, 2))
     score = X @ rng.normal(size=(2, 5)) + [4, 2.5, 0, 1, -0.5]
     y = (score + rng.gumbel(size=score.shape)).argmax(axis=1)
-    down_wild = down(factor={"wild": 10}, strata=kinds)
+    down_wild = down(factor={"wild": 10}, strata=kinds, y_numeric=True)
     model = ResampledClassifier(estimator, down_wild).fit(X, y)
     assert model.resampler_.classes_.tolist() == ["tame", "wild"]
     predicted = model.predict_proba(X).mean(axis=0)
     assert predicted / (np.bincount(y) / len(y)) == pytest.approx(np.ones(5), abs=0.1)
+
+
+def test_a_classifier_counts_its_classes_where_strata_take_their_place():
+    y = (np.arange(400) % 20 == 0).astype(int)
+    X = np.random.default_rng(0).normal(size=(400, 2)) + y[:, None]
+    side = np.arange(400) % 3 == 0
+    apart = down(factor=2, strata=side, y_numeric=True)
+    model = ResampledClassifier(GaussianNB(), apart, calibration_check=True).fit(X, y)
+    assert model.resampler_.classes_.tolist() == [False, True]
+    kept = y[model.resampler_.sample_indices_]
+    assert model.train_prior_.tolist() == np.bincount(kept).tolist()
+    assert model.target_prior_.tolist() == [380, 20]
+    assert model.calibration_check_ is None
 
 
 def lonely(X, y):
