@@ -15,7 +15,6 @@ from skstrat.model_selection._comparison import Comparison
 
 # What the tables take with a mean and its spread side by side.
 _WIDE = 132
-_SHOWN = [each for each in MEASURES.values() if each.heading]
 MODEL_NAMES = {
     "logistic": "Logistic regression",
     "hgb": "Gradient-boosted trees",
@@ -65,19 +64,20 @@ def print_classes(console: Console, table: Table) -> None:
 
 def print_comparison(console: Console, model: str, comparison: Comparison) -> None:
     """Print one row per strategy, in their order, and what to conclude."""
+    shown = [each for each in MEASURES.values() if each.heading]
     wide = console.width >= _WIDE
     between = " " if wide else "\n"
     padding = (0, 1, 0, 0) if wide else 0
     grid = Grid(box=SIMPLE_HEAD, padding=padding, show_edge=False)
     grid.add_column("strategy")
     grid.add_column("rows\nused", justify="right")
-    for each in _SHOWN:
+    for each in shown:
         grid.add_column(each.heading, justify="right")
     for outcome in comparison.outcomes:
         cells = [
             f"{outcome.mean(each.key):.{each.decimals}f}{between}"
             f"±{outcome.sd(each.key):.{each.decimals}f}"
-            for each in _SHOWN
+            for each in shown
         ]
         grid.add_row(outcome.strategy.name, f"{outcome.mean('rows'):,.0f}", *cells)
     console.print(f"\n{MODEL_NAMES.get(model, model)}")
@@ -88,12 +88,11 @@ def print_comparison(console: Console, model: str, comparison: Comparison) -> No
 def print_reading_help(console: Console, table: Table, folds: int, seed: int) -> None:
     """Print how to read the tables."""
     smallest = table.labels.classes.tolist()[table.smallest]
-    if len(table.labels.classes) > 2:
-        averages = (
-            "ROC AUC and average precision: each class against the rest, averaged. "
-        )
-    else:
-        averages = ""
+    averages = (
+        "ROC AUC and average precision: each class against the rest, averaged. "
+        if len(table.labels.classes) > 2
+        else ""
+    )
     console.print(
         f"\nMean ± standard deviation over the same {folds} stratified folds (seed "
         f"{seed}); only training parts are resampled. Lower log loss and Brier are "

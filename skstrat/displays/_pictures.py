@@ -50,10 +50,13 @@ class Picture:
 def draw_pictures(comparison: Any) -> Iterator[Picture]:
     """Draw what there is to see of a comparison, one picture at a time."""
     positive = comparison.class_names_[int(comparison.labels.counts.argmin())]
-    limited = ""
-    if len(comparison.outcomes) > MOST_CURVES:
-        limited = f" Of the {len(comparison.outcomes)} strategies {MOST_CURVES} are "
-        limited += "drawn, the best among them."
+    n_strategies = len(comparison.outcomes)
+    limited = (
+        f" Of the {n_strategies} strategies {MOST_CURVES} are drawn, the best among "
+        "them."
+        if n_strategies > MOST_CURVES
+        else ""
+    )
     yield Picture(
         "Cost and quality",
         "Training time against the measure that was chosen by. Error bars: standard "

@@ -1,4 +1,4 @@
-"""What the columns of a page are called, what they mean, and how they are written."""
+"""The table of strategies on a page: its columns, cells and legend."""
 
 from __future__ import annotations
 
@@ -95,9 +95,7 @@ def strategy_table(comparison: Any, model: str) -> Markup:
 def compact_table(comparison: Any) -> Markup:
     """Make the table that a notebook shows."""
     shown = ("rows", "fit_time", comparison.best_by, "mean_probability_ratio")
-    columns = [
-        column for column in make_columns(comparison) if column.info.key in shown
-    ]
+    columns = [each for each in make_columns(comparison) if each.info.key in shown]
     common = "vertical-align: top; padding: 3px 8px"
     left: dict[str, Any] = {"style": f"text-align: left; {common}"}
     right: dict[str, Any] = {

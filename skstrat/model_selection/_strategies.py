@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
@@ -168,6 +169,25 @@ def _with_and_without(
 
 
 FAMILIES = ("downsample", "oversample", "combined", "class_weight")
+# What each family lists, given the factors and the seed.
+_RESAMPLERS: dict[str, Callable[[list[float], Any], list[Any]]] = {
+    "downsample": lambda factors, seed: [
+        DownsampleUpweight(random_state=seed),
+        *(DownsampleUpweight(factor=each, random_state=seed) for each in factors),
+    ],
+    "oversample": lambda _, seed: [
+        RandomOversample(weighting="uniform", random_state=seed)
+    ],
+    "combined": lambda _, seed: [
+        CombinedResample(weighting="balanced", random_state=seed)
+    ],
+    "class_weight": lambda *_: [ClassWeight()],
+    "guided": lambda factors, seed: [
+        GuidedDownsample(factor=each, random_state=seed) for each in factors
+    ],
+    # imbalanced-learn takes no Generator.
+    "synthetic": lambda _, seed: [Weighted(SMOTE(random_state=seed_of(seed) % 2**32))],
+}
 
 
 def strategy_grid(
@@ -208,53 +228,10 @@ def strategy_grid(
     [DownsampleUpweight(factor=20, random_state=0), ClassWeight()]
     """
     factors, chosen = list(factors), list(families)
-    unknown = [family for family in chosen if family not in _MAKE]
+    unknown = [family for family in chosen if family not in _RESAMPLERS]
     if unknown:
-        raise ValueError(f"families must be among {list(_MAKE)}; got {unknown!r}.")
-    return [
-        None,
-        *(each for family in chosen for each in _MAKE[family](factors, random_state)),
-    ]
-
-
-def _downsample(factors: list[float], random_state: Any) -> list[Any]:
-    return [
-        DownsampleUpweight(random_state=random_state),
-        *(
-            DownsampleUpweight(factor=factor, random_state=random_state)
-            for factor in factors
-        ),
-    ]
-
-
-def _oversample(_: list[float], random_state: Any) -> list[Any]:
-    return [RandomOversample(weighting="uniform", random_state=random_state)]
-
-
-def _combined(_: list[float], random_state: Any) -> list[Any]:
-    return [CombinedResample(weighting="balanced", random_state=random_state)]
-
-
-def _class_weight(_: list[float], __: Any) -> list[Any]:
-    return [ClassWeight()]
-
-
-def _guided(factors: list[float], random_state: Any) -> list[Any]:
-    return [
-        GuidedDownsample(factor=factor, random_state=random_state) for factor in factors
-    ]
-
-
-def _synthetic(_: list[float], random_state: Any) -> list[Any]:
-    # imbalanced-learn takes no Generator.
-    return [Weighted(SMOTE(random_state=seed_of(random_state) % 2**32))]
-
-
-_MAKE = {
-    "downsample": _downsample,
-    "oversample": _oversample,
-    "combined": _combined,
-    "class_weight": _class_weight,
-    "guided": _guided,
-    "synthetic": _synthetic,
-}
+        raise ValueError(
+            f"families must be among {list(_RESAMPLERS)}; got {unknown!r}."
+        )
+    listed = (_RESAMPLERS[family](factors, random_state) for family in chosen)
+    return [None, *chain.from_iterable(listed)]

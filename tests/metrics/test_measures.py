@@ -1,0 +1,106 @@
+"""A measure is one row of the table: everything that shows measures reads it."""
+
+import io
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from rich.console import Console
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression
+
+from skstrat import ClassWeight, compare_strategies
+from skstrat.cli._terminal import print_comparison
+from skstrat.displays import TradeOffDisplay
+from skstrat.displays._table import legend, strategy_table
+from skstrat.metrics import scorers
+from skstrat.metrics._measures import (
+    HIGHER,
+    LOWER,
+    MEASURES,
+    MeasureInfo,
+    describe_measure,
+)
+
+
+def mean_error(y_true, y_prob, sample_weight=None):
+    return float(np.average(np.abs(y_true - y_prob), weights=sample_weight))
+
+
+@pytest.fixture
+def new_measure(monkeypatch):
+    info = MeasureInfo(
+        "mean_error",
+        "Mean distance",
+        LOWER,
+        "mean distance of label and probability",
+        mean_error,
+        heading="mean\ndist",
+        decimals=3,
+    )
+    monkeypatch.setitem(MEASURES, info.key, info)
+    return info
+
+
+def test_one_new_row_is_enough(new_measure, rare_events):
+    X, y, _ = rare_events(600, 0.1)
+    prior = DummyClassifier(strategy="prior").fit(X, y)
+    share = y.mean()
+    found = scorers()["neg_mean_error"](prior, X, y)
+    assert found == pytest.approx(-2 * share * (1 - share))
+    comparison = compare_strategies(
+        LogisticRegression(),
+        X,
+        y,
+        cv=2,
+        strategies=[ClassWeight()],
+        random_state=0,
+        best_by="mean_error",
+    )
+    assert comparison.loss_
+    assert "mean_error_se" in comparison.table_
+    page = strategy_table(comparison, "") + legend([comparison])
+    assert "Mean distance<small>lower is better</small>" in page
+    assert "mean distance of label and probability; lower is better." in page
+    display = TradeOffDisplay.from_comparison(comparison)
+    assert display.ax_.get_ylabel().startswith("Mean distance, lower is better")
+    plt.close(display.figure_)
+    printed = io.StringIO()
+    print_comparison(Console(file=printed, width=150), "logistic", comparison)
+    mean = comparison.outcomes[0].mean("mean_error")
+    assert "dist" in printed.getvalue()
+    assert f"{mean:.3f} ±" in printed.getvalue()
+
+
+@pytest.mark.parametrize("three", [False, True])
+def test_a_new_row_is_scored_with_more_classes(three, new_measure, rare_events):
+    X, y, _ = rare_events(600, 0.1)
+    labels = np.where((X[:, 0] > 0.5) & (y == 0), 2, y) if three else y
+    comparison = compare_strategies(
+        LogisticRegression(), X, labels, cv=2, strategies=[], random_state=0
+    )
+    smallest = np.bincount(labels).argmin()
+    assert comparison.positive_ == smallest
+    (outcome,) = comparison.outcomes
+    by_fold = [
+        mean_error((labels == smallest)[test], outcome.proba[test, smallest])
+        for _, test in comparison.cross_validation.splits
+    ]
+    np.testing.assert_allclose(outcome.folds["mean_error"], by_fold)
+
+
+def test_a_scorer_of_the_users_own_is_described_by_its_name():
+    loss = describe_measure("own_cost", {"neg_own_cost": None})
+    assert (loss.title, loss.best, loss.better) == (
+        "Own cost",
+        LOWER,
+        "lower is better",
+    )
+    assert describe_measure("own_gain", {"own_gain": None}).best == HIGHER
+
+
+def test_words_say_which_value_is_best():
+    assert MEASURES["calibration_slope"].better == "1 is right"
+    assert MEASURES["calibration_in_the_large"].better == "0 is right"
+    assert MEASURES["roc_auc"].better == "higher is better"
+    assert MEASURES["rows"].better == ""
