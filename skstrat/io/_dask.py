@@ -123,7 +123,7 @@ def _rows_drawn(tally: Tally, plan: Plan) -> int:
     for label, rows, seen, threshold in zip(*columns, strict=True):
         own = tally.classes.get(label)
         if own is not None:
-            drawn += rows // seen * own.rows + own.count_below(threshold)
+            drawn += rows // seen * own.rows + own.below_threshold(threshold)[0]
     return drawn
 
 

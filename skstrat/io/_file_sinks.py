@@ -96,25 +96,25 @@ def _encodings(schema: Any, like: Any) -> dict[str, Any]:
     """
     if like is None or not like.num_row_groups or not like.num_rows:
         return {}
-    groups = [like.row_group(number) for number in range(like.num_row_groups)]
+    groups = map(like.row_group, range(like.num_row_groups))
     group = next(each for each in groups if each.num_rows)
     columns = [group.column(i) for i in range(group.num_columns)]
-    compression = {each.path_in_schema: each.compression for each in columns}
     compression = {
-        path: "NONE" if codec == "UNCOMPRESSED" else codec
-        for path, codec in compression.items()
+        each.path_in_schema: each.compression.replace("UNCOMPRESSED", "NONE")
+        for each in columns
     }
     dictionary = [
         each.path_in_schema
         for each in columns
         if any("DICTIONARY" in encoding for encoding in each.encodings)
     ]
-    common = columns[0].compression if columns else "SNAPPY"
     known = {_top_column(path, schema.names) for path in compression}
-    for name in set(schema.names) - known:
-        compression[name] = "NONE" if common == "UNCOMPRESSED" else common
-        dictionary.append(name)
-    return {"compression": compression, "use_dictionary": dictionary}
+    new = [name for name in schema.names if name not in known]
+    common = next(iter(compression.values()), "SNAPPY")
+    return {
+        "compression": compression | dict.fromkeys(new, common),
+        "use_dictionary": dictionary + new,
+    }
 
 
 def _top_column(path: str, names: list[str]) -> str:
@@ -150,11 +150,10 @@ class CsvSink:
         try:
             text = frame.write_csv(include_header=not self._started)
         except polars.exceptions.ComputeError as error:
-            kinds = dict(zip(table.schema.names, table.schema.types, strict=True))
+            kinds = {field.name: str(field.type) for field in table.schema}
             raise ValueError(
                 f"dest must be a Parquet file for columns that CSV cannot hold; got "
-                f"the types { ({name: str(kind) for name, kind in kinds.items()}) }: "
-                f"{error}"
+                f"the types {kinds}: {error}"
             ) from error
         self._file.write(text.encode())
         self._started = True

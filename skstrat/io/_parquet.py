@@ -22,6 +22,11 @@ _BOUNDED = {"pre_buffer": False, "buffer_size": 1 << 18}
 # What the readers raise for a broken file, apart from their own errors.
 _UNREADABLE = (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error)
 _MOST_POSITIONS = 2**32 - 1  # that a Polars position can hold
+# Dictionaries would lose the order of their values, others their width.
+_KEPT_BY_POLARS = (
+    *("primitive", "decimal128", "fixed_size_binary", "string", "large_string"),
+    *("string_view", "binary", "large_binary", "binary_view"),
+)
 
 
 class ParquetSource:
@@ -55,7 +60,7 @@ class ParquetSource:
         self.files, self.roles = files, roles
         self.rows: list[int] = []
         for path in files:
-            with _opened(path) as file:
+            with _open_parquet(path) as file:
                 schema, footer = file.schema_arrow, file.metadata
             check_columns(schema.names, roles, path)
             if not self.rows:
@@ -88,16 +93,8 @@ class ParquetSource:
 
     def partitions(self) -> Iterator[Partition]:
         """Read the columns that a decision needs, and no others."""
-        for path in self.files:
-            with _opened(path) as file, readable(path):
-                yield from (
-                    self.roles.partition(_without_views(batch).column)
-                    for batch in file.iter_batches(
-                        batch_size=_ROWS_OF_LABELS,
-                        columns=self.roles.names,
-                        use_threads=False,
-                    )
-                )
+        tables = self.batches(_ROWS_OF_LABELS, columns=self.roles.names)
+        return map(self.partition_of, tables)
 
     def partition_of(self, table: Any) -> Partition:
         """Give the columns that a decision needs of some rows."""
@@ -114,13 +111,21 @@ class ParquetSource:
                 yield from read(path, n_rows, choose, offset)
             offset += n_rows
 
-    def batches(self, n_rows: int) -> Iterator[Any]:
-        """Read all rows."""
+    def batches(
+        self,
+        n_rows: int,
+        *,
+        columns: list[str] | None = None,
+        files: list[Path] | None = None,
+    ) -> Iterator[Any]:
+        """Read all rows of all columns and files, or of some."""
         from pyarrow import Table
 
-        for path in self.files:
-            with _opened(path) as file, readable(path):
-                for batch in file.iter_batches(batch_size=n_rows, use_threads=False):
+        for path in self.files if files is None else files:
+            with _open_parquet(path) as file, readable(path):
+                for batch in file.iter_batches(
+                    n_rows, None, columns, use_threads=False
+                ):
                     yield _without_views(Table.from_batches([batch]))
 
     def _scan(
@@ -148,8 +153,7 @@ class ParquetSource:
         self, path: Path, n_rows: int, choose: Choose, offset: int
     ) -> Iterator[Chosen]:
         """Read by pyarrow, every row of it, what Polars would change."""
-        source = ParquetSource([path], self.roles)
-        for table in source.batches(_ROWS_OF_ALL_COLUMNS):
+        for table in self.batches(_ROWS_OF_ALL_COLUMNS, files=[path]):
             rows = np.flatnonzero(choose(self.partition_of(table), offset))
             n_rows -= len(table)
             if len(rows):
@@ -191,7 +195,7 @@ def readable(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _open_parquet(path: Path) -> Iterator[Any]:
     from pyarrow import parquet
 
     with readable(path):
@@ -224,17 +228,4 @@ def _polars_keeps(kind: Any) -> bool:
     if types.is_timestamp(kind) and kind.tz is not None:
         # Polars knows zones by name, and only some by their offset.
         return not kind.tz.startswith(("+", "-"))
-    # Dictionaries would lose the order of their values, others their width.
-    return types.is_primitive(kind) or any(
-        check(kind)
-        for check in (
-            types.is_string,
-            types.is_large_string,
-            types.is_string_view,
-            types.is_binary,
-            types.is_binary_view,
-            types.is_large_binary,
-            types.is_fixed_size_binary,
-            types.is_decimal128,
-        )
-    )
+    return any(getattr(types, f"is_{name}")(kind) for name in _KEPT_BY_POLARS)

@@ -130,7 +130,7 @@ class Partition:
     Parameters
     ----------
     y : array-like of shape (n_rows,)
-        Labels, of as few classes as there are here; no rows at all are well, too.
+        Labels, of as few classes as there are here; there may be no rows.
     sample_weight : array-like of shape (n_rows,), default=None
         Incoming weights; a row of zero weight is not there.
     key : array-like of shape (n_rows,), default=None
@@ -170,9 +170,8 @@ def _codes_of_the_plan(codes: Array, names: list[Any], plan: Plan) -> Array:
         return codes
     code_of = {label: code for code, label in enumerate(plan.classes)}
     if not code_of.keys() >= set(names):
-        counts = count_codes(codes, len(names))
-        seen = [name for name, n in zip(names, counts, strict=True) if n]
-        unknown = [name for name in seen if name not in code_of]
+        counts = dict(zip(names, count_codes(codes, len(names)), strict=True))
+        unknown = [name for name in names if counts[name] and name not in code_of]
         if unknown:
             raise ValueError(
                 f"y must hold only the plan's classes {list(plan.classes)!r}; got "

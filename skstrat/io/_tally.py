@@ -1,4 +1,4 @@
-"""What the labels of a part of the data tell, and how parts add up.
+"""Counts and hashes of the labels of a part of the data, and how parts add up.
 
 For an exact draw only the hashes near the threshold are kept, some ``sqrt(n)`` of
 them, so that the parts of any data can be put together in little memory.
@@ -61,37 +61,30 @@ class ClassTally:
             total=self.total + other.total,
             share=self.share,
             below=self.below + other.below + int(np.count_nonzero(below)),
-            below_total=self.below_total
-            + other.below_total
-            + float(weights[below].sum()),
+            below_total=float(
+                self.below_total + other.below_total + weights[below].sum()
+            ),
             hashes=hashes[near],
             weights=weights[near],
         )
 
-    def count_below(self, threshold: int) -> int:
-        """Count the rows whose hash is below a threshold."""
+    def below_threshold(self, threshold: int) -> tuple[int, float]:
+        """Count the rows whose hash is below a threshold, and add up their weights."""
         if not threshold:
-            return 0
-        return self.below + int(np.count_nonzero(self.hashes < np.uint64(threshold)))
-
-    def total_below(self, threshold: int) -> float:
-        """Add up the weights of the rows whose hash is below a threshold."""
-        if not threshold:
-            return 0.0
+            return 0, 0.0
         near = self.hashes < np.uint64(threshold)
-        return self.below_total + float(self.weights[near].sum())
+        rows = self.below + int(np.count_nonzero(near))
+        return rows, self.below_total + float(self.weights[near].sum())
 
     def draw(self, wanted: int) -> tuple[int, int, float]:
         """Draw the rows of the smallest hashes."""
-        if not wanted:
-            return 0, 0, 0.0
         k = wanted - self.below
-        if not 0 <= k <= len(self.hashes):
+        if not wanted or not 0 <= k <= len(self.hashes):
             return 0, 0, 0.0
         threshold = LARGEST
         if k < len(self.hashes):
             threshold = int(np.partition(self.hashes, k)[k])
-        return threshold, self.count_below(threshold), self.total_below(threshold)
+        return threshold, *self.below_threshold(threshold)
 
 
 @dataclass(frozen=True)
