@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import platform
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,7 @@ from joblib import cpu_count
 from sklearn.model_selection import StratifiedKFold
 
 import skstrat
-from skstrat.cli._downsample import InputError, downsample
+from skstrat.cli._downsample import InputError, downsample, versions
 from skstrat.cli._models import MODELS, plain_columns
 from skstrat.cli._tables import TARGET as DEMO_TARGET
 from skstrat.cli._tables import Table, TableError, check_folds, demo_table, read_table
@@ -124,14 +123,15 @@ def compare(
     if console:
         print_classes(console, table)
     measured = {}
-    curve = page is not None
-    # The terminal's table has no column that needs thresholds.
-    decide = as_json or page is not None
-    study = Study(
-        table, factors, folds, seed, jobs, demo=demo, curve=curve, decide=decide
+    job = CompareJob(
+        *(table, factors, folds, seed, jobs),
+        demo=demo,
+        learning_curve=page is not None,
+        # The terminal's table has no column that needs thresholds.
+        tune_threshold=as_json or page is not None,
     )
     for model in models:
-        measured[model] = study.compare(model)
+        measured[model] = job.compare(model)
         if console:
             print_comparison(console, model, measured[model])
     if page:
@@ -149,8 +149,8 @@ def compare(
 
 
 @dataclass(frozen=True)
-class Study:
-    """What is asked of every model.
+class CompareJob:
+    """The comparison that is made for every model.
 
     Attributes
     ----------
@@ -166,9 +166,9 @@ class Study:
         Folds fitted at the same time.
     demo : bool
         Whether the data is the generated table.
-    curve : bool
+    learning_curve : bool
         Whether the learning curve by rows is measured, too.
-    decide : bool
+    tune_threshold : bool
         Whether decision thresholds are tuned.
     """
 
@@ -178,8 +178,8 @@ class Study:
     seed: int
     jobs: int
     demo: bool
-    curve: bool
-    decide: bool
+    learning_curve: bool
+    tune_threshold: bool
 
     def compare(self, model: str) -> Comparison:
         """Compare the strategies for one model, with a progress bar on a terminal."""
@@ -193,8 +193,8 @@ class Study:
                 cv=StratifiedKFold(self.folds, shuffle=True, random_state=self.seed),
                 n_jobs=self.jobs,
                 random_state=self.seed,
-                tune_threshold=self.decide,
-                learning_curve_by_rows=self.curve,
+                tune_threshold=self.tune_threshold,
+                learning_curve_by_rows=self.learning_curve,
                 progress=partial(progress.track, description=model),
             )
         return replace(
@@ -240,7 +240,6 @@ def _document(
     factors: list[float],
     seed: int,
 ) -> dict[str, Any]:
-    libraries = (skstrat, sklearn, imblearn, pd, np)
     return {
         "data": table.to_dict(),
         "folds": folds,
@@ -255,6 +254,5 @@ def _document(
             }
             for model, comparison in measured.items()
         ],
-        "versions": {"python": platform.python_version()}
-        | {library.__name__: library.__version__ for library in libraries},
+        "versions": versions(skstrat, sklearn, imblearn, pd, np),
     }

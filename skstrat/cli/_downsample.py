@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import platform
@@ -15,15 +14,13 @@ from typing import Any
 
 import click
 import numpy as np
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, TimeRemainingColumn
-from rich.table import Table as Grid
 
 import skstrat
 from skstrat.cli._factors import DownsampleByText
-from skstrat.cli._terminal import open_console, open_progress
+from skstrat.cli._terminal import make_grid, open_console, open_progress
 from skstrat.io._files import Summary, resample_file
 from skstrat.io._source_files import find_files, kind_of
 
@@ -153,7 +150,7 @@ def downsample(
             progress=_Bar(progress, source),
         )
     if as_json:
-        document = _document(summary, factor, seed)
+        document = _json_document(summary, factor, seed)
         click.echo(json.dumps(document, indent=2, allow_nan=False))
     else:
         weight = sample_weight or "sample_weight"
@@ -180,12 +177,7 @@ def _explained(source: str, dest: Path) -> Iterator[None]:
     import pyarrow
 
     # What readers raise for broken files besides ValueError.
-    broken = (
-        polars.exceptions.PolarsError,
-        pyarrow.ArrowException,
-        csv.Error,
-        OverflowError,
-    )
+    broken = polars.exceptions.PolarsError, pyarrow.ArrowException, OverflowError
     try:
         yield
     except (ValueError, TypeError, FileNotFoundError, FileExistsError) as error:
@@ -257,21 +249,13 @@ def _as_option(argument: re.Match[str]) -> str:
 def _print_summary(
     console: Console, summary: Summary, target: str, key: str | None, weight: str
 ) -> None:
-    plan = summary.plan
-    grid = Grid(box=SIMPLE_HEAD)
-    grid.add_column(target)
-    for name in ("rows before", "rows after", "weight before", "weight after"):
-        grid.add_column(name, justify="right")
-    for label, before, rows, total, after in zip(
-        plan.classes,
-        plan.rows_seen,
-        plan.rows,
-        plan.class_total,
-        summary.weight_after,
-        strict=True,
-    ):
-        weights = _as_weight(total), _as_weight(after)
-        grid.add_row(str(label), f"{before:,}", f"{rows:,}", *weights)
+    grid = make_grid(
+        target, "rows before", "rows after", "weight before", "weight after"
+    )
+    for each in summary.to_dict()["classes"]:
+        rows = [f"{each[name]:,}" for name in ("rows_before", "rows")]
+        weights = [_as_weight(each[name]) for name in ("weight_before", "weight")]
+        grid.add_row(str(each["label"]), *rows, *weights)
     console.print(grid)
     before, after = summary.bytes_before, summary.bytes_after
     console.print(
@@ -289,9 +273,7 @@ def _as_weight(weight: float) -> str:
 
 def _how_to_train(dest: str, target: str, key: str | None, weight: str) -> str:
     by_parquet = kind_of(Path(dest), "dest") == "parquet"
-    others = (
-        [target, weight] if key in (None, target, weight) else [key, target, weight]
-    )
+    others = list(dict.fromkeys(filter(None, [key, target, weight])))
     line = (
         f"Train: frame = pandas.read_{'parquet' if by_parquet else 'csv'}({dest!r}); "
         f"model.fit(frame.drop(columns={others!r}), frame[{target!r}], "
@@ -305,16 +287,21 @@ def _how_to_train(dest: str, target: str, key: str | None, weight: str) -> str:
     )
 
 
-def _document(
+def _json_document(
     summary: Summary, factor: float | dict[str, float], seed: int
 ) -> dict[str, Any]:
     import polars
     import pyarrow
 
-    libraries = (skstrat, np, polars, pyarrow)
     return summary.to_dict() | {
         "factor": factor,
         "seed": seed,
-        "versions": {"python": platform.python_version()}
-        | {library.__name__: library.__version__ for library in libraries},
+        "versions": versions(skstrat, np, polars, pyarrow),
+    }
+
+
+def versions(*libraries: Any) -> dict[str, str]:
+    """Give the versions of Python and of libraries."""
+    return {"python": platform.python_version()} | {
+        library.__name__: library.__version__ for library in libraries
     }

@@ -7,10 +7,10 @@ from typing import Any
 
 from skstrat._core.labels import Labels
 from skstrat._core.targets import Targets, targets_from_factor
+from skstrat.cli._tables import shortened
 from skstrat.io._csv import typed_labels
 from skstrat.resamplers._downsample import DownsampleUpweight
 
-_MOST_LABELS_NAMED = 12
 _TRUTH = {"true": True, "false": False}
 
 
@@ -26,7 +26,7 @@ class DownsampleByText(DownsampleUpweight):
         return {
             label: 1 / factor % 1
             for text, factor in self.factor.items()
-            for label in _values(text)
+            for label in _possible_labels(text)
         }
 
     def _targets(self, labels: Labels, y: Any) -> Targets:
@@ -34,7 +34,7 @@ class DownsampleByText(DownsampleUpweight):
         if not all(isinstance(label, (str, int, float)) for label in found):
             raise ValueError(
                 "--target must hold integers, strings or booleans; got "
-                f"{_shortened(found)}."
+                f"{shortened(found)}."
             )
         if not isinstance(self.factor, Mapping):
             return super()._targets(labels, y)
@@ -44,14 +44,14 @@ class DownsampleByText(DownsampleUpweight):
             if not meant or meant[0] in named:
                 problem = "for the second time" if meant else "which is none of them"
                 raise ValueError(
-                    f"--factor must name labels of the data, {_shortened(found)}; got "
+                    f"--factor must name labels of the data, {shortened(found)}; got "
                     f"{text!r}, {problem}."
                 )
             named[meant[0]] = factor
         return targets_from_factor(labels, named, "down")
 
 
-def _values(text: str) -> list[Any]:
+def _possible_labels(text: str) -> list[Any]:
     """List what a label may be in a Parquet file whose labels were not read yet."""
     return [text, *typed_labels([text]), _TRUTH.get(text.lower(), text)]
 
@@ -62,9 +62,3 @@ def _is_meant(text: str, label: Any) -> bool:
     if isinstance(label, bool):
         return _TRUTH.get(text.lower()) is label
     return bool(typed_labels([text])[0] == label)
-
-
-def _shortened(labels: list[Any]) -> str:
-    more = len(labels) - _MOST_LABELS_NAMED
-    named = ", ".join(map(repr, labels[:_MOST_LABELS_NAMED]))
-    return named + (f" and {more} more" if more > 0 else "")

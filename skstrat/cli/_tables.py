@@ -13,11 +13,10 @@ import pandas as pd
 
 from skstrat._core.labels import Labels, encode_labels
 from skstrat.exceptions import MissingLabelsError
+from skstrat.io._source_files import CSV, PARQUET
 from skstrat.metrics._imbalance import degree_of_share
 
-_CSV = (".csv", ".csv.gz")
-_PARQUET = (".parquet", ".pq")
-_MOST_COLUMNS_NAMED = 12
+_MOST_NAMED = 12
 _MANY_CLASSES = 20
 
 
@@ -177,7 +176,7 @@ def make_table(frame: Any, target: str, *, source: str) -> Table:
             f"{source} has no column with values besides the target {target!r}; there "
             "is nothing to learn from"
         )
-    return Table(source, target, features, _encode(frame[target], target))
+    return Table(source, target, features, _encode_target(frame[target], target))
 
 
 def check_folds(table: Table, folds: int) -> None:
@@ -198,16 +197,16 @@ def check_folds(table: Table, folds: int) -> None:
 
 def _read_frame(path: Path) -> Any:
     name = path.name.lower()
-    if not name.endswith(_CSV + _PARQUET):
+    if not name.endswith(CSV + PARQUET):
         raise TableError(
             f"{path} is of an unknown kind; its name must end in one of "
-            f"{', '.join(_CSV + _PARQUET)}"
+            f"{', '.join(CSV + PARQUET)}"
         )
     if not path.is_file():
         problem = "is not a file" if path.exists() else "does not exist"
         raise TableError(f"{path} {problem}")
     try:
-        if name.endswith(_PARQUET):
+        if name.endswith(PARQUET):
             return pd.read_parquet(path)
         # In one piece: in pieces, the type of a column may change half-way.
         return pd.read_csv(path, low_memory=False)
@@ -226,12 +225,17 @@ def _name_columns(wanted: str, frame: Any) -> str:
     close = get_close_matches(wanted, columns, n=3)
     if close:
         return "the closest: " + ", ".join(map(repr, close))
-    named = ", ".join(map(repr, columns[:_MOST_COLUMNS_NAMED]))
-    more = len(columns) - _MOST_COLUMNS_NAMED
-    return f"there are: {named}" + (f" and {more} more" if more > 0 else "")
+    return f"there are: {shortened(columns)}"
 
 
-def _encode(column: Any, target: str) -> Labels:
+def shortened(names: list[Any]) -> str:
+    """Name the first of a list and count the rest."""
+    more = len(names) - _MOST_NAMED
+    named = ", ".join(map(repr, names[:_MOST_NAMED]))
+    return named + (f" and {more} more" if more > 0 else "")
+
+
+def _encode_target(column: Any, target: str) -> Labels:
     try:
         return encode_labels(column)
     except MissingLabelsError as error:

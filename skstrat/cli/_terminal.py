@@ -1,4 +1,4 @@
-"""What people see: the classes, one table per model, and a progress bar."""
+"""Printed output: the classes, one table per model, and a progress bar."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
+from rich.table import Column
 from rich.table import Table as Grid
 
 from skstrat.cli._tables import Table
@@ -43,14 +44,18 @@ def open_progress() -> Progress:
     )
 
 
+def make_grid(first: str, *others: str) -> Grid:
+    """Make an empty table whose columns but the first are numbers."""
+    return Grid(
+        first, *(Column(each, justify="right") for each in others), box=SIMPLE_HEAD
+    )
+
+
 def print_classes(console: Console, table: Table) -> None:
     """Print the classes with counts and shares, and the degree of imbalance."""
     rows, columns = table.features.shape
     console.print(f"{table.source}: {rows:,} rows, {columns} features")
-    grid = Grid(box=SIMPLE_HEAD)
-    grid.add_column(table.target)
-    grid.add_column("rows", justify="right")
-    grid.add_column("share", justify="right")
+    grid = make_grid(table.target, "rows", "share")
     labels, shares = table.labels.classes.tolist(), table.shares
     for label, count, share in zip(labels, table.labels.counts, shares, strict=True):
         grid.add_row(str(label), f"{count:,}", f"{100 * share:.3g} %")
