@@ -8,19 +8,19 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import clone
 from sklearn.ensemble import VotingClassifier
-from sklearn.utils import Bunch, get_tags
+from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from skstrat._core.compat import HasMethods, Interval, StrOptions
-from skstrat._core.dask import refuse_dask
 from skstrat._core.labels import encode_labels
 from skstrat._core.targets import RANDOM_STATE, seed_of
+from skstrat.classifiers._predictions import ProbabilityClassifier
 from skstrat.classifiers._resampled import ResampledClassifier
 
 
-class ResampledEnsembleClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class ResampledEnsembleClassifier(ProbabilityClassifier):
     r"""The mean of many :class:`ResampledClassifier`, each with a draw of its own.
 
     .. math:: p_c(x) = \frac{1}{m} \sum_{i=1}^{m} p_c^{(i)}(x)
@@ -143,8 +143,7 @@ class ResampledEnsembleClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
             for number in range(self.n_estimators)
         ]
         ensemble = VotingClassifier(models, voting="soft", n_jobs=self.n_jobs)
-        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-        self.ensemble_ = ensemble.fit(X, y, **weights)
+        self.ensemble_ = ensemble.fit(X, y, sample_weight=sample_weight)
         self.estimators_ = self.ensemble_.estimators_
         self.classes_ = self.ensemble_.classes_
         return self
@@ -164,51 +163,8 @@ class ResampledEnsembleClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
         }
         return model.set_params(**seeds)
 
-    def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Average the corrected probabilities of all models.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, ...)
-            Data.
-
-        Returns
-        -------
-        ndarray of shape (n_rows, n_classes)
-            Probabilities of the original distribution.
-
-        Raises
-        ------
-        TypeError
-            If X is a Dask collection.
-        """
-        check_is_fitted(self)
-        refuse_dask(X, self, "predict_proba")
-        proba: NDArray[np.float64] = self.ensemble_.predict_proba(X)
-        return proba
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Predict the class of the largest mean probability.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, ...)
-            Data.
-
-        Returns
-        -------
-        ndarray of shape (n_rows,)
-            Labels.
-
-        Raises
-        ------
-        TypeError
-            If X is a Dask collection.
-        """
-        check_is_fitted(self)
-        refuse_dask(X, self, "predict")
-        most = self.predict_proba(X).argmax(axis=1)
-        return np.asarray(self.classes_)[most]
+    def _proba(self, X: Any) -> NDArray[Any]:
+        return np.asarray(self.ensemble_.predict_proba(X))
 
     def to_sklearn(self) -> VotingClassifier:
         """Give the fitted models without the sampler, as a plain soft vote.
@@ -236,8 +192,3 @@ class ResampledEnsembleClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
     def feature_names_in_(self) -> NDArray[Any]:
         """Names of the columns that the models saw."""
         return np.asarray(self.ensemble_.feature_names_in_)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self.estimator).input_tags
-        return tags

@@ -3,48 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from numbers import Real
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import expit, log_expit, logit
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.utils import check_array, get_tags
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skstrat._core.compat import (
-    HasMethods,
-    Interval,
-    check_feature_names,
-    check_n_features,
-)
-from skstrat._core.labels import Labels, encode_labels
-from skstrat._core.samples import check_lengths, drop_zero_weights
+from skstrat._core.compat import HasMethods, Interval
+from skstrat._core.samples import check_samples
 from skstrat._core.weights import class_totals
+from skstrat.classifiers._predictions import ProbabilityClassifier
 
 Floats = NDArray[np.float64]
 
-# What XGBoost's own logistic loss is cut off at.
-_LEAST_HESSIAN = 1e-16
-# Halvings that take a bracket of the width of log(1 + gamma) below rounding.
-_HALVINGS = 64
-
-
-class _Terms(NamedTuple):
-    """What the loss and its derivatives are made of, one value a row.
-
-    With *u* the probability that the raw score, taken as log odds, gives to the row's
-    own class.
-    """
-
-    sign: Floats
-    weight: Floats
-    log_u: Floats
-    log_rest: Floats  # of 1 - u
+# Settings, aliases too, that clash with the loss, and the values that do not.
+_OBJECTIVES = ("objective", "objective_type", "app", "application", "loss")
+_UNBALANCE = ("is_unbalance", "unbalance", "unbalanced_sets")
+_FREE: dict[str, tuple[str, ...]] = {"scale_pos_weight": ("None", "1", "1.0")}
+_FREE |= dict.fromkeys(_OBJECTIVES, ("None", "binary", "binary:logistic"))
+_FREE |= dict.fromkeys(_UNBALANCE, ("None", "False"))
+_FREE |= dict.fromkeys(("base_score", "class_weight"), ("None",))
 
 
 @dataclass(frozen=True)
@@ -54,11 +38,9 @@ class FocalLoss:
     .. math:: L = -a (1 - u)^\gamma \log u
 
     with *u* the probability of the row's own class that the raw score gives as log
-    odds, and *a* the weight of that class (Lin, Goyal, Girshick, He and Dollar, 2017).
-    It counts rows less that are classified well. Its minimiser is not the class
-    probability, but a strictly increasing function of it (Charoenphakdee et al.,
-    2021): at a probability of .01 the sigmoid of the best raw score is .073 for
-    ``gamma=1`` and .154 for ``gamma=2``. :meth:`probability` turns raw scores back.
+    odds, and *a* the weight of that class (Lin et al., 2017). Its minimiser is not the
+    class probability, but increases with it (Charoenphakdee et al., 2021): at .01 the
+    sigmoid of the best raw score is .073 for ``gamma=1`` and .154 for ``gamma=2``.
 
     Parameters
     ----------
@@ -68,279 +50,116 @@ class FocalLoss:
         Weight of class 1, between 0 and 1; class 0 gets ``1 - alpha``. None weighs
         both by 1.
 
-    Raises
-    ------
-    TypeError
-        If a parameter is not a real number.
-    ValueError
-        If ``gamma`` is negative or not finite, or ``alpha`` is not between 0 and 1.
-
-    See Also
-    --------
-    FocalLossClassifier : Boosted trees trained with it.
-    xgboost_objective : The loss as an objective of XGBoost.
-    lightgbm_objective : The loss as an objective of LightGBM.
+    Methods
+    -------
+    loss(y, raw)
+        Loss of each row, for labels 0 or 1 and finite raw scores.
+    gradient(y, raw)
+        First derivative by the raw score.
+    hessian(y, raw)
+        Second derivative, which is negative for badly classified rows.
+    positive_hessian(y, raw)
+        The same, at least 1e-16 and *u* times the size of the gradient, for boosting.
+    derivatives(y, raw)
+        Gradient and positive hessian.
+    log_odds(raw)
+        Log odds of class 1 for which a raw score has the least expected loss.
+    probability(raw)
+        Probability of class 1 for which a raw score has the least expected loss.
+    raw_prediction(probability)
+        Raw score of least expected loss: infinite for 0 and 1.
 
     Examples
     --------
-    >>> import numpy as np
     >>> from skstrat import FocalLoss
     >>> loss = FocalLoss(gamma=2.0)
-    >>> loss.loss([1, 1], [0.0, 3.0]).round(5).tolist()
-    [0.17329, 0.00011]
-    >>> raw = loss.raw_prediction(0.01)
-    >>> sigmoid = 1 / (1 + np.exp(-raw))
-    >>> round(float(sigmoid), 3), round(float(loss.probability(raw)), 3)
-    (0.154, 0.01)
+    >>> round(float(loss.probability(loss.raw_prediction(0.01))), 3)
+    0.01
     """
 
     gamma: float = 2.0
     alpha: float | None = None
 
     def __post_init__(self) -> None:
-        _check_real("gamma", self.gamma)
-        if not 0 <= self.gamma < np.inf:
-            raise ValueError(
-                f"gamma must be finite and not negative; got {self.gamma!r}. 0 is the "
-                "log loss, 2 is usual."
-            )
-        if self.alpha is None:
-            return
-        _check_real("alpha", self.alpha)
-        if not 0 < self.alpha < 1:
-            raise ValueError(
-                "alpha must be between 0 and 1, the weight of class 1; got "
-                f"{self.alpha!r}. None weighs both classes by 1."
-            )
+        for name, value in vars(self).items():
+            real = isinstance(value, Real) and not isinstance(value, bool)
+            if not real and (name, value) != ("alpha", None):
+                raise TypeError(f"{name} must be a real number; got {value!r}.")
+        gamma, alpha = self.gamma, self.alpha
+        if not 0 <= gamma < np.inf:
+            raise ValueError(f"gamma must be finite and not negative; got {gamma!r}.")
+        if alpha is not None and not 0 < alpha < 1:
+            raise ValueError(f"alpha must be between 0 and 1, or None; got {alpha!r}.")
 
     def loss(self, y: Any, raw: Any) -> Floats:
-        """Give the loss of each row.
-
-        Parameters
-        ----------
-        y : array-like of shape (n_rows,)
-            Labels, 0 or 1.
-        raw : array-like of shape (n_rows,)
-            Raw scores, log odds before the way back to probabilities; finite.
-
-        Returns
-        -------
-        ndarray of shape (n_rows,)
-            Losses, not negative.
-        """
-        terms = self._terms(y, raw)
-        return -terms.weight * np.exp(self.gamma * terms.log_rest) * terms.log_u
+        _, outer, log_u, _ = self._terms(y, raw)
+        return -outer * log_u
 
     def gradient(self, y: Any, raw: Any) -> Floats:
-        r"""Give the first derivative by the raw score.
-
-        .. math:: a s (1 - u)^\gamma (\gamma u \log u + u - 1)
-
-        with *s* 1 for class 1 and -1 for class 0.
-
-        Parameters
-        ----------
-        y : array-like of shape (n_rows,)
-            Labels, 0 or 1.
-        raw : array-like of shape (n_rows,)
-            Raw scores.
-
-        Returns
-        -------
-        ndarray of shape (n_rows,)
-            Derivatives.
-        """
-        terms = self._terms(y, raw)
-        return -terms.sign * self._steepness(terms)
+        return self._derivatives(y, raw)[0]
 
     def hessian(self, y: Any, raw: Any) -> Floats:
-        r"""Give the second derivative by the raw score.
-
-        .. math::
-            a u (1 - u)^\gamma
-            \left[(1 + 2 \gamma)(1 - u) + \gamma (1 - u - \gamma u) \log u\right]
-
-        It is negative for rows that are classified badly: for ``gamma`` 1, 2 and 5
-        where *u* is below .0432, .0578 and .0502.
-
-        Parameters
-        ----------
-        y : array-like of shape (n_rows,)
-            Labels, 0 or 1.
-        raw : array-like of shape (n_rows,)
-            Raw scores.
-
-        Returns
-        -------
-        ndarray of shape (n_rows,)
-            Derivatives.
-        """
-        return self._curvature(self._terms(y, raw))
+        return self._derivatives(y, raw)[2]
 
     def positive_hessian(self, y: Any, raw: Any) -> Floats:
-        r"""Give the second derivative as boosting can use it: always positive.
+        return self._derivatives(y, raw)[1]
 
-        Leaves divide by its sum, and rows where it is about nothing have the steepest
-        gradient. It is therefore clipped from below at *u* times the size of the
-        gradient, which is the second derivative itself for the log loss: no row asks
-        for a longer Newton step than the :math:`1 / u` it would ask for there. The
-        clip acts where *u* is below .135, .104 and .064 for ``gamma`` 1, 2 and 5, and
-        leaves well classified rows, whose curvature is rightly small, alone. Nothing
-        is below 1e-16.
-
-        Parameters
-        ----------
-        y : array-like of shape (n_rows,)
-            Labels, 0 or 1.
-        raw : array-like of shape (n_rows,)
-            Raw scores.
-
-        Returns
-        -------
-        ndarray of shape (n_rows,)
-            Positive values.
-        """
-        return self._positive_curvature(self._terms(y, raw))
+    def derivatives(self, y: Any, raw: Any) -> tuple[Floats, Floats]:
+        return self._derivatives(y, raw)[:2]
 
     def log_odds(self, raw: Any) -> Floats:
-        r"""Turn raw scores into the log odds of class 1.
-
-        .. math::
-            (1 + \gamma) z + \log\frac{1 + \gamma r(z)}{1 + \gamma r(-z)}
-            + \log\frac{a_0}{a_1}, \qquad r(z) = e^{-z} \log(1 + e^z)
-
-        It says for which probability of class 1 the raw score *z* has the least
-        expected loss (Charoenphakdee et al., 2021, the weights of the classes added).
-
-        Parameters
-        ----------
-        raw : array-like of shape (n_rows,)
-            Raw scores, or one.
-
-        Returns
-        -------
-        ndarray of shape (n_rows,)
-            Log odds.
-        """
         raw = np.asarray(raw, dtype=np.float64)
         upper = np.log1p(self.gamma * _softplus_share(raw))
         lower = np.log1p(self.gamma * _softplus_share(-raw))
-        odds: Floats = (1 + self.gamma) * raw + upper - lower
-        return odds - self._log_weight_ratio()
+        weights = 0.0 if self.alpha is None else logit(self.alpha)
+        odds: Floats = (1 + self.gamma) * raw + upper - lower - weights
+        return odds
 
     def probability(self, raw: Any) -> Floats:
-        """Turn raw scores into the probability of class 1.
-
-        Parameters
-        ----------
-        raw : array-like of shape (n_rows,)
-            Raw scores, or one.
-
-        Returns
-        -------
-        ndarray of shape (n_rows,)
-            Probabilities.
-        """
         return expit(self.log_odds(raw))
 
     def raw_prediction(self, probability: Any) -> Floats:
-        """Find the raw score of least expected loss: the inverse of ``probability``.
-
-        Parameters
-        ----------
-        probability : array-like of shape (n_rows,)
-            Probabilities of class 1, or one.
-
-        Returns
-        -------
-        ndarray of shape (n_rows,)
-            Raw scores; infinite for 0 and 1.
-
-        Raises
-        ------
-        ValueError
-            If a probability is not between 0 and 1.
-        """
-        values = np.asarray(probability, dtype=np.float64)
-        if not ((values >= 0) & (values <= 1)).all():
-            raise ValueError(
-                f"probability must be between 0 and 1; got {probability!r}."
-            )
-        wanted = logit(values)
+        p = np.asarray(probability, dtype=np.float64)
+        if not ((p >= 0) & (p <= 1)).all():
+            raise ValueError(f"probability must be between 0 and 1; got {p}.")
+        wanted = logit(p)
         # The two logarithms of log_odds move it by no more than log(1 + gamma).
-        middle = (wanted + self._log_weight_ratio()) / (1 + self.gamma)
+        middle = (wanted - self.log_odds(0)) / (1 + self.gamma)
         width = np.log1p(self.gamma) / (1 + self.gamma)
         low, high = middle - width, middle + width
-        for _ in range(_HALVINGS):
+        for _ in range(64):  # takes the bracket below rounding
             middle = (low + high) / 2
             below = self.log_odds(middle) < wanted
             low, high = np.where(below, middle, low), np.where(below, high, middle)
         return (low + high) / 2
 
-    def _terms(self, y: Any, raw: Any) -> _Terms:
-        y = np.asarray(y, dtype=np.float64)
-        raw = np.asarray(raw, dtype=np.float64)
+    def _terms(self, y: Any, raw: Any) -> tuple[Floats, Floats, Floats, Floats]:
+        """Give the sign of the class, a (1 - u)^gamma, log u and log(1 - u)."""
+        y, raw = np.asarray(y, dtype=np.float64), np.asarray(raw, dtype=np.float64)
         if y.shape != raw.shape:
             raise ValueError(
-                "y and raw must have the same shape, one value a row; got "
-                f"{y.shape} and {raw.shape}."
+                f"y and raw must have the same shape; got {y.shape} and {raw.shape}."
             )
-        unknown = y[(y != 0) & (y != 1)]
-        if len(unknown):
-            raise ValueError(
-                f"y must be 0 or 1; got {float(unknown[0])}. Encode the labels first, "
-                "or use FocalLossClassifier, which does."
-            )
+        if len(unknown := y[(y != 0) & (y != 1)]):
+            raise ValueError(f"y must be 0 or 1; got {unknown[0]}. Encode it first.")
         sign = 2 * y - 1
-        margin = sign * raw
-        weight = np.ones_like(y)
-        if self.alpha is not None:
-            weight = np.where(y == 1, self.alpha, 1 - self.alpha)
-        return _Terms(sign, weight, log_expit(margin), log_expit(-margin))
+        log_u, log_rest = log_expit(sign * raw), log_expit(-sign * raw)
+        one, zero = (1.0, 1.0) if self.alpha is None else (self.alpha, 1 - self.alpha)
+        outer = np.where(y == 1, one, zero) * np.exp(self.gamma * log_rest)
+        return sign, outer, log_u, log_rest
 
-    def _steepness(self, terms: _Terms) -> Floats:
-        """Give the size of the gradient: a sum of positive terms, so none cancel."""
-        hard = np.exp(terms.log_rest) - self.gamma * terms.log_u * np.exp(terms.log_u)
-        return terms.weight * np.exp(self.gamma * terms.log_rest) * hard
-
-    def _curvature(self, terms: _Terms) -> Floats:
-        u, rest = np.exp(terms.log_u), np.exp(terms.log_rest)
-        bent = self.gamma * terms.log_u * (rest - self.gamma * u)
-        outer = terms.weight * u * np.exp(self.gamma * terms.log_rest)
-        return outer * ((1 + 2 * self.gamma) * rest + bent)
-
-    def _positive_curvature(self, terms: _Terms) -> Floats:
-        least = np.exp(terms.log_u) * self._steepness(terms)
-        clipped: Floats = np.maximum(self._curvature(terms), least)
-        return np.maximum(clipped, _LEAST_HESSIAN)
-
-    def derivatives(self, y: Any, raw: Any) -> tuple[Floats, Floats]:
-        """Give ``gradient`` and ``positive_hessian``; what they share computed once.
-
-        Parameters
-        ----------
-        y : array-like of shape (n_rows,)
-            Labels, 0 or 1.
-        raw : array-like of shape (n_rows,)
-            Raw scores.
-
-        Returns
-        -------
-        gradient : ndarray of shape (n_rows,)
-            What :meth:`gradient` gives.
-        hessian : ndarray of shape (n_rows,)
-            What :meth:`positive_hessian` gives.
-        """
-        terms = self._terms(y, raw)
-        return -terms.sign * self._steepness(terms), self._positive_curvature(terms)
-
-    def _log_weight_ratio(self) -> float:
-        return 0.0 if self.alpha is None else float(logit(self.alpha))
-
-
-def _check_real(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a real number; got {value!r}.")
+    def _derivatives(self, y: Any, raw: Any) -> tuple[Floats, Floats, Floats]:
+        """Give gradient, positive hessian and hessian."""
+        sign, outer, log_u, log_rest = self._terms(y, raw)
+        u, rest, gamma = np.exp(log_u), np.exp(log_rest), self.gamma
+        # (1 - u)^gamma (1 - u - gamma u log u): positive terms, so that none cancel.
+        size = outer * (rest - gamma * u * log_u)
+        # (1 + 2 gamma)(1 - u) + gamma (1 - u - gamma u) log u, times u (1 - u)^gamma.
+        bend = (1 + 2 * gamma) * rest + gamma * (rest - gamma * u) * log_u
+        hessian = outer * u * bend
+        # XGBoost cuts its own logistic loss off at the same value.
+        positive = np.maximum(np.maximum(hessian, u * size), 1e-16)
+        return -sign * size, positive, hessian
 
 
 def _softplus_share(raw: Floats) -> Floats:
@@ -353,11 +172,11 @@ def _softplus_share(raw: Floats) -> Floats:
     return np.where(raw < 0, np.log1p(seen) / seen, rising * tail)
 
 
-Objective = Callable[..., tuple[Floats, Floats]]
-
-
-def xgboost_objective(loss: FocalLoss) -> Objective:
+def xgboost_objective(loss: FocalLoss) -> Callable[..., tuple[Floats, Floats]]:
     """Make an objective for XGBoost's scikit-learn classes.
+
+    XGBoost starts it from a raw score of 0. ``loss.probability`` turns raw scores,
+    ``predict(X, output_margin=True)``, into probabilities; ``predict_proba`` does not.
 
     Parameters
     ----------
@@ -368,36 +187,22 @@ def xgboost_objective(loss: FocalLoss) -> Objective:
     -------
     callable
         ``objective(y_true, y_pred, sample_weight=None)`` that gives gradient and
-        :meth:`FocalLoss.positive_hessian`, weights multiplied in: XGBoost leaves that
-        to the objective. It can be pickled.
-
-    Raises
-    ------
-    TypeError
-        If ``loss`` is no FocalLoss.
-
-    See Also
-    --------
-    FocalLossClassifier : Also starts from the prior and gives probabilities.
-
-    Notes
-    -----
-    XGBoost starts a custom objective from ``base_score=0.5``, a raw score of 0,
-    whatever the data. Read raw scores by ``predict(X, output_margin=True)`` and turn
-    them by :meth:`FocalLoss.probability`; ``predict_proba`` takes the plain sigmoid.
+        positive hessian, weights multiplied in. It can be pickled.
 
     Examples
     --------
     >>> from skstrat import FocalLoss, xgboost_objective
     >>> objective = xgboost_objective(FocalLoss(gamma=0.0))
-    >>> gradient, hessian = objective([0, 1], [0.0, 0.0])
+    >>> gradient, hessian = objective([0, 1], [0.0, 0.0], [1.0, 3.0])
     >>> gradient.tolist(), hessian.tolist()
-    ([0.5, -0.5], [0.25, 0.25])
+    ([0.5, -1.5], [0.25, 0.75])
     """
-    return partial(_objective, _checked(loss))
+    if not isinstance(loss, FocalLoss):
+        raise TypeError(f"loss must be a FocalLoss; got {loss!r}.")
+    return partial(_objective, loss)
 
 
-def lightgbm_objective(loss: FocalLoss) -> Objective:
+def lightgbm_objective(loss: FocalLoss) -> Callable[..., tuple[Floats, Floats]]:
     """Make an objective for LightGBM's scikit-learn classes.
 
     Parameters
@@ -408,94 +213,41 @@ def lightgbm_objective(loss: FocalLoss) -> Objective:
     Returns
     -------
     callable
-        ``objective(y_true, y_pred, weight)`` that gives gradient and
-        :meth:`FocalLoss.positive_hessian`, weights multiplied in: LightGBM leaves that
-        to the objective. It can be pickled.
-
-    Raises
-    ------
-    TypeError
-        If ``loss`` is no FocalLoss.
-
-    See Also
-    --------
-    FocalLossClassifier : Also starts from the prior and gives probabilities.
-
-    Notes
-    -----
-    LightGBM starts a custom objective from a raw score of 0, unless ``fit`` is given
-    ``init_score``, which must be added again to every prediction. Read raw scores by
-    ``predict(X, raw_score=True)`` and turn them by :meth:`FocalLoss.probability`.
+        As of :func:`xgboost_objective`. Raw scores: ``predict(X, raw_score=True)``.
 
     Examples
     --------
     >>> from skstrat import FocalLoss, lightgbm_objective
-    >>> objective = lightgbm_objective(FocalLoss(gamma=0.0))
-    >>> gradient, hessian = objective([0, 1], [0.0, 0.0], [1.0, 3.0])
-    >>> gradient.tolist(), hessian.tolist()
-    ([0.5, -1.5], [0.25, 0.75])
+    >>> objective = lightgbm_objective(FocalLoss(gamma=2.0))
     """
-    return partial(_objective, _checked(loss))
+    return xgboost_objective(loss)
 
 
 def _objective(
     loss: FocalLoss, y_true: Any, y_pred: Any, sample_weight: Any = None
 ) -> tuple[Floats, Floats]:
+    gradient, hessian = loss.derivatives(y_true, np.reshape(y_pred, np.shape(y_true)))
     # Both libraries use what they get as it is, so the weights must be in it.
-    y_true = np.asarray(y_true)
-    gradient, hessian = loss.derivatives(y_true, np.reshape(y_pred, y_true.shape))
-    if sample_weight is None:
-        return gradient, hessian
-    weight = np.asarray(sample_weight, dtype=np.float64)
+    weight = 1.0 if sample_weight is None else np.asarray(sample_weight, np.float64)
     return gradient * weight, hessian * weight
 
 
-def _checked(loss: FocalLoss) -> FocalLoss:
-    if not isinstance(loss, FocalLoss):
-        raise TypeError(
-            f"loss must be a FocalLoss; got {loss!r}. Write FocalLoss(gamma=...)."
-        )
-    return loss
+class FocalLossClassifier(ProbabilityClassifier):
+    """XGBoost or LightGBM trained with the focal loss, probabilities calibrated.
 
-
-_CLASSES = (("xgboost", "XGBClassifier"), ("lightgbm", "LGBMClassifier"))
-
-# A custom objective leaves the settings that weigh classes unused or lets them move
-# the prior, and an alias of the objective would take its place.
-_OBJECTIVES = (None, "binary", "binary:logistic")
-_FREE = {
-    **dict.fromkeys(
-        ("objective", "objective_type", "app", "application", "loss"), _OBJECTIVES
-    ),
-    "base_score": (None,),
-    "class_weight": (None,),
-    "scale_pos_weight": (None, 1),
-    "is_unbalance": (None, False),
-    "unbalance": (None, False),
-    "unbalanced_sets": (None, False),
-}
-
-
-class FocalLossClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
-    r"""XGBoost or LightGBM trained with the focal loss, probabilities calibrated.
-
-    The focal loss :math:`-a (1 - u)^\gamma \log u` (Lin et al., 2017) has the trees
-    spend themselves on rows that are hard to classify. The sigmoid of what they learn
-    is no probability: for rare classes it is many times too high. Predictions here are
-    turned back by the inverse of the loss's minimiser (Charoenphakdee et al., 2021),
-    see :class:`FocalLoss`. Training starts from the raw score of the class prior.
+    The sigmoid of such trees is many times too high for a rare class, so predictions
+    are turned back by :class:`FocalLoss`. Training starts from the class prior. Trees
+    stopped early predict too little: choose their number by log loss for each gamma.
 
     Parameters
     ----------
     estimator : XGBClassifier or LGBMClassifier
-        Unfitted. A clone of it is fitted with its objective replaced, and with its
-        ``base_score`` if it is XGBoost's. Settings that weigh classes must be left
-        alone.
+        Unfitted; a clone is fitted. Its objective, and ``base_score`` of XGBoost, are
+        replaced; other settings of these, or weights of classes, are refused.
     gamma : float, default=2.0
         How much less well classified rows count; 0 is the log loss.
     alpha : float or None, default=None
-        Weight of class 1 in training, between 0 and 1; class 0 gets ``1 - alpha``.
-        None weighs both by 1. Probabilities are turned back from it, too.
+        As in :class:`FocalLoss`. Probabilities are turned back from it, too.
 
     Attributes
     ----------
@@ -504,8 +256,7 @@ class FocalLossClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     loss_ : FocalLoss
         The loss.
     raw_init_ : float
-        Raw score of the class prior, from which training starts. XGBoost's raw scores
-        have it in them, LightGBM's do not.
+        Raw score that training starts from; LightGBM's raw scores lack it.
     classes_ : ndarray of shape (2,)
         The labels, sorted; the second is class 1.
     n_features_in_ : int
@@ -513,17 +264,12 @@ class FocalLossClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the columns, if X has names that are all strings.
 
-    See Also
-    --------
-    FocalLoss : The loss and the way back to probabilities.
-    ResampledClassifier : Resampling with calibrated probabilities.
-
-    Notes
-    -----
-    The way back is exact for raw scores that minimise the expected loss. Trees stopped
-    early, or few positives, leave them too close to the prior's, and the mean
-    probability too low: the more so, the larger ``gamma``. Choose the number of trees
-    for each ``gamma`` by the log loss of these probabilities.
+    Methods
+    -------
+    decision_function(X)
+        Log odds of the second class.
+    predict_log_proba(X)
+        Log probabilities, finite where probabilities are rounded to 0.
 
     Examples
     --------
@@ -534,8 +280,7 @@ class FocalLossClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     >>> X = rng.normal(size=(20000, 2))
     >>> y = rng.random(20000) < 0.02 * np.exp(X[:, 0])
     >>> trees = LGBMClassifier(n_estimators=20, num_leaves=7, verbose=-1)
-    >>> model = FocalLossClassifier(trees, gamma=2.0).fit(X, y)
-    >>> p = model.predict_proba(X)[:, 1]
+    >>> p = FocalLossClassifier(trees).fit(X, y).predict_proba(X)[:, 1]
     >>> bool(0.9 < p.mean() / y.mean() < 1.1)
     True
     """
@@ -569,183 +314,87 @@ class FocalLossClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         -------
         FocalLossClassifier
             The fitted classifier.
-
-        Raises
-        ------
-        TypeError
-            If the estimator is no XGBClassifier or LGBMClassifier.
-        ValueError
-            If there are not exactly two classes, lengths differ, weights are negative
-            or not finite, or the estimator has settings that would clash: an objective,
-            a starting score or weights of classes.
         """
         self._validate_params()
-        library = _library_of(self.estimator)
-        _refuse_settings(self.estimator)
-        check_lengths(X, y)
-        X, y, weights = drop_zero_weights(X, y, sample_weight)
-        labels = _two_classes(y)
-        X = self._checked(X, reset=True)
+        is_xgboost = _check_estimator(self.estimator)
+        samples = check_samples(X, y, sample_weight)
+        labels, weights = samples.labels, samples.sample_weight
+        if len(labels.classes) > 2:
+            raise ValueError(
+                "Only binary classification is supported. y must have two classes; got "
+                f"{len(labels.classes)}: {labels.classes[:5].tolist()!r}... Wrap this "
+                "classifier in sklearn.multiclass.OneVsRestClassifier."
+            )
+        X = self._checked(samples.take(X), reset=True)
+        self.classes_ = labels.classes
         self.loss_ = FocalLoss(self.gamma, self.alpha)
         total = class_totals(labels, weights)
         self.raw_init_ = float(self.loss_.raw_prediction(total[1] / total.sum()))
         estimator = clone(self.estimator)
-        arguments = {} if weights is None else {"sample_weight": weights}
-        if library == "xgboost":
-            estimator.set_params(
-                objective=xgboost_objective(self.loss_),
-                base_score=float(expit(self.raw_init_)),
-            )
+        estimator.set_params(objective=xgboost_objective(self.loss_))
+        arguments: dict[str, Any] = {"sample_weight": weights}
+        if is_xgboost:
+            estimator.set_params(base_score=float(expit(self.raw_init_)))
         else:
-            estimator.set_params(objective=lightgbm_objective(self.loss_))
             arguments["init_score"] = np.full(len(labels.codes), self.raw_init_)
-        codes = labels.codes.astype(np.int64)
         try:
-            self.estimator_ = estimator.fit(X, codes, **arguments)
+            self.estimator_ = estimator.fit(X, labels.codes.astype(int), **arguments)
         except Exception as error:
-            _explain(error, estimator)
-            raise
-        self.classes_ = labels.classes
+            # With an objective of its own LightGBM would give a model of one value.
+            if "num_features" not in str(error):
+                raise
+            raise ValueError(
+                "X must have a column that LightGBM can split by; got none that has "
+                f"rows for min_child_samples={estimator.min_child_samples}: lower that."
+            ) from error
         return self
 
     def decision_function(self, X: Any) -> Floats:
-        """Give the log odds of the second class.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, n_columns)
-            Data.
-
-        Returns
-        -------
-        ndarray of shape (n_rows,)
-            Log odds: the logit of the calibrated probability.
-        """
         check_is_fitted(self)
         X = self._checked(X, reset=False)
-        if _library_of(self.estimator_) == "xgboost":
+        if hasattr(self.estimator_, "get_booster"):
             raw = self.estimator_.predict(X, output_margin=True)
         else:
             raw = self.estimator_.predict(X, raw_score=True) + self.raw_init_
         return self.loss_.log_odds(raw)
 
-    def predict_proba(self, X: Any) -> Floats:
-        """Predict calibrated probabilities.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, n_columns)
-            Data.
-
-        Returns
-        -------
-        ndarray of shape (n_rows, 2)
-            Probabilities of the classes.
-        """
-        log_odds = self.decision_function(X)
-        return np.column_stack([expit(-log_odds), expit(log_odds)])
-
     def predict_log_proba(self, X: Any) -> Floats:
-        """Predict log probabilities.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, n_columns)
-            Data.
-
-        Returns
-        -------
-        ndarray of shape (n_rows, 2)
-            Natural logarithms of the probabilities, finite where these are rounded
-            to 0.
-        """
         log_odds = self.decision_function(X)
         return np.column_stack([log_expit(-log_odds), log_expit(log_odds)])
 
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Predict the class whose probability is above .5.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, n_columns)
-            Data.
-
-        Returns
-        -------
-        ndarray of shape (n_rows,)
-            Labels.
-        """
-        positive = self.decision_function(X) > 0
-        return np.asarray(self.classes_)[positive.astype(np.intp)]
+    def _proba(self, X: Any) -> Floats:
+        log_odds = self.decision_function(X)
+        return np.column_stack([expit(-log_odds), expit(log_odds)])
 
     def _checked(self, X: Any, *, reset: bool) -> Any:
         """Check columns; tables are left to the library, which knows categories."""
-        check_feature_names(self, X, reset=reset)
-        if sparse.issparse(X) or not hasattr(X, "columns"):
-            X = check_array(X, accept_sparse="csr", dtype=None, ensure_all_finite=False)
-            # LightGBM predicts of sparse matrices, not of sparse arrays.
-            X = sparse.csr_matrix(X) if sparse.issparse(X) else X
-        check_n_features(self, X, reset=reset)
-        return X
+        if hasattr(X, "columns"):
+            return validate_data(self, X, reset=reset, skip_check_array=True)
+        checks = {"accept_sparse": "csr", "dtype": None, "ensure_all_finite": False}
+        X = validate_data(self, X, reset=reset, **checks)
+        # LightGBM predicts of sparse matrices, not of sparse arrays.
+        return sparse.csr_matrix(X) if sparse.issparse(X) else X
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        inner = get_tags(self.estimator)
-        tags.input_tags = inner.input_tags
-        if tags.classifier_tags is not None:
-            tags.classifier_tags = replace(tags.classifier_tags, multi_class=False)
+        tags.classifier_tags.multi_class = False
         return tags
 
 
-def _library_of(estimator: Any) -> str:
-    """Tell whose classifier it is."""
-    bases = {
-        (base.__module__.partition(".")[0], base.__name__)
-        for base in type(estimator).__mro__
-    }
-    for library, name in _CLASSES:
-        if (library, name) in bases:
-            return library
-    raise TypeError(
-        "estimator must be an xgboost.XGBClassifier or a lightgbm.LGBMClassifier, "
-        f"whose objective can be replaced; got {type(estimator).__name__}. Steps of "
-        "preprocessing go before FocalLossClassifier in a pipeline, not into its "
-        "estimator."
-    )
-
-
-def _refuse_settings(estimator: Any) -> None:
-    settings = estimator.get_params(deep=False)
-    for name, free in _FREE.items():
-        value = settings.get(name)
-        # Some values are containers, whose comparison gives no single answer.
-        if value is None or (np.isscalar(value) and value in free):
-            continue
-        raise ValueError(
-            f"{type(estimator).__name__}({name}={value!r}) clashes with the focal "
-            "loss, which brings its own objective and starting score and takes weights "
-            f"of classes as alpha only. Leave {name} out; weigh by alpha or "
-            "sample_weight."
+def _check_estimator(estimator: Any) -> bool:
+    """Refuse other estimators and settings that clash; tell whether it is XGBoost's."""
+    bases = {(b.__module__.split(".")[0], b.__name__) for b in type(estimator).__mro__}
+    is_xgboost = ("xgboost", "XGBClassifier") in bases
+    if not is_xgboost and ("lightgbm", "LGBMClassifier") not in bases:
+        raise TypeError(
+            "estimator must be an xgboost.XGBClassifier or lightgbm.LGBMClassifier; "
+            f"got {type(estimator).__name__}. Preprocess before, in a pipeline."
         )
-
-
-def _explain(error: Exception, estimator: Any) -> None:
-    # With an objective of its own LightGBM would give a model of one value.
-    if type(error).__name__ == "LightGBMError" and "num_features" in str(error):
-        raise ValueError(
-            "X must have a column that LightGBM can split by; with a custom objective "
-            "it does not fit without one. Got only columns that are constant or have "
-            f"too few rows for min_child_samples={estimator.min_child_samples}: lower "
-            "that, or give more rows."
-        ) from error
-
-
-def _two_classes(y: Any) -> Labels:
-    labels = encode_labels(y)
-    if len(labels.classes) > 2:
-        raise ValueError(
-            "Only binary classification is supported. y must have two classes; got "
-            f"{len(labels.classes)}: {labels.classes[:5].tolist()!r}... Wrap this "
-            "classifier in sklearn.multiclass.OneVsRestClassifier."
-        )
-    return labels
+    for name, value in estimator.get_params(deep=False).items():
+        # As text, for an array has no single answer to a comparison.
+        if name in _FREE and str(value) not in _FREE[name]:
+            raise ValueError(
+                f"{type(estimator).__name__}({name}={value!r}) clashes with the focal "
+                "loss. Leave it out; weigh classes by alpha or sample_weight."
+            )
+    return is_xgboost

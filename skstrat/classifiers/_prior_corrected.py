@@ -8,7 +8,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
@@ -17,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from skstrat._core.compat import estimator_has
 from skstrat._core.dask import refuse_dask
 from skstrat._core.prior import correct_prior, prior_shift
+from skstrat.classifiers._predictions import ProbabilityClassifier
 
 # Priors that agree to rounding leave predictions as they are, to the last bit.
 _ROUNDING = 1e-9
@@ -24,7 +24,7 @@ _ROUNDING = 1e-9
 Floats = NDArray[np.float64]
 
 
-class CorrectedPredictions(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class CorrectedPredictions(ProbabilityClassifier):
     """The half of a meta-classifier that predicts.
 
     A subclass has ``estimator`` among its parameters and, once it is fitted,
@@ -45,46 +45,20 @@ class CorrectedPredictions(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """Give what is added to log probabilities if it differs from row to row."""
         return None
 
+    def _shift_of(self, X: Any) -> Floats:
+        """Give what is added to log probabilities, in each row or in all."""
+        rows = self._row_shift(X)
+        return self._shift() if rows is None else rows
+
     def predict(self, X: Any) -> NDArray[Any]:
-        """Predict the most probable class under the original distribution.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, ...)
-            Data in memory; of a Dask collection map the partitions.
-
-        Returns
-        -------
-        ndarray of shape (n_rows,)
-            Labels.
-
-        Raises
-        ------
-        TypeError
-            If X is a Dask collection, as in the other methods that predict.
-        """
         check_is_fitted(self)
         refuse_dask(X, self, "predict")
         if not self._shifts_rows and not self._shift().any():
             return np.asarray(self.estimator_.predict(X))
-        return np.asarray(self.classes_)[self.predict_proba(X).argmax(axis=1)]
+        predicted: NDArray[Any] = super().predict(X)
+        return predicted
 
-    @available_if(estimator_has("predict_proba"))
-    def predict_proba(self, X: Any) -> NDArray[Any]:
-        """Predict probabilities of the original distribution.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, ...)
-            Data.
-
-        Returns
-        -------
-        ndarray of shape (n_rows, n_classes)
-            Probabilities; float64, or the estimator's own if nothing is corrected.
-        """
-        check_is_fitted(self)
-        refuse_dask(X, self, "predict_proba")
+    def _proba(self, X: Any) -> NDArray[Any]:
         return self._proba_of(self.estimator_, X)
 
     def _proba_of(self, estimator: Any, X: Any) -> NDArray[Any]:
@@ -117,9 +91,7 @@ class CorrectedPredictions(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         refuse_dask(X, self, "predict_log_proba")
         log_proba = np.asarray(self.estimator_.predict_log_proba(X))
-        if (by_row := self._row_shift(X)) is not None:
-            return log_softmax(log_proba + by_row, axis=1)
-        shift = self._shift()
+        shift = self._shift_of(X)
         return log_softmax(log_proba + shift, axis=1) if shift.any() else log_proba
 
     @available_if(estimator_has("decision_function"))
@@ -147,18 +119,18 @@ class CorrectedPredictions(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         refuse_dask(X, self, "decision_function")
         decision = np.asarray(self.estimator_.decision_function(X))
-        shift = self._shift() if (rows := self._row_shift(X)) is None else rows.T
+        shift = self._shift_of(X)
         if not shift.any():
             return decision
         if decision.ndim == 1:
-            return decision + (shift[1] - shift[0])
-        if decision.shape[1] != len(shift):
+            return decision + (shift[..., 1] - shift[..., 0])
+        if decision.shape[1] != shift.shape[-1]:
             raise ValueError(
                 "decision_function needs one value per class for the correction of the "
-                f"prior; got {decision.shape[1]} values for {len(shift)} classes. Use "
-                "predict_proba, or one-against-rest decisions."
+                f"prior; got {decision.shape[1]} values for {shift.shape[-1]} classes. "
+                "Use predict_proba, or one-against-rest decisions."
             )
-        return decision + shift.T
+        return decision + shift
 
     @property
     def n_features_in_(self) -> int:
@@ -172,10 +144,9 @@ class CorrectedPredictions(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        inner = get_tags(self.estimator)
-        tags.input_tags = inner.input_tags
-        if inner.classifier_tags is not None:
-            tags.classifier_tags = replace(inner.classifier_tags, multi_label=False)
+        inner = get_tags(self.estimator).classifier_tags
+        if inner is not None:
+            tags.classifier_tags = replace(inner, multi_label=False)
         return tags
 
 
@@ -184,8 +155,8 @@ class PriorCorrectedClassifier(CorrectedPredictions):
 
     .. math:: \log p_c = \log q_c + \log(M_c / m_c) + \text{const}
 
-    with *q* the classifier's probabilities, *m* the mass of each class it was trained
-    on and *M* the mass in the distribution to predict (Elkan, 2001; Saerens, Latinne
+    with *q* the classifier's probabilities, *m* the total of each class it was trained
+    on and *M* the total in the distribution to predict (Elkan, 2001; Saerens, Latinne
     and Decaestecker, 2002).
 
     The classifier stays as it is, as in :class:`sklearn.frozen.FrozenEstimator`:
@@ -304,12 +275,12 @@ class PriorCorrectedClassifier(CorrectedPredictions):
 
     @property
     def train_prior_(self) -> Floats:
-        """Mass of each class that the estimator was trained on."""
+        """Rows or total weight of each class that the estimator was trained on."""
         return np.asarray(self.train_prior, dtype=np.float64)
 
     @property
     def target_prior_(self) -> Floats:
-        """Mass of each class in the distribution to predict."""
+        """Rows or total weight of each class in the distribution to predict."""
         return np.asarray(self.target_prior, dtype=np.float64)
 
     def onnx_parser(self) -> Any:

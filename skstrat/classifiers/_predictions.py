@@ -1,0 +1,76 @@
+"""What every meta-classifier predicts from its probabilities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
+from sklearn.utils import get_tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from skstrat._core.compat import estimator_has
+from skstrat._core.dask import refuse_dask
+
+
+class ProbabilityClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    """A meta-classifier that predicts the class of the largest probability.
+
+    A subclass has ``estimator`` among its parameters, and computes probabilities in
+    ``_proba``.
+    """
+
+    def _proba(self, X: Any) -> NDArray[Any]:
+        raise NotImplementedError
+
+    @available_if(estimator_has("predict_proba"))
+    def predict_proba(self, X: Any) -> NDArray[Any]:
+        """Predict probabilities of the original distribution.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, ...)
+            Data in memory; of a Dask collection map the partitions.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_classes)
+            Probabilities; float64, or the estimator's own if nothing is corrected.
+
+        Raises
+        ------
+        TypeError
+            If X is a Dask collection, as in the other methods that predict.
+        """
+        check_is_fitted(self)
+        refuse_dask(X, self, "predict_proba")
+        return self._proba(X)
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Predict the most probable class under the original distribution.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, ...)
+            Data in memory; of a Dask collection map the partitions.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+            Labels.
+
+        Raises
+        ------
+        TypeError
+            If X is a Dask collection, as in the other methods that predict.
+        """
+        check_is_fitted(self)
+        refuse_dask(X, self, "predict")
+        return np.asarray(self.classes_)[self.predict_proba(X).argmax(axis=1)]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.estimator).input_tags
+        return tags
