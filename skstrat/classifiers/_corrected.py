@@ -26,10 +26,6 @@ class CorrectedClassifier(CorrectedPredictions):
     ``fit`` learns ``estimator_`` and calls :meth:`_learn_priors`.
     """
 
-    estimator: Any
-    estimator_: Any
-    prior_correction: bool
-
     def _learn_priors(
         self, classes: NDArray[Any], original: Floats, trained: Floats
     ) -> None:
@@ -140,11 +136,10 @@ class CorrectedClassifier(CorrectedPredictions):
             )
         own = getattr(self.estimator_, "classes_", None)
         same = own is not None and np.array_equal(own, self.classes_)
+        trained = self.train_prior_ if self.prior_correction else self.target_prior_
         corrected = PriorCorrectedClassifier(
             self.estimator_,
-            train_prior=(
-                self.train_prior_ if self.prior_correction else self.target_prior_
-            ),
+            train_prior=trained,
             target_prior=self.target_prior_,
             classes=None if same else self.classes_,
         )

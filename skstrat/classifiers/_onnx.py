@@ -8,24 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from skl2onnx import update_registered_converter
-from skl2onnx.algebra.onnx_ops import (
-    OnnxArgMax,
-    OnnxDiv,
-    OnnxGather,
-    OnnxIdentity,
-    OnnxMatMul,
-    OnnxMax,
-    OnnxMul,
-    OnnxZipMap,
-)
-from skl2onnx.common.data_types import (
-    DictionaryType,
-    Int64TensorType,
-    SequenceType,
-    StringTensorType,
-    guess_numpy_type,
-    guess_tensor_type,
-)
+from skl2onnx.algebra import onnx_ops
+from skl2onnx.common import data_types
 from sklearn.pipeline import Pipeline as SklearnPipeline
 
 _ALIAS = "SkstratPriorCorrectedClassifier"
@@ -45,11 +29,13 @@ def parser_of(model: Any) -> Callable[..., list[Any]]:
     )
 
     def declare(scope: Any, inputs: Any) -> list[Any]:
-        proba: Any = guess_tensor_type(inputs[0].type)
+        proba: Any = data_types.guess_tensor_type(inputs[0].type)
         names = "label", "probabilities"
         if _maps(scope, model):
             names = "output_label", "output_probability"
-            proba = SequenceType(DictionaryType(_label_type(model)([1]), proba))
+            proba = data_types.SequenceType(
+                data_types.DictionaryType(_label_type(model)([1]), proba)
+            )
         return [
             scope.declare_local_variable(names[0], _label_type(model)()),
             scope.declare_local_variable(names[1], proba),
@@ -78,7 +64,7 @@ def set_output_types(operator: Any) -> None:
     n_rows = operator.inputs[0].get_first_dimension()
     operator.outputs[0].type = _label_type(model)([n_rows])
     if not _maps(operator.scope_inst, model):
-        proba = guess_tensor_type(operator.inputs[0].type)
+        proba = data_types.guess_tensor_type(operator.inputs[0].type)
         operator.outputs[1].type = type(proba)([n_rows, len(model.classes_)])
 
 
@@ -86,7 +72,7 @@ def convert(scope: Any, operator: Any, container: Any) -> None:
     """Add the estimator, and the correction of its probabilities, to a graph."""
     model = operator.raw_operator
     opset = {"op_version": container.target_opset}
-    float_type = guess_tensor_type(operator.inputs[0].type)
+    float_type = data_types.guess_tensor_type(operator.inputs[0].type)
     # skl2onnx knows how to take a pipeline apart, whatever its steps are.
     inside = scope.declare_local_operator(
         "SklearnPipeline", SklearnPipeline([("estimator", model.estimator)])
@@ -95,55 +81,58 @@ def convert(scope: Any, operator: Any, container: Any) -> None:
     inside.outputs.append(scope.declare_local_variable("own", _label_type(model)()))
     inside.outputs.append(scope.declare_local_variable("own_proba", float_type))
     label, proba = inside.outputs
-    proba = _corrected(proba, model, guess_numpy_type(float_type), opset)
-    if not model._shift().any():
-        proba = OnnxIdentity(proba, **opset)
+    shift = model._shift()
+    if shift.any():
+        proba = _corrected(proba, shift, data_types.guess_numpy_type(float_type), opset)
+        most = onnx_ops.OnnxArgMax(proba, axis=1, keepdims=0, **opset)
+        label = onnx_ops.OnnxGather(_labels(model), most, axis=0, **opset)
     else:
-        most = OnnxArgMax(proba, axis=1, keepdims=0, **opset)
-        label = OnnxGather(_labels(model), most, axis=0, **opset)
+        proba = onnx_ops.OnnxIdentity(proba, **opset)
     names = [[variable.full_name] for variable in operator.outputs]
-    OnnxIdentity(label, output_names=names[0], **opset).add_to(scope, container)
+    onnx_ops.OnnxIdentity(label, output_names=names[0], **opset).add_to(
+        scope, container
+    )
     if _maps(scope, model):
-        text = _label_type(model) is StringTensorType
-        keys = {f"classlabels_{'strings' if text else 'int64s'}": _labels(model)}
-        last = OnnxZipMap(proba, output_names=names[1], op_version=1, **keys)
+        kind = (
+            "strings" if _label_type(model) is data_types.StringTensorType else "int64s"
+        )
+        keys = {f"classlabels_{kind}": _labels(model)}
+        last = onnx_ops.OnnxZipMap(proba, output_names=names[1], op_version=1, **keys)
     else:
-        last = OnnxIdentity(proba, output_names=names[1], **opset)
+        last = onnx_ops.OnnxIdentity(proba, output_names=names[1], **opset)
     last.add_to(scope, container)
 
 
-def _corrected(proba: Any, model: Any, dtype: Any, opset: dict[str, int]) -> Any:
-    """Multiply probabilities by the ratio of masses."""
-    shift = model._shift()
-    if not shift.any():
-        return proba
+def _corrected(
+    proba: Any, shift: NDArray[Any], dtype: Any, opset: dict[str, int]
+) -> Any:
+    """Multiply probabilities by the ratio of the priors."""
     # A runtime that takes the other probabilities from 1 may fall below 0.
-    proba = OnnxMax(proba, np.zeros((1, 1), dtype=dtype), **opset)
+    proba = onnx_ops.OnnxMax(proba, np.zeros((1, 1), dtype=dtype), **opset)
     # The largest factor is 1 and none is 0, so nothing is inf or 0 / 0.
     factors = np.exp(shift - shift.max()).astype(dtype)
     factors = np.maximum(factors, np.finfo(dtype).tiny)
-    moved = OnnxMul(proba, factors, **opset)
-    total = OnnxMatMul(moved, np.ones((len(shift), 1), dtype=dtype), **opset)
-    return OnnxDiv(moved, total, **opset)
+    moved = onnx_ops.OnnxMul(proba, factors, **opset)
+    total = onnx_ops.OnnxMatMul(moved, np.ones((len(shift), 1), dtype=dtype), **opset)
+    return onnx_ops.OnnxDiv(moved, total, **opset)
 
 
 def _labels(model: Any) -> NDArray[Any]:
+    """Give the labels as ONNX knows them, text or whole numbers."""
     classes = np.asarray(model.classes_)
-    if _label_type(model) is StringTensorType:
-        return classes.astype(str)
-    return classes.astype(np.int64)
-
-
-def _label_type(model: Any) -> Any:
-    """Give the type of the labels, text or whole numbers."""
-    classes = np.asarray(model.classes_)
-    if classes.dtype.kind in "biu":
-        return Int64TensorType
-    if classes.dtype.kind == "f" and (classes == np.floor(classes)).all():
-        return Int64TensorType
+    if classes.dtype.kind in "biuf" and (classes == np.floor(classes)).all():
+        return classes.astype(np.int64)
     if all(isinstance(each, str) for each in classes.tolist()):
-        return StringTensorType
+        return classes.astype(str)
     raise ValueError(
         "classes must be text or whole numbers for ONNX; got "
         f"{classes.tolist()!r}. Encode the labels before training."
+    )
+
+
+def _label_type(model: Any) -> Any:
+    return (
+        data_types.StringTensorType
+        if _labels(model).dtype.kind == "U"
+        else data_types.Int64TensorType
     )

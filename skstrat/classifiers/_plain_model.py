@@ -12,11 +12,7 @@ from scipy.special import log_softmax
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import (
-    LogisticRegression,
-    LogisticRegressionCV,
-    SGDClassifier,
-)
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV, SGDClassifier
 from sklearn.naive_bayes import BernoulliNB, CategoricalNB, GaussianNB, MultinomialNB
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline as SklearnPipeline
@@ -32,27 +28,25 @@ _LIBRARIES = frozenset({"sklearn", "imblearn", "skstrat"})
 
 def plain_model(corrected: PriorCorrectedClassifier) -> Any:
     """Fold a correction into the fitted model that it is for, where it fits in."""
-    estimator = _opened(corrected.estimator)
+    estimator = _unwrap(corrected.estimator)
     shift = corrected._shift()
     if not shift.any():
         return estimator
-    if _is_pipeline(estimator):
-        name, last = estimator.steps[-1]
-        return _with_steps(
-            estimator,
-            [*estimator.steps[:-1], (name, plain_model(_of(corrected, last)))],
-        )
+    if _is_stock(estimator, SklearnPipeline):
+        *steps, (name, last) = estimator.steps
+        folded = plain_model(_changed(corrected, estimator=last))
+        return _with_steps(estimator, [*steps, (name, folded)])
     fold = _FOLDS.get(type(estimator)) if corrected.classes is None else None
     folded = fold(estimator, shift) if fold else None
-    return _of(corrected, estimator) if folded is None else folded
+    return _changed(corrected, estimator=estimator) if folded is None else folded
 
 
 def plain_pipeline(pipeline: Any) -> SklearnPipeline:
     """Leave the samplers out of a fitted pipeline."""
-    last = len(pipeline.steps) - 1
+    last = pipeline.steps[-1][1]
     steps = [
-        (name, _opened(step) if place == last else _without_skstrat(step))
-        for place, (name, step) in enumerate(pipeline.steps)
+        (name, _unwrap(step) if step is last else _without_skstrat(step))
+        for name, step in pipeline.steps
         if not hasattr(step, "fit_resample")
     ]
     if not steps:
@@ -60,26 +54,23 @@ def plain_pipeline(pipeline: Any) -> SklearnPipeline:
             "to_sklearn needs a step that is not a sampler; got "
             f"{[name for name, _ in pipeline.steps]!r}, all samplers."
         )
-    parts = [step for _, step in steps]
-    same = len(parts) == last + 1 and all(
-        new is old for new, (_, old) in zip(parts, pipeline.steps, strict=True)
-    )
+    # By identity, for not every step can be compared.
+    same = list(map(id, dict(steps).values())) == [id(old) for _, old in pipeline.steps]
     if same and type(pipeline) is SklearnPipeline:
         return pipeline
     return _with_steps(pipeline, steps)
 
 
-def _opened(estimator: Any) -> Any:
+def _unwrap(estimator: Any) -> Any:
     """Take out the model that predicts of what was around it in training."""
-    if _is_pipeline(estimator):
+    if _is_stock(estimator, SklearnPipeline):
         return plain_pipeline(estimator)
     if hasattr(estimator, "to_sklearn"):
         return estimator.to_sklearn()
-    stock = type(estimator).__module__.partition(".")[0] in _LIBRARIES
-    if stock and isinstance(estimator, BaseSearchCV):
-        return _opened(estimator.best_estimator_)
+    if _is_stock(estimator, BaseSearchCV):
+        return _unwrap(estimator.best_estimator_)
     if type(estimator) is FrozenEstimator:
-        return _opened(estimator.estimator)
+        return _unwrap(estimator.estimator)
     return estimator
 
 
@@ -87,9 +78,10 @@ def _without_skstrat(step: Any) -> Any:
     return step.to_sklearn() if hasattr(step, "to_sklearn") else step
 
 
-def _is_pipeline(estimator: Any) -> bool:
-    stock = type(estimator).__module__.partition(".")[0] in _LIBRARIES
-    return stock and isinstance(estimator, SklearnPipeline)
+def _is_stock(estimator: Any, base: type) -> bool:
+    """Tell whether it is such an estimator, and of a library that is known."""
+    library = type(estimator).__module__.partition(".")[0]
+    return library in _LIBRARIES and isinstance(estimator, base)
 
 
 def _with_steps(pipeline: Any, steps: list[tuple[str, Any]]) -> SklearnPipeline:
@@ -101,36 +93,30 @@ def _with_steps(pipeline: Any, steps: list[tuple[str, Any]]) -> SklearnPipeline:
     )
 
 
-def _of(
-    corrected: PriorCorrectedClassifier, estimator: Any
-) -> PriorCorrectedClassifier:
-    """Give the same correction of another model."""
-    parameters = corrected.get_params(deep=False)
-    return PriorCorrectedClassifier(**{**parameters, "estimator": estimator})
+def _changed(model: Any, **attributes: Any) -> Any:
+    """Give a shallow copy with other attributes."""
+    made = copy(model)
+    vars(made).update(attributes)
+    return made
 
 
 def _fold_linear(model: Any, shift: Floats) -> Any:
+    sgd = isinstance(model, SGDClassifier)
     if len(model.classes_) > 2:
         # One class against the rest has probabilities that are not log-linear.
-        if getattr(model, "multi_class", "") == "ovr" or isinstance(
-            model, SGDClassifier
-        ):
+        if sgd or getattr(model, "multi_class", "") == "ovr":
             return None
-    elif isinstance(model, SGDClassifier) and model.loss != "log_loss":
+    elif sgd and model.loss != "log_loss":
         return None
-    folded = copy(model)
+    intercept = model.intercept_ + _in_scores(shift)
     # Whoever trains the result further in place shall not change the model.
-    folded.coef_ = model.coef_.copy()
-    folded.intercept_ = model.intercept_ + _in_scores(shift)
-    return folded
+    return _changed(model, coef_=model.coef_.copy(), intercept_=intercept)
 
 
 def _fold_network(model: Any, shift: Floats) -> Any:
-    folded = copy(model)
+    coefs = [*model.coefs_[:-1], model.coefs_[-1].copy()]
     last = model.intercepts_[-1] + _in_scores(shift)
-    folded.coefs_ = [*model.coefs_[:-1], model.coefs_[-1].copy()]
-    folded.intercepts_ = [*model.intercepts_[:-1], last]
-    return folded
+    return _changed(model, coefs_=coefs, intercepts_=[*model.intercepts_[:-1], last])
 
 
 def _in_scores(shift: Floats) -> Floats:
@@ -139,16 +125,13 @@ def _in_scores(shift: Floats) -> Floats:
 
 
 def _fold_gaussian(model: Any, shift: Floats) -> Any:
-    folded = copy(model)
     with np.errstate(divide="ignore"):
-        folded.class_prior_ = np.exp(log_softmax(np.log(model.class_prior_) + shift))
-    return folded
+        log_prior = log_softmax(np.log(model.class_prior_) + shift)
+    return _changed(model, class_prior_=np.exp(log_prior))
 
 
 def _fold_discrete(model: Any, shift: Floats) -> Any:
-    folded = copy(model)
-    folded.class_log_prior_ = log_softmax(model.class_log_prior_ + shift)
-    return folded
+    return _changed(model, class_log_prior_=log_softmax(model.class_log_prior_ + shift))
 
 
 def _fold_histogram(model: Any, shift: Floats) -> Any:
@@ -157,9 +140,7 @@ def _fold_histogram(model: Any, shift: Floats) -> Any:
     # A private attribute: a release may do without it, or keep it otherwise.
     if np.shape(start) != (1, len(scores)):
         return None
-    folded = copy(model)
-    folded._baseline_prediction = start + scores
-    return folded
+    return _changed(model, _baseline_prediction=start + scores)
 
 
 def _fold_boosting(model: Any, shift: Floats) -> Any:
@@ -167,26 +148,20 @@ def _fold_boosting(model: Any, shift: Floats) -> Any:
     # is clipped, and of many classes centred, so the first trees take the shift.
     if model.loss != "log_loss" or model.learning_rate == 0:
         return None
-    folded = copy(model)
-    folded.estimators_ = model.estimators_.copy()
-    for place, score in enumerate(_in_scores(shift)):
-        tree = deepcopy(model.estimators_[0, place])
+    trees = model.estimators_.copy()
+    trees[0] = [deepcopy(tree) for tree in trees[0]]
+    for tree, score in zip(trees[0], _in_scores(shift), strict=True):
         tree.tree_.value[...] += score / model.learning_rate
-        folded.estimators_[0, place] = tree
-    return folded
+    return _changed(model, estimators_=trees)
 
 
 # By exact type, for a subclass may compute its probabilities otherwise.
 _FOLDS: dict[type, Callable[[Any, Floats], Any]] = {
-    BernoulliNB: _fold_discrete,
-    CategoricalNB: _fold_discrete,
+    **dict.fromkeys((BernoulliNB, CategoricalNB, MultinomialNB), _fold_discrete),
+    **dict.fromkeys((LogisticRegression, LogisticRegressionCV), _fold_linear),
+    **dict.fromkeys((LinearDiscriminantAnalysis, SGDClassifier), _fold_linear),
     GaussianNB: _fold_gaussian,
     GradientBoostingClassifier: _fold_boosting,
     HistGradientBoostingClassifier: _fold_histogram,
-    LinearDiscriminantAnalysis: _fold_linear,
-    LogisticRegression: _fold_linear,
-    LogisticRegressionCV: _fold_linear,
     MLPClassifier: _fold_network,
-    MultinomialNB: _fold_discrete,
-    SGDClassifier: _fold_linear,
 }
