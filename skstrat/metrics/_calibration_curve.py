@@ -159,7 +159,7 @@ class CalibrationBins(NamedTuple):
 
     @property
     def expected_error(self) -> float:
-        """Mean distance of the two, weighted by the mass of the bins."""
+        """Mean distance of the two, weighted by the total weight of the bins."""
         gap = np.abs(self.prob_true - self.prob_pred)
         return float(np.average(gap, weights=self.weight))
 

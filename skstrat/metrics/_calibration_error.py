@@ -1,4 +1,4 @@
-r"""Errors of calibration over bins of equal mass, and what chance shows.
+r"""Errors of calibration over bins of equal weight, and what chance shows.
 
 The expected calibration error cannot be negative, so a perfect model shows some too:
 with *m* bins of equally many expected events about sqrt(2/pi) sqrt(m / N1) of the
@@ -31,11 +31,11 @@ def expected_calibration_error(
     n_bins: int | None = None,
     relative: bool = False,
 ) -> float:
-    r"""Average the distance of predicted and observed shares over bins of equal mass.
+    r"""Average the distance of predicted and observed shares over bins of equal weight.
 
     .. math:: \sum_b \frac{W_b}{W} |\bar y_b - \bar p_b|
 
-    with *W* the total weights. Bins of equal mass are less biased than those of equal
+    with *W* the total weights. Bins of equal weight are less biased than those of equal
     width, by which Naeini, Cooper and Hauskrecht (2015) introduced the error (Roelofs
     et al., 2022). A perfect model shows some error too: compare with
     :func:`calibration_noise_floor`.

@@ -421,7 +421,7 @@ def test_search_is_its_best_estimator():
     assert_same_predictions(plain, model, X)
 
 
-def test_frozen_estimator_is_opened():
+def test_frozen_estimator_is_unwrapped():
     X, y = table(2)
     inside = FrozenEstimator(GaussianNB().fit(X, y))
     model = ResampledClassifier(inside, down(), use_weights=False).fit(X, y)
