@@ -206,6 +206,7 @@ class BalancedBatches(ResumableEpochs):
     def _learn_weights(
         self, labels: Labels, weighting: Weighting, sample_weight: Any
     ) -> None:
+        """Find the loss weight of a row of each class."""
         weights = check_sample_weight(sample_weight, len(labels.codes))
         total = class_totals(labels, weights)
         names = labels.classes.tolist()

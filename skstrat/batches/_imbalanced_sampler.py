@@ -7,7 +7,6 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 
 from skstrat._core.hashing import mix_seed
@@ -15,8 +14,7 @@ from skstrat._core.labels import encode_labels
 from skstrat._core.rows import count_rows, take_rows
 from skstrat._core.weights import Floats, check_sample_weight
 from skstrat.batches._epochs import ResumableEpochs, check_process, check_whole
-
-Rows = NDArray[Any]
+from skstrat.batches._shuffled_class import Rows, random_bits
 
 # Draws made at once; part of what a seed means.
 _BLOCK = 1 << 16
@@ -154,10 +152,8 @@ class ImbalancedSampler(ResumableEpochs):
 
     def _draw(self, epoch: int, block: int) -> Rows:
         """Draw the rows of one block: a group each, then a row of it."""
-        # As 64-bit integers: numpy would round large ones in a mixed tuple to floats.
-        key = np.array([mix_seed(self.seed_), _DRAWS], dtype=np.uint64)
-        bits = np.random.Philox(key=key, counter=[0, 0, block, epoch])
-        uniform = (bits.random_raw(2 * _BLOCK) >> np.uint64(11)) * 2.0**-53
+        bits = random_bits((mix_seed(self.seed_), _DRAWS), block, epoch, 2 * _BLOCK)
+        uniform = (bits >> np.uint64(11)) * 2.0**-53
         groups = np.searchsorted(self._limits, uniform[:_BLOCK], side="right")
         within = (uniform[_BLOCK:] * self._sizes[groups]).astype(np.int64)
         return self._by_group.take(self._starts[groups] + within)

@@ -15,6 +15,15 @@ Positions = NDArray[np.int64]
 _BLOCK = 1 << 12
 
 
+def random_bits(
+    key: tuple[int, int], block: int, epoch: int, n_words: int
+) -> NDArray[np.uint64]:
+    """Draw 64-bit words, a pure function of the other arguments (Philox)."""
+    # As 64-bit integers: numpy would round large ones in a mixed tuple to floats.
+    words = np.array(key, dtype=np.uint64)
+    return np.random.Philox(key=words, counter=[0, 0, block, epoch]).random_raw(n_words)
+
+
 @dataclass(frozen=True)
 class BatchBounds:
     """Where batches start and end in the order of one class.
@@ -118,10 +127,7 @@ class ShuffledClass:
     def _shuffled(self, number: int) -> Rows:
         """Shuffle every pass of a block by itself."""
         shape = self._passes_per_block, len(self.rows)
-        # As 64-bit integers: numpy would round large ones in a mixed tuple to floats.
-        key = np.array(self.key, dtype=np.uint64)
-        bits = np.random.Philox(key=key, counter=[0, 0, number, 0])
-        keys = bits.random_raw(shape[0] * shape[1]).reshape(shape)
+        keys = random_bits(self.key, number, 0, shape[0] * shape[1]).reshape(shape)
         low = np.uint64((1 << int(self.rows[-1]).bit_length()) - 1)
         keys &= ~low
         keys |= self.rows.astype(np.uint64)
