@@ -141,7 +141,7 @@ def prepare(path):
     return Data(path, plan_path, plan, digest)
 
 
-class Promise(NamedTuple):
+class Check(NamedTuple):
     """A number that must come of a file.
 
     Attributes
@@ -159,7 +159,7 @@ class Promise(NamedTuple):
     wanted: Any
     within: float = 0.0
 
-    def kept(self):
+    def passed(self):
         """Tell whether the number is near enough.
 
         Returns
@@ -191,7 +191,7 @@ def find_faults(name, data, dest, read):
     """
     if WAYS[name].rows == "none":
         whole = data.path.stat().st_size if name == RAW else sum(data.plan.rows_seen)
-        promises = [Promise("read", read, whole)]
+        checks = [Check("read", read, whole)]
     else:
         one_file = next(dest.glob("*.parquet")) if dest.is_dir() else dest
         schema = parquet.read_schema(one_file)
@@ -200,35 +200,35 @@ def find_faults(name, data, dest, read):
         if schema.field(WEIGHT).type != pa.float64():
             return [f"weights are {schema.field(WEIGHT).type}, must be double"]
         table = parquet.read_table(dest, columns=[TARGET, WEIGHT, COLUMNS[0]])
-        promises = _promises(WAYS[name], data, *map(np.asarray, table.columns))
+        checks = _checks(WAYS[name], data, *map(np.asarray, table.columns))
     return [
         f"{each.what}: {each.got}, must be {each.wanted} to {each.within:.2g}"
-        for each in promises
-        if not each.kept()
+        for each in checks
+        if not each.passed()
     ]
 
 
-def _promises(way, data, y, weight, x):
+def _checks(way, data, y, weight, x):
     negatives, positives = data.plan.rows_seen
     rows, totals = np.bincount(y, minlength=2), np.bincount(y, weight, minlength=2)
     # The relative standard deviation of a binomial number.
     spread = math.sqrt((FACTOR - 1) / negatives)
     loose = max(BY_CHANCE, DEVIATIONS * spread)
     if way.rows == "expected":
-        drawn = Promise("negatives", rows[0], negatives / FACTOR, loose)
+        drawn = Check("negatives", rows[0], negatives / FACTOR, loose)
     else:
-        drawn = Promise("negatives", rows[0], data.plan.rows[0])
-    promises = [
+        drawn = Check("negatives", rows[0], data.plan.rows[0])
+    checks = [
         drawn,
-        Promise("positives", rows[1], positives),
-        Promise(
+        Check("positives", rows[1], positives),
+        Check(
             "weight of the negatives",
             totals[0],
             negatives,
             EXACT if way.totals_exact else loose,
         ),
-        Promise("weight of the positives", totals[1], positives, EXACT),
+        Check("weight of the positives", totals[1], positives, EXACT),
     ]
     if way.rows == "drawn":
-        promises.append(Promise("digest of the rows", digest_of(x), data.digest))
-    return promises
+        checks.append(Check("digest of the rows", digest_of(x), data.digest))
+    return checks

@@ -248,8 +248,8 @@ def test_big_files_leave_one_percent_to_chance(bench, data):
     way, big = bench.scale_ways.WAYS["Polars"], data._replace(plan=plan)
     for share, kept in ((1.009, True), (1.011, False)):
         weight = np.where(y == 0, 20 * share, 1.0)
-        promises = bench.scale_files._promises(way, big, y, weight, None)
-        assert all(promise.kept() for promise in promises) == kept
+        checks = bench.scale_files._checks(way, big, y, weight, None)
+        assert all(check.passed() for check in checks) == kept
 
 
 def test_reading_less_than_all_is_a_fault(bench, data):

@@ -1,4 +1,4 @@
-"""The door of the command line: it opens only where its libraries are installed."""
+"""Entry point of the command line, which checks that its libraries are installed."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ def main() -> None:
             'Run: pip install "skstrat[cli]"'
         )
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A sign that standard output cannot write must not cost the whole report.
+        # One character that standard output cannot encode must not end the report.
         sys.stdout.reconfigure(errors="replace")
     skstrat_command(prog_name="skstrat")

@@ -25,7 +25,7 @@ from skstrat.io._files import Summary, resample_file
 from skstrat.io._source_files import find_files, kind_of
 
 _STAGES = {"counts": "counting", "labels": "reading labels", "rows": "taking rows"}
-# Arguments where a message of the library says something of them.
+# Names of arguments in messages of the library.
 _ARGUMENT = re.compile(
     r"(?:\bthe )?(?<![\w'\"./-])(source|dest|target|key|sample_weight|overwrite|y)"
     r"(?:=True|(?=;|=| (?:must|is|has|exists|out)\b))"
@@ -33,7 +33,7 @@ _ARGUMENT = re.compile(
 
 
 class InputError(click.ClickException):
-    """Something the user can put right: one line, exit code 2."""
+    """Wrong input: one line, exit code 2."""
 
     exit_code = 2
 
@@ -172,7 +172,7 @@ def _check_libraries() -> None:
 
 @contextmanager
 def _explained(source: str, dest: Path) -> Iterator[None]:
-    """Make one line of what can go wrong, in the words of the command."""
+    """Turn errors into one line with the names of options."""
     import polars
     import pyarrow
 
@@ -185,7 +185,7 @@ def _explained(source: str, dest: Path) -> Iterator[None]:
     except broken as error:
         raise InputError(f"{source} cannot be read: {_in_options(error)}") from None
     except OSError as error:
-        # Nobody's input is wrong where a disk is full.
+        # A full disk is no fault of the arguments.
         raise click.ClickException(
             f"{dest} cannot be written: {_in_options(error)}"
         ) from None
@@ -233,7 +233,7 @@ def _one_line(text: str) -> str:
 
 
 def _in_options(error: Exception) -> str:
-    """Say what the library says, in the words of the command."""
+    """Give the message of an error with options in place of arguments."""
     text = _one_line(str(error)) or type(error).__name__
     text = text.replace(" from X and y", "").replace(" of X", "")
     return _ARGUMENT.sub(_as_option, text)

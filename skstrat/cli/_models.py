@@ -92,7 +92,7 @@ def _by_content(column: Any) -> Any:
 
 
 def _numbers(frame: Any) -> list[str]:
-    """Choose the numbers; a column without a value in this fold has no say."""
+    """Choose the numbers; a column without a value in this fold is left out."""
     numbers = frame.select_dtypes("floating")
     return list(numbers.columns[numbers.notna().any()])
 
@@ -153,7 +153,7 @@ def make_hgb(features: Any, random_state: int) -> Any:
     trees = HistGradientBoostingClassifier(
         categorical_features=list(range(len(_text(features)))) or None,
         # Without a penalty, a leaf with one positive of a rare class jumps by tens of
-        # logits, and any resampling would look good against it.
+        # logits, and any resampling would compare well with it.
         l2_regularization=1.0,
         # "auto" depends on the number of rows, so it would differ between strategies.
         early_stopping=False,

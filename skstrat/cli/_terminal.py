@@ -37,9 +37,9 @@ def open_progress() -> Progress:
         TimeElapsedColumn(),
         console=Console(stderr=True),
         transient=True,
-        # The tables go to standard output, wherever that leads.
+        # The tables go to standard output.
         redirect_stdout=False,
-        # Not rich's own guess, which the environment can talk into a bar in a pipe.
+        # Environment variables can make rich show a bar in a pipe otherwise.
         disable=not sys.stderr.isatty(),
     )
 

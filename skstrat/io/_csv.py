@@ -89,7 +89,7 @@ class CsvSource:
         return True
 
     def _partition(self, column: Callable[[str], Any]) -> Partition:
-        """Cast columns of text to what they stand for."""
+        """Cast columns of text to the types that a decision needs."""
         import polars
 
         def typed(name: str) -> Any:

@@ -27,7 +27,7 @@ Progress = Callable[[str, int, int | None], object]
 
 @dataclass(frozen=True)
 class Request:
-    """What is wanted of some files.
+    """Files to resample, and how.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Request:
     progress: Progress
 
     def plan(self) -> tuple[Plan, Plan]:
-        """Make the plan, with labels as they are meant and with labels as read.
+        """Make the plan, with labels as numbers or text and with labels as read.
 
         The labels are read twice if the resampler has to know the counts first.
         """
@@ -59,17 +59,17 @@ class Request:
             tally = self._read_labels("labels", shares)
         else:
             first = self._read_labels("counts", 0.0)
-            meant = self._meant_labels(first)
-            wanted = shares_wanted(self.resampler, _renamed(first, meant))
-            shares = {label: wanted[meant[label]] for label in first.classes}
+            typed = self._typed_labels(first)
+            wanted = shares_wanted(self.resampler, _renamed(first, typed))
+            shares = {label: wanted[typed[label]] for label in first.classes}
             tally = self._read_labels("labels", shares, rows_by_label(first))
             check_unchanged(first, tally)
-        meant = self._meant_labels(tally)
-        plan = make_plan(self.resampler, _renamed(tally, meant), self.seed)
-        read = {value: label for label, value in meant.items()}
+        typed = self._typed_labels(tally)
+        plan = make_plan(self.resampler, _renamed(tally, typed), self.seed)
+        read = {value: label for label, value in typed.items()}
         return plan, replace(plan, classes=tuple(read[each] for each in plan.classes))
 
-    def _meant_labels(self, tally: Tally) -> dict[Any, Any]:
+    def _typed_labels(self, tally: Tally) -> dict[Any, Any]:
         """Translate labels: text to number where a CSV file has only numbers."""
         labels = list(tally.classes)
         text = isinstance(self.source, CsvSource)
@@ -89,7 +89,7 @@ class Request:
 
     @contextmanager
     def explained(self, part: Partition, offset: int) -> Iterator[None]:
-        """Say where labels, keys or weights are impossible."""
+        """Add rows, file and columns to an error of labels, keys or weights."""
         try:
             yield
         except (ValueError, TypeError, NotImplementedError) as error:
@@ -106,6 +106,6 @@ class Request:
             ) from error
 
 
-def _renamed(tally: Tally, meant: Mapping[Any, Any]) -> Tally:
-    classes = {meant[label]: own for label, own in tally.classes.items()}
+def _renamed(tally: Tally, typed: Mapping[Any, Any]) -> Tally:
+    classes = {typed[label]: own for label, own in tally.classes.items()}
     return Tally(tally.n_rows, classes)

@@ -26,7 +26,7 @@ class Sink(Protocol):
 
 @contextmanager
 def scratch_file(dest: Path, ending: str) -> Iterator[Path]:
-    """Give a path beside ``dest`` for a file that is needed for a while."""
+    """Give a path beside ``dest`` for a temporary file."""
     path = dest.with_name(f".{dest.name}.{uuid4().hex[:12]}{ending}")
     try:
         yield path
@@ -37,7 +37,7 @@ def scratch_file(dest: Path, ending: str) -> Iterator[Path]:
 
 @contextmanager
 def written_whole(dest: Path) -> Iterator[Path]:
-    """Give a temporary path that takes the place of ``dest`` when all went well."""
+    """Give a temporary path that replaces ``dest`` if no error is raised."""
     with scratch_file(dest, ".tmp") as temporary:
         yield temporary
         with temporary.open("rb+") as written:
@@ -67,7 +67,7 @@ class ParquetSink:
         self._rows = self._bytes = 0
 
     def write(self, table: Any) -> None:
-        """Write a table, in row groups of a good size."""
+        """Write a table, in row groups of bounded size."""
         self._waiting.append(table.select(self._schema.names).cast(self._schema))
         self._rows += len(table)
         self._bytes += table.nbytes
@@ -89,11 +89,8 @@ class ParquetSink:
 
 
 def _encodings(schema: Any, like: Any) -> dict[str, Any]:
-    """Read off how each column is compressed, and whether by a dictionary.
-
-    A dictionary of all different numbers costs more than it saves, and the file that
-    the rows come from knows.
-    """
+    """Find how each column of a file is compressed, and whether by a dictionary."""
+    # A dictionary of numbers that all differ costs more than it saves.
     if like is None or not like.num_row_groups or not like.num_rows:
         return {}
     groups = map(like.row_group, range(like.num_row_groups))

@@ -1,4 +1,4 @@
-"""Big Parquet and CSV files turned into small ones that stand for them.
+"""Big Parquet and CSV files turned into small ones with weights.
 
 Needs the extra ``parquet`` (pyarrow and Polars).
 """
@@ -36,7 +36,7 @@ _WEIGHT = "sample_weight"
 
 @dataclass(frozen=True)
 class Summary:
-    """What resampling a file came to.
+    """Result of resampling a file.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ Array = NDArray[Any]
 
 
 def mask_of_rows(codes: Array, plan: Plan, offset: int) -> NDArray[np.bool_]:
-    """Tell of consecutive rows whether they are drawn."""
+    """Mark which of consecutive rows are drawn."""
     threshold = np.array(plan.threshold, dtype=np.uint64)
     whole = np.array(plan.rows) >= np.array(plan.rows_seen)
     hash_seed = mix_seed(plan.seed)
@@ -40,7 +40,7 @@ def mask_of_rows(codes: Array, plan: Plan, offset: int) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class Window:
-    """Where the thresholds of the classes lie, and how rows are hashed.
+    """Limits around the threshold of each class, and how rows are hashed.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class Window:
     def find(
         self, codes: Array, counts: Array, weights: Array
     ) -> tuple[Array, Array, tuple[Array, Array, Array]]:
-        """Do the same for rows with keys or weights."""
+        """Count rows with keys or weights below the window and find those in it."""
         found, own, hashes = rows_below(
             codes, counts, self.high, self.hash_seed, self.offset, self.identities
         )

@@ -140,7 +140,7 @@ class ParquetSource:
             path,
             row_index_name=position,
             parallel="prefiltered",
-            # Else the choice is asked about made-up rows of extremes.
+            # Else the choice is called with made-up rows of extremes.
             use_statistics=False,
             hive_partitioning=False,
             glob=False,
@@ -152,7 +152,7 @@ class ParquetSource:
     def _stream(
         self, path: Path, n_rows: int, choose: Choose, offset: int
     ) -> Iterator[Chosen]:
-        """Read by pyarrow, every row of it, what Polars would change."""
+        """Read every row by pyarrow, for types that Polars would change."""
         for table in self.batches(_ROWS_OF_ALL_COLUMNS, files=[path]):
             rows = np.flatnonzero(choose(self.partition_of(table), offset))
             n_rows -= len(table)
@@ -183,7 +183,7 @@ def check_columns(names: list[str], roles: Roles, path: Path) -> None:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Say which file could not be read, in one kind of error."""
+    """Turn any error of a reader into a ValueError that names the file."""
     import polars
     from pyarrow import ArrowException
 
@@ -219,7 +219,7 @@ def _without_views(table: Any) -> Any:
 
 
 def _polars_keeps(kind: Any) -> bool:
-    """Tell whether values of a type come back from Polars as they were."""
+    """Find whether Polars returns values of a type unchanged."""
     from pyarrow import types
 
     if types.is_nested(kind):

@@ -27,7 +27,7 @@ Indices = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class EncodedPartition:
-    """The rows of a part that count, in few bytes each.
+    """Codes of the rows of a part whose weight is not zero.
 
     Attributes
     ----------
@@ -104,7 +104,7 @@ class EncodedPartition:
         return Tally(self.n_rows, classes_seen)
 
     def mask(self, plan: Plan, offset: int) -> NDArray[np.bool_]:
-        """Tell of each row whether a plan draws it."""
+        """Mark the rows that a plan draws."""
         if len(self.codes) and self.counted is None and self.key is None:
             codes = _codes_of_the_plan(self.codes, self.classes.tolist(), plan)
             return mask_of_rows(codes, plan, offset)
@@ -113,7 +113,7 @@ class EncodedPartition:
         return mask
 
     def draw(self, plan: Plan, offset: int) -> tuple[Indices, Floats]:
-        """Find the rows that a plan draws of this part, and what each counts."""
+        """Find the rows that a plan draws of this part, and their weights."""
         if not len(self.codes):
             return np.empty(0, dtype=np.intp), np.empty(0)
         codes = _codes_of_the_plan(self.codes, self.classes.tolist(), plan)
@@ -161,7 +161,7 @@ class Partition:
         return EncodedPartition(n_rows, codes, classes, weights, counted, key)
 
     def draw(self, plan: Plan, offset: int = 0) -> tuple[Indices, Floats]:
-        """Find the rows that a plan draws of this part, and what each counts."""
+        """Find the rows that a plan draws of this part, and their weights."""
         return self.encode().draw(plan, offset)
 
 

@@ -55,7 +55,7 @@ def shares_wanted(resampler: BaseResampler, tally: Tally) -> dict[Any, float]:
     """Find what share of each class is drawn beyond whole copies."""
     labels = labels_of(tally)
     with warnings.catch_warnings():
-        # It comes again when the plan is made.
+        # The warning is given when the plan is made.
         warnings.simplefilter("ignore", AbsentClassWarning)
         rows = resampler._targets(labels, None).rows
     shares = (rows % labels.counts) / labels.counts
@@ -104,7 +104,7 @@ def check_unchanged(first: Tally, second: Tally) -> None:
     before, after = rows_by_label(first), rows_by_label(second)
     if first.n_rows != second.n_rows or before != after:
         raise ValueError(
-            "The data changed while it was read: the first look at the labels found "
+            "The data changed while it was read: the first reading of labels found "
             f"{before!r} in {first.n_rows} rows, the second {after!r} in "
             f"{second.n_rows}. Run again when nothing writes to it."
         )

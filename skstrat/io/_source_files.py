@@ -15,7 +15,7 @@ Kind = Literal["parquet", "csv"]
 
 
 def kind_of(path: Path, argument: str) -> Kind:
-    """Tell the format of a file by its ending."""
+    """Find the format of a file by its ending."""
     name = path.name.lower()
     if name.endswith(PARQUET):
         return "parquet"

@@ -21,7 +21,7 @@ Shares = Mapping[Any, float] | float
 
 @dataclass(frozen=True)
 class ClassTally:
-    """Rows and total of one class, and those of them that a draw may take.
+    """Rows and total weight of one class, and its hashes near the threshold.
 
     Attributes
     ----------
@@ -89,14 +89,14 @@ class ClassTally:
 
 @dataclass(frozen=True)
 class Tally:
-    """What is known of the labels of a part of the data.
+    """Counts and hashes of each class in a part of the data.
 
     Attributes
     ----------
     n_rows : int
         All its rows, those of zero weight too.
     classes : dict of label to ClassTally
-        What is known of each class in it.
+        Counts and hashes of each class.
     """
 
     n_rows: int

@@ -25,7 +25,7 @@ from skstrat.io._source_files import Kind
 
 @dataclass(frozen=True)
 class OutputFormat:
-    """What is written.
+    """Format of the file written.
 
     Attributes
     ----------
@@ -103,7 +103,7 @@ def _drawn_tables(
         if part.key is None:
             part = replace(part, key=positions)
         rows, weights = part.draw(plan)
-        # Rows chosen that are as many as the rows drawn are the rows drawn.
+        # Without repeats, the rows chosen are the rows drawn.
         repeats = len(rows) != len(table)
         yield (
             take_rows(table, rows) if repeats else table,
