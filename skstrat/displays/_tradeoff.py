@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
 
+import numpy as np
+
 from skstrat.displays._axes import Display, add_legend, choose_scale, plain_log_ticks
 from skstrat.displays._style import (
     Spread,
@@ -161,13 +163,15 @@ class TradeOffDisplay(Display):
         self._open(ax, size=(8.0, 5.2), legend=labels.values())
         choose_scale(self.ax_, "x", [self.fit_time[name] for name in names], log=True)
         choose_scale(self.ax_, "y", self.value.values(), log=log)
+        # Around a single point matplotlib's own limits may coincide, with a warning.
+        self.ax_.autoscale(enable=False)
         reference = names[0] if self.reference is None else self.reference
-        for name, style in fill_styles(names, self.styles).items():
+        reaches = [
             self._plot_point(name, style, labels[name], special=name == reference)
-        self.ax_.margins(0.1)
-        for axis in (self.ax_.xaxis, self.ax_.yaxis):
-            if axis.get_scale() == "log":
-                plain_log_ticks(axis)
+            for name, style in fill_styles(names, self.styles).items()
+        ]
+        _set_limits(self.ax_, "x", [self.fit_time[name] for name in names])
+        _set_limits(self.ax_, "y", reaches)
         self.ax_.set(xlabel="Training time (seconds per fold)", ylabel=self.label)
         if legend:
             add_legend(self.ax_, outside=ax is None)
@@ -175,7 +179,8 @@ class TradeOffDisplay(Display):
 
     def _plot_point(
         self, name: str, style: Style, label: str, *, special: bool
-    ) -> None:
+    ) -> tuple[float, float]:
+        """Draw a strategy, and give the ends of its error bar."""
         value = self.value[name]
         error = 0.0 if self.error is None else self.error[name]
         # On a logarithmic axis a bar must not end at or below 0.
@@ -195,3 +200,16 @@ class TradeOffDisplay(Display):
             linestyle="none",
             label=label,
         )
+        return value - below, value + error
+
+
+def _set_limits(ax: Any, which: str, values: Any) -> None:
+    """Leave room around the points."""
+    axis = getattr(ax, f"{which}axis")
+    scale = axis.get_transform()
+    low, high = scale.transform(np.array([np.nanmin(values), np.nanmax(values)]))
+    room = 0.1 * (high - low) or max(0.1 * abs(high), 0.1)
+    limits = scale.inverted().transform(np.array([low - room, high + room]))
+    ax.set(**{f"{which}lim": limits})
+    if axis.get_scale() == "log":
+        plain_log_ticks(axis)

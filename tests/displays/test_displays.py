@@ -275,6 +275,15 @@ def test_one_bad_strategy_does_not_squeeze_the_others(worst, scale):
     assert display.ax_.get_yscale() == scale
 
 
+def test_one_strategy_alone_has_room_around_its_point():
+    for seconds in np.random.default_rng(0).uniform(0.001, 3, 20):
+        display = TradeOffDisplay({"alone": seconds}, {"alone": 0.2}).plot()
+        display.figure_.canvas.draw()
+        low, high = display.ax_.get_xlim()
+        assert seconds / 3 < low < seconds < high < 3 * seconds
+        plt.close(display.figure_)
+
+
 def test_learning_curve_shows_the_table(comparison):
     display = LearningCurveByRowsDisplay.from_comparison(comparison)
     table = comparison.learning_curve_.sort_values("majority_rows")
