@@ -7,13 +7,14 @@ and other labels are hashed.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLE = 257
+_SAMPLE = 257
 _FEW = 4096
 _WIDEST_TABLE = 1 << 16
 
@@ -29,20 +30,24 @@ class NotClassLabelsError(ValueError):
     """The labels are numbers or several outputs, which are no classes."""
 
 
-class Column(Protocol):
+class Column(ABC):
     """Labels in the container of one library."""
 
-    def __len__(self) -> int: ...
+    def __init__(self, values: Any) -> None:
+        self.values = values
 
-    def sample(self) -> list[Any]:
-        """Give some labels as Python values."""
+    def __len__(self) -> int:
+        return len(self.values)
 
+    @abstractmethod
     def rows_unlike(self, label: Any) -> Array:
         """List the rows of other labels."""
 
+    @abstractmethod
     def take(self, rows: Array) -> Array:
         """Give the labels of a few rows as an ndarray."""
 
+    @abstractmethod
     def whole(self) -> Codes:
         """Factorize all labels at once."""
 
@@ -51,7 +56,11 @@ def by_pivot(column: Column) -> Codes:
     """Set the label of most rows aside, if there is one, and factorize the rest."""
     if len(column) <= _FEW:
         return column.whole()
-    sample = column.sample()
+    some = column.take(np.arange(0, len(column), len(column) // _SAMPLE))
+    if some.dtype.kind in "mM":
+        # Nanoseconds become integers, which no date is equal to.
+        check_classes(some[:1])
+    sample = some.tolist()
     _refuse_numbers(sample)
     pivot, times = _tally(sample).most_common(1)[0]
     if is_missing(pivot):
@@ -71,22 +80,8 @@ def by_pivot(column: Column) -> Codes:
     return all_codes, found[order]
 
 
-class NumpyColumn:
+class NumpyColumn(Column):
     """Labels in an ndarray."""
-
-    def __init__(self, values: Array) -> None:
-        self.values = values
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def sample(self) -> list[Any]:
-        """Give some labels as Python values."""
-        if self.values.dtype.kind in "mM":
-            # Nanoseconds become integers, which no date is equal to.
-            check_classes(self.values[:1])
-        sample: list[Any] = self.values[:: max(1, len(self) // SAMPLE)].tolist()
-        return sample
 
     def rows_unlike(self, label: Any) -> Array:
         """List the rows of other labels."""

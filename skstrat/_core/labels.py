@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skstrat._core.factorize import (
-    SAMPLE,
     Codes,
+    Column,
     MissingLabelFoundError,
     NotClassLabelsError,
     NumpyColumn,
@@ -161,45 +161,21 @@ class _CodedColumn:
         return position[codes], classes
 
 
-class _ArrowColumn:
-    def __init__(self, values: Any) -> None:
-        self.values = values
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def sample(self) -> list[Any]:
-        step = max(1, len(self) // SAMPLE)
-        sample: list[Any] = self._at(np.arange(0, len(self), step)).to_pylist()
-        return sample
-
-    def _at(self, rows: Array) -> Any:
-        return self.values.take(sys.modules["pyarrow"].array(rows))
-
+class _ArrowColumn(Column):
     def rows_unlike(self, label: Any) -> Array:
         compute = import_module("pyarrow.compute")
         unlike = compute.not_equal(self.values, label)
         return np.asarray(compute.indices_nonzero(unlike)).astype(np.intp)
 
     def take(self, rows: Array) -> Array:
-        return self._at(rows).to_numpy(zero_copy_only=False)
+        taken = self.values.take(sys.modules["pyarrow"].array(rows))
+        return taken.to_numpy(zero_copy_only=False)
 
     def whole(self) -> Codes:
         return _arrow_dictionary(self.values.dictionary_encode()).whole()
 
 
-class _PolarsColumn:
-    def __init__(self, values: Any) -> None:
-        self.values = values
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def sample(self) -> list[Any]:
-        step = max(1, len(self) // SAMPLE)
-        sample: list[Any] = self.values.gather_every(step).to_list()
-        return sample
-
+class _PolarsColumn(Column):
     def rows_unlike(self, label: Any) -> Array:
         unlike = (self.values != label).arg_true()
         return unlike.to_numpy().astype(np.intp)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from skstrat._core.compat import Interval
+from skstrat._core.compat import Interval, StrOptions
 from skstrat._core.labels import Labels
 
 Direction = Literal["down", "over"]
@@ -27,7 +27,16 @@ WORDS: dict[Direction, tuple[str, ...]] = {
 }
 # What the parameters of that name may be.
 FACTOR = [Interval(Real, 1, None, closed="left"), Mapping, None]
-RATIO = Interval(Real, 0, 1, closed="right")
+SAMPLING_STRATEGY = {
+    direction: [
+        Interval(Real, 0, 1, closed="right"),
+        StrOptions(set(words)),
+        Mapping,
+        callable,
+        None,
+    ]
+    for direction, words in WORDS.items()
+}
 
 _AUTO: dict[Direction, str] = {"down": "not minority", "over": "not majority"}
 

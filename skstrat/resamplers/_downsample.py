@@ -14,8 +14,7 @@ from skstrat._core.strata import ROW_LABELS
 from skstrat._core.targets import (
     FACTOR,
     RANDOM_STATE,
-    RATIO,
-    WORDS,
+    SAMPLING_STRATEGY,
     SamplingStrategy,
     Targets,
     refuse_both,
@@ -146,13 +145,7 @@ class DownsampleUpweight(StratifiedResampler):
 
     _parameter_constraints: dict[str, list[Any]] = {
         "factor": [*FACTOR, StrOptions({"auto"})],
-        "sampling_strategy": [
-            RATIO,
-            StrOptions(set(WORDS["down"])),
-            Mapping,
-            callable,
-            None,
-        ],
+        "sampling_strategy": SAMPLING_STRATEGY["down"],
         "weighting": WEIGHTING,
         "strata": ROW_LABELS,
         "groups": ROW_LABELS,

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from skstrat._core.compat import StrOptions
 from skstrat._core.labels import Labels
 from skstrat._core.strata import ROW_LABELS
 from skstrat._core.targets import (
     FACTOR,
     RANDOM_STATE,
-    RATIO,
-    WORDS,
+    SAMPLING_STRATEGY,
     SamplingStrategy,
     Targets,
     refuse_both,
@@ -109,13 +107,7 @@ class RandomOversample(StratifiedResampler):
 
     _parameter_constraints: dict[str, list[Any]] = {
         "times": FACTOR,
-        "sampling_strategy": [
-            RATIO,
-            StrOptions(set(WORDS["over"])),
-            Mapping,
-            callable,
-            None,
-        ],
+        "sampling_strategy": SAMPLING_STRATEGY["over"],
         "weighting": WEIGHTING,
         "strata": ROW_LABELS,
         "groups": ROW_LABELS,
