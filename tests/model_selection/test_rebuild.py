@@ -125,7 +125,10 @@ def test_weights_are_passed(data):
 
 def test_without_a_threshold_there_is_none(comparison):
     code = rebuild_code(
-        replace(comparison, cross_validation=replace(comparison.cross_validation, positive=None))
+        replace(
+            comparison,
+            cross_validation=replace(comparison.cross_validation, positive=None),
+        )
     )
     assert "FixedThreshold" not in code
     assert "thresholded" not in code
