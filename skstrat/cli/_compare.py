@@ -144,7 +144,7 @@ def compare(
     if console:
         print_reading_help(console, table, folds, seed)
     else:
-        document = _document(table, measured, folds, factors, seed)
+        document = _comparison_document(job, measured)
         click.echo(json.dumps(document, indent=2, allow_nan=False))
 
 
@@ -233,18 +233,14 @@ def _get_table(file: Path | None, target: str | None, *, demo: bool) -> Table:
     return read_table(file, target)
 
 
-def _document(
-    table: Table,
-    measured: dict[str, Comparison],
-    folds: int,
-    factors: list[float],
-    seed: int,
+def _comparison_document(
+    job: CompareJob, measured: dict[str, Comparison]
 ) -> dict[str, Any]:
     return {
-        "data": table.to_dict(),
-        "folds": folds,
-        "factors": factors,
-        "seed": seed,
+        "data": job.table.to_dict(),
+        "folds": job.folds,
+        "factors": job.factors,
+        "seed": job.seed,
         "models": [
             {
                 "model": model,

@@ -150,7 +150,7 @@ def downsample(
             progress=_Bar(progress, source),
         )
     if as_json:
-        document = _json_document(summary, factor, seed)
+        document = _summary_document(summary, factor, seed)
         click.echo(json.dumps(document, indent=2, allow_nan=False))
     else:
         weight = sample_weight or "sample_weight"
@@ -287,7 +287,7 @@ def _how_to_train(dest: str, target: str, key: str | None, weight: str) -> str:
     )
 
 
-def _json_document(
+def _summary_document(
     summary: Summary, factor: float | dict[str, float], seed: int
 ) -> dict[str, Any]:
     import polars

@@ -34,10 +34,14 @@ class Roles:
     sample_weight: str | None
 
     @property
+    def named(self) -> dict[str, str]:
+        """Give the columns that are named, by argument."""
+        return {role: name for role, name in vars(self).items() if name is not None}
+
+    @property
     def names(self) -> list[str]:
         """Name each column once."""
-        named = (self.target, self.key, self.sample_weight)
-        return list(dict.fromkeys(name for name in named if name is not None))
+        return list(dict.fromkeys(self.named.values()))
 
     def partition(self, column: Callable[[str], Any]) -> Partition:
         """Make a partition of the columns of some rows."""

@@ -93,12 +93,11 @@ class Request:
         try:
             yield
         except (ValueError, TypeError, NotImplementedError) as error:
-            roles, more = self.source.roles, len(self.source.files) - 1
-            columns = f"y is {roles.target!r}"
-            if roles.key is not None:
-                columns += f", key is {roles.key!r}"
-            if roles.sample_weight is not None:
-                columns += f", sample_weight is {roles.sample_weight!r}"
+            more = len(self.source.files) - 1
+            columns = ", ".join(
+                f"{'y' if argument == 'target' else argument} is {name!r}"
+                for argument, name in self.source.roles.named.items()
+            )
             raise ValueError(
                 f"Rows {offset} to {offset + len(part.y) - 1} of "
                 f"{self.source.files[0]}{f' and {more} more' if more else ''} "

@@ -168,13 +168,8 @@ def check_columns(names: list[str], roles: Roles, path: Path) -> None:
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise ValueError(f"Column names must differ; {path} has {twice!r} twice.")
-    arguments = {
-        "target": roles.target,
-        "key": roles.key,
-        "sample_weight": roles.sample_weight,
-    }
-    for argument, name in arguments.items():
-        if name is not None and name not in names:
+    for argument, name in roles.named.items():
+        if name not in names:
             raise ValueError(
                 f"{argument} must name a column of every file; {path} has no "
                 f"{name!r}, only {names!r}."

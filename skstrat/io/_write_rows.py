@@ -104,12 +104,10 @@ def _drawn_tables(
             part = replace(part, key=positions)
         rows, weights = part.draw(plan)
         # Without repeats, the rows chosen are the rows drawn.
-        repeats = len(rows) != len(table)
-        yield (
-            take_rows(table, rows) if repeats else table,
-            take_rows(part.y, rows) if repeats else part.y,
-            weights,
-        )
+        if len(rows) == len(table):
+            yield table, part.y, weights
+        else:
+            yield take_rows(table, rows), take_rows(part.y, rows), weights
 
 
 def _with_weights(table: Any, name: str, weights: NDArray[np.float64]) -> Any:
