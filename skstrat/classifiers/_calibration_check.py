@@ -19,7 +19,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from skstrat._core.rows import take_rows
 from skstrat._core.weights import Floats
-from skstrat.classifiers._policy import LEAST_RATIO, MOST_RATIO, CheckResult
+from skstrat.classifiers._policy import CheckResult, is_near_one
 from skstrat.exceptions import CalibrationWarning
 from skstrat.resamplers._resampled import Resampled
 
@@ -147,8 +147,7 @@ def cross_fitted(
 
 def warn_of_ratio(result: CheckResult, name: str) -> None:
     """Warn where a model predicts far too many or too few of the smallest class."""
-    margin = _STANDARD_ERRORS * result.standard_error
-    if LEAST_RATIO - margin <= result.ratio <= MOST_RATIO + margin:
+    if is_near_one(result.ratio, _STANDARD_ERRORS * result.standard_error):
         return
     warnings.warn(
         f"{name} predicts {result.ratio:.3g} times as much of the smallest class as "

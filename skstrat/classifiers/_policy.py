@@ -32,7 +32,7 @@ Correction = Literal["prior", "row by row", "none"]
 
 # A ratio of what is predicted to what there is, or of weights that should be equal, is
 # taken for right within these limits.
-LEAST_RATIO, MOST_RATIO = 0.8, 1.25
+_LEAST_RATIO, _MOST_RATIO = 0.8, 1.25
 # Boosted trees predicted 1.1 to 1.4 times the rate with rows weighted 5 times as
 # high as others, 1.8 to 2.7 times at 20.
 LARGE_WEIGHT_RATIO = 5.0
@@ -195,7 +195,9 @@ def _refuse_lost_weights(
         reason = "sample_weight was given to fit"
     elif incoming is not None and _differ(incoming):
         reason = f"rows made by {resampled.made_by} weigh otherwise"
-    elif within is not None and not (resampled.at_random and _nearly_equal(within)):
+    elif within is not None and not (
+        resampled.at_random and all(map(is_near_one, (within.min(), within.max())))
+    ):
         reason = f"{resampled.made_by} weighs rows of one class differently"
     elif use_weights is True:
         reason = "use_weights=True"
@@ -213,9 +215,9 @@ def _refuse_unused(estimator: Any, method: str, reason: str) -> None:
     )
 
 
-def _nearly_equal(within_class: Floats) -> bool:
-    """Tell whether rows of a class weigh the same but for whole rows in strata."""
-    return bool(((within_class > LEAST_RATIO) & (within_class < MOST_RATIO)).all())
+def is_near_one(ratio: float, margin: float = 0.0) -> bool:
+    """Tell whether a ratio that should be 1 is right, within a margin of chance."""
+    return _LEAST_RATIO - margin <= ratio <= _MOST_RATIO + margin
 
 
 def _differ(weights: Floats) -> bool:

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from skstrat.classifiers._policy import is_near_one
 from skstrat.model_selection._cross_validation import Outcome
 
-# A mean prediction this far from the prevalence is a wrong probability, not noise.
-TRUSTED_RATIO = (0.8, 1.25)
 RATIO = "mean_probability_ratio"
 
 
@@ -99,10 +98,7 @@ def _trust(outcome: Outcome) -> str:
 
 
 def _is_trusted(outcome: Outcome) -> bool:
-    if RATIO not in outcome.folds:
-        return True
-    low, high = TRUSTED_RATIO
-    return low <= outcome.mean(RATIO) <= high
+    return RATIO not in outcome.folds or is_near_one(outcome.mean(RATIO))
 
 
 def _nan_last(value: float) -> float:
