@@ -215,6 +215,11 @@ def _refuse_unused(estimator: Any, method: str, reason: str) -> None:
     )
 
 
+def _near_one(ratios: Floats) -> bool:
+    """Tell whether rows of a class weigh the same but for whole rows in strata."""
+    return is_near_one(ratios.min()) and is_near_one(ratios.max())
+
+
 def is_near_one(ratio: float, margin: float = 0.0) -> bool:
     """Tell whether a ratio that should be 1 is right, within a margin of chance."""
     return _LEAST_RATIO - margin <= ratio <= _MOST_RATIO + margin
