@@ -86,22 +86,15 @@ class EncodedPartition:
             total = np.bincount(codes, unit, minlength=len(names))
         order = np.argsort(near_codes, kind="stable")
         ends = np.cumsum(np.bincount(near_codes, minlength=len(names)))[:-1]
-        hashes_of = np.split(near_hashes[order], ends)
-        weights_of = np.split(near_weights[order], ends)
-        classes_seen = {
-            name: ClassTally(
-                int(counts[code]),
-                float(total[code]),
-                float(share[code]),
-                int(below[code]),
-                float(below_total[code]),
-                hashes_of[code],
-                weights_of[code],
-            )
-            for code, name in enumerate(names)
-            if counts[code]
-        }
-        return Tally(self.n_rows, classes_seen)
+        columns = zip(
+            *(counts.tolist(), np.asarray(total, dtype=float).tolist()),
+            *(share.tolist(), below.tolist()),
+            np.asarray(below_total, dtype=float).tolist(),
+            *(np.split(near_hashes[order], ends), np.split(near_weights[order], ends)),
+            strict=True,
+        )
+        tallies = zip(names, (ClassTally(*own) for own in columns), strict=True)
+        return Tally(self.n_rows, {name: own for name, own in tallies if own.rows})
 
     def mask(self, plan: Plan, offset: int) -> NDArray[np.bool_]:
         """Mark the rows that a plan draws."""
