@@ -195,9 +195,7 @@ def _refuse_lost_weights(
         reason = "sample_weight was given to fit"
     elif incoming is not None and _differ(incoming):
         reason = f"rows made by {resampled.made_by} weigh otherwise"
-    elif within is not None and not (
-        resampled.at_random and all(map(is_near_one, (within.min(), within.max())))
-    ):
+    elif within is not None and not (resampled.at_random and _near_one(within)):
         reason = f"{resampled.made_by} weighs rows of one class differently"
     elif use_weights is True:
         reason = "use_weights=True"

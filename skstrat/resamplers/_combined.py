@@ -8,9 +8,7 @@ from typing import Any
 
 from skstrat._core.compat import Interval
 from skstrat._core.labels import Labels
-from skstrat._core.strata import ROW_LABELS
 from skstrat._core.targets import (
-    RANDOM_STATE,
     SamplingStrategy,
     Targets,
     refuse_both,
@@ -18,7 +16,7 @@ from skstrat._core.targets import (
     targets_from_balance,
     targets_from_rows,
 )
-from skstrat._core.weights import WEIGHTING, Weighting
+from skstrat._core.weights import Weighting
 from skstrat.resamplers._stratified import StratifiedResampler
 
 
@@ -86,11 +84,7 @@ class CombinedResample(StratifiedResampler):
     _parameter_constraints: dict[str, list[Any]] = {
         "balance": [Interval(Real, 0, 1, closed="both"), None],
         "sampling_strategy": [Mapping, callable, None],
-        "weighting": WEIGHTING,
-        "strata": ROW_LABELS,
-        "groups": ROW_LABELS,
-        "y_numeric": ["boolean"],
-        "random_state": RANDOM_STATE,
+        **StratifiedResampler._parameter_constraints,
     }
 
     def __init__(

@@ -10,10 +10,8 @@ from skstrat._core.compat import StrOptions
 from skstrat._core.factorize import NotClassLabelsError
 from skstrat._core.labels import Labels
 from skstrat._core.samples import CheckedSamples
-from skstrat._core.strata import ROW_LABELS
 from skstrat._core.targets import (
     FACTOR,
-    RANDOM_STATE,
     SAMPLING_STRATEGY,
     SamplingStrategy,
     Targets,
@@ -21,7 +19,7 @@ from skstrat._core.targets import (
     targets_from_factor,
     targets_from_sampling_strategy,
 )
-from skstrat._core.weights import WEIGHTING, Weighting
+from skstrat._core.weights import Weighting
 from skstrat.resamplers._base import CellWeights
 from skstrat.resamplers._factor import recommend
 from skstrat.resamplers._multilabel import (
@@ -146,11 +144,7 @@ class DownsampleUpweight(StratifiedResampler):
     _parameter_constraints: dict[str, list[Any]] = {
         "factor": [*FACTOR, StrOptions({"auto"})],
         "sampling_strategy": SAMPLING_STRATEGY["down"],
-        "weighting": WEIGHTING,
-        "strata": ROW_LABELS,
-        "groups": ROW_LABELS,
-        "y_numeric": ["boolean"],
-        "random_state": RANDOM_STATE,
+        **StratifiedResampler._parameter_constraints,
     }
 
     def __init__(

@@ -154,26 +154,3 @@ def mean_leverage_probability(design: Floats, p: Floats, weights: Floats) -> flo
     smallest = singular[0] * max(rows.shape) * np.finfo(np.float64).eps
     leverage = (left[:, singular > smallest] ** 2).sum(axis=1)
     return float(np.average(p, weights=leverage))
-
-
-def relative_efficiency_bound(n1: float, n0: float, factor: float) -> float:
-    r"""Bound the efficiency that is left, from the class sizes alone.
-
-    .. math:: E(k) \le \frac{1 / n_1 + 1 / n_0}{1 / n_1 + k / n_0}
-
-    It is reached if the features tell nothing of the class (for ever more negatives
-    the *r* / (*r* + 1) rule of Ury, 1975); with strong features it is off by up to .6,
-    so no factor is chosen by it.
-    """
-    return (1 / n1 + 1 / n0) / (1 / n1 + factor / n0)
-
-
-def kish_ess(weights: Any) -> float:
-    r"""Give the effective sample size :math:`(\sum w)^2 / \sum w^2` (Kish, 1965).
-
-    It holds for rows that are alike but for their weights, so within a class. Over all
-    rows after downsampling it halves at a factor of 2, where next to nothing is lost.
-    """
-    values = np.asarray(weights, dtype=np.float64)
-    values = values / values.max()
-    return float(values.sum() ** 2 / (values**2).sum())

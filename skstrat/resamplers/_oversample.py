@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from skstrat._core.labels import Labels
-from skstrat._core.strata import ROW_LABELS
 from skstrat._core.targets import (
     FACTOR,
-    RANDOM_STATE,
     SAMPLING_STRATEGY,
     SamplingStrategy,
     Targets,
@@ -17,7 +15,7 @@ from skstrat._core.targets import (
     targets_from_factor,
     targets_from_sampling_strategy,
 )
-from skstrat._core.weights import WEIGHTING, Weighting
+from skstrat._core.weights import Weighting
 from skstrat.resamplers._stratified import StratifiedResampler
 
 
@@ -108,11 +106,7 @@ class RandomOversample(StratifiedResampler):
     _parameter_constraints: dict[str, list[Any]] = {
         "times": FACTOR,
         "sampling_strategy": SAMPLING_STRATEGY["over"],
-        "weighting": WEIGHTING,
-        "strata": ROW_LABELS,
-        "groups": ROW_LABELS,
-        "y_numeric": ["boolean"],
-        "random_state": RANDOM_STATE,
+        **StratifiedResampler._parameter_constraints,
     }
 
     def __init__(

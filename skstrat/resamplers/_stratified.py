@@ -5,13 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from skstrat._core.samples import CheckedSamples
-from skstrat._core.strata import find_cells, read_row_labels
+from skstrat._core.strata import ROW_LABELS, find_cells, read_row_labels
+from skstrat._core.targets import RANDOM_STATE
+from skstrat._core.weights import WEIGHTING
 from skstrat.resamplers._base import BaseResampler
 
 
 class StratifiedResampler(BaseResampler):
     """Base of the resamplers that pick rows, within strata and by groups if given."""
 
+    _parameter_constraints: dict[str, list[Any]] = {
+        "weighting": WEIGHTING,
+        "strata": ROW_LABELS,
+        "groups": ROW_LABELS,
+        "y_numeric": ["boolean"],
+        "random_state": RANDOM_STATE,
+    }
     strata: Any
     groups: Any
     y_numeric: bool

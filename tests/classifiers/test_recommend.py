@@ -30,10 +30,8 @@ from skstrat._core.labels import Labels
 from skstrat.displays import FactorDisplay
 from skstrat.resamplers._factor import (
     choose_rows,
-    kish_ess,
     mean_leverage_probability,
     offset_efficiency,
-    relative_efficiency_bound,
     weights_efficiency,
 )
 from skstrat.resamplers._pilot import MOST_POSITIVES, run_pilot
@@ -44,6 +42,21 @@ import matplotlib.pyplot as plt
 # ROC AUC: true efficiency with the prior corrected and with weights, at 1 % positives
 # and a factor of 20 (250 and more simulated fits of five normal features).
 TRUE_EFFICIENCY = {0.64: (0.81, 0.80), 0.75: (0.71, 0.66), 0.91: (0.50, 0.34)}
+
+
+# Independent witnesses: what class sizes and weights alone say.
+
+
+def relative_efficiency_bound(n1, n0, factor):
+    """Bound the efficiency that is left, from the class sizes alone (Ury, 1975)."""
+    return (1 / n1 + 1 / n0) / (1 / n1 + factor / n0)
+
+
+def kish_ess(weights):
+    """Give the effective sample size of rows alike but for weights (Kish, 1965)."""
+    values = np.asarray(weights, dtype=np.float64)
+    values = values / values.max()
+    return float(values.sum() ** 2 / (values**2).sum())
 
 
 @lru_cache
