@@ -30,28 +30,6 @@ from sklearn.utils.validation import _check_n_features as check_n_features
 from sklearn.utils.validation import _estimator_has as estimator_has
 from sklearn.utils.validation import _num_samples as num_samples
 
-__all__ = [
-    "STOCK_PIPELINE_CALL",
-    "BaseSearchCV",
-    "HasMethods",
-    "Interval",
-    "LinearClassifierMixin",
-    "SamplerInputTags",
-    "SamplerTags",
-    "StrOptions",
-    "brier_score_loss",
-    "check_feature_names",
-    "check_matplotlib_support",
-    "check_n_features",
-    "check_pandas_support",
-    "d2_brier_score",
-    "estimator_has",
-    "named_partial",
-    "num_samples",
-    "routing_enabled",
-    "sampler_tags",
-]
-
 # The frame that a stock imbalanced-learn Pipeline calls a sampler from.
 STOCK_PIPELINE_CALL = ("imblearn.pipeline", "_fit_resample_one")
 

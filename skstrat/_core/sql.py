@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -28,23 +28,6 @@ _KEY_BYTES = 8
 _ZERO = "' || chr(0) || '"
 
 
-class Draw(Protocol):
-    """What is asked of a plan."""
-
-    @property
-    def classes(self) -> tuple[Any, ...]: ...
-    @property
-    def rows_seen(self) -> tuple[int, ...]: ...
-    @property
-    def rows(self) -> tuple[int, ...]: ...
-    @property
-    def class_weight(self) -> tuple[float, ...]: ...
-    @property
-    def threshold(self) -> tuple[int, ...]: ...
-    @property
-    def seed(self) -> int: ...
-
-
 @dataclass(frozen=True)
 class SqlExpressions:
     """Two expressions over the columns of a table.
@@ -62,19 +45,19 @@ class SqlExpressions:
 
 
 def sql_expressions(
-    draw: Draw, *, label: str, key: str, sample_weight: str | None, dialect: str
+    plan: Any, *, label: str, key: str, sample_weight: str | None, dialect: str
 ) -> SqlExpressions:
-    """Write a draw in SQL."""
+    """Write a Plan, which imports this file, in SQL."""
     if dialect not in DIALECTS:
         raise ValueError(
             f"dialect must be one of {list(DIALECTS)}; got {dialect!r}. For another "
             "engine, write the rows that Plan.select chooses to a file it reads."
         )
-    _refuse_repeats(draw)
+    _refuse_repeats(plan)
     label = _identifier("label", label)
-    kept = _kept(draw, label, _identifier("key", key))
-    names = map(_literal, draw.classes)
-    weights = dict(zip(names, map(_double, draw.class_weight), strict=True))
+    kept = _kept(plan, label, _identifier("key", key))
+    names = map(_literal, plan.classes)
+    weights = dict(zip(names, map(_double, plan.class_weight), strict=True))
     weight = _by_label(label, weights, _unknown_label(label, len(weights)))
     if sample_weight is not None:
         incoming = _identifier("sample_weight", sample_weight) + "::DOUBLE"
@@ -83,8 +66,8 @@ def sql_expressions(
     return SqlExpressions(kept, weight)
 
 
-def _refuse_repeats(draw: Draw) -> None:
-    rows = zip(draw.classes, draw.rows_seen, draw.rows, strict=True)
+def _refuse_repeats(plan: Any) -> None:
+    rows = zip(plan.classes, plan.rows_seen, plan.rows, strict=True)
     more = {label: (seen, drawn) for label, seen, drawn in rows if drawn > seen}
     if more:
         label, (seen, drawn) = next(iter(more.items()))
@@ -99,19 +82,19 @@ def _refuse_repeats(draw: Draw) -> None:
 # Rows -----------------------------------------------------------------------------
 
 
-def _kept(draw: Draw, label: str, key: str) -> str:
+def _kept(plan: Any, label: str, key: str) -> str:
     """Write which rows are kept; only classes that lose rows are hashed."""
     whole, cut = [], {}
-    counts = zip(draw.rows_seen, draw.rows, draw.threshold, strict=True)
-    for name, (seen, drawn, threshold) in zip(draw.classes, counts, strict=True):
+    counts = zip(plan.rows_seen, plan.rows, plan.threshold, strict=True)
+    for name, (seen, drawn, threshold) in zip(plan.classes, counts, strict=True):
         if drawn == seen:
             whole.append(_literal(name))
         else:
             cut[_literal(name)] = f"{threshold}::UHUGEINT"
-    unknown = _unknown_label(label, len(draw.classes))
+    unknown = _unknown_label(label, len(plan.classes))
     kept = unknown
     if cut:
-        kept = _below(key, mix_seed(draw.seed), _by_label(label, cut, unknown))
+        kept = _below(key, mix_seed(plan.seed), _by_label(label, cut, unknown))
     if whole:
         kept = f"CASE WHEN {label} IN ({', '.join(whole)}) THEN TRUE ELSE {kept} END"
     return kept

@@ -9,7 +9,12 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skstrat.classifiers._plain_model import plain_model
-from skstrat.classifiers._policy import Correction
+from skstrat.classifiers._policy import (
+    CheckResult,
+    Correction,
+    GivenWeights,
+    TrainingDecision,
+)
 from skstrat.classifiers._prior_corrected import (
     CorrectedPredictions,
     PriorCorrectedClassifier,
@@ -44,11 +49,30 @@ class CorrectedClassifier(CorrectedPredictions):
                 "estimator in CalibratedClassifierCV, or set prior_correction=False."
             )
 
-    def _correction(self) -> Correction:
-        """Say how predictions are corrected."""
-        if self._shifts_rows:
-            return "row by row"
-        return "prior" if self._shift().any() else "none"
+    def _keep_record(
+        self,
+        rows_before: NDArray[Any],
+        rows_trained: NDArray[Any],
+        given: GivenWeights,
+        check: CheckResult | None = None,
+    ) -> None:
+        """Write down what the model was trained on, and what was done about it."""
+        correction: Correction = "prior" if self._shift().any() else "none"
+        labels = np.asarray(self.classes_).tolist()
+
+        def by_label(values: NDArray[Any]) -> dict[Any, Any]:
+            return dict(zip(labels, values.tolist(), strict=True))
+
+        self.decision_ = TrainingDecision(
+            by_label(rows_before),
+            by_label(rows_trained),
+            by_label(self.target_prior_),
+            by_label(self.train_prior_),
+            given.kind,
+            given.reason,
+            "row by row" if self._shifts_rows else correction,
+            check,
+        )
 
     def _shift(self) -> Floats:
         shift = super()._shift()

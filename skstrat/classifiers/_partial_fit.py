@@ -23,8 +23,8 @@ from skstrat.batches._quotas import check_shares
 from skstrat.classifiers._corrected import CorrectedClassifier
 from skstrat.classifiers._parts import Part, as_part
 from skstrat.classifiers._policy import (
-    TrainingDecision,
-    by_label,
+    GivenWeights,
+    WeightKind,
     gives_batch_weights,
     refuse_class_weight,
     takes_batch_weights,
@@ -243,16 +243,9 @@ class PartialFitClassifier(CorrectedClassifier):
         )
         classes = train.labels.classes
         self._learn_priors(classes, original, trained)
-        kind: Literal["all", "incoming", "none"] = "all" if weighted else "incoming"
-        self.decision_ = TrainingDecision(
-            by_label(classes, everything.labels.counts),
-            by_label(classes, train.labels.counts),
-            by_label(classes, original),
-            by_label(classes, trained),
-            "none" if weigh is None else kind,
-            reason,
-            self._correction(),
-        )
+        kind: WeightKind = "all" if weighted else "incoming"
+        given = GivenWeights("none" if weigh is None else kind, reason)
+        self._keep_record(everything.labels.counts, train.labels.counts, given)
         return self
 
     def _hold_out(self, everything: Part, seed: int) -> tuple[Part, Part | None]:

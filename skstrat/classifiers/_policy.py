@@ -12,7 +12,6 @@ from inspect import signature
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_class_weight
 
 from skstrat._core.estimators import (
@@ -29,6 +28,7 @@ from skstrat.resamplers._resampled import Resampled
 
 UseWeights = Literal["auto"] | bool
 Correction = Literal["prior", "row by row", "none"]
+WeightKind = Literal["all", "incoming", "none"]
 
 # A ratio of what is predicted to what there is, or of weights that should be equal, is
 # taken for right within these limits.
@@ -66,7 +66,7 @@ class TrainingDecision:
     rows_trained: dict[Any, int]
     target_prior: dict[Any, float]
     train_prior: dict[Any, float]
-    weights: Literal["all", "incoming", "none"]
+    weights: WeightKind
     reason: str
     correction: Correction
     check: CheckResult | None = None
@@ -119,7 +119,7 @@ class GivenWeights:
         Keyword arguments of the estimator's ``fit`` that hold them.
     """
 
-    kind: Literal["all", "incoming", "none"]
+    kind: WeightKind
     reason: str
     weights: Floats | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
@@ -333,8 +333,3 @@ def check_last_step(
             TreeWeightsWarning,
             stacklevel=3,
         )
-
-
-def by_label(classes: NDArray[Any], values: NDArray[Any]) -> dict[Any, Any]:
-    """Name values by class."""
-    return dict(zip(np.asarray(classes).tolist(), values.tolist(), strict=True))

@@ -23,8 +23,6 @@ from skstrat.classifiers._corrected import CorrectedClassifier
 from skstrat.classifiers._policy import (
     CheckResult,
     GivenWeights,
-    TrainingDecision,
-    by_label,
     trained_totals,
     warn_of_weighted_trees,
     weights_for,
@@ -203,16 +201,7 @@ class ResampledClassifier(CorrectedClassifier):
         self._learn_priors(classes, totals, trained)
         check = self._check(X, resampled, given)
         self.calibration_check_ = None if check is None else check.ratio
-        self.decision_ = TrainingDecision(
-            by_label(classes, rows),
-            by_label(classes, resampled.labels.counts),
-            by_label(classes, totals),
-            by_label(classes, trained),
-            given.kind,
-            given.reason,
-            self._correction(),
-            check,
-        )
+        self._keep_record(rows, resampled.labels.counts, given, check)
         return self
 
     def _resample(self, X: Any, y: Any, sample_weight: Any) -> Resampled:

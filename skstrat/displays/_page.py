@@ -165,6 +165,7 @@ def _article(
     name: str, comparison: Any, identifier: str, explained: Markup | None
 ) -> Markup:
     level = "h3" if name else "h2"
+    code = element("pre", element("code", comparison.code_))
     return element(
         "article",
         element("h2", name) if name else None,
@@ -177,7 +178,7 @@ def _article(
         element(level, "How it was measured"),
         _method(comparison),
         element(level, "Code that rebuilds the best model"),
-        element("div", scroll(_code(comparison), "Code"), class_="code"),
+        element("div", scroll(code, "Code"), class_="code"),
         id=identifier,
     )
 
@@ -240,10 +241,6 @@ def _method(comparison: Any) -> Markup:
         else "The weights of the rows were used in fitting, tuning and scoring."
     )
     return element("ul", *(element("li", item) for item in items))
-
-
-def _code(comparison: Any) -> Markup:
-    return element("pre", element("code", comparison.code_))
 
 
 def _versions() -> Markup:

@@ -38,10 +38,10 @@ def recommend(
     seed: int,
 ) -> FactorRecommendation:
     """Recommend a factor for the most frequent class, from a pilot."""
-    labels, weights = samples.labels, samples.sample_weight
+    labels = samples.labels
     majority = int(labels.counts.argmax())
     split = _split(labels, majority)
-    pilot = run_pilot(X, split, weights, samples.positions, estimator, seed)
+    pilot = run_pilot(X, split, samples, estimator, seed)
     odds_of, worth = pilot.p[pilot.positive], pilot.weights[pilot.positive]
     with_offset = partial(offset_efficiency, odds_of, weights=worth)
     with_weights: Efficiency | None = None
@@ -50,7 +50,7 @@ def recommend(
         with_weights = partial(weights_efficiency, mean_p)
     decides: Efficiency = with_weights or with_offset
     n0, n1 = split.counts.tolist()
-    ratio = np.divide(*class_totals(split, weights)).item()
+    ratio = np.divide(*class_totals(split, samples.sample_weight)).item()
     kept, limited_by = choose_rows(
         decides, target_efficiency, n0, ratio, pilot.n_columns
     )

@@ -26,6 +26,7 @@ from skstrat._core.labels import Labels
 from skstrat._core.plan import Plan
 from skstrat._core.prior import correct_prior
 from skstrat._core.rows import take_rows
+from skstrat._core.samples import CheckedSamples
 from skstrat._core.weights import class_totals
 
 Floats = NDArray[np.float64]
@@ -68,22 +69,17 @@ class Pilot:
 
 
 def run_pilot(
-    X: Any,
-    split: Labels,
-    weights: Floats | None,
-    counted: NDArray[np.intp] | None,
-    estimator: Any,
-    seed: int,
+    X: Any, split: Labels, samples: CheckedSamples, estimator: Any, seed: int
 ) -> Pilot:
     """Draw a balanced part of the rows and predict each half of it from the other."""
     n_positives = min(int(split.counts[1]), MOST_POSITIVES)
     wanted = np.array([min(n_positives, int(split.counts[0])), n_positives])
-    _, indices = Plan.draw(split, wanted, seed, key=counted)
+    _, indices = Plan.draw(split, wanted, seed, key=samples.positions)
     codes = split.codes[indices]
     drawn = Labels(codes, split.classes, wanted)
-    own = np.ones(len(codes)) if weights is None else weights[indices]
-    totals = class_totals(split, weights)
-    rows = take_rows(X, indices if counted is None else counted[indices])
+    weights = samples.weights_of(indices)
+    totals = class_totals(split, samples.sample_weight)
+    rows = take_rows(X, samples.position_of(indices))
     table = _as_table(rows)
     design = _as_numbers(table)
     linear = estimator is None or is_linear(estimator)
@@ -91,9 +87,9 @@ def run_pilot(
         linear, estimator, rows = _default_model(table, design)
     else:
         refuse_own_class_weight(estimator, "estimator")
-    p = _cross_fitted(
-        estimator, rows, drawn, None if weights is None else own, totals, seed
-    )
+    p = _cross_fitted(estimator, rows, drawn, weights, totals, seed)
+    if weights is None:
+        weights = np.ones(len(codes))
     small = table.shape[1] <= n_positives
     if not (linear and small):
         design = None
@@ -102,7 +98,7 @@ def run_pilot(
     return Pilot(
         p=np.clip(p, _SUREST, 1 - _SUREST),
         positive=codes == 1,
-        weights=own * (totals / class_totals(drawn, own))[codes],
+        weights=weights * (totals / class_totals(drawn, weights))[codes],
         design=design,
         n_columns=int(table.shape[1]),
     )

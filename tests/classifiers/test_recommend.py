@@ -27,6 +27,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from skstrat import DownsampleUpweight, recommend_factor
 from skstrat._core.labels import Labels
+from skstrat._core.samples import CheckedSamples
 from skstrat.displays import FactorDisplay
 from skstrat.resamplers._factor import (
     choose_rows,
@@ -145,7 +146,7 @@ def test_efficiency_with_weights_is_that_of_the_matrices():
     X = X * [1, 100, 1e-3, 1, 1] + [0, 5, 0, 0, 1e3]
     split = Labels(y.astype(np.uint8), np.array([False, True]), np.bincount(y))
     weights = np.random.default_rng(0).exponential(size=len(y)) + 0.1
-    pilot = run_pilot(X, split, weights, None, None, 1)
+    pilot = run_pilot(X, split, CheckedSamples(None, weights, None), None, 1)
     p, v = pilot.p, pilot.weights
     x = np.column_stack([np.ones(len(p)), pilot.design])
     mean_p = mean_leverage_probability(pilot.design, p, v)
