@@ -51,8 +51,8 @@ class Cells:
         """Take every pair of class and stratum that occurs for a cell."""
         if len(strata.classes) == 1:
             return cls.of_classes(labels)
-        crossing = cross(labels, strata)
-        return cls(labels, crossing.labels, crossing.first)
+        cells, class_of, _ = cross(labels, strata)
+        return cls(labels, cells, class_of)
 
     def rows_of_class(self, rows: Array) -> Array:
         """Add up rows of cells by class."""
@@ -110,22 +110,20 @@ class GroupCells:
         group, with the group's stratum as third if there are several.
         """
         labels, groups = self.labels, self.groups
-        kinds = _kinds_of_groups(labels, self.strata, groups, targets)
-        own = kinds.first
-        wanted = _share_out(kinds.labels.counts, targets.rows[own], labels.counts[own])
+        kinds, own = _kinds_of_groups(labels, self.strata, groups, targets)
+        wanted = _share_out(kinds.counts, targets.rows[own], labels.counts[own])
         keys = _identities(groups.classes)
-        units, drawn = Plan.draw(kinds.labels, wanted, seed, keys)
+        units, drawn = Plan.draw(kinds, wanted, seed, keys)
         copies = np.bincount(drawn, minlength=len(groups.classes))[groups.codes]
         indices = np.flatnonzero(copies)
         if len(indices) and copies.max() > 1:
             indices = np.repeat(indices, copies[indices])
-        kind_of_row = kinds.labels.codes[groups.codes]
-        crossing = cross(labels, replace(kinds.labels, codes=kind_of_row))
-        cells, kind = crossing.labels, crossing.second
+        kind_of_row = kinds.codes[groups.codes]
+        cells, class_of, kind = cross(labels, replace(kinds, codes=kind_of_row))
         codes = cells.codes[indices]
         rows = count_codes(codes, len(cells.classes))
-        _check_every_class_is_kept(labels, rows, crossing.first)
-        whole = wanted // kinds.labels.counts
+        _check_every_class_is_kept(labels, rows, class_of)
+        whole = wanted // kinds.counts
         threshold = np.array(units.threshold, dtype=np.uint64)[kind]
         # A cell of which every row was drawn once more is drawn whole.
         threshold[rows == (whole[kind] + 1) * cells.counts] = 0
@@ -140,7 +138,7 @@ class GroupCells:
         )
         return Draw(
             indices,
-            Cells(labels, cells, crossing.first),
+            Cells(labels, cells, class_of),
             codes,
             rows,
             targets.factor[own][kind],
@@ -200,25 +198,8 @@ class Draw:
         return multiply_weights(self.inverse_chance, self.incoming)
 
 
-@dataclass(frozen=True)
-class Crossing:
-    """Pairs of a first and a second label that occur.
-
-    Attributes
-    ----------
-    labels : Labels
-        The pairs, as tuples, with their codes and counts.
-    first, second : ndarray of shape (n_pairs,)
-        Codes of their parts.
-    """
-
-    labels: Labels
-    first: Indices
-    second: Indices
-
-
-def cross(first: Labels, second: Labels) -> Crossing:
-    """Pair two codes of every row, in the order of the first and then the second."""
+def cross(first: Labels, second: Labels) -> tuple[Labels, Indices, Indices]:
+    """Pair two codes of every row: the pairs that occur, and codes of their parts."""
     width = len(second.classes)
     n_pairs = len(first.classes) * width
     dtype = np.int64 if n_pairs > 2**31 else np.min_scalar_type(n_pairs)
@@ -240,7 +221,7 @@ def cross(first: Labels, second: Labels) -> Crossing:
             strict=True,
         )
     )
-    return Crossing(Labels(codes, names, counts), of_first, of_second)
+    return Labels(codes, names, counts), of_first, of_second
 
 
 def _share_out(counts: Array, wanted: Array, of_class: Array) -> NDArray[np.int64]:
@@ -251,8 +232,8 @@ def _share_out(counts: Array, wanted: Array, of_class: Array) -> NDArray[np.int6
 
 def _kinds_of_groups(
     labels: Labels, strata: Labels, groups: Labels, targets: Targets
-) -> Crossing:
-    """Find the class that decides over each group, and the stratum it lies in."""
+) -> tuple[Labels, Indices]:
+    """Cross the class that decides over each group with its stratum."""
     n_groups, n_classes = len(groups.classes), len(labels.classes)
     by_rate = np.argsort(-(targets.rows / labels.counts), kind="stable")
     rank = np.empty(n_classes, dtype=np.intp)
@@ -270,13 +251,13 @@ def _kinds_of_groups(
             "or leave one of the two out."
         )
     deciding = by_rate[best]
-    kinds = cross(
+    kinds, own, _ = cross(
         Labels(deciding, labels.classes, count_codes(deciding, n_classes)),
         Labels(stratum, strata.classes, count_codes(stratum, len(strata.classes))),
     )
     if len(strata.classes) == 1:
-        kinds.labels.classes[:] = [(own,) for own, _ in kinds.labels.classes]
-    return kinds
+        kinds.classes[:] = [(name,) for name, _ in kinds.classes]
+    return kinds, own
 
 
 def _identities(groups: Array) -> Array:

@@ -102,7 +102,12 @@ def recommend_factor(
     >>> recommendation.rows < 10_000, round(recommendation.efficiency, 2)
     (True, 0.9)
     """
-    _check_target(target_efficiency)
+    real = isinstance(target_efficiency, Real)
+    if not (real and 0 < float(target_efficiency) <= 1):
+        raise ValueError(
+            "target_efficiency must be a number in (0, 1], the least efficiency that "
+            f"shall be left; got {target_efficiency!r}. 0.9 is the default."
+        )
     if estimator is not None and not hasattr(estimator, "predict_proba"):
         raise TypeError(
             "estimator must have predict_proba, because odds are predicted; got "
@@ -120,12 +125,3 @@ def recommend_factor(
         float(target_efficiency),
         seed=seed_of(random_state),
     )
-
-
-def _check_target(target_efficiency: Any) -> None:
-    real = isinstance(target_efficiency, Real)
-    if not (real and 0 < float(target_efficiency) <= 1):
-        raise ValueError(
-            "target_efficiency must be a number in (0, 1], the least efficiency that "
-            f"shall be left; got {target_efficiency!r}. 0.9 is the default."
-        )

@@ -78,10 +78,9 @@ class TrainingDecision:
             f"for {total:g}"
             for label, total in self.target_prior.items()
         ]
-        lines.append(f"weights given: {self.weights} ({self.reason})")
-        lines.append(f"correction: {self.correction}")
-        lines.append(f"check by dropped rows: {self.check or 'none'}")
-        return "\n".join(lines)
+        weights = f"weights given: {self.weights} ({self.reason})"
+        check = f"check by dropped rows: {self.check or 'none'}"
+        return "\n".join([*lines, weights, f"correction: {self.correction}", check])
 
 
 @dataclass(frozen=True)
@@ -193,9 +192,9 @@ def _refuse_lost_weights(
     given = incoming if samples is None else samples.sample_weight
     if given is not None and np.ptp(given) > 0:
         reason = "sample_weight was given to fit"
-    elif incoming is not None and _differ(incoming):
+    elif incoming is not None and np.ptp(incoming) > _ROUNDING * incoming.max():
         reason = f"rows made by {resampled.made_by} weigh otherwise"
-    elif within is not None and not (resampled.at_random and _near_one(within)):
+    elif within is not None and not (resampled.at_random and is_near_one(within)):
         reason = f"{resampled.made_by} weighs rows of one class differently"
     elif use_weights is True:
         reason = "use_weights=True"
@@ -213,19 +212,10 @@ def _refuse_unused(estimator: Any, method: str, reason: str) -> None:
     )
 
 
-def _near_one(ratios: Floats) -> bool:
-    """Tell whether rows of a class weigh the same but for whole rows in strata."""
-    return is_near_one(ratios.min()) and is_near_one(ratios.max())
-
-
-def is_near_one(ratio: float, margin: float = 0.0) -> bool:
-    """Tell whether a ratio that should be 1 is right, within a margin of chance."""
-    return _LEAST_RATIO - margin <= ratio <= _MOST_RATIO + margin
-
-
-def _differ(weights: Floats) -> bool:
-    """Tell whether weights differ by more than rounding."""
-    return bool(np.ptp(weights) > _ROUNDING * weights.max())
+def is_near_one(ratio: float | Floats, margin: float = 0.0) -> bool:
+    """Tell whether ratios that should be 1 are right, within a margin of chance."""
+    near = (ratio >= _LEAST_RATIO - margin) & (ratio <= _MOST_RATIO + margin)
+    return bool(np.all(near))
 
 
 def gives_batch_weights(

@@ -45,7 +45,7 @@ def skstrat_command() -> None:
 skstrat_command.add_command(downsample)
 
 
-def _finite(context: Any, parameter: Any, factors: tuple[float, ...]) -> list[float]:  # noqa: ARG001
+def _finite(context: Any, parameter: Any, factors: tuple[float, ...]) -> list[float]:
     if not all(map(math.isfinite, factors)):
         raise InputError(f"--factor must be a finite number; got {factors}")
     return list(dict.fromkeys(factors))

@@ -49,9 +49,7 @@ class _OneLineCommand(click.Command):
 
 
 def _read_factors(
-    context: Any,  # noqa: ARG001
-    parameter: Any,  # noqa: ARG001
-    texts: tuple[str, ...],
+    context: Any, parameter: Any, texts: tuple[str, ...]
 ) -> float | dict[str, float]:
     """Read one number, or a number for each label."""
     named: dict[str, float] = {}

@@ -101,7 +101,7 @@ def _text(frame: Any) -> list[str]:
     return list(frame.select_dtypes("integer").columns)
 
 
-def make_logistic(features: Any, random_state: int) -> Any:  # noqa: ARG001
+def make_logistic(features: Any, random_state: int) -> Any:
     """Make a logistic regression on scaled numbers and one-hot text.
 
     Parameters

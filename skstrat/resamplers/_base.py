@@ -229,16 +229,12 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         draw = self._draw(cells, targets, samples, X)
         return self._remember(samples, draw, self._weigh(draw, targets, samples))
 
-    def _cells(self, samples: CheckedSamples, X: Any, y: Any) -> Any:  # noqa: ARG002
+    def _cells(self, samples: CheckedSamples, X: Any, y: Any) -> Any:
         """Say which rows are drawn and weighed alike."""
         return Cells.of_classes(samples.labels)
 
     def _draw(
-        self,
-        cells: Any,
-        targets: Targets,
-        samples: CheckedSamples,
-        X: Any,  # noqa: ARG002
+        self, cells: Any, targets: Targets, samples: CheckedSamples, X: Any
     ) -> Draw:
         """Draw rows of each cell."""
         draw: Draw = cells.draw(targets, samples, self._seed)

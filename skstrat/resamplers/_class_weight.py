@@ -84,7 +84,7 @@ class ClassWeight(BaseResampler):
         self.class_weight = class_weight
         self.beta = beta
 
-    def _targets(self, labels: Labels, y: Any) -> Targets:  # noqa: ARG002
+    def _targets(self, labels: Labels, y: Any) -> Targets:
         return targets_from_rows(labels, labels.counts)
 
     def _draw_shares(self) -> float:
@@ -93,8 +93,8 @@ class ClassWeight(BaseResampler):
     def _multiplier(
         self,
         labels: Labels,
-        class_of: NDArray[np.intp],  # noqa: ARG002
-        factor: Floats,  # noqa: ARG002
+        class_of: NDArray[np.intp],
+        factor: Floats,
         totals: Floats,
         drawn: Floats,
     ) -> Floats:

@@ -148,7 +148,7 @@ class GuidedDownsample(BaseResampler):
         self.weighting = weighting
         self.random_state = random_state
 
-    def _targets(self, labels: Labels, y: Any) -> Targets:  # noqa: ARG002
+    def _targets(self, labels: Labels, y: Any) -> Targets:
         return targets_from_factor(labels, self.factor, "down")
 
     def _check_needs_labels_alone(self) -> None:

@@ -15,8 +15,6 @@ from skstrat._core.plan import Plan
 from skstrat._core.samples import CheckedSamples
 from skstrat._core.weights import Floats, class_totals
 
-Indices = NDArray[np.intp]
-
 
 @dataclass(frozen=True)
 class Resampled:
@@ -96,10 +94,7 @@ class Resampled:
 
     def in_memory(self) -> Resampled:
         """Compute what is lazy."""
-        lazy = {"X": self.X, "y": self.y, "weights": self.weights}
-        if self.incoming is not None:
-            lazy["incoming"] = self.incoming
-        computed = dict(zip(lazy, into_memory(*lazy.values()), strict=True))
-        for name in lazy.keys() & {"weights", "incoming"}:
-            computed[name] = np.asarray(computed[name])
-        return replace(self, **computed)
+        names = ["X", "y", "weights"] + ["incoming"] * (self.incoming is not None)
+        computed = into_memory(*(getattr(self, name) for name in names))
+        arrays = [*computed[:2], *map(np.asarray, computed[2:])]
+        return replace(self, **dict(zip(names, arrays, strict=True)))

@@ -137,16 +137,12 @@ class Weighted(BaseResampler):
             names = super().get_feature_names_out(input_features)
         return np.asarray(names)
 
-    def _targets(self, labels: Labels, y: Any) -> Targets:  # noqa: ARG002
+    def _targets(self, labels: Labels, y: Any) -> Targets:
         # The sampler has its own.
         return targets_from_rows(labels, labels.counts)
 
     def _draw(
-        self,
-        cells: Any,
-        targets: Targets,
-        samples: CheckedSamples,
-        X: Any,
+        self, cells: Any, targets: Targets, samples: CheckedSamples, X: Any
     ) -> Draw:
         self._check_sampler_can_be_wrapped()
         labels, incoming = samples.labels, samples.sample_weight

@@ -408,16 +408,16 @@ def test_pairs_are_those_of_the_rows(n_first, n_second):
         )
         for size in (n_first, n_second)
     )
-    crossing = cross(
+    labels, *parts = cross(
         Labels(first, np.arange(n_first), np.bincount(first, minlength=n_first)),
         Labels(second, np.arange(n_second), np.bincount(second, minlength=n_second)),
     )
     pairs = list(zip(first.tolist(), second.tolist(), strict=True))
-    names = crossing.labels.classes
-    assert names[crossing.labels.codes].tolist() == pairs
+    names = labels.classes
+    assert names[labels.codes].tolist() == pairs
     assert names.tolist() == sorted(set(pairs))
-    assert crossing.labels.counts.tolist() == [pairs.count(name) for name in names]
-    assert list(zip(crossing.first, crossing.second, strict=True)) == names.tolist()
+    assert labels.counts.tolist() == [pairs.count(name) for name in names]
+    assert list(zip(*parts, strict=True)) == names.tolist()
 
 
 # Strata in the place of classes ----------------------------------------------------
