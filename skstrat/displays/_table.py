@@ -38,14 +38,14 @@ CALIBRATION = "relative_calibration_error"
 Cell = Callable[[Any], tuple[float, Markup]]
 
 
-class Column(NamedTuple):
+class TableColumn(NamedTuple):
     """A column of the table: a measure, and what gives the value and text of a cell."""
 
     info: MeasureInfo
     cell: Cell
 
 
-def make_columns(comparison: Any) -> list[Column]:
+def make_columns(comparison: Any) -> list[TableColumn]:
     """Choose the columns: what it cost, then the measure that was chosen by."""
     scoring = comparison.cross_validation.scoring
     keys = [key for key in comparison.outcomes[0].folds if key != comparison.best_by]
@@ -58,9 +58,9 @@ def make_columns(comparison: Any) -> list[Column]:
             cell = _spread_cell(comparison, info.key)
         else:
             cell = _measure_cell(comparison, info.key)
-        columns.append(Column(info, cell))
+        columns.append(TableColumn(info, cell))
     calibration = partial(_calibration_cell, comparison)
-    return [*columns, Column(describe_measure(CALIBRATION), calibration)]
+    return [*columns, TableColumn(describe_measure(CALIBRATION), calibration)]
 
 
 def strategy_table(comparison: Any, model: str) -> Markup:
@@ -131,7 +131,7 @@ def legend(comparisons: Iterable[Any]) -> Markup:
     return element("dl", *entries, class_="legend")
 
 
-def _heading(column: Column, best_by: str) -> Markup:
+def _heading(column: TableColumn, best_by: str) -> Markup:
     info = column.info
     chosen = info.key == best_by
     notes = [info.better] * bool(info.better) + ["chosen by this"] * chosen
@@ -145,7 +145,7 @@ def _heading(column: Column, best_by: str) -> Markup:
     )
 
 
-def _row(comparison: Any, outcome: Any, columns: list[Column]) -> Markup:
+def _row(comparison: Any, outcome: Any, columns: list[TableColumn]) -> Markup:
     name = outcome.strategy.name
     best = name == comparison.best_
     badges = [element("span", "★ best", class_="badge best")] * best

@@ -21,7 +21,7 @@ from skstrat.metrics import (
 from skstrat.metrics._imbalance import degree_of_share
 from skstrat.model_selection._cross_validation import CrossValidation, Outcome
 from skstrat.model_selection._rebuild import rebuild_code
-from skstrat.model_selection._selection import choose_best, recommend
+from skstrat.model_selection._selection import choose_best, say_recommendation
 from skstrat.model_selection._strategies import Strategy
 
 Floats = NDArray[np.float64]
@@ -121,7 +121,7 @@ class Comparison:
     @property
     def recommendation_(self) -> str:
         """What to train on, in one sentence with its numbers."""
-        return recommend(self.outcomes, self.best_by, loss=self.loss_)
+        return say_recommendation(self.outcomes, self.best_by, loss=self.loss_)
 
     @property
     def degree_(self) -> str:

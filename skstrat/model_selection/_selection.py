@@ -37,7 +37,7 @@ def choose_saver(
     return min(savers, key=lambda each: each.mean("rows"), default=None)
 
 
-def recommend(outcomes: Sequence[Outcome], measure: str, *, loss: bool) -> str:
+def say_recommendation(outcomes: Sequence[Outcome], measure: str, *, loss: bool) -> str:
     """Say in one sentence what to train on, with the numbers that say so."""
     true = outcomes[0]
     best = choose_best(outcomes, measure, loss=loss)

@@ -262,7 +262,7 @@ def test_class_weight_and_passed_weights_are_an_error(table):
 
 
 @pytest.mark.parametrize("class_weight", ["balanced", {0: 1, 1: 7}])
-def test_class_weight_alone_is_part_of_the_trained_mass(table, class_weight):
+def test_class_weight_alone_is_part_of_the_train_prior(table, class_weight):
     X, y, _ = table
     model = wrapped(LogisticRegression(class_weight=class_weight)).fit(X, y)
     p = model.predict_proba(X)[:, 1]

@@ -5,7 +5,11 @@ import pytest
 
 from skstrat import DownsampleUpweight, Strategy
 from skstrat.model_selection._cross_validation import Outcome
-from skstrat.model_selection._selection import choose_best, choose_saver, recommend
+from skstrat.model_selection._selection import (
+    choose_best,
+    choose_saver,
+    say_recommendation,
+)
 
 TRUE = [0.10, 0.12, 0.14, 0.16]
 
@@ -100,7 +104,7 @@ def test_saver_has_the_fewest_rows():
 
 def test_sentences():
     close = shifted("close", 0.001, 0.01, rows=100, seconds=0.5)
-    text = recommend([true, close], "log_loss", loss=True)
+    text = say_recommendation([true, close], "log_loss", loss=True)
     assert text == (
         "Train on the true distribution: its log loss is 0.13, and close, the best of "
         "the others, differs by no more than chance (+0.001 ± 0.0058, the standard "
@@ -109,20 +113,21 @@ def test_sentences():
         "with 100 rows instead of 1,000 (0.5 s of training instead of 2 s)."
     )
     worse = shifted("worse", 0.03, 0.01)
-    assert "worse, the best of the others, is worse (+0.03 ± 0.0058" in recommend(
-        [true, worse], "log_loss", loss=True
+    assert (
+        "worse, the best of the others, is worse (+0.03 ± 0.0058"
+        in say_recommendation([true, worse], "log_loss", loss=True)
     )
     better = shifted("better", -0.03, 0.01, rows=100, ratio=1.5, seconds=0.5)
-    assert recommend([true, worse, better], "log_loss", loss=True) == (
+    assert say_recommendation([true, worse, better], "log_loss", loss=True) == (
         "Train with better: its log loss of 0.1 is lower than the true distribution's "
         "0.13 by 0.03 ± 0.0058 (standard error of the paired difference over 4 folds), "
         "with 100 rows instead of 1,000 (0.5 s of training instead of 2 s); its mean "
         "prediction is 1.50 times the prevalence (calibrate before you trust it)."
     )
-    assert "its roc auc of 0.9 is higher than" in recommend(
+    assert "its roc auc of 0.9 is higher than" in say_recommendation(
         [true, better], "roc_auc", loss=False
     )
-    assert recommend([true], "log_loss", loss=True) == (
+    assert say_recommendation([true], "log_loss", loss=True) == (
         "Train on the true distribution: its log loss is 0.13; its mean prediction is "
         "1.00 times the prevalence."
     )
