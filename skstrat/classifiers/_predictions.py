@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -15,15 +16,16 @@ from skstrat._core.compat import estimator_has
 from skstrat._core.dask import refuse_dask
 
 
-class ProbabilityClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class ProbabilityClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator, ABC):
     """A meta-classifier that predicts the class of the largest probability.
 
     A subclass has ``estimator`` among its parameters, and computes probabilities in
     ``_proba``.
     """
 
+    @abstractmethod
     def _proba(self, X: Any) -> NDArray[Any]:
-        raise NotImplementedError
+        """Compute the probabilities of all classes."""
 
     @available_if(estimator_has("predict_proba"))
     def predict_proba(self, X: Any) -> NDArray[Any]:
