@@ -255,33 +255,26 @@ class Pipeline(ImblearnPipeline):
                 for name, step in self.steps[:-1]:
                     _give(step, routed_params.get(name, {}), incoming)
             X, y = super()._fit(X, y, routed_params, raw_params=raw_params)
-            weights = self._weights_before(len(self.steps) - 1)
-            resampled = [
-                step.resampled_
-                for _, step in self.steps
-                if isinstance(step, _WeightCarrier)
-            ]
+            resampled = self._resampled_before(len(self.steps) - 1)
         finally:
             self.steps = [
                 (name, step.sampler if isinstance(step, _WeightCarrier) else step)
                 for name, step in self.steps
             ]
-        return X, y, incoming if weights is None else weights, resampled
+        return X, y, resampled[-1].weights if resampled else incoming, resampled
 
-    def _weights_before(self, step_idx: int) -> Floats | None:
-        """Give the weights of the last sampler before a step."""
-        for _, step in reversed(self.steps[:step_idx]):
-            if isinstance(step, _WeightCarrier):
-                return step.resampled_.weights
-        return None
+    def _resampled_before(self, step_idx: int) -> list[Resampled]:
+        """Give what the samplers before a step came to."""
+        steps = [step for _, step in self.steps[:step_idx]]
+        return [step.resampled_ for step in steps if isinstance(step, _WeightCarrier)]
 
     def _get_metadata_for_step(
         self, *, step_idx: int, step_params: Any, all_params: Any
     ) -> Any:
         """Put the weights under way into what the base class gives a step."""
-        weights = self._weights_before(step_idx)
-        if weights is not None:
-            _give(self.steps[step_idx][1], step_params, weights)
+        resampled = self._resampled_before(step_idx)
+        if resampled and resampled[-1].weights is not None:
+            _give(self.steps[step_idx][1], step_params, resampled[-1].weights)
         return super()._get_metadata_for_step(
             step_idx=step_idx, step_params=step_params, all_params=all_params
         )
