@@ -81,6 +81,11 @@ def encode_labels(y: Any) -> Labels:
     return Labels(codes, classes, counts)
 
 
+def by_label(classes: Array, values: Array) -> dict[Any, Any]:
+    """Name values by their labels, all as Python values."""
+    return dict(zip(classes.tolist(), values.tolist(), strict=True))
+
+
 def require_labels(y: Any) -> None:
     """Refuse a missing y."""
     if y is None:

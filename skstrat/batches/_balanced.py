@@ -9,7 +9,7 @@ from zlib import crc32
 import numpy as np
 
 from skstrat._core.hashing import mix_seed
-from skstrat._core.labels import Labels, encode_labels
+from skstrat._core.labels import Labels, by_label, encode_labels
 from skstrat._core.weights import (
     Floats,
     Weighting,
@@ -230,8 +230,8 @@ class BalancedBatches(ResumableEpochs):
             average = total.sum() / labels.counts.sum()
             each *= served.sum() * average / (each * drawn).sum()
         self._row_weight, self._class_weight = weights, each
-        self.class_weight_ = dict(zip(names, each.tolist(), strict=True))
-        self.passes_per_epoch_ = dict(zip(names, passes.tolist(), strict=True))
+        self.class_weight_ = by_label(labels.classes, each)
+        self.passes_per_epoch_ = by_label(labels.classes, passes)
 
     def __len__(self) -> int:
         """Batches of this process in an epoch."""

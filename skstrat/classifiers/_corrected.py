@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from skstrat._core.labels import by_label
 from skstrat.classifiers._plain_model import plain_model
 from skstrat.classifiers._policy import (
     CheckResult,
@@ -58,16 +59,12 @@ class CorrectedClassifier(CorrectedPredictions):
     ) -> None:
         """Write down what the model was trained on, and what was done about it."""
         correction: Correction = "prior" if self._shift().any() else "none"
-        labels = np.asarray(self.classes_).tolist()
-
-        def by_label(values: NDArray[Any]) -> dict[Any, Any]:
-            return dict(zip(labels, values.tolist(), strict=True))
-
+        classes = np.asarray(self.classes_)
         self.decision_ = TrainingDecision(
-            by_label(rows_before),
-            by_label(rows_trained),
-            by_label(self.target_prior_),
-            by_label(self.train_prior_),
+            by_label(classes, rows_before),
+            by_label(classes, rows_trained),
+            by_label(classes, self.target_prior_),
+            by_label(classes, self.train_prior_),
             given.kind,
             given.reason,
             "row by row" if self._shifts_rows else correction,

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from skstrat._core.labels import Labels, sorted_classes
+from skstrat._core.labels import Labels, by_label, sorted_classes
 from skstrat._core.plan import Plan
 from skstrat._core.targets import seed_of
 from skstrat.exceptions import AbsentClassWarning
@@ -59,7 +59,7 @@ def shares_wanted(resampler: BaseResampler, tally: Tally) -> dict[Any, float]:
         warnings.simplefilter("ignore", AbsentClassWarning)
         rows = resampler._targets(labels, None).rows
     shares = (rows % labels.counts) / labels.counts
-    return dict(zip(labels.classes.tolist(), shares.tolist(), strict=True))
+    return by_label(labels.classes, shares)
 
 
 def make_plan(resampler: BaseResampler, tally: Tally, seed: int) -> Plan:

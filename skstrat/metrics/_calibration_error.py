@@ -13,13 +13,8 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, logit
 
-from skstrat.metrics._calibration_curve import (
-    Predictions,
-    assign_bins,
-    check_count,
-    check_predictions,
-    summarize_bins,
-)
+from skstrat.metrics._calibration_curve import assign_bins, check_count, summarize_bins
+from skstrat.metrics._predictions import Predictions, check_predictions
 
 
 def expected_calibration_error(

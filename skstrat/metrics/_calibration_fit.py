@@ -15,7 +15,7 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit
 from sklearn.exceptions import UndefinedMetricWarning
 
-from skstrat.metrics._calibration_curve import Floats, Predictions, check_predictions
+from skstrat.metrics._predictions import Floats, Predictions, check_predictions
 
 # Log-odds stay within 20.7, so that one row predicted at 0 does not decide alone.
 _CLIP = 1e-9

@@ -26,7 +26,7 @@ from skstrat._core.compat import (
     sampler_tags,
 )
 from skstrat._core.dask import example_of, is_dask
-from skstrat._core.labels import Labels
+from skstrat._core.labels import Labels, by_label
 from skstrat._core.rows import count_rows, take_rows
 from skstrat._core.samples import CheckedSamples, check_samples
 from skstrat._core.targets import Targets, seed_of
@@ -335,10 +335,9 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
     def _learn_classes(
         self, classes: NDArray[Any], rows: NDArray[Any], class_weight: Floats
     ) -> None:
-        names = classes.tolist()
         self.classes_ = classes
-        self.sampling_strategy_ = dict(zip(names, rows.tolist(), strict=True))
-        self.class_weight_ = dict(zip(names, class_weight.tolist(), strict=True))
+        self.sampling_strategy_ = by_label(classes, rows)
+        self.class_weight_ = by_label(classes, class_weight)
 
     def __sklearn_tags__(self) -> Any:
         return sampler_tags()

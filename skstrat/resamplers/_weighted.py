@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skstrat._core.cells import Draw
 from skstrat._core.compat import HasMethods, Interval, sampler_tags
-from skstrat._core.labels import Labels
+from skstrat._core.labels import Labels, by_label
 from skstrat._core.rows import gather_rows
 from skstrat._core.samples import CheckedSamples
 from skstrat._core.targets import Targets, targets_from_rows
@@ -146,9 +146,7 @@ class Weighted(BaseResampler):
     ) -> Draw:
         self._check_sampler_can_be_wrapped()
         labels, incoming = samples.labels, samples.sample_weight
-        self.class_counts_ = dict(
-            zip(labels.classes.tolist(), labels.counts.tolist(), strict=True)
-        )
+        self.class_counts_ = by_label(labels.classes, labels.counts)
         self.sampler_ = clone(self.sampler)
         output = run_sampler(self.sampler_, samples.take(X), labels)
         self._refuse_uneven(samples, output)
