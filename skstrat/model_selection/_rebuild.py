@@ -164,7 +164,9 @@ def _import_from(module: str, names: list[str]) -> str:
 def _public_module(value: Any) -> str:
     """Find the outermost module that has something under a public name."""
     name = getattr(value, "__name__", "_")
-    parts = (getattr(value, "__module__", None) or "_").split(".")
+    # The functions of numpy before 2.2 do not know where they are.
+    unknown = "numpy" if isinstance(value, np.ufunc) else "_"
+    parts = (getattr(value, "__module__", None) or unknown).split(".")
     private = [place for place, part in enumerate(parts) if part.startswith("_")]
     public = parts[: private[0]] if private else parts
     if not public or name.startswith("_"):
