@@ -22,20 +22,22 @@ WEIGHTING = [StrOptions({"original", "balanced", "uniform", "factor"}), Mapping]
 Floats = NDArray[np.float64]
 
 
-def check_sample_weight(sample_weight: Any, n_rows: int) -> Floats | None:
+def check_sample_weight(
+    sample_weight: Any, n_rows: int, argument: str = "sample_weight"
+) -> Floats | None:
     """Check incoming weights."""
     if sample_weight is None:
         return None
     weights = np.asarray(sample_weight, dtype=np.float64)
     if weights.shape != (n_rows,):
         raise ValueError(
-            f"sample_weight must have shape ({n_rows},), one weight per row of X; got "
+            f"{argument} must have shape ({n_rows},), one weight per row of X; got "
             f"shape {weights.shape}."
         )
     bad = np.flatnonzero(~((weights >= 0) & (weights < np.inf)))
     if len(bad):
         raise ValueError(
-            "sample_weight must be finite and not negative; got "
+            f"{argument} must be finite and not negative; got "
             f"{weights[bad[0]]} in row {bad[0]} and {len(bad)} such rows in all. "
             "Correct those weights, or remove the rows from X and y."
         )
@@ -43,12 +45,12 @@ def check_sample_weight(sample_weight: Any, n_rows: int) -> Floats | None:
         total = weights.sum()
     if total == np.inf:
         raise ValueError(
-            "sample_weight must have a finite sum; got weights as large as "
+            f"{argument} must have a finite sum; got weights as large as "
             f"{weights.max()}. Divide them all by one number."
         )
     if not weights.any():
         raise ValueError(
-            "sample_weight must have a positive weight in some row; got only zeros."
+            f"{argument} must have a positive weight in some row; got only zeros."
         )
     return weights
 

@@ -223,7 +223,7 @@ def _check_indices(indices: Any, n_rows: int) -> Rows | None:
 def _group_by_chance(y: Any, weights: Any, rows: Rows | None) -> tuple[Rows, Floats]:
     """Give each row to draw from a group, and each group the chance of its rows."""
     if weights is not None:
-        chances: Any = check_sample_weight(weights, count_rows(y))
+        chances: Any = check_sample_weight(weights, count_rows(y), "weights")
         chances = chances if rows is None else chances[rows]
         if not chances.any():
             raise ValueError(

@@ -257,7 +257,7 @@ REFUSED = {
         r"indices must not name a row twice; got 3 of 2 rows\.",
     ),
     "of one class": ({"indices": [0, 1]}, r"y must have at least two classes"),
-    "short": ({"weights": [1.0]}, r"sample_weight must have shape \(100,\)"),
+    "short": ({"weights": [1.0]}, r"^weights must have shape \(100,\)"),
     "negative": ({"weights": -np.ones(100)}, r"must be finite and not negative"),
     "infinite": ({"weights": np.full(100, np.inf)}, r"must be finite"),
     "nothing there": (
