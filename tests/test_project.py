@@ -146,6 +146,7 @@ def run_python(code):
     ).stdout
 
 
+@pytest.mark.slow
 def test_import_loads_no_optional_library():
     # scikit-learn itself loads pandas where it is installed, hence the comparison.
     listing = "import sys; print(*sorted(m for m in sys.modules if '.' not in m))"

@@ -67,6 +67,7 @@ def test_better_than_any_one_model(fitted):
     assert log_loss(y, p) < min(single)
 
 
+@pytest.mark.slow
 def test_seeds():
     X, y = data(5_000)
     model = ResampledEnsembleClassifier(

@@ -145,6 +145,7 @@ def test_total_weight_keeps_the_penalty_in_proportion(rare_events, seed, n_featu
 # and 7.14 at 5 % for under-sampling, over-sampling and class weights, of a
 # population not quite this one: 5 %. One repeat has a standard deviation of 4 %
 # (200 positives) and 1.5 % (2000), so the mean of 20 has an error of .9 % and .3 %.
+@pytest.mark.slow
 @pytest.mark.parametrize(("prevalence", "ratio"), [(0.005, 70), (0.05, 7.1)])
 def test_one_to_one_without_correction_overpredicts(rare_events, prevalence, ratio):
     n_seeds = 20

@@ -345,6 +345,7 @@ def test_bad_input(table):
         wrapped(Recording(), "balanced").fit(X, y)
 
 
+@pytest.mark.slow
 def test_an_ordinary_classifier_in_searches_and_meta_estimators(table):
     X, y, incoming = table
     model = wrapped(LogisticRegression(), down())

@@ -178,6 +178,7 @@ def layouts(draw):
     return y, cuts, draw(st.integers(1, 150)), ending
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weighted", [False, True])
 @settings(max_examples=20, deadline=None)
 @given(layout=layouts(), name=st.sampled_from(sorted(RESAMPLERS)))

@@ -73,6 +73,7 @@ def test_class_totals(weighting, weighted):
     assert (np.diff(guided.sample_indices_) > 0).all()
 
 
+@pytest.mark.slow
 def test_the_number_of_rows_and_the_bound_of_the_weights():
     X, y, _ = logistic_data(50_000, 1)
     ratios = []
@@ -283,6 +284,7 @@ def test_incoming_weights_reach_unweighted_fits():
     assert 0.7 < p / rate < 1.4
 
 
+@pytest.mark.slow
 def test_in_a_pipeline_and_in_a_search():
     X, y, _ = logistic_data(10_000, 12, intercept=-4)
     guided = GuidedDownsample(random_state=0)
