@@ -20,7 +20,7 @@ from skstrat._core.rows import count_rows
 from skstrat._core.weights import Floats
 from skstrat.classifiers._plain_model import plain_pipeline
 from skstrat.classifiers._policy import check_last_step
-from skstrat.resamplers._base import resample
+from skstrat.resamplers._any_sampler import resample
 from skstrat.resamplers._resampled import Resampled
 
 _FIT_METHODS = ("fit", "fit_transform", "fit_predict")

@@ -27,7 +27,8 @@ from skstrat.classifiers._policy import (
     warn_of_weighted_trees,
     weights_for,
 )
-from skstrat.resamplers._base import BaseResampler, resample
+from skstrat.resamplers._any_sampler import resample
+from skstrat.resamplers._base import BaseResampler
 from skstrat.resamplers._resampled import Resampled
 
 

@@ -356,27 +356,3 @@ def refuse_stock_pipeline(name: str) -> None:
             "pipeline and make ResampledClassifier(classifier, resampler) its last "
             "step."
         )
-
-
-def resample(sampler: Any, X: Any, y: Any, sample_weight: Any) -> Resampled:
-    """Run any sampler, of three results or of two, and keep the weights in step."""
-    if isinstance(sampler, BaseResampler):
-        return sampler._resample(X, y, sample_weight)
-    samples = check_samples(X, y, sample_weight)
-    weights = samples.sample_weight
-    X, y = samples.take(X), samples.y
-    if sampler is None:
-        return Resampled(X, y, weights, weights, samples=samples)
-    X, y = sampler.fit_resample(X, y)
-    if weights is None:
-        return Resampled(X, y, samples=samples, moves_rows=True)
-    indices = getattr(sampler, "sample_indices_", None)
-    if indices is None or np.min(indices, initial=0) < 0:
-        raise ValueError(
-            f"{type(sampler).__name__} does not say which rows it kept "
-            "(sample_indices_), so the weights that reach it cannot follow the rows. "
-            "Put it before the step that makes the weights, or let it make its own: "
-            f"Weighted({type(sampler).__name__}(...))."
-        )
-    weights = weights[indices]
-    return Resampled(X, y, weights, weights, samples=samples, moves_rows=True)
