@@ -32,7 +32,7 @@ from skstrat._core.targets import (
     targets_from_factor,
     targets_from_rows,
 )
-from skstrat._core.weights import WEIGHTING, Floats, Weighting
+from skstrat._core.weights import WEIGHTING, Floats, Weighting, totals_of
 from skstrat.resamplers._base import BaseResampler, CellWeights
 from skstrat.resamplers._resampled import Resampled
 
@@ -44,16 +44,17 @@ class GuidedDownsample(BaseResampler):
 
     Of a class that is cut down, row *i* is kept with probability
 
-    .. math:: \pi_i = \mathrm{clip}(\rho \, (1 - \tilde p_c(x_i)), \phi / k, 1)
+    .. math:: \pi_i = \mathrm{clip}(\rho \, (1 - \tilde p_c(x_i)), \phi \, m_c / n_c, 1)
 
-    where :math:`\tilde p_c` is the pilot's probability of the row's own class, *k* the
-    factor, :math:`\phi` the floor, and :math:`\rho` such that the probabilities add up
-    to the ``max(1, round(n_c / k))`` rows that are kept. It weighs
+    where :math:`\tilde p_c` is the pilot's probability of the row's own class,
+    :math:`\phi` the floor, :math:`m_c = \max(1, \mathrm{round}(n_c / k))` the rows kept
+    of :math:`n_c` at the factor *k*, and :math:`\rho` such that the probabilities add
+    up to them. Where a pilot is sure of so many rows that no :math:`\rho` does, the
+    others are kept with probability 1 and these share the rest evenly. A row weighs
     :math:`w_i / \pi_i`, scaled so that the class keeps its total (Wang, Zhang and
     Wang, 2021, whose choice for rare events is :math:`\pi \propto \tilde p`; ratio
     form of Hajek, 1971). At the same number of rows such weights lose far less than
-    those of uniform downsampling, where the classes are well separated, and boosted
-    trees follow them.
+    those of uniform downsampling, where the classes are well separated.
 
     Parameters
     ----------
@@ -67,8 +68,9 @@ class GuidedDownsample(BaseResampler):
         Original rows per kept row, at least 1: of the most frequent class, or of
         each class named.
     floor : float, default=0.2
-        Smallest inclusion probability, as a share of ``1 / factor``, in (0, 1]; it
-        bounds the weights by ``factor / floor``. 1 is uniform downsampling.
+        Smallest inclusion probability, as a share of the mean one (``1 / factor``, to
+        rounding), in (0, 1]; it bounds the weights by ``factor / floor``. 1 is uniform
+        downsampling.
     pilot_folds : int, default=None
         Folds in which the pilot is cross-fitted, so that no row is scored by a pilot
         that has seen it; None for one pilot that has seen a few of them.
@@ -97,15 +99,16 @@ class GuidedDownsample(BaseResampler):
     See Also
     --------
     DownsampleUpweight : The same without a look at X.
-    ResampledClassifier : Passes these weights to trees, too; without weights it
-        corrects predictions by the inclusion probability at each row.
+    ResampledClassifier : Passes these weights to linear models; predictions of all
+        others it corrects by the inclusion probability at each row.
 
     Notes
     -----
     Rows are drawn by order sampling (Rosen, 1997): with a number *u* from the hash of
     the position and the seed, those with the smallest
     :math:`u (1 - \pi) / ((1 - u) \pi)` are kept, so that their number is fixed and
-    their inclusion probabilities are those above to a small error.
+    their inclusion probabilities are those above to a small error; for that their sum
+    must be this number.
 
     Examples
     --------
@@ -187,7 +190,11 @@ class GuidedDownsample(BaseResampler):
     def _remember(
         self, samples: CheckedSamples, draw: Draw, weighed: CellWeights
     ) -> Resampled:
-        self._scale = weighed.by_class
+        # What weights would restore the original totals, whatever weighting says.
+        stands_for = totals_of(
+            draw.codes, draw.weights_before_scaling(), len(weighed.totals)
+        )
+        self._log_scale = np.log(weighed.totals) - np.log(stands_for)
         return super()._remember(samples, draw, weighed)
 
     def _fit_pilots(self, X: Any, labels: Labels, rows: NDArray[np.intp]) -> Floats:
@@ -225,10 +232,12 @@ class GuidedDownsample(BaseResampler):
         kept = np.ones(len(codes), dtype=bool)
         hash_seed = mix_seed(self._seed)
         self._slopes = np.full(len(self._factors), np.inf)
+        self._floors = np.ones(len(self._factors))
         for code in np.flatnonzero(self._factors > 1).tolist():
             own = np.flatnonzero(codes == code)
-            factor = self._factors[code]
-            self._slopes[code] = _solve_slope(hardness[own], factor, self.floor)
+            self._slopes[code], self._floors[code] = _solve_chance(
+                hardness[own], wanted[code], self.floor
+            )
             chance[own] = self._chance_of(hardness[own], code)
             kept[own] = False
             drawn = _smallest_ranks(rows[own], chance[own], wanted[code], hash_seed)
@@ -236,8 +245,7 @@ class GuidedDownsample(BaseResampler):
         return chance, np.flatnonzero(kept)
 
     def _chance_of(self, hardness: Floats, code: int) -> Floats:
-        least = self.floor / self._factors[code]
-        return np.clip(self._slopes[code] * hardness, least, 1)
+        return np.clip(self._slopes[code] * hardness, self._floors[code], 1)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -250,9 +258,14 @@ class GuidedDownsample(BaseResampler):
         .. math:: \log p_c(x) = \log q_c(x) - \log \pi_c(x) + \log h_c + \text{const}
 
         with *q* the probabilities in the rows kept, :math:`\pi_c(x)` the inclusion
-        probability that a row of class *c* has or would have there, and *h* the scale
-        of the weights. It is a function of *x*, for rows of every class (Wang, Zhang
-        and Wang, 2021); a model that takes offsets is trained with minus it.
+        probability that a row of class *c* has or would have there, and
+
+        .. math:: h_c = \sum_{i: y_i = c} w_i \Big/ \sum_{i \in s: y_i = c} w_i / \pi_i
+
+        the total of the class over what the rows kept, *s*, stand for, near 1. It leads
+        to the original distribution, whatever ``weighting`` is. It is a function of
+        *x*, for rows of every class (Wang, Zhang and Wang, 2021); a model that takes
+        offsets is trained with minus it.
 
         Parameters
         ----------
@@ -265,7 +278,7 @@ class GuidedDownsample(BaseResampler):
             Added to log probabilities.
         """
         offset = np.zeros((count_rows(X), len(self.classes_)))
-        offset += np.log(self._scale)
+        offset += self._log_scale
         for block in _blocks(np.arange(len(offset))):
             part = take_rows(X, block)
             proba = np.mean(
@@ -324,23 +337,26 @@ def _predict(pilot: Any, X: Any, counts: NDArray[np.int64]) -> Floats:
     )
 
 
-def _solve_slope(hardness: Floats, factor: float, floor: float) -> float:
-    """Find the slope at which as many rows are expected as the factor says."""
-    wanted = len(hardness) / factor
-    least = floor / factor
+def _solve_chance(hardness: Floats, wanted: int, floor: float) -> tuple[float, float]:
+    """Find the slope and the least chance at which the rows wanted are expected."""
+    mean = wanted / len(hardness)
+    least = floor * mean
+    positive = hardness[hardness > 0]
+    n_sure = len(hardness) - len(positive)
+    if floor == 1 or not len(positive):
+        return 0.0, mean
+    # Order sampling draws as many as are wanted, so that chances which add up to fewer
+    # would not be those of the rows: the floor makes up for them.
+    if len(positive) + n_sure * least <= wanted:
+        rest = (wanted - len(positive)) / n_sure if n_sure else least
+        return float(1 / positive.min()), rest
 
     def surplus(log_slope: float) -> float:
         chance = np.clip(np.exp(log_slope) * hardness, least, 1)
         return float(chance.sum()) - wanted
 
-    positive = hardness[hardness > 0]
-    if floor == 1 or not len(positive):
-        return 0.0
-    low = np.log(least / positive.max())
-    high = -np.log(positive.min())
-    if surplus(high) <= 0:
-        return float(np.exp(high))
-    return float(np.exp(brentq(surplus, low, high, xtol=1e-12)))
+    low, high = np.log(least / positive.max()), -np.log(positive.min())
+    return float(np.exp(brentq(surplus, low, high, xtol=1e-12))), least
 
 
 def _smallest_ranks(

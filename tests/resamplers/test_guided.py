@@ -4,7 +4,8 @@ import pickle
 
 import numpy as np
 import pytest
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -12,6 +13,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.tree import DecisionTreeClassifier
 
 from skstrat import (
     DownsampleUpweight,
@@ -20,7 +22,7 @@ from skstrat import (
     make_pipeline,
 )
 from skstrat.io._partitions import check_decides_by_labels
-from skstrat.resamplers._guided import _smallest_ranks, _solve_slope
+from skstrat.resamplers._guided import _smallest_ranks, _solve_chance
 
 
 def logistic_data(n_rows, seed, signal=2.0, intercept=-6.0, n_features=5):
@@ -28,6 +30,14 @@ def logistic_data(n_rows, seed, signal=2.0, intercept=-6.0, n_features=5):
     X = rng.normal(size=(n_rows, n_features))
     slopes = np.full(n_features, signal / np.sqrt(n_features))
     p = 1 / (1 + np.exp(-intercept - X @ slopes))
+    return X, (rng.random(n_rows) < p).astype(int), p
+
+
+def strong_signal(n_rows, seed):
+    """1 % positives, told by three features of ten."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_rows, 10))
+    p = 1 / (1 + np.exp(8.21 - X[:, :3].sum(axis=1) * np.sqrt(3)))
     return X, (rng.random(n_rows) < p).astype(int), p
 
 
@@ -40,21 +50,33 @@ def three_classes(n_rows=30_000, seed=0):
     return X, np.array(["common", "medium", "rare"])[y], p
 
 
-@pytest.mark.parametrize("factor", [1.5, 5, 20, 100])
+@pytest.mark.parametrize("wanted", [6667, 2000, 501, 100, 1])
 @pytest.mark.parametrize("floor", [0.01, 0.2, 0.9, 1])
-def test_the_slope_meets_the_factor(factor, floor):
+@pytest.mark.parametrize("n_sure", [0, 4000, 9000, 9999, 10_000])
+def test_the_chances_add_up_to_the_rows_wanted(wanted, floor, n_sure):
     hardness = np.random.default_rng(0).beta(0.3, 5, 10_000)
-    slope = _solve_slope(hardness, factor, floor)
-    chance = np.clip(slope * hardness, floor / factor, 1)
-    assert chance.sum() == pytest.approx(len(hardness) / factor, rel=1e-9)
+    hardness[:n_sure] = 0
+    slope, least = _solve_chance(hardness, wanted, floor)
+    chance = np.clip(slope * hardness, least, 1)
+    assert chance.sum() == pytest.approx(wanted, rel=1e-9)
+    assert chance.min() >= floor * wanted / 10_000 * (1 - 1e-12)
 
 
 def test_hardness_of_zero_has_the_floor():
     hardness = np.concatenate([np.zeros(900), np.full(100, 0.5)])
-    slope = _solve_slope(hardness, 20, 0.2)
-    chance = np.clip(slope * hardness, 0.01, 1)
-    assert chance[:900].tolist() == [0.01] * 900
-    assert chance.sum() == pytest.approx(50)
+    slope, least = _solve_chance(hardness, 50, 0.2)
+    chance = np.clip(slope * hardness, least, 1)
+    np.testing.assert_allclose(chance[:900], 0.01, rtol=1e-12)
+    np.testing.assert_allclose(chance[900:], 0.41, rtol=1e-9)
+
+
+def test_rows_of_which_a_pilot_is_sure_share_what_is_left():
+    # All 30 others are kept; 20 of the 970 are missing to the 50 that are wanted.
+    hardness = np.concatenate([np.zeros(970), np.linspace(0.01, 1, 30)])
+    slope, least = _solve_chance(hardness, 50, 0.2)
+    chance = np.clip(slope * hardness, least, 1)
+    np.testing.assert_allclose(chance[:970], 20 / 970, rtol=1e-12)
+    np.testing.assert_allclose(chance[970:], 1, rtol=1e-12)
 
 
 @pytest.mark.parametrize("weighting", ["original", "balanced", {0: 3, 1: 1}])
@@ -81,7 +103,8 @@ def test_the_number_of_rows_and_the_bound_of_the_weights():
         guided = GuidedDownsample(factor=20, weighting="uniform", random_state=seed)
         _, y_kept, w = guided.fit_resample(X, y)
         assert (y_kept == 0).sum() == round((y == 0).sum() / 20)
-        assert w[y_kept == 0].max() <= 20 / 0.2 * (1 + 1e-12)
+        mean = (y_kept == 0).sum() / (y == 0).sum()
+        assert w[y_kept == 0].max() <= 1 / (0.2 * mean) * (1 + 1e-12)
         assert w.min() >= 1
         ratios.append(w[y_kept == 0].sum() / (y == 0).sum())
     # Horvitz and Thompson: right on average.
@@ -244,6 +267,119 @@ def test_weights_go_to_trees_and_none_where_none_are_taken():
         assert 0.7 < model.predict_proba(X)[:, 1].mean() / y.mean() < 1.3
 
 
+class KnownPilot(ClassifierMixin, BaseEstimator):
+    """Says of each of a few values of the first column what it was told."""
+
+    def __init__(self, positive):
+        self.positive = positive
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X):
+        p = np.asarray(self.positive)[np.asarray(X)[:, 0].astype(int)]
+        return np.column_stack([1 - p, p])
+
+
+# Of six values: the rate of positives, and what a pilot of balanced rows says. The
+# second pilot is sure of 70 % of the rows, which are a quarter of all positives.
+RATES = np.array([0.002, 0.002, 0.01, 0.02, 0.1, 0.4])
+SHARES = np.array([0.4, 0.3, 0.15, 0.1, 0.04, 0.01])
+PILOTS = {
+    "never sure": (0.02, 0.1, 0.3, 0.5, 0.9, 0.99),
+    "sure": (0.0, 0.0, 0.3, 0.5, 0.9, 0.99),
+}
+
+
+def chances_by_hand(pilot, prevalence, factor):
+    """Give each value's chance of a negative, by halving an interval."""
+    odds = np.array(pilot) / (1 - np.array(pilot)) * prevalence / (1 - prevalence)
+    hardness = odds / (1 + odds)
+    share = SHARES * (1 - RATES) / (SHARES @ (1 - RATES))
+    low, high = 0.0, 1e9
+    for _ in range(200):
+        middle = (low + high) / 2
+        chance = np.clip(middle * hardness, 0.2 / factor, 1)
+        low, high = (middle, high) if share @ chance < 1 / factor else (low, middle)
+    missing = 1 / factor - share @ chance
+    sure = hardness == 0
+    return chance + sure * max(0, missing) / max(share @ sure, 1e-9)
+
+
+@pytest.mark.parametrize("pilot", PILOTS.values(), ids=PILOTS)
+@pytest.mark.parametrize("weighting", ["original", "balanced", "uniform", {0: 3, 1: 1}])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_rates_of_a_known_population_come_out(pilot, weighting, weighted):
+    n_rows, n_seeds, factor = 20_000, 30, 2.5
+    found, chances, offsets = [], [], []
+    for seed in range(n_seeds):
+        rng = np.random.default_rng(seed)
+        value = rng.choice(6, n_rows, p=SHARES)
+        y = (rng.random(n_rows) < RATES[value]).astype(int)
+        X = value[:, np.newaxis].astype(float)
+        # Rows count by their value alone, so that the rates stay what they are.
+        w = np.array([1, 2, 0.5, 1, 3, 1])[value] if weighted else None
+        guided = GuidedDownsample(
+            KnownPilot(pilot), factor=factor, weighting=weighting, random_state=seed
+        )
+        # A tree of six values counts.
+        model = ResampledClassifier(
+            DecisionTreeClassifier(), guided, use_weights=False, calibration_check=False
+        ).fit(X, y, sample_weight=w)
+        found.append(model.predict_proba(np.arange(6.0)[:, np.newaxis])[:, 1])
+        kept = value[model.resampler_.sample_indices_]
+        kept = kept[y[model.resampler_.sample_indices_] == 0]
+        before = np.bincount(value[y == 0], minlength=6)
+        chances.append(np.bincount(kept, minlength=6) / before)
+        offset = model.resampler_.log_odds_offset(np.arange(6.0)[:, np.newaxis])
+        offsets.append(offset[:, 1] - offset[:, 0])
+    expected = chances_by_hand(pilot, SHARES @ RATES, factor)
+    # Rows of every value are kept as often as the formula says ...
+    error = np.std(chances, axis=0, ddof=1) / np.sqrt(n_seeds)
+    assert (np.abs(np.mean(chances, axis=0) - expected) < 4 * error + 0.005).all()
+    # ... predictions move by that, to the noise of the total of a class ...
+    assert np.abs(np.mean(offsets, axis=0) - np.log(expected)).max() < 0.02
+    # ... and come to the rates in the data, for every weighting the same.
+    error = np.std(found, axis=0, ddof=1) / np.sqrt(n_seeds)
+    assert (np.abs(np.mean(found, axis=0) - RATES) < 4 * error).all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("weighting", ["balanced", "uniform", {0: 3, 1: 1}])
+def test_withheld_weights_lead_to_the_original_prior(seed, weighting):
+    X, y, _ = logistic_data(20_000, seed, signal=3, intercept=-6)
+    X_new, _, p = logistic_data(20_000, seed + 100, signal=3, intercept=-6)
+    guided = GuidedDownsample(LogisticRegression(), factor=20, random_state=seed)
+    for estimator in (KNeighborsClassifier(50), LinearDiscriminantAnalysis()):
+        model = ResampledClassifier(estimator, guided).fit(X, y)
+        proba = model.predict_proba(X_new)[:, 1]
+        model.set_params(resampler__weighting=weighting).fit(X, y)
+        np.testing.assert_allclose(model.predict_proba(X_new)[:, 1], proba, rtol=1e-9)
+        assert 0.8 < proba.mean() / p.mean() < 1.25
+
+
+@pytest.mark.parametrize("use_weights", [True, False])
+@pytest.mark.parametrize("seed", range(2))
+def test_a_pilot_that_is_sure_of_most_rows(seed, use_weights):
+    X, y, _ = strong_signal(30_000, seed)
+    X_new, _, p = strong_signal(50_000, seed + 100)
+    guided = GuidedDownsample(
+        DecisionTreeClassifier(random_state=0), factor=3, random_state=seed
+    )
+    trees = HistGradientBoostingClassifier(
+        max_iter=30, max_leaf_nodes=15, l2_regularization=10, early_stopping=False
+    )
+    for estimator in (LogisticRegression(), trees):
+        model = ResampledClassifier(estimator, guided, use_weights=use_weights)
+        q = model.fit(X, y).predict_proba(X_new)[:, 1]
+        whole = clone(estimator).fit(X, y).predict_proba(X_new)[:, 1]
+        # Both learn from the same 300 positives, and others of the rest.
+        assert 0.9 < q.mean() / whole.mean() < 1.1
+        losses = [-(p * np.log(r) + (1 - p) * np.log1p(-r)).mean() for r in (q, whole)]
+        assert losses[0] < 1.07 * losses[1]
+
+
 @pytest.mark.slow
 def test_unweighted_fits_are_corrected_row_by_row():
     X, y, p = logistic_data(100_000, 9, intercept=-5)
@@ -365,14 +501,6 @@ def test_slopes_are_nearly_as_good_as_from_all_rows(population):
     assert ratio["uniform"] > 2.5
     assert ratio["offset"] < 1.3
     assert ratio["no offset"] > 50
-
-
-def strong_signal(n_rows, seed):
-    """1 % positives, told by three features of ten."""
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(n_rows, 10))
-    p = 1 / (1 + np.exp(8.21 - X[:, :3].sum(axis=1) * np.sqrt(3)))
-    return X, (rng.random(n_rows) < p).astype(int), p
 
 
 @pytest.mark.slow
