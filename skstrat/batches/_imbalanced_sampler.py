@@ -41,8 +41,9 @@ class ImbalancedSampler(ResumableEpochs):
         Draws in an epoch, of all processes together; None for the number of rows to
         draw from.
     weights : array-like of shape (n_rows,), default=None
-        How likely rows are drawn, up to a factor; a row of weight zero never is. None
-        for 1 / rows of the label, of several labels that of the rarest: the maximum.
+        How likely rows are drawn, up to a factor; a row of weight zero is not there.
+        None for 1 / rows of the label, of several labels that of the rarest: the
+        maximum.
     random_state : int, Generator, RandomState or None, default=None
         Seed.
     rank, world_size : int, default=0 and 1
@@ -101,9 +102,16 @@ class ImbalancedSampler(ResumableEpochs):
     ) -> None:
         super().__init__(random_state)
         self.rank, self.world_size = check_process(rank, world_size)
-        rows = _check_indices(indices, count_rows(y))
-        codes, chances = _group_by_chance(y, weights, rows)
-        self._learn_groups(codes, chances, rows, count_rows(y))
+        rows = _check_indices(indices, count_rows(y, "y"))
+        if weights is None:
+            codes, chances = _group_by_label(y, rows)
+        else:
+            weights = check_sample_weight(weights, count_rows(y, "y"), "weights")
+            rows = _rows_with_weight(weights, rows)
+            codes, chances = _group_by_chance(
+                weights if rows is None else weights[rows]
+            )
+        self._learn_groups(codes, chances, rows, count_rows(y, "y"))
         wanted = len(codes) if num_samples is None else num_samples
         self._n_draws = -(-check_whole("num_samples", wanted) // world_size)
 
@@ -220,22 +228,29 @@ def _check_indices(indices: Any, n_rows: int) -> Rows | None:
     return different.astype(np.intp)
 
 
-def _group_by_chance(y: Any, weights: Any, rows: Rows | None) -> tuple[Rows, Floats]:
+def _rows_with_weight(weights: Floats, rows: Rows | None) -> Rows | None:
+    """Leave out the rows that are never drawn."""
+    if weights.all():
+        return rows
+    left = np.flatnonzero(weights) if rows is None else rows[weights[rows] > 0]
+    if not len(left):
+        raise ValueError(
+            "weights must be positive for some row of indices; got only zeros there."
+        )
+    return left
+
+
+def _group_by_label(y: Any, rows: Rows | None) -> tuple[Rows, Floats]:
+    """Group the rows to draw from so that every label is as likely."""
+    y = y if rows is None else take_rows(y, rows, "y")
+    if len(getattr(y, "shape", ())) != 2 or y.shape[1] == 1:
+        labels = encode_labels(y)
+        return labels.codes, 1 / labels.counts
+    return _group_by_chance(_chances_of_rarest(y, rows))
+
+
+def _group_by_chance(chances: Floats) -> tuple[Rows, Floats]:
     """Give each row to draw from a group, and each group the chance of its rows."""
-    if weights is not None:
-        chances: Any = check_sample_weight(weights, count_rows(y), "weights")
-        chances = chances if rows is None else chances[rows]
-        if not chances.any():
-            raise ValueError(
-                "weights must be positive for some row of indices; got only zeros "
-                "there."
-            )
-    else:
-        y = y if rows is None else take_rows(y, rows)
-        if len(getattr(y, "shape", ())) != 2 or y.shape[1] == 1:
-            labels = encode_labels(y)
-            return labels.codes, 1 / labels.counts
-        chances = _chances_of_rarest(y, rows)
     different, codes = np.unique(chances, return_inverse=True)
     return codes, different
 

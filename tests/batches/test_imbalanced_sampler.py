@@ -81,6 +81,38 @@ def test_own_weights_are_the_probabilities():
         sampler.sample_weight([0, 1])
 
 
+def test_weights_average_one_where_some_rows_are_never_drawn():
+    # Rows 0, 2 and 4 have probability 3/8, 1/8 and 4/8: an even draw has 1/3 of each.
+    sampler = ImbalancedSampler([0, 0, 1, 1, 1], weights=[3, 0, 1, 0, 4])
+    weights = sampler.sample_weight([0, 2, 4])
+    np.testing.assert_allclose(weights, [8 / 9, 8 / 3, 2 / 3], rtol=1e-15)
+    assert 3 / 8 * weights[0] + 1 / 8 * weights[1] + 4 / 8 * weights[2] == (
+        pytest.approx(1, rel=1e-15)
+    )
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("some", [False, True], ids=["all", "indices"])
+def test_rows_of_zero_weight_are_not_there(seed, some):
+    rng = np.random.default_rng(seed)
+    weights = rng.gamma(2, size=100) * (rng.random(100) < 0.5)
+    indices = rng.permutation(100)[:60] if some else np.arange(100)
+    left = indices[weights[indices] > 0]
+    words = {"weights": weights, "random_state": seed}
+    sampler = ImbalancedSampler(EXAMPLE, indices=indices, **words)
+    same = ImbalancedSampler(EXAMPLE, indices=left, **words)
+    assert list(sampler) == list(same)
+    assert len(sampler) == len(left)
+    np.testing.assert_array_equal(sampler.probability_, same.probability_)
+    average = sampler.probability_[left] @ sampler.sample_weight(left)
+    assert average == pytest.approx(1, rel=1e-12)
+    value = rng.normal(size=100)
+    rows = drawn(sampler, 400)
+    terms = sampler.sample_weight(rows) * value[rows]
+    error = terms.std() / np.sqrt(len(rows))
+    assert abs(terms.mean() - value[left].mean()) < 5 * error
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_rows_to_draw_from_keep_their_numbers(order):
     y = np.array([0, 0, 0, 0, 0, 0, 1, 1, 0, 1])
