@@ -30,6 +30,9 @@ _TOLERANCE = 1e-11
 _MOST_STEPS = 60
 _SMALLEST_STEP = 1e-6
 _SINGULAR = 1e-13
+# A total that others contradict gives way by 1 % sooner than that weights change by a
+# factor of e.
+_GIVE = 0.01
 
 
 @dataclass(frozen=True)
@@ -177,8 +180,9 @@ def weigh_label_sets(
     own = np.ones(len(draw.indices)) if draw.incoming is None else draw.incoming
     if weighting == "uniform":
         return own
+    start = multiply_weights(np.asarray(draw.inverse_chance), own)
     if weighting == "factor":
-        return multiply_weights(draw.factor[draw.codes], own)
+        return start
     if weighting != "original":
         raise ValueError(
             'weighting must be "original", "factor" or "uniform" where rows have '
@@ -186,7 +190,6 @@ def weigh_label_sets(
         )
     sets, incoming = draw.cells, samples.sample_weight
     everything = len(sets.labels.codes) if incoming is None else incoming.sum()
-    start = multiply_weights(np.asarray(draw.inverse_chance), own)
     return rake(start, sets.kept, sets.totals(incoming), float(everything))
 
 
@@ -199,55 +202,77 @@ def rake(
     :math:`w_i \exp(\sum_{l \in i} \lambda_l + \lambda_0)`, where label by label
     scaling would end (Deming and Stephan, 1940), found in a few steps of Newton's
     method (Deville and Sarndal, 1992).
+
+    No weights may have them, where the rows kept do not tell labels apart. Then the
+    divergence and :math:`\sum_l (\hat t_l - t_l)^2 / (2 \epsilon t_l)` have the least
+    sum (Rao and Singh, 1997), the grand total is kept, and a warning says which label
+    is off.
     """
     members = sparse.hstack([sets.members, np.ones((len(weights), 1))], format="csr")
     wanted = np.append(totals, grand_total)
-    start = raked = weights * (grand_total / weights.sum())
-    multiplier = np.zeros(len(wanted))
-    for _ in range(_MOST_STEPS):
-        held = members.T @ raked
-        error = np.abs(held / wanted - 1)
-        if error.max() <= _TOLERANCE:
-            return raked
-        direction = _newton_direction(members, raked, wanted, held)
-        step, raked = _descend(members, start, wanted, multiplier, direction)
-        if step == 0:
-            break
-        multiplier = multiplier + step * direction
-    worst = int(error[:-1].argmax())
+    start = weights * (grand_total / weights.sum())
+    raked, solved = _solve(members, start, wanted, np.zeros(len(wanted)))
+    if solved:
+        return raked
+    raked, _ = _solve(members, start, wanted, np.append(_GIVE * totals, 0))
+    raked *= grand_total / raked.sum()
+    error = np.abs(sets.totals(raked) / totals - 1)
+    names = sets.labels.classes[error > error.max() / 2].tolist()
     warnings.warn(
-        "The weights could not be raked to the totals of all labels: that of "
-        f"{sets.labels.classes.tolist()[worst]!r} is off by a share of "
-        f"{error[worst]:.3g}. In the rows kept it cannot be told from other labels; "
-        "keep more of its rows, with factor or sampling_strategy as a dict.",
+        "No weights of the rows kept have the totals of all labels: too few of them "
+        f"tell labels apart, and those of {names!r} are off. The grand total is kept. "
+        "Keep more rows of these labels, with factor or sampling_strategy as a dict.",
         ConvergenceWarning,
         stacklevel=2,
     )
     return raked
 
 
+def _solve(
+    members: Any, start: Floats, wanted: Floats, give: Floats
+) -> tuple[Floats, bool]:
+    """Find the raked weights; False if some totals are not met."""
+    raked, multiplier = start, np.zeros(len(wanted))
+    for _ in range(_MOST_STEPS):
+        gap = wanted - members.T @ raked - give * multiplier
+        if np.abs(gap / wanted).max() <= _TOLERANCE:
+            return raked, True
+        direction = _newton_direction(members, raked, wanted, gap, give)
+        step, raked = _descend(members, start, wanted, give, multiplier, direction)
+        if step == 0:
+            break
+        multiplier = multiplier + step * direction
+    return raked, False
+
+
 def _newton_direction(
-    members: Any, weights: Floats, wanted: Floats, held: Floats
+    members: Any, weights: Floats, wanted: Floats, gap: Floats, give: Floats
 ) -> Floats:
     # Scaled, so that rare labels are not lost in rounding; labels that always come
     # together make the matrix singular.
     scale = 1 / np.sqrt(wanted)
     hessian = (members.multiply(weights[:, None]).T @ members).toarray()
-    scaled = scale[:, None] * hessian * scale
-    step = np.linalg.lstsq(scaled, scale * (wanted - held), rcond=_SINGULAR)[0]
+    scaled = scale[:, None] * (hessian + np.diag(give)) * scale
+    step = np.linalg.lstsq(scaled, scale * gap, rcond=_SINGULAR)[0]
     direction: Floats = scale * step
     return direction
 
 
 def _descend(
-    members: Any, start: Floats, wanted: Floats, at: Floats, direction: Floats
+    members: Any,
+    start: Floats,
+    wanted: Floats,
+    give: Floats,
+    at: Floats,
+    direction: Floats,
 ) -> tuple[float, Floats]:
     """Halve the step until the dual function is no larger; 0 if none is."""
 
     def weigh(multiplier: Floats) -> tuple[Floats, float]:
         with np.errstate(over="ignore"):
             weights: Floats = start * np.exp(members @ multiplier)
-        return weights, float(weights.sum() - multiplier @ wanted)
+        penalty = give @ multiplier**2 / 2
+        return weights, float(weights.sum() - multiplier @ wanted + penalty)
 
     raked, value = weigh(at)
     step = 1.0
