@@ -23,6 +23,7 @@ from skstrat._core.factorize import (
     is_missing,
     sorted_order,
 )
+from skstrat._core.rows import is_hugging_face, is_mapping, read_column
 from skstrat.exceptions import AbsentClassWarning, MissingLabelsError
 
 Array = NDArray[Any]
@@ -94,6 +95,35 @@ def require_labels(y: Any) -> None:
         )
 
 
+def one_label_per_row(y: Any) -> Any:
+    """Refuse columns of labels, which classifiers read in different ways.
+
+    A column of a data set is read at once: classifiers would ask for every value.
+    """
+    require_labels(y)
+    if _has_columns(y):
+        raise _label_columns(y)
+    return read_column(y)
+
+
+def refuse_one_hot(y: Any) -> None:
+    """Refuse classes that are given as columns; rows of several labels pass."""
+    if not _has_columns(y):
+        return
+    try:
+        factorize(y)
+    except NotClassLabelsError:
+        return
+    raise _label_columns(y)
+
+
+def _has_columns(y: Any) -> bool:
+    shape: Any = getattr(y, "shape", ())
+    if isinstance(y, (list, tuple)):
+        shape = np.shape(y[:1])
+    return len(shape) == 2 and shape[1] > 1
+
+
 def count_codes(codes: Array, n_classes: int) -> NDArray[np.int64]:
     """Count the rows of each class."""
     # numpy widens narrow codes before it counts them.
@@ -122,7 +152,9 @@ def factorize(y: Any) -> Codes:
 
 def column_names(table: Any) -> list[Any] | None:
     """Give the names of a table's columns."""
-    if _loaded(table, "pyarrow"):
+    if is_mapping(table):
+        return list(table)
+    if _loaded(table, "pyarrow") or is_hugging_face(table, "Dataset"):
         return getattr(table, "column_names", None)
     names = getattr(table, "columns", None)
     if names is None:
@@ -200,6 +232,7 @@ def _loaded(y: Any, library: str) -> Any:
 
 def _one_column(y: Any) -> Any:
     """Reduce a one-column table to its column."""
+    y = read_column(y)
     shape = getattr(y, "shape", None)
     if shape is None or len(shape) != 2 or shape[1] != 1:
         return y
@@ -279,6 +312,8 @@ def _arrow_dictionary(encoded: Any) -> _CodedColumn:
 
 
 def _array_column(y: Any) -> Any:
+    if is_mapping(y) or is_hugging_face(y, "Dataset"):
+        raise _several_outputs(y)
     if isinstance(y, np.ma.MaskedArray) and np.ma.getmaskarray(y).any():
         raise MissingLabelsError(int(np.ma.getmaskarray(y).sum()), len(y))
     if hasattr(y, "tocsr"):
@@ -320,5 +355,22 @@ def _sparse_column(y: Any) -> _CodedColumn:
 def _several_outputs(y: Any) -> NotClassLabelsError:
     return NotClassLabelsError(
         "Multilabel and multioutput targets are not supported. y must have one "
-        f"label per row; got an array of shape {y.shape}."
+        f"label per row; got {_describe(y)}."
     )
+
+
+def _label_columns(y: Any) -> ValueError:
+    return ValueError(
+        "One-hot, multilabel and multioutput targets are not supported by classifiers "
+        f"here. y must have one label per row; got {_describe(y)}. Of one-hot columns "
+        "give the place of the 1, as y.argmax(axis=1) does of an array. Rows of "
+        "several labels are for DownsampleUpweight, before a classifier of several "
+        "outputs in a skstrat.Pipeline."
+    )
+
+
+def _describe(y: Any) -> str:
+    shape = np.shape(y) if isinstance(y, (list, tuple)) else getattr(y, "shape", None)
+    if shape is None:
+        return type(y).__name__
+    return f"{type(y).__name__} of shape {tuple(shape)}"

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skstrat._core.labels import Labels, encode_labels, require_labels
-from skstrat._core.rows import count_rows, take_rows
+from skstrat._core.rows import count_rows, read_column, take_rows
 from skstrat._core.weights import Floats, check_sample_weight, counted_rows
 
 Indices = NDArray[np.intp]
@@ -59,17 +59,18 @@ class CheckedSamples:
 
 def check_samples(X: Any, y: Any, sample_weight: Any) -> CheckedSamples:
     """Check lengths and weights, and leave out rows of zero weight."""
-    weights = check_sample_weight(sample_weight, check_lengths(X, y))
+    n_rows = check_lengths(X, y)
+    weights = check_sample_weight(read_column(sample_weight), n_rows)
     counted = counted_rows(weights)
     if weights is None or counted is None:
         return CheckedSamples(y, weights, None)
-    return CheckedSamples(take_rows(y, counted), weights[counted], counted)
+    return CheckedSamples(take_rows(y, counted, "y"), weights[counted], counted)
 
 
 def check_lengths(X: Any, y: Any) -> int:
     """Refuse X and y of different lengths, and give their number of rows."""
     require_labels(y)
-    n_rows, n_labels = count_rows(X), count_rows(y)
+    n_rows, n_labels = count_rows(X), count_rows(y, "y")
     if n_rows != n_labels:
         raise ValueError(
             "X and y must have one row each per example; found input variables with "

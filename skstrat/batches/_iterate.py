@@ -91,7 +91,7 @@ def _serve(
         for rows in batches:
             yield (
                 gather_rows(X, rows),
-                gather_rows(y, rows),
+                gather_rows(y, rows, "y"),
                 batches.sample_weight(rows),
             )
 

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from skstrat._core.rows import gather_rows
+from skstrat._core.rows import gather_rows, is_hugging_face
 from skstrat._core.weights import Floats
 from skstrat.batches._balanced import BalancedBatches
 from skstrat.batches._iterate import check_batches
@@ -93,10 +93,9 @@ class BalancedDataset(keras.utils.PyDataset):
     def __getitem__(self, number: int) -> tuple[Any, Any, Floats]:
         """Give a batch of the epoch: rows of X, of y, and their loss weights."""
         rows = self.batches.batch(number, self.epoch)
-        X, y = gather_rows(self.X, rows), gather_rows(self.y, rows)
-        if hasattr(X, "toarray"):
-            X = X.toarray()
-        return np.asarray(X), np.asarray(y), self.batches.sample_weight(rows)
+        X = _as_arrays(gather_rows(self.X, rows))
+        y = _as_arrays(gather_rows(self.y, rows, "y"))
+        return X, y, self.batches.sample_weight(rows)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that is served next; the callback does it.
@@ -113,3 +112,12 @@ class BalancedDataset(keras.utils.PyDataset):
         if not self._is_chosen:
             self.epoch += 1
         self._is_chosen = False
+
+
+def _as_arrays(data: Any) -> Any:
+    """Make an array of a batch, or a dict of arrays of one with named columns."""
+    if is_hugging_face(data, "Dataset") or is_hugging_face(data, "Column"):
+        data = data[:]
+    if isinstance(data, dict):
+        return {name: _as_arrays(column) for name, column in data.items()}
+    return data.toarray() if hasattr(data, "toarray") else np.asarray(data)

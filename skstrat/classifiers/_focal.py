@@ -16,6 +16,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skstrat._core.compat import HasMethods, Interval
+from skstrat._core.labels import one_label_per_row
 from skstrat._core.samples import check_samples
 from skstrat._core.weights import class_totals
 from skstrat.classifiers._predictions import ProbabilityClassifier
@@ -317,7 +318,7 @@ class FocalLossClassifier(ProbabilityClassifier):
         """
         self._validate_params()
         is_xgboost = _check_estimator(self.estimator)
-        samples = check_samples(X, y, sample_weight)
+        samples = check_samples(X, one_label_per_row(y), sample_weight)
         labels, weights = samples.labels, samples.sample_weight
         if len(labels.classes) > 2:
             raise ValueError(
@@ -326,8 +327,7 @@ class FocalLossClassifier(ProbabilityClassifier):
                 "classifier in sklearn.multiclass.OneVsRestClassifier."
             )
         X = self._checked(samples.take(X), reset=True)
-        self.classes_ = labels.classes
-        self.loss_ = FocalLoss(self.gamma, self.alpha)
+        self.classes_, self.loss_ = labels.classes, FocalLoss(self.gamma, self.alpha)
         total = class_totals(labels, weights)
         self.raw_init_ = float(self.loss_.raw_prediction(total[1] / total.sum()))
         estimator = clone(self.estimator)

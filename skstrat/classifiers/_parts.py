@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 
-from skstrat._core.labels import Labels
+from skstrat._core.labels import Labels, one_label_per_row
 from skstrat._core.prior import correct_prior
 from skstrat._core.rows import gather_rows
 from skstrat._core.samples import check_samples
@@ -77,6 +77,7 @@ class Part:
 
 def as_part(X: Any, y: Any, sample_weight: Any) -> Part:
     """Check labels and weights; rows of zero weight are not there."""
+    y = one_label_per_row(y)
     if getattr(y, "ndim", 1) == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
     if hasattr(X, "__array__") and not hasattr(X, "__getitem__"):

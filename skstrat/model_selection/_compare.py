@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import StratifiedKFold, check_cv
 
-from skstrat._core.labels import Labels, encode_labels
+from skstrat._core.labels import Labels, encode_labels, one_label_per_row
 from skstrat._core.targets import seed_of
 from skstrat._core.weights import check_sample_weight
 from skstrat.metrics._measures import MEASURES, describe_measure
@@ -137,7 +137,7 @@ def compare_strategies(
             "estimator must have predict_proba, because probabilities are compared; "
             f"got {estimator!r}. Wrap it in CalibratedClassifierCV."
         )
-    labels = encode_labels(y)
+    labels = encode_labels(one_label_per_row(y))
     weights = check_sample_weight(sample_weight, len(labels.codes))
     y = labels.classes[labels.codes]
     seed = seed_of(random_state) % 2**32

@@ -225,7 +225,7 @@ def _labels_in_kind(samples: CheckedSamples, output: Output) -> Any:
     first = np.unique(samples.labels.codes, return_index=True)[1]
     indices = output.indices
     y = gather_rows(
-        samples.y, np.where(indices >= 0, indices, first[output.labels.codes])
+        samples.y, np.where(indices >= 0, indices, first[output.labels.codes]), "y"
     )
     if hasattr(y, "iloc"):
         y = y.reset_index(drop=True)
