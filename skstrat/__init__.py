@@ -17,6 +17,7 @@ from skstrat.exceptions import (
     AbsentClassWarning,
     CalibrationWarning,
     MissingLabelsError,
+    SmallStrataWarning,
     TreeWeightsWarning,
     UnusedWeightsError,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "RandomOversample",
     "ResampledClassifier",
     "ResampledEnsembleClassifier",
+    "SmallStrataWarning",
     "Strategy",
     "TreeWeightsWarning",
     "UnusedWeightsError",

@@ -39,6 +39,10 @@ class AbsentClassWarning(UserWarning):
     """A class named in a dict is not among the labels, so its entry does nothing."""
 
 
+class SmallStrataWarning(UserWarning):
+    """Strata are so small that far more or fewer rows are drawn than asked for."""
+
+
 class TreeWeightsWarning(UserWarning):
     """Trees are fitted with class weights that they do not follow.
 

@@ -1,12 +1,12 @@
-"""Which rows are drawn and weighted alike: classes, strata of them, kinds of groups.
+"""Which rows are drawn and weighted alike: classes, and strata of them.
 
-A class is a cell of one stratum. With groups a unit of the draw is a group; its cell is
-that of its class drawn at the highest rate, and rows are weighted by cell and class.
+A class is a cell of one stratum.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import warnings
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,15 @@ from skstrat._core.labels import Labels, count_codes
 from skstrat._core.plan import Plan
 from skstrat._core.samples import CheckedSamples
 from skstrat._core.targets import Targets
-from skstrat._core.weights import multiply_weights
+from skstrat._core.weights import join_small, multiply_weights
+from skstrat.exceptions import SmallStrataWarning
 
 Indices = NDArray[np.intp]
 Floats = NDArray[np.float64]
 Array = NDArray[Any]
+
+# Rows drawn may differ from rows asked for by that share of them.
+_MOST_OFF = 0.25
 
 
 @dataclass(frozen=True)
@@ -68,83 +72,22 @@ class Cells:
     def draw(self, targets: Targets, samples: CheckedSamples, seed: int) -> Draw:
         """Draw the same share of every cell of a class, at least one row of each."""
         labels, own, rows = self.labels, self.cells, targets.rows
+        margin = self.class_of
         if own is not labels:
-            of_class = labels.counts[self.class_of]
-            rows = _share_out(own.counts, rows[self.class_of], of_class)
+            rows = share_out(own.counts, rows, labels, self.class_of)
+            margin = join_small(rows, self.class_of, rows % own.counts == 0)
         plan, indices = Plan.draw(own, rows, seed, samples.positions)
         return Draw(
             indices,
             self,
             own.codes[indices],
             rows,
-            targets.factor[self.class_of],
+            own.counts / rows,
             incoming=samples.weights_of(indices),
             moves_rows=plan.moves_rows,
+            margins=(margin,),
             plan=plan,
             at_random=True,
-        )
-
-
-@dataclass(frozen=True)
-class GroupCells:
-    """Groups of rows that are drawn whole.
-
-    Attributes
-    ----------
-    labels : Labels
-        Classes of the rows, or strata in their place.
-    strata : Labels
-        Strata of the rows; all rows of a group are of one.
-    groups : Labels
-        Groups of the rows; integers or strings, which are their identities.
-    """
-
-    labels: Labels
-    strata: Labels
-    groups: Labels
-
-    def draw(self, targets: Targets, samples: CheckedSamples, seed: int) -> Draw:
-        """Draw whole groups, each at the highest rate of the classes in it.
-
-        The cells are then pairs of a row's class and the class that decides over its
-        group, with the group's stratum as third if there are several.
-        """
-        labels, groups = self.labels, self.groups
-        kinds, own = _kinds_of_groups(labels, self.strata, groups, targets)
-        wanted = _share_out(kinds.counts, targets.rows[own], labels.counts[own])
-        keys = _identities(groups.classes)
-        units, drawn = Plan.draw(kinds, wanted, seed, keys)
-        copies = np.bincount(drawn, minlength=len(groups.classes))[groups.codes]
-        indices = np.flatnonzero(copies)
-        if len(indices) and copies.max() > 1:
-            indices = np.repeat(indices, copies[indices])
-        kind_of_row = kinds.codes[groups.codes]
-        cells, class_of, kind = cross(labels, replace(kinds, codes=kind_of_row))
-        codes = cells.codes[indices]
-        rows = count_codes(codes, len(cells.classes))
-        _check_every_class_is_kept(labels, rows, class_of)
-        whole = wanted // kinds.counts
-        threshold = np.array(units.threshold, dtype=np.uint64)[kind]
-        # A cell of which every row was drawn once more is drawn whole.
-        threshold[rows == (whole[kind] + 1) * cells.counts] = 0
-        plan = replace(
-            units,
-            classes=tuple((own, *deciding) for own, deciding in cells.classes.tolist()),
-            rows_seen=tuple(cells.counts.tolist()),
-            rows=tuple(rows.tolist()),
-            class_total=tuple(cells.counts.astype(float).tolist()),
-            class_weight=(1.0,) * len(rows),
-            threshold=tuple(threshold.tolist()),
-        )
-        return Draw(
-            indices,
-            Cells(labels, cells, class_of),
-            codes,
-            rows,
-            targets.factor[own][kind],
-            incoming=samples.weights_of(indices),
-            moves_rows=plan.moves_rows,
-            plan=plan,
         )
 
 
@@ -162,12 +105,15 @@ class Draw:
         Cell of each.
     rows : ndarray of shape (n_cells,)
         Rows drawn of each cell.
-    factor : ndarray of shape (n_cells,)
-        The nominal number of original rows that one drawn row stands for.
+    expansion : ndarray of shape (n_cells,)
+        How many original rows one drawn row stands for.
     incoming : ndarray of shape (n_drawn,) or None
         Incoming weight of each; None if all are 1.
     moves_rows : bool
         Whether any row was dropped, repeated or made.
+    margins : tuple of ndarray of shape (n_cells,)
+        Sets of cells whose totals are kept, as in :class:`CellSums`; those of the
+        classes if none are given.
     plan : Plan or None
         The draw with every weight 1, for other blocks of the same data.
     at_random : bool
@@ -182,9 +128,10 @@ class Draw:
     cells: Any
     codes: Array
     rows: Array
-    factor: Floats
+    expansion: Floats
     incoming: Floats | None
     moves_rows: bool
+    margins: tuple[Indices, ...] = ()
     plan: Plan | None = None
     at_random: bool = False
     inverse_chance: Floats | None = None
@@ -224,70 +171,30 @@ def cross(first: Labels, second: Labels) -> tuple[Labels, Indices, Indices]:
     return Labels(codes, names, counts), of_first, of_second
 
 
-def _share_out(counts: Array, wanted: Array, of_class: Array) -> NDArray[np.int64]:
+def share_out(
+    counts: Array, wanted: Array, labels: Labels, class_of: Indices
+) -> NDArray[np.int64]:
     """Give every cell its class's share, so that a smaller share is nested in it."""
-    rows = np.rint(counts * (wanted / of_class)).astype(np.int64)
-    return np.maximum(1, rows)
+    exact = counts * (wanted / labels.counts)[class_of]
+    units = np.maximum(1, np.rint(exact)).astype(np.int64)
+    _warn_of_small_strata(units, exact, class_of)
+    return units
 
 
-def _kinds_of_groups(
-    labels: Labels, strata: Labels, groups: Labels, targets: Targets
-) -> tuple[Labels, Indices]:
-    """Cross the class that decides over each group with its stratum."""
-    n_groups, n_classes = len(groups.classes), len(labels.classes)
-    by_rate = np.argsort(-(targets.rows / labels.counts), kind="stable")
-    rank = np.empty(n_classes, dtype=np.intp)
-    rank[by_rate] = np.arange(n_classes)
-    best = np.full(n_groups, n_classes)
-    np.minimum.at(best, groups.codes, rank[labels.codes])
-    stratum = np.empty(n_groups, dtype=np.intp)
-    stratum[groups.codes] = strata.codes
-    stray = stratum[groups.codes] != strata.codes
-    if stray.any():
-        name = groups.classes.tolist()[groups.codes[stray.argmax()]]
-        raise ValueError(
-            "groups must lie within one stratum each, to be kept or dropped whole; "
-            f"group {name!r} has rows of several. Cross the strata with the groups, "
-            "or leave one of the two out."
-        )
-    deciding = by_rate[best]
-    kinds, own, _ = cross(
-        Labels(deciding, labels.classes, count_codes(deciding, n_classes)),
-        Labels(stratum, strata.classes, count_codes(stratum, len(strata.classes))),
-    )
-    if len(strata.classes) == 1:
-        kinds.classes[:] = [(name,) for name, _ in kinds.classes]
-    return kinds, own
-
-
-def _identities(groups: Array) -> Array:
-    """Give what the groups are hashed by."""
-    found = groups
-    if groups.dtype.kind == "O":
-        values = groups.tolist()
-        kinds = {type(value) for value in values}
-        if kinds == {int}:
-            found = np.array(values)
-        elif not all(issubclass(kind, str) for kind in kinds):
-            found = np.empty(0)
-    too_large = found.dtype.kind == "O" and found is not groups
-    if found.dtype.kind not in "iuUO" or too_large:
-        kind = type(groups.tolist()[0]).__name__
-        raise ValueError(
-            "groups must hold integers or strings, 64 bits at most, whose hash decides "
-            f"which are kept; got {kind} in dtype {groups.dtype}. Convert them, for "
-            "example with astype(int) or astype(str)."
-        )
-    return found
-
-
-def _check_every_class_is_kept(labels: Labels, rows: Array, class_of: Indices) -> None:
-    """Refuse to lose a class."""
-    kept = np.bincount(class_of, rows, minlength=len(labels.classes))
-    if (kept == 0).any():
-        lost = labels.classes[kept == 0].tolist()
-        raise ValueError(
-            f"groups leave no row of class {lost[0]!r}: all groups that hold one were "
-            "dropped. Keep more of it with factor or sampling_strategy as a dict, or "
-            "use another random_state."
-        )
+def _warn_of_small_strata(units: Array, exact: Floats, class_of: Indices) -> None:
+    """Warn where rounding in every stratum changes the size of a class."""
+    asked, drawn = np.bincount(class_of, exact), np.bincount(class_of, units)
+    cut = np.bincount(class_of) > 1
+    for off, more in (
+        (drawn > asked * (1 + _MOST_OFF), "more"),
+        (drawn < asked * (1 - _MOST_OFF), "fewer"),
+    ):
+        if (off & cut).any():
+            warnings.warn(
+                "strata hold so few rows or groups of a class each that, their shares "
+                f"being rounded to one at least, over a quarter {more} are drawn than "
+                "were asked for. The weights allow for it. Cut coarser strata to draw "
+                "what was asked for; sampling_strategy_ says how many rows were drawn.",
+                SmallStrataWarning,
+                stacklevel=2,
+            )

@@ -9,15 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from skstrat._core.cells import Cells, GroupCells
+from skstrat._core.cells import Cells
 from skstrat._core.factorize import NotClassLabelsError, is_missing
+from skstrat._core.groups import GroupCells
 from skstrat._core.labels import (
     Labels,
     column_names,
     count_codes,
     factorize,
 )
-from skstrat._core.rows import count_rows, take_rows
+from skstrat._core.rows import count_rows, read_column, take_rows
 from skstrat._core.samples import CheckedSamples
 from skstrat.exceptions import MissingLabelsError
 
@@ -35,7 +36,7 @@ def read_row_labels(
         values = named(X, y) if callable(named) else named
     _check_length(values, count_rows(X), argument)
     if counted is not None:
-        values = take_rows(values, counted)
+        values = take_rows(values, counted, argument)
     try:
         codes, classes = factorize(values)
     except MissingLabelsError as error:
@@ -98,7 +99,8 @@ def _strata_as_labels(y: Any, strata: Labels) -> Labels:
             "strata must be at least two where y holds no class labels; got one, "
             f"{strata.classes.tolist()[0]!r}, in all {len(strata.codes)} rows."
         )
-    missing = _count_missing(y.data if sparse.issparse(y) else np.asarray(y))
+    values = y.data if sparse.issparse(y) else np.asarray(read_column(y))
+    missing = _count_missing(values)
     if missing:
         raise ValueError(
             f"y must have a value everywhere; {missing} are NaN. Remove those rows "

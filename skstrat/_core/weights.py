@@ -8,6 +8,7 @@ only on average as weight x factor does (Horvitz and Thompson, 1952).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Literal
 
@@ -20,6 +21,11 @@ from skstrat._core.labels import Labels
 Weighting = Literal["original", "balanced", "uniform", "factor"] | Mapping[Any, float]
 WEIGHTING = [StrOptions({"original", "balanced", "uniform", "factor"}), Mapping]
 Floats = NDArray[np.float64]
+
+# Ratios of fewer units are too biased to be taken apart.
+LEAST_UNITS = 20
+_MOST_STEPS = 100
+_TOLERANCE = 1e-10
 
 
 def check_sample_weight(
@@ -103,35 +109,108 @@ def wanted_totals(labels: Labels, weighting: Weighting, totals: Floats) -> Float
     return wanted
 
 
-def cell_weights(
-    weighting: Weighting,
-    labels: Labels,
-    class_of: NDArray[np.intp],
-    factor: Floats,
-    totals: Floats,
-    drawn: Floats,
-) -> Floats:
-    """Find what the incoming weights of each cell are multiplied by.
+@dataclass(frozen=True)
+class CellSums:
+    """What the rows of each cell weigh, all of them and those drawn.
 
-    ``totals`` are the incoming weights of each cell, ``drawn`` those of its drawn rows;
-    where these are 0 the cell's total goes to the other cells of its class.
+    Attributes
+    ----------
+    class_of : ndarray of shape (n_cells,)
+        Class code of each cell.
+    expansion : ndarray of shape (n_cells,)
+        How many rows one drawn row stands for.
+    totals : ndarray of shape (n_cells,)
+        Incoming weights of all rows.
+    drawn : ndarray of shape (n_cells,)
+        Incoming weights of the rows drawn.
+    margins : tuple of ndarray of shape (n_cells,)
+        Ways to put cells together into sets whose totals are kept, those of the last
+        exactly; each set is of one class there.
     """
+
+    class_of: NDArray[np.intp]
+    expansion: Floats
+    totals: Floats
+    drawn: Floats
+    margins: tuple[NDArray[np.intp], ...]
+
+    @classmethod
+    def of_classes(cls, expansion: Floats, totals: Floats, drawn: Floats) -> CellSums:
+        """Take every class for a cell."""
+        classes = np.arange(len(totals))
+        return cls(classes, expansion, totals, drawn, (classes,))
+
+
+def cell_weights(weighting: Weighting, labels: Labels, sums: CellSums) -> Floats:
+    """Find what the incoming weights of each cell are multiplied by."""
     if weighting == "uniform":
-        return np.ones(len(totals))
+        return np.ones(len(sums.totals))
     if weighting == "factor":
-        return factor
-    n_classes = len(labels.classes)
-    of_class = totals_of(class_of, totals, n_classes)
-    lost = drawn == 0
-    held = of_class
-    if lost.any():
-        held = totals_of(class_of, np.where(lost, 0, totals), n_classes)
-    scale = (wanted_totals(labels, weighting, of_class) / held)[class_of]
+        return sums.expansion
+    of_class = totals_of(sums.class_of, sums.totals, len(labels.classes))
+    scale = wanted_totals(labels, weighting, of_class) / of_class
     # Weights too far apart to be scaled are refused where they are multiplied.
-    with np.errstate(over="ignore", divide="ignore"):
-        multiplier: Floats = totals * scale / drawn
-    multiplier[lost] = 1
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        multiplier: Floats = _rake(sums) * scale[sums.class_of]
     return multiplier
+
+
+def _rake(sums: CellSums) -> Floats:
+    r"""Scale expansions until the drawn rows have the totals of all rows.
+
+    One set of margins makes them the combined ratio estimator, :math:`k_h W / \sum_h
+    k_h w_h` (Cochran, 1977, 6.11); several are met in turn (Deming and Stephan, 1940).
+    """
+    *others, last = sums.margins
+    start = multiplier = _scale(sums.expansion, last, sums)
+    if not others:
+        return start
+    for _ in range(_MOST_STEPS):
+        for margin in sums.margins:
+            multiplier = _scale(multiplier, margin, sums)
+        if all(_are_met(multiplier, margin, sums) for margin in others):
+            return multiplier
+    # No weights have all these totals.
+    return start
+
+
+def _scale(multiplier: Floats, margin: NDArray[np.intp], sums: CellSums) -> Floats:
+    wanted, held = _margin_totals(multiplier, margin, sums)
+    scaled: Floats = multiplier * (wanted[margin] / held[margin])
+    return scaled
+
+
+def _are_met(multiplier: Floats, margin: NDArray[np.intp], sums: CellSums) -> bool:
+    wanted, held = _margin_totals(multiplier, margin, sums)
+    return bool((np.abs(held - wanted) <= _TOLERANCE * wanted).all())
+
+
+def _margin_totals(
+    multiplier: Floats, margin: NDArray[np.intp], sums: CellSums
+) -> tuple[Floats, Floats]:
+    n_sets = int(margin.max()) + 1
+    held = totals_of(margin, multiplier * sums.drawn, n_sets)
+    return totals_of(margin, sums.totals, n_sets), held
+
+
+def join_small(
+    units: NDArray[np.int64], within: NDArray[np.intp], whole: NDArray[np.bool_]
+) -> NDArray[np.intp]:
+    """Put cells of one class together where few units are drawn of each.
+
+    A cell drawn whole, whose total has no error, is only put with others where these
+    have too few units together.
+    """
+    order = np.lexsort((units, whole, within))
+    first = np.flatnonzero(np.diff(within[order], prepend=-1))
+    lengths = np.diff(first, append=len(order))
+    before = np.cumsum(units[order]) - units[order]
+    before -= np.repeat(before[first], lengths)
+    small = (units < LEAST_UNITS) & ~whole
+    joined = (before < LEAST_UNITS) | small[order]
+    margin = np.arange(len(order))
+    margin[order[joined]] = np.repeat(order[first], lengths)[joined]
+    return margin
 
 
 def effective_number(counts: NDArray[Any], beta: float | None) -> Floats:

@@ -11,6 +11,7 @@ import numpy as np
 from skstrat._core.hashing import mix_seed
 from skstrat._core.labels import Labels, by_label, encode_labels
 from skstrat._core.weights import (
+    CellSums,
     Floats,
     Weighting,
     cell_weights,
@@ -224,8 +225,8 @@ class BalancedBatches(ResumableEpochs):
         served = self._plan.served
         passes = served / labels.counts
         drawn = passes * total
-        classes, ones = np.arange(len(total)), np.ones(len(total))
-        each = cell_weights(weighting, labels, classes, ones, total, drawn)
+        sums = CellSums.of_classes(1 / passes, total, drawn)
+        each = cell_weights(weighting, labels, sums)
         if weighting != "uniform":
             average = total.sum() / labels.counts.sum()
             each *= served.sum() * average / (each * drawn).sum()

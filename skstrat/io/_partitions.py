@@ -15,6 +15,7 @@ import numpy as np
 from skstrat._core.labels import Labels, by_label, sorted_classes
 from skstrat._core.plan import Plan
 from skstrat._core.targets import seed_of
+from skstrat._core.weights import CellSums
 from skstrat.exceptions import AbsentClassWarning
 from skstrat.io._tally import Tally
 from skstrat.resamplers._base import BaseResampler
@@ -85,9 +86,10 @@ def make_plan(resampler: BaseResampler, tally: Tally, seed: int) -> Plan:
         rows.append(whole * own.rows + extra)
         drawn.append(whole * own.total + extra_total)
     totals = np.array([own.total for own in tallies])
-    multiplier = resampler._multiplier(
-        labels, np.arange(len(names)), targets.factor, totals, np.array(drawn)
+    sums = CellSums.of_classes(
+        labels.counts / targets.rows, totals, np.array(drawn, dtype=np.float64)
     )
+    multiplier = resampler._multiplier(labels, sums)
     return Plan(
         classes=tuple(names),
         rows_seen=tuple(labels.counts.tolist()),

@@ -27,10 +27,11 @@ from skstrat._core.compat import (
 )
 from skstrat._core.dask import example_of, is_dask
 from skstrat._core.labels import Labels, by_label
-from skstrat._core.rows import count_rows, take_rows
+from skstrat._core.rows import count_rows, is_mapping, take_rows
 from skstrat._core.samples import CheckedSamples, check_samples
 from skstrat._core.targets import Targets, seed_of
 from skstrat._core.weights import (
+    CellSums,
     Floats,
     Weighting,
     cell_weights,
@@ -217,7 +218,7 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         if not resampled.moves_rows and len(resampled.rows) == count_rows(X):
             return replace(resampled, X=X, y=y)
         rows = resampled.rows
-        return replace(resampled, X=take_rows(X, rows), y=take_rows(y, rows))
+        return replace(resampled, X=take_rows(X, rows), y=take_rows(y, rows, "y"))
 
     def _learn(self, X: Any, y: Any, sample_weight: Any) -> Resampled:
         self._validate_params()
@@ -251,31 +252,21 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         drawn = draw.rows.astype(np.float64)
         if start is not None:
             drawn = totals_of(draw.codes, start, len(totals))
-        by_cell = self._multiplier(labels, class_of, draw.factor, totals, drawn)
-        by_class = by_cell
+        margins = draw.margins or (class_of,)
+        sums = CellSums(class_of, draw.expansion, totals, drawn, margins)
+        by_cell = by_class = self._multiplier(labels, sums)
         if own is not labels:
-            by_class = self._multiplier(
-                labels,
-                np.arange(len(labels.classes)),
-                targets.factor,
-                class_totals(labels, samples.sample_weight),
-                totals_of(class_of, drawn, len(labels.classes)),
-            )
+            n_classes = len(labels.classes)
+            by_class = totals_of(class_of, by_cell * drawn, n_classes)
+            by_class /= totals_of(class_of, drawn, n_classes)
         weights = row_multipliers(by_cell, draw.codes)
         if start is not None:
             weights = multiply_weights(weights, start)
         return CellWeights(weights, by_cell, by_class, totals)
 
-    def _multiplier(
-        self,
-        labels: Labels,
-        class_of: NDArray[np.intp],
-        factor: Floats,
-        totals: Floats,
-        drawn: Floats,
-    ) -> Floats:
+    def _multiplier(self, labels: Labels, sums: CellSums) -> Floats:
         """Find what the weights of each cell are multiplied by."""
-        return cell_weights(self.weighting, labels, class_of, factor, totals, drawn)
+        return cell_weights(self.weighting, labels, sums)
 
     def _remember(
         self, samples: CheckedSamples, draw: Draw, weighed: CellWeights
@@ -328,7 +319,7 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
     def _learn_columns(self, X: Any) -> None:
         if hasattr(self, "n_features_in_"):
             del self.n_features_in_
-        if getattr(X, "ndim", 2) == 2:
+        if getattr(X, "ndim", 2) == 2 and not is_mapping(X):
             check_n_features(self, X, reset=True)
         check_feature_names(self, X, reset=True)
 

@@ -7,12 +7,11 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from skstrat._core.compat import Interval, StrOptions
 from skstrat._core.labels import Labels
 from skstrat._core.targets import Targets, targets_from_rows
-from skstrat._core.weights import Floats, effective_number
+from skstrat._core.weights import CellSums, Floats, effective_number
 from skstrat.resamplers._base import BaseResampler
 
 
@@ -90,14 +89,8 @@ class ClassWeight(BaseResampler):
     def _draw_shares(self) -> float:
         return 0.0
 
-    def _multiplier(
-        self,
-        labels: Labels,
-        class_of: NDArray[np.intp],
-        factor: Floats,
-        totals: Floats,
-        drawn: Floats,
-    ) -> Floats:
+    def _multiplier(self, labels: Labels, sums: CellSums) -> Floats:
+        totals, drawn = sums.totals, sums.drawn
         if self.class_weight == "balanced":
             return totals.sum() / len(totals) / drawn
         if self.class_weight == "effective":

@@ -135,12 +135,21 @@ def test_no_weights_are_ones(words, weighting):
 
 
 @pytest.mark.parametrize("factor", FACTORS)
-def test_factor_weighting_is_the_factor_exactly(factor):
+def test_factor_weighting_is_rows_over_rows_kept_exactly(factor):
     y = make_labels()
     incoming = lognormal(len(y))
     rows, y_kept, weights = resample(y, incoming, factor=factor, weighting="factor")
-    expected = np.where(y_kept == 0, factor * incoming[rows], incoming[rows])
+    literal = COUNTS[0] / np.count_nonzero(y_kept == 0)
+    assert literal == pytest.approx(factor, rel=0.5 / (y_kept == 0).sum())
+    expected = np.where(y_kept == 0, literal, 1) * incoming[rows]
     np.testing.assert_array_equal(weights, expected)
+
+
+@pytest.mark.parametrize("n_rows", [30, 31, 149, 150])
+def test_factor_weighting_without_weights_has_the_totals_where_rounding_acts(n_rows):
+    y = make_labels({0: n_rows, 1: 3})
+    _, y_kept, weights = resample(y, factor=20, weighting="factor")
+    np.testing.assert_allclose(totals(y_kept, weights), [n_rows, 3], rtol=1e-12)
 
 
 def test_factor_weighting_keeps_totals_on_average():

@@ -32,9 +32,9 @@ COUNTS = [41109, 20669, 9376, 1126, 111]
 
 
 def draw_sets(sets, targets, seed, key):
-    """Give the rows drawn, one over their chance, and their nominal factor."""
+    """Give the rows drawn, and one over their chance."""
     drawn = sets.draw(targets, CheckedSamples(None, None, key), seed)
-    return drawn.indices, drawn.inverse_chance, drawn.factor[drawn.codes]
+    return drawn.indices, drawn.inverse_chance
 
 
 def dependent_labels(n_rows=100_000, counts=COUNTS, seed=0):
@@ -154,7 +154,7 @@ def test_rows_are_drawn_at_the_highest_rate_of_their_labels(seed, n_rows, factor
     y = (np.random.default_rng(seed).random((n_rows, 3)) < [0.4, 0.2, 0.1]).astype(int)
     assume(with_none(y).any(axis=0).all())
     sets, targets = sets_and_targets(y, np.array(factor))
-    indices, inverse_chance, nominal = draw_sets(sets, targets, seed, None)
+    indices, inverse_chance = draw_sets(sets, targets, seed, None)
     member = with_none(y)
     rate = targets.rows / member.sum(axis=0)
     chance = (member * rate).max(axis=1)
@@ -165,7 +165,6 @@ def test_rows_are_drawn_at_the_highest_rate_of_their_labels(seed, n_rows, factor
         kept = np.isin(indices, np.flatnonzero(own))
         assert abs(kept.sum() - own.sum() * value) <= tied
         assert inverse_chance[kept].sum() == pytest.approx(own.sum(), rel=1e-12)
-    np.testing.assert_allclose(nominal, 1 / chance[indices], rtol=1e-12)
     assert np.isin(np.flatnonzero(chance == 1), indices).all()
     again = draw_sets(sets, targets, seed, None)
     assert again[0].tolist() == indices.tolist()
@@ -230,19 +229,16 @@ def test_totals_of_all_labels_are_unbiased_and_raked_ones_exact():
     sets = read_label_sets(y)
     rows = np.minimum(sets.labels.counts, 10 * sets.labels.counts.min())
     targets = Targets(rows, sets.labels.counts / rows)
-    estimates, literal = [], []
+    estimates = []
     for seed in range(300):
-        indices, inverse_chance, factor = draw_sets(sets, targets, seed, None)
+        indices, inverse_chance = draw_sets(sets, targets, seed, None)
         estimates.append(inverse_chance @ y[indices] / totals)
-        literal.append(factor @ y[indices] / totals)
-    # The nominal factor does not know that whole rows are drawn.
-    for each, rounding in ((estimates, 1e-12), (literal, 1e-3)):
-        error = np.std(each, axis=0, ddof=1)
-        off = np.abs(np.mean(each, axis=0) - 1)
-        assert (off <= 4 * error / np.sqrt(300) + rounding).all()
-        assert (error < 0.05).all()
-        # All rows of the rarest label are there, and count for themselves.
-        assert error[4] < 1e-12
+    error = np.std(estimates, axis=0, ddof=1)
+    off = np.abs(np.mean(estimates, axis=0) - 1)
+    assert (off <= 4 * error / np.sqrt(300) + 1e-12).all()
+    assert (error < 0.05).all()
+    # All rows of the rarest label are there, and count for themselves.
+    assert error[4] < 1e-12
     for sample_weight in (None, np.random.default_rng(1).lognormal(size=len(y))):
         resampler, drawn, weights = draw(y, sample_weight)
         old = np.ones(len(y)) if sample_weight is None else sample_weight

@@ -29,6 +29,7 @@ from skstrat import (
     Pipeline,
     RandomOversample,
     ResampledClassifier,
+    SmallStrataWarning,
     UnusedWeightsError,
     make_pipeline,
 )
@@ -55,6 +56,7 @@ RESAMPLERS = [
     RandomOversample(times={"c": 3.7}, weighting="original", random_state=3),
     CombinedResample(balance=0.7, weighting="original", random_state=3),
 ]
+small_strata = pytest.mark.filterwarnings("ignore:strata hold so few")
 every_resampler = pytest.mark.parametrize("resampler", RESAMPLERS, ids=str)
 
 
@@ -103,6 +105,7 @@ def tables(draw_value):
 # Cells -----------------------------------------------------------------------------
 
 
+@small_strata
 @settings(max_examples=60, deadline=None)
 @given(table=tables(), resampler=st.sampled_from(RESAMPLERS))
 def test_every_cell_gets_its_share_of_the_rows(table, resampler):
@@ -122,6 +125,16 @@ def test_every_cell_gets_its_share_of_the_rows(table, resampler):
     assert stratified.sampling_strategy_ == by_class
 
 
+def class_totals_wanted(y, old, weighting):
+    """Say what the total of every class shall be."""
+    if weighting == "balanced":
+        return pd.Series(old.sum() / 3, index=list(SHARES))
+    if isinstance(weighting, dict):
+        return pd.Series(weighting) / 8 * old.sum()
+    return in_cells(old, y)
+
+
+@small_strata
 @settings(max_examples=60, deadline=None)
 @given(
     table=tables(),
@@ -134,26 +147,123 @@ def test_weights_of_cells_are_what_weighting_says(table, resampler, weighting):
         resampler, y, y, weight, strata=strata, weighting=weighting
     )
     old = np.ones(len(y)) if weight is None else weight
-    out = in_cells(weights, y[drawn], strata[drawn])
-    mass = in_cells(old, y, strata)
+    rows, kept = (
+        in_cells(old * 0 + 1, y, strata),
+        in_cells(drawn * 0 + 1, y[drawn], strata[drawn]),
+    )
+    stands_for = (rows / kept)[
+        list(zip(y[drawn], strata[drawn], strict=True))
+    ].to_numpy()
     if weighting == "uniform":
         assert weights.tolist() == old[drawn].tolist()
     elif weighting == "factor":
-        plain, *_ = draw(resampler, y, y, weighting="factor")
-        nominal = np.array([plain.class_weight_[label] for label in y[drawn]])
-        assert weights.tolist() == (nominal * old[drawn]).tolist()
+        assert weights.tolist() == (stands_for * old[drawn]).tolist()
     else:
-        wanted = {"original": in_cells(old, y)}
-        wanted["balanced"] = pd.Series(old.sum() / 3, index=list(SHARES))
-        share = SHARES if isinstance(weighting, dict) else {}
-        target = wanted.get(str(weighting), pd.Series(share) / 8 * old.sum())
-        of_class = mass / mass.groupby(level=0).transform("sum")
-        expected = of_class * target.reindex(mass.index.get_level_values(0)).to_numpy()
-        np.testing.assert_allclose(out, expected, rtol=1e-12)
+        wanted = class_totals_wanted(y, old, weighting)
+        np.testing.assert_allclose(in_cells(weights, y[drawn]), wanted, rtol=1e-12)
+        if weight is None:
+            # A row stands for as many in every stratum, whatever its size.
+            scale = (wanted / in_cells(old, y))[y[drawn]].to_numpy()
+            np.testing.assert_allclose(weights, stands_for * scale, rtol=1e-12)
     ratio = pd.Series(weights / old[drawn]).groupby([y[drawn], strata[drawn]])
     np.testing.assert_allclose(ratio.max(), ratio.min(), rtol=1e-12)
     per_class = in_cells(weights, y[drawn]) / in_cells(old[drawn], y[drawn])
     assert fitted.class_weight_ == pytest.approx(per_class.to_dict(), rel=1e-12)
+
+
+@small_strata
+@settings(max_examples=40, deadline=None)
+@given(
+    table=tables(),
+    resampler=st.sampled_from(RESAMPLERS),
+    weighting=st.sampled_from(WEIGHTINGS),
+    name=st.sampled_from(["strata", "groups"]),
+)
+def test_a_weight_is_the_product_of_its_parts(table, resampler, weighting, name):
+    y, parts, weight = table
+    resampler = clone(resampler).set_params(weighting=weighting, **{name: parts})
+    try:
+        resampled = resampler._resample(y, y, weight)
+    except ValueError:
+        reject()
+    product = resampled.class_weight[resampled.codes]
+    if resampled.within_class is not None:
+        product = product * resampled.within_class
+    if weight is not None:
+        product = product * resampled.incoming
+    np.testing.assert_allclose(resampled.weights, product, rtol=1e-12)
+
+
+def cut_in_turn(sizes, n_rows=12_000):
+    """Give labels and strata of so many rows in turn, and log-normal weights."""
+    ends = np.cumsum(np.resize(sizes, 1 + n_rows // min(sizes)))
+    strata = np.searchsorted(ends, np.arange(n_rows), side="right")
+    y = np.append(np.zeros(n_rows, int), np.ones(60, int))
+    weight = np.random.default_rng(7).lognormal(size=len(y))
+    return y, np.append(strata, np.zeros(60, int)), weight
+
+
+@small_strata
+@pytest.mark.parametrize("sizes", [[3], [10], [15, 24], [150]], ids=str)
+def test_incoming_weights_do_not_cancel_in_small_strata(sizes):
+    y, strata, weight = cut_in_turn(sizes)
+    heavy, shares = weight > 1.5, []
+    for seed in range(40):
+        _, drawn, weights = draw(
+            down(factor=10, random_state=seed), y, y, weight, strata=strata
+        )
+        own = y[drawn] == 0
+        share = (weights * heavy[drawn])[own].sum() / weight[y == 0].sum()
+        shares.append(share)
+        assert weights[own].sum() == pytest.approx(weight[y == 0].sum(), rel=1e-12)
+    truth = (weight * heavy)[y == 0].sum() / weight[y == 0].sum()
+    error = np.std(shares, ddof=1) / np.sqrt(40)
+    assert error < 0.005
+    assert abs(np.mean(shares) - truth) < 4 * error
+
+
+def test_large_strata_keep_their_totals_and_small_ones_share_one():
+    # Of "a" 5, 5, 20, 100 and 60 rows are kept. The 10 of the small strata are too few
+    # for a total of their own, so that the next larger stratum shares one with them.
+    y = np.repeat(["a", "b"], [1900, 50])
+    strata = np.append(np.repeat([0, 1, 2, 3, 4], [50, 50, 200, 1000, 600]), [4] * 50)
+    weight = np.random.default_rng(3).lognormal(size=1950)
+    _, drawn, weights = draw(down(factor={"a": 10}), y, y, weight, strata=strata)
+    own = y[drawn] == "a"
+    held = in_cells(weights[own], strata[drawn[own]])
+    wanted = in_cells(weight[y == "a"], strata[y == "a"])
+    np.testing.assert_allclose(held[[3, 4]], wanted[[3, 4]], rtol=1e-12)
+    assert held[:3].sum() == pytest.approx(wanted[:3].sum(), rel=1e-12)
+    assert abs(held[0] / wanted[0] - 1) > 0.01
+    ratio = weights[own] / weight[drawn[own]]
+    assert np.ptp(ratio[strata[drawn[own]] < 3]) < 1e-12 * ratio.max()
+    # Nothing is lost of those that are kept whole.
+    assert weights[~own].tolist() == weight[y == "b"].tolist()
+
+
+@pytest.mark.parametrize(("size", "times"), [(3, 20 / 3), (29, 20 / 29)])
+def test_many_small_strata_say_that_rows_drawn_are_not_those_asked_for(size, times):
+    y, strata, weight = cut_in_turn([size], n_rows=size * 400)
+    asked = 400 * size / 20
+    for weighting, old in (("original", weight), ("factor", np.ones(len(y)))):
+        resampler = down(factor=20, strata=strata, weighting=weighting)
+        with pytest.warns(SmallStrataWarning, match="rounded to one at least") as told:
+            *_, weights = resampler.fit_resample(y, y, sample_weight=old)
+        (text,) = {str(each.message) for each in told}
+        assert not any(map(str.isdigit, text))
+        assert ("a quarter more" if times > 1 else "a quarter fewer") in text
+        drawn = resampler.sample_indices_
+        assert resampler.sampling_strategy_[0] == pytest.approx(asked * times)
+        np.testing.assert_allclose(
+            in_cells(weights, y[drawn]), in_cells(old, y), rtol=1e-12
+        )
+
+
+@pytest.mark.parametrize("sizes", [[30, 50], [20], [60]], ids=str)
+def test_strata_that_give_the_rows_asked_for_say_nothing(sizes):
+    y, strata, _ = cut_in_turn(sizes)
+    fitted, *_ = draw(down(factor=20), y, y, strata=strata)
+    assert fitted.sampling_strategy_[0] == pytest.approx(600, rel=0.25)
 
 
 @every_resampler
@@ -218,6 +328,7 @@ def test_more_rows_of_another_cell_change_nothing(label, stratum):
         assert few_weights[old].tolist() == many_weights[new].tolist()
 
 
+@small_strata
 @settings(max_examples=25, deadline=None)
 @given(table=tables())
 def test_larger_factors_keep_subsets(table):
@@ -259,7 +370,7 @@ def test_a_stratum_of_one_row_stays_and_counts_for_itself_alone():
     strata = REGION.copy()
     lonely = int(np.flatnonzero(Y == "a")[7])
     strata[lonely] = "lonely"
-    _, drawn, weights = draw(down(factor=100), strata=strata, sample_weight=WEIGHT)
+    _, drawn, weights = draw(down(factor=8), strata=strata, sample_weight=WEIGHT)
     assert weights[drawn == lonely] == pytest.approx([WEIGHT[lonely]], rel=1e-12)
 
 
@@ -377,6 +488,7 @@ def test_booleans_are_strata():
     )
 
 
+@small_strata
 @pytest.mark.parametrize("n_strata", [1, 2, 85, 86, 127, 128, 129, 255, 256, 257, 400])
 def test_many_strata_of_narrow_codes(n_strata):
     y, strata = np.resize(["a", "a", "b"], 2400), np.arange(2400) // 3 % n_strata
@@ -566,9 +678,7 @@ def test_weighted_mean_of_a_continuous_target_is_unbiased():
             )
             means.append((weights * AMOUNT[drawn]).sum() / N_ROWS)
         standard_error = np.std(means, ddof=1) / np.sqrt(300)
-        # 5.5 is not a divisor of the bin: the literal rule is off by that rounding.
-        off = abs(np.mean(means) - AMOUNT.mean())
-        assert off < 4 * standard_error + (0.005 if weighting == "factor" else 0)
+        assert abs(np.mean(means) - AMOUNT.mean()) < 4 * standard_error
         assert standard_error < 0.01
 
 
@@ -660,7 +770,9 @@ def test_groups_are_drawn_whole_and_totals_are_kept(table, resampler, weighting)
         for label in counts.index
     }
     deciding = deciding_classes(y, groups, rate)
+    stands_for = {}
     for label, own in per_group.max().groupby(deciding):
+        stands_for[label] = len(own) / own.sum()
         wanted = max(
             1, len(own) * Fraction(plain.sampling_strategy_[label], int(counts[label]))
         )
@@ -670,24 +782,14 @@ def test_groups_are_drawn_whole_and_totals_are_kept(table, resampler, weighting)
     of_row = deciding.reindex(groups).to_numpy()
     if weighting == "uniform":
         assert weights.tolist() == old[drawn].tolist()
-    elif weighting == "factor":
-        nominal = np.array([plain.class_weight_[label] for label in of_row[drawn]])
-        assert weights.tolist() == (nominal * old[drawn]).tolist()
     else:
-        wanted = pd.Series(plain.class_weight_) * in_cells(
-            old[plain.sample_indices_], y[plain.sample_indices_]
-        )
-        out = in_cells(weights, y[drawn])
-        np.testing.assert_allclose(out, wanted, rtol=1e-12)
-        # Within a class, of the kinds of groups that were drawn.
-        mass, held = (
-            in_cells(old, y, of_row),
-            in_cells(weights, y[drawn], of_row[drawn]),
-        )
-        mass = mass[held.index]
-        for shares in (mass, held):
-            shares /= shares.groupby(level=0).transform("sum")
-        np.testing.assert_allclose(held, mass, rtol=1e-12)
+        start = np.array([stands_for[label] for label in of_row[drawn]]) * old[drawn]
+        scale = 1.0
+        if weighting != "factor":
+            wanted = class_totals_wanted(y, old, weighting)
+            np.testing.assert_allclose(in_cells(weights, y[drawn]), wanted, rtol=1e-12)
+            scale = (wanted / in_cells(start, y[drawn]))[y[drawn]].to_numpy()
+        np.testing.assert_allclose(weights, start * scale, rtol=1e-12)
     by_class = pd.Series(y[drawn]).value_counts().to_dict()
     assert fitted.sampling_strategy_ == by_class
     assert_plan_gives(fitted.plan_, (y, of_row), groups, drawn, weights / old[drawn])
@@ -821,14 +923,46 @@ def test_groups_within_strata(resampler):
     kinds = pd.DataFrame({"d": of_row, "s": strata}).groupby(SHOP).first()
     for (label, _), own in times.groupby([kinds["d"], kinds["s"]]):
         assert own.sum() == max(1, np.rint(len(own) * rate[label]))
-    np.testing.assert_allclose(
-        in_cells(weights, Y[drawn], of_row[drawn], strata[drawn]),
-        in_cells(WEIGHT, Y, of_row, strata),
-        rtol=1e-12,
-    )
+    # 20 groups and more are drawn of each stratum.
+    for parts, rtol in ((Y, 1e-12), (strata, 1e-9)):
+        np.testing.assert_allclose(
+            in_cells(weights, parts[drawn]), in_cells(WEIGHT, parts), rtol=rtol
+        )
     assert_plan_gives(
         fitted.plan_, (Y, of_row, strata), SHOP, drawn, weights / WEIGHT[drawn]
     )
+
+
+def mixed_groups(rng):
+    """Make 150 strata of ten groups of "a", one with 3 rows of "b", and one of "b"."""
+    sizes = rng.integers(1, 9, size=(150, 10))
+    group = np.repeat(np.arange(1500), sizes.ravel())
+    few, own = np.repeat(np.arange(150) * 10, 3), np.repeat(1500 + np.arange(150), 4)
+    groups = np.concatenate([group, few, own])
+    strata = np.where(groups < 1500, groups // 10, groups - 1500)
+    return np.repeat(["a", "b"], [len(group), 1050]), strata, groups
+
+
+@small_strata
+def test_cells_of_few_groups_count_for_what_they_stand_for():
+    y, strata, groups = mixed_groups(np.random.default_rng(1))
+    held = []
+    for seed in range(60):
+        _, drawn, weights = draw(
+            down(factor={"a": 5, "b": 10}, random_state=seed),
+            y,
+            y,
+            strata=strata,
+            groups=groups,
+        )
+        np.testing.assert_allclose(
+            in_cells(weights, y[drawn]), in_cells(np.ones(len(y)), y), rtol=1e-12
+        )
+        few = (y == "b") & (groups < 1500)
+        held.append(weights[few[drawn]].sum() / 150)
+    error = np.std(held, ddof=1) / np.sqrt(60)
+    assert error < 0.06
+    assert abs(np.mean(held) - 3) < 4 * error
 
 
 def test_groups_of_bins_of_a_target():
