@@ -113,6 +113,8 @@ class CorrectedClassifier(CorrectedPredictions):
             A fitted classifier. What had to be changed is copied; all else is shared
             with this classifier, so take a ``copy.deepcopy`` before you train it
             further or write to its arrays.
+            One that comes back as it is may predict labels in a column, as CatBoost
+            does for three classes.
 
         Raises
         ------

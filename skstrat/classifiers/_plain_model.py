@@ -18,7 +18,6 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline as SklearnPipeline
 
 from skstrat._core.compat import BaseSearchCV
-from skstrat.classifiers._prior_corrected import PriorCorrectedClassifier
 
 Floats = NDArray[np.float64]
 
@@ -26,8 +25,8 @@ Floats = NDArray[np.float64]
 _LIBRARIES = frozenset({"sklearn", "imblearn", "skstrat"})
 
 
-def plain_model(corrected: PriorCorrectedClassifier) -> Any:
-    """Fold a correction into the fitted model that it is for, where it fits in."""
+def plain_model(corrected: Any) -> Any:
+    """Fold a ``PriorCorrectedClassifier`` into the model inside, where it fits in."""
     estimator = _unwrap(corrected.estimator)
     shift = corrected._shift()
     if not shift.any():

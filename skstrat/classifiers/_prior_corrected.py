@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from skstrat._core.compat import estimator_has
 from skstrat._core.dask import refuse_dask
 from skstrat._core.prior import correct_prior, prior_shift
+from skstrat.classifiers._plain_model import plain_model
 from skstrat.classifiers._predictions import ProbabilityClassifier
 
 # Priors that agree to rounding leave predictions as they are, to the last bit.
@@ -54,7 +55,9 @@ class CorrectedPredictions(ProbabilityClassifier):
         check_is_fitted(self)
         refuse_dask(X, self, "predict")
         if not self._shifts_rows and not self._shift().any():
-            return np.asarray(self.estimator_.predict(X))
+            labels = np.asarray(self.estimator_.predict(X))
+            # CatBoost gives a column for three classes.
+            return labels.reshape(len(labels)) if labels.shape[1:] == (1,) else labels
         predicted: NDArray[Any] = super().predict(X)
         return predicted
 
@@ -133,6 +136,51 @@ class CorrectedPredictions(ProbabilityClassifier):
         return decision + shift
 
     @property
+    def coef_(self) -> Any:
+        """Coefficients of the fitted estimator, if it has such."""
+        return self._learned("coef_")
+
+    @property
+    def feature_importances_(self) -> Any:
+        """Importances of the columns to the fitted estimator, if it has such."""
+        return self._learned("feature_importances_")
+
+    @property
+    def intercept_(self) -> Any:
+        """Intercept of the fitted estimator, if it has such, with the correction."""
+        own = self._learned("intercept_")
+        if not self._shift().any():
+            return own
+        plain = plain_model(
+            PriorCorrectedClassifier(
+                self.estimator_,
+                train_prior=self.train_prior_,
+                target_prior=self.target_prior_,
+            )
+        )
+        if "intercept_" not in vars(plain):
+            raise AttributeError(
+                "intercept_ is not known: the correction of the prior is no shift of "
+                f"the intercept of {type(self.estimator_).__name__}, whose "
+                "log probabilities are not linear in it. estimator_.intercept_ is "
+                "that without the correction."
+            )
+        return plain.intercept_
+
+    def _learned(self, name: str) -> Any:
+        """Give what the fitted estimator says of its columns, or its own error."""
+        check_is_fitted(self)
+        learned = getattr(self.estimator_, name)
+        if self._shifts_rows:
+            raise AttributeError(
+                f"{name} is not known: predictions are corrected row by row, and part "
+                "of what a column does is in that correction, so that in estimator_ "
+                "informative ones look weak. Set use_weights=True, take another "
+                "resampler, or use sklearn.inspection.permutation_importance."
+            )
+        return learned
+
+    @property
     def n_features_in_(self) -> int:
         """Columns of X that the fitted estimator saw."""
         return int(self.estimator_.n_features_in_)
@@ -180,6 +228,11 @@ class PriorCorrectedClassifier(CorrectedPredictions):
     ----------
     classes_ : ndarray of shape (n_classes,)
         The labels.
+    coef_, feature_importances_ : ndarray
+        The estimator's, if it has them.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        The estimator's, if it has one, with the correction, if its log probabilities
+        are linear in it.
     n_features_in_ : int
         Columns of X, if the estimator knows them.
     feature_names_in_ : ndarray of shape (n_features_in_,)
