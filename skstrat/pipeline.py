@@ -8,16 +8,21 @@ from typing import Any, Self
 import numpy as np
 from imblearn.pipeline import Pipeline as ImblearnPipeline
 from imblearn.pipeline import make_pipeline as make_imblearn_pipeline
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.pipeline import Pipeline as SklearnPipeline
 from sklearn.utils import Bunch
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skstrat._core.compat import routing_enabled
 from skstrat._core.estimators import fit_arguments
-from skstrat._core.rows import count_rows
+from skstrat._core.labels import refuse_one_hot
+from skstrat._core.rows import count_rows, read_column
 from skstrat._core.weights import Floats
+from skstrat.classifiers._changed_shares import warn_of_changed_shares
+from skstrat.classifiers._inner_validation import warn_of_split_copies
 from skstrat.classifiers._plain_model import plain_pipeline
 from skstrat.classifiers._policy import check_last_step
 from skstrat.resamplers._any_sampler import resample
@@ -25,7 +30,7 @@ from skstrat.resamplers._resampled import Resampled
 
 _FIT_METHODS = ("fit", "fit_transform", "fit_predict")
 # Step names have no double underscore, so this is nobody's name.
-_INCOMING = "__sample_weight__"
+_GIVEN = "__given__"
 
 
 class _WeightCarrier(BaseEstimator):
@@ -35,11 +40,11 @@ class _WeightCarrier(BaseEstimator):
         self.sampler = sampler
 
     def fit_resample(
-        self, X: Any, y: Any, sample_weight: Any = None
+        self, X: Any, y: Any, sample_weight: Any = None, **params: Any
     ) -> tuple[Any, Any]:
-        resampled = resample(self.sampler, X, y, sample_weight)
+        resampled = resample(self.sampler, X, y, sample_weight, **params)
         # Without the rows, which the cache of the steps would keep twice.
-        self.resampled_ = replace(resampled, X=None, y=None, samples=None)
+        self.resampled_ = replace(resampled, X=None)
         return resampled.X, resampled.y
 
 
@@ -51,6 +56,10 @@ class Pipeline(ImblearnPipeline):
     and reach the last step. A sampler of imbalanced-learn may stand anywhere: weights
     under way follow the rows it keeps. Prediction never resamples. All else is the
     base class's.
+
+    A pipeline of resamplers alone is a resampler, wherever one is accepted: a step of
+    another pipeline, or ``resampler`` of :class:`ResampledClassifier`. There its
+    samplers run one after the other, without ``memory`` and ``verbose``.
 
     Parameters
     ----------
@@ -141,11 +150,18 @@ class Pipeline(ImblearnPipeline):
             If weights are addressed to one step of several, if weights reach a
             sampler that does not say which rows it kept, or if the last step has a
             ``class_weight`` of its own, which cancels a resampler's weights.
+        TypeError
+            If a step both transforms and resamples, or if a pipeline among the steps
+            holds more than samplers.
 
         Warns
         -----
         TreeWeightsWarning
             If the last step is a tree model and weights stand for dropped rows.
+        CalibrationWarning
+            If a sampler changes the shares of the classes and makes no weights, and
+            the last step is a classifier; or if rows are repeated or made, and a later
+            step splits rows inside its fit.
         """
         if sample_weight is not None:
             params["sample_weight"] = np.asarray(sample_weight, dtype=np.float64)
@@ -180,9 +196,11 @@ class Pipeline(ImblearnPipeline):
         """
         params["sample_weight"] = sample_weight
         routed = self._check_method_params("fit_resample", params)
-        X, y, weights, _ = self._carry(X, y, routed, raw_params=params)
+        X, y, weights, _ = self._carry(X, y, routed)
+        name, step = self.steps[-1]
         if self._final_estimator != "passthrough":
-            resampled = resample(self._final_estimator, X, y, weights)
+            others = routed[name].get("fit_resample", {})
+            resampled = resample(step, X, y, weights, **others)
             X, y, weights = resampled.X, resampled.y, resampled.weights
         return X, y, np.ones(count_rows(X)) if weights is None else weights
 
@@ -208,22 +226,25 @@ class Pipeline(ImblearnPipeline):
     def _check_method_params(self, method: str, props: Any, **kwargs: Any) -> Any:
         others = dict(props)
         incoming = others.pop("sample_weight", None)
-        stock = super()._check_method_params(method, others, **kwargs)
+        try:
+            stock = super()._check_method_params(method, others, **kwargs)
+        except UnsetMetadataPassedError:
+            # The message is to name all that the caller may request or refuse.
+            super()._check_method_params(method, props, **kwargs)
+            raise
         # With nothing to route the stock object is empty and cannot be written to.
         routed = {name: Bunch(**stock.get(name, {})) for name, _ in self.steps}
-        routed[_INCOMING] = incoming
-        self._refuse_addressed_weights(routed)
+        self._refuse_addressed_weights(routed, incoming)
+        routed[_GIVEN] = Bunch(sample_weight=incoming, params=props)
         return routed
 
-    def _refuse_addressed_weights(self, routed: Any) -> None:
+    def _refuse_addressed_weights(self, routed: Any, incoming: Any) -> None:
         """Refuse weights for one step that a sampler or other weights contradict."""
-        contradicted = routed[_INCOMING] is not None
+        # A request under another name says which of the two a step is to get.
+        contradicted = incoming is not None and not routing_enabled()
         for name, step in self.steps:
             contradicted = contradicted or hasattr(step, "fit_resample")
-            addressed = any(
-                "sample_weight" in own for own in routed.get(name, {}).values()
-            )
-            if contradicted and addressed:
+            if contradicted and _is_addressed(routed.get(name, {})):
                 raise ValueError(
                     f"{name}__sample_weight cannot be given to a step at or after a "
                     "sampler, where the rows are others, nor beside sample_weight. "
@@ -232,36 +253,41 @@ class Pipeline(ImblearnPipeline):
                 )
 
     def _fit(
-        self, X: Any, y: Any = None, routed_params: Any = None, raw_params: Any = None
+        self, X: Any, y: Any = None, routed_params: Any = None, **_: Any
     ) -> tuple[Any, Any]:
-        X, y, weights, resampled = self._carry(X, y, routed_params, raw_params)
+        y = read_column(y)
+        samples = any(hasattr(step, "fit_resample") for _, step in self.steps)
+        if samples and is_classifier(self):
+            refuse_one_hot(y)
+        X, y, weights, resampled = self._carry(X, y, routed_params)
         name, step = self.steps[-1]
+        if is_classifier(self):
+            warn_of_changed_shares(step, resampled)
         if weights is not None and self._final_estimator != "passthrough":
             taken = _give(step, routed_params[name], weights)
             check_last_step(step, weights, resampled, taken=taken)
         return X, y
 
     def _carry(
-        self, X: Any, y: Any, routed_params: Any, raw_params: Any
+        self, X: Any, y: Any, routed_params: Any
     ) -> tuple[Any, Any, Floats | None, list[Resampled]]:
         """Fit all steps but the last, weights and all."""
-        incoming = routed_params[_INCOMING]
-        self.steps = [
-            (name, _WeightCarrier(step) if hasattr(step, "fit_resample") else step)
-            for name, step in self.steps[:-1]
-        ] + self.steps[-1:]
+        given = routed_params[_GIVEN]
+        steps = list(self.steps)
+        self.steps = [(name, _carrier_of(step)) for name, step in steps[:-1]]
+        self.steps += steps[-1:]
         try:
-            if incoming is not None:
-                for name, step in self.steps[:-1]:
-                    _give(step, routed_params.get(name, {}), incoming)
-            X, y = super()._fit(X, y, routed_params, raw_params=raw_params)
+            X, y = super()._fit(X, y, routed_params, raw_params=given.params)
+            for index, (_, step) in enumerate(self.steps):
+                warn_of_split_copies(step, self._resampled_before(index))
             resampled = self._resampled_before(len(self.steps) - 1)
         finally:
             self.steps = [
                 (name, step.sampler if isinstance(step, _WeightCarrier) else step)
                 for name, step in self.steps
             ]
-        return X, y, resampled[-1].weights if resampled else incoming, resampled
+        weights = resampled[-1].weights if resampled else given.sample_weight
+        return X, y, weights, resampled
 
     def _resampled_before(self, step_idx: int) -> list[Resampled]:
         """Give what the samplers before a step came to."""
@@ -273,15 +299,30 @@ class Pipeline(ImblearnPipeline):
     ) -> Any:
         """Put the weights under way into what the base class gives a step."""
         resampled = self._resampled_before(step_idx)
-        if resampled and resampled[-1].weights is not None:
-            _give(self.steps[step_idx][1], step_params, resampled[-1].weights)
+        incoming = all_params.get("sample_weight")
+        weights = resampled[-1].weights if resampled else incoming
+        # The last step was given them when all before it were fitted.
+        if weights is not None and step_idx < len(self.steps) - 1:
+            _give(self.steps[step_idx][1], step_params, weights)
         return super()._get_metadata_for_step(
             step_idx=step_idx, step_params=step_params, all_params=all_params
         )
 
 
+def _carrier_of(step: Any) -> Any:
+    """Wrap a sampler; the base class refuses what transforms as well."""
+    both = hasattr(step, "transform") and not isinstance(step, SklearnPipeline)
+    return _WeightCarrier(step) if hasattr(step, "fit_resample") and not both else step
+
+
+def _is_addressed(step_params: Any) -> bool:
+    return any("sample_weight" in own for own in step_params.values())
+
+
 def _give(step: Any, step_params: Any, weights: Floats) -> bool:
     """Add weights to a step's arguments; tell whether it takes them."""
+    if _is_addressed(step_params):
+        return True
     methods: tuple[str, ...] = _FIT_METHODS
     arguments: dict[str, Any] = {}
     if isinstance(step, _WeightCarrier):

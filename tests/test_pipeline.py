@@ -27,6 +27,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 
 from skstrat import (
+    CalibrationWarning,
     ClassWeight,
     DownsampleUpweight,
     Pipeline,
@@ -137,7 +138,9 @@ def test_sampler_of_two_results_reindexes_the_weights_under_way(table):
     X, y, incoming = table
     model = make_pipeline(
         down(4), RandomUnderSampler(random_state=0), RecordingClassifier()
-    ).fit(X, y, sample_weight=incoming)
+    )
+    with pytest.warns(CalibrationWarning, match=r"RandomUnderSampler before"):
+        model.fit(X, y, sample_weight=incoming)
     by_row = dict(
         zip(
             *(
@@ -157,11 +160,15 @@ def test_sampler_of_two_results_reindexes_the_weights_under_way(table):
 
 def test_sampler_of_two_results_before_any_weights_needs_none(table):
     X, y, _ = table
-    model = make_pipeline(SMOTE(random_state=0), RecordingClassifier()).fit(X, y)
+    model = make_pipeline(SMOTE(random_state=0), RecordingClassifier())
+    with pytest.warns(CalibrationWarning, match="SMOTE before RecordingClassifier"):
+        model.fit(X, y)
     assert model[-1].weights_ is None
     assert len(model[-1].X_) == 4000
     model = make_pipeline(SMOTE(random_state=0), down(2), RecordingClassifier())
-    assert model.fit(X, y)[-1].weights_.sum() == pytest.approx(4000, rel=1e-12)
+    with pytest.warns(CalibrationWarning, match="SMOTE before RecordingClassifier"):
+        model.fit(X, y)
+    assert model[-1].weights_.sum() == pytest.approx(4000, rel=1e-12)
 
 
 def test_weights_that_cannot_follow_the_rows_are_an_error(table):

@@ -1,51 +1,160 @@
-"""Run any sampler, of three results or of two, and keep the weights in step."""
+"""Run any sampler, of two results or three or a pipeline of them, weights in step."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from inspect import signature
 from typing import Any
 
 import numpy as np
 from imblearn.over_sampling import RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
+from sklearn.pipeline import Pipeline as SklearnPipeline
 
+from skstrat._core.dask import is_dask
+from skstrat._core.rows import count_rows, read_column
 from skstrat._core.samples import check_samples
+from skstrat._core.weights import Floats, class_totals, multiply_weights
 from skstrat.resamplers._base import BaseResampler
+from skstrat.resamplers._joined import join
 from skstrat.resamplers._resampled import Resampled
 
 # Rows of a class are kept or repeated whatever they are.
 _AT_RANDOM = (RandomOverSampler, RandomUnderSampler)
+# Weights of one class that differ by less are one weight.
+_ROUNDING = 1e-9
 
 
-def resample(sampler: Any, X: Any, y: Any, sample_weight: Any) -> Resampled:
-    """Run any sampler, of three results or of two, and keep the weights in step."""
+def resample(
+    sampler: Any, X: Any, y: Any, sample_weight: Any, **params: Any
+) -> Resampled:
+    """Run any sampler; further arguments go to its ``fit_resample``."""
+    if isinstance(sampler, SklearnPipeline):
+        return _resample_in_turn(sampler, X, y, sample_weight, **params)
     if isinstance(sampler, BaseResampler):
-        return sampler._resample(X, y, sample_weight)
-    samples = check_samples(X, y, sample_weight)
-    weights = samples.sample_weight
-    X, y = samples.take(X), samples.y
+        return sampler._resample(X, y, sample_weight, **params)
     if sampler is None:
-        return Resampled(X, y, weights, weights, samples=samples)
-    X, y = sampler.fit_resample(X, y)
+        samples = check_samples(X, y, sample_weight)
+        weights = samples.sample_weight
+        return Resampled(samples.take(X), samples.y, weights, weights, samples=samples)
+    return _resample_by_others(sampler, X, y, sample_weight, params)
+
+
+def _resample_by_others(
+    sampler: Any, X: Any, y: Any, sample_weight: Any, params: dict[str, Any]
+) -> Resampled:
+    """Run a sampler that is not of this package."""
+    samples = check_samples(X, y, sample_weight)
+    before = samples.sample_weight
+    takes = "sample_weight" in signature(sampler.fit_resample).parameters
+    if takes and before is not None:
+        params = {**params, "sample_weight": before}
+    X, y, made = _three_results(
+        sampler, sampler.fit_resample(samples.take(X), read_column(samples.y), **params)
+    )
     indices = getattr(sampler, "sample_indices_", None)
     known = indices is not None and np.min(indices, initial=0) >= 0
-    resampled = Resampled(
-        X,
-        y,
-        samples=samples,
-        rows=samples.position_of(np.asarray(indices)) if known else None,
-        at_random=isinstance(sampler, _AT_RANDOM),
-        moves_rows=True,
-        made_by=type(sampler).__name__,
-    )
-    if weights is None:
-        return resampled
-    if not known:
+    carried = takes and made is not None
+    if before is not None and not (known or carried):
         raise ValueError(
             f"{type(sampler).__name__} does not say which rows it kept "
             "(sample_indices_), so the weights that reach it cannot follow the rows. "
             "Put it before the step that makes the weights, or let it make its own: "
             f"Weighted({type(sampler).__name__}(...))."
         )
-    weights = weights[indices]
-    return replace(resampled, weights=weights, incoming=weights)
+    incoming = before[indices] if before is not None and known else None
+    resampled = Resampled(
+        X,
+        y,
+        incoming,
+        incoming,
+        samples=samples,
+        rows=samples.position_of(np.asarray(indices)) if known else None,
+        at_random=isinstance(sampler, _AT_RANDOM),
+        moves_rows=True,
+        made_by=type(sampler).__name__,
+    )
+    if made is None:
+        return resampled
+    if incoming is not None and not carried:
+        made = multiply_weights(made, incoming)
+    if before is not None and incoming is None:
+        return replace(resampled, weights=made, incoming=made)
+    return _with_weights(resampled, made)
+
+
+def _three_results(sampler: Any, given: Any) -> tuple[Any, Any, Floats | None]:
+    """Take apart what a sampler returned; weights are None if it makes none."""
+    name = type(sampler).__name__
+    if not (isinstance(given, tuple) and len(given) in (2, 3)):
+        number = len(given) if isinstance(given, tuple) else 1
+        raise TypeError(
+            "resampler must return X and y, or X, y and sample_weight, from "
+            f"fit_resample; {name} returned {number} result(s)."
+        )
+    X, y, weights = given if len(given) == 3 else (*given, None)
+    if weights is None:
+        return X, y, None
+    weights = np.asarray(weights, dtype=np.float64)
+    if (
+        weights.shape != (count_rows(y),)
+        or not ((weights > 0) & (weights < np.inf)).all()
+    ):
+        raise ValueError(
+            "resampler must return a finite and positive weight for each row; "
+            f"{name} returned weights of shape {weights.shape} for {count_rows(y)} "
+            f"rows, from {weights.min(initial=np.inf)} to {weights.max(initial=0)}."
+        )
+    return X, y, weights
+
+
+def _with_weights(resampled: Resampled, weights: Floats) -> Resampled:
+    """Take weights apart into what comes of the class and what of the row."""
+    labels = resampled.labels
+    multiplier = weights
+    if resampled.incoming is not None:
+        multiplier = weights / resampled.incoming
+    totals = class_totals(labels, resampled.incoming)
+    by_class = class_totals(labels, weights) / totals
+    within = multiplier / by_class[labels.codes]
+    return replace(
+        resampled,
+        weights=weights,
+        within_class=within if np.ptp(within) > _ROUNDING else None,
+        class_weight=by_class,
+        classes=labels.classes,
+        codes=labels.codes,
+    )
+
+
+def _resample_in_turn(
+    pipeline: SklearnPipeline, X: Any, y: Any, sample_weight: Any
+) -> Resampled:
+    """Run the samplers of a pipeline one after the other."""
+    samplers = [
+        (name, step)
+        for name, step in pipeline.steps
+        if not (step is None or isinstance(step, str))
+    ]
+    for name, step in samplers:
+        if not hasattr(step, "fit_resample"):
+            raise TypeError(
+                f"resampler must hold samplers alone; {type(pipeline).__name__} has "
+                f"the step {name!r}, {type(step).__name__}, which changes rows in "
+                "training, and predict would not change them so. Put transformers "
+                f"into the estimator: make_pipeline({type(step).__name__}(...), "
+                "classifier)."
+            )
+    if samplers and (is_dask(X) or is_dask(y)):
+        raise TypeError(
+            "A pipeline of resamplers needs data in memory, no Dask collection. Give "
+            "one resampler that picks rows by their labels."
+        )
+    resampled = None
+    for _, sampler in samplers:
+        if resampled is None:
+            resampled = resample(sampler, X, y, sample_weight)
+            continue
+        after = resample(sampler, resampled.X, resampled.y, resampled.weights)
+        resampled = join(resampled, after)
+    return resample(None, X, y, sample_weight) if resampled is None else resampled

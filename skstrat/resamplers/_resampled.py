@@ -53,6 +53,8 @@ class Resampled:
         Whether the rows kept are a random sample of each class.
     made_by : str
         Class of the resampler.
+    parts : tuple of Resampled
+        Of a pipeline of resamplers, what each came to, without the rows.
     """
 
     X: Any = field(repr=False)
@@ -70,6 +72,7 @@ class Resampled:
     plan: Plan | None = None
     at_random: bool = False
     made_by: str = ""
+    parts: tuple[Resampled, ...] = ()
 
     @cached_property
     def labels(self) -> Labels:
@@ -91,6 +94,35 @@ class Resampled:
         plan: Any = self.plan
         totals = np.array(plan.class_total)
         return np.asarray(self.classes), np.array(plan.rows_seen), totals
+
+    @cached_property
+    def class_change(self) -> tuple[Floats, Floats] | None:
+        """Rows of each class, and its share of the weight, after over before.
+
+        None of a target that is no class labels.
+        """
+        try:
+            labels, (classes, counts, totals) = self.labels, self.original
+        except ValueError:
+            return None
+        names = classes.tolist()
+        place = [names.index(label) for label in labels.classes.tolist()]
+        rows, after = np.zeros((2, len(names)))
+        rows[place] = labels.counts
+        after[place] = class_totals(labels, self.weights)
+        return rows / counts, (after / after.sum()) / (totals / totals.sum())
+
+    @cached_property
+    def adds_rows(self) -> bool:
+        """Tell whether any row was repeated or made."""
+        if self.samples is not None and self.rows is not None:
+            ascending = np.sort(self.rows)
+            return bool((ascending[:1] < 0).any() or (np.diff(ascending) == 0).any())
+        if self.parts:
+            return any(part.adds_rows for part in self.parts)
+        if not self.moves_rows or self.class_change is None:
+            return False
+        return bool((self.class_change[0] > 1).any())
 
     def in_memory(self) -> Resampled:
         """Compute what is lazy."""

@@ -1,0 +1,40 @@
+"""Samplers before a classifier that change the classes' shares and make no weights."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from skstrat.classifiers._policy import is_near_one
+from skstrat.exceptions import CalibrationWarning
+from skstrat.resamplers._resampled import Resampled
+
+
+def warn_of_changed_shares(classifier: Any, resampled: list[Resampled]) -> None:
+    """Warn where a classifier learns other shares of the classes than there are."""
+    names = [
+        part.made_by
+        for each in resampled
+        for part in each.parts or (each,)
+        if _changes_shares(part)
+    ]
+    if not names:
+        return
+    name, changes = names[0], " and ".join(dict.fromkeys(names))
+    warnings.warn(
+        f"{changes} before {type(classifier).__name__}: the shares of the classes "
+        "change and no weights are made, so the shares of the resampled rows are "
+        f"predicted, not those of the data. Write Weighted({name}(...)) for weights "
+        f"that restore them, or make ResampledClassifier(classifier, {name}(...)) the "
+        "last step instead, which corrects the prior. If the new shares are wanted, "
+        f'say so: Weighted({name}(...), weighting="uniform").',
+        CalibrationWarning,
+        stacklevel=6,
+    )
+
+
+def _changes_shares(resampled: Resampled) -> bool:
+    if resampled.class_weight is not None or not resampled.moves_rows:
+        return False
+    change = resampled.class_change
+    return change is not None and not is_near_one(change[1])
