@@ -97,7 +97,8 @@ def _read_factor(number: str, text: str) -> float:
 @click.option(
     "--nominal",
     is_flag=True,
-    help="A kept row weighs FACTOR, which keeps class totals only on average.",
+    help="Weights are multiplied by rows of the class / rows kept, which keeps class "
+    "totals of --sample-weight only on average.",
 )
 @click.option(
     "--key",

@@ -165,8 +165,8 @@ def resample_file(
     keep their text. Of Parquet files, other columns than those of the label, the key
     and the weight are decoded only for the rows chosen. Weights are
     incoming weight times class total over the weight of the rows drawn (Hajek, 1971);
-    with ``weighting="factor"`` they are incoming weight times factor (Horvitz and
-    Thompson, 1952).
+    with ``weighting="factor"`` they are incoming weight times rows over rows drawn of
+    the class (Horvitz and Thompson, 1952).
 
     Examples
     --------

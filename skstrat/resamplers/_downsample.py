@@ -60,15 +60,15 @@ class DownsampleUpweight(StratifiedResampler):
     weighting : {"original", "balanced", "uniform", "factor"} or dict, \
             default="original"
         Total weight of each class: its original one; all equal, the grand total
-        kept; weights in, unchanged; or incoming weight times factor, the literal
-        rule, which keeps totals only on average. A dict of class shares by label
-        is a target prior.
+        kept; weights in, unchanged; or incoming weight times rows / rows kept, which
+        is the factor but for rounding and keeps totals of incoming weights only on
+        average. A dict of class shares by label is a target prior.
     strata : str, int, array-like of shape (n_rows,) or callable, default=None
         A column of X by name or position, one value per row, or a callable of X and y
         that gives them. Every stratum of a class is drawn at the class's rate, at
-        least one row of it, and keeps its share of the class's total weight. The
-        strata take the place of the classes where y is continuous or has several
-        columns.
+        least one row of it, and keeps its share of the class's total weight, see
+        Notes. The strata take the place of the classes where y is continuous or has
+        several columns.
     groups : str, int, array-like of shape (n_rows,) or callable, default=None
         In the same words, integers or strings that say which rows are kept or
         dropped together, by a hash of that value. A group is drawn at the highest
@@ -101,6 +101,12 @@ class DownsampleUpweight(StratifiedResampler):
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the columns, if they are all strings.
 
+    Warns
+    -----
+    SmallStrataWarning
+        If shares of strata, rounded to one row or group at least, come to a quarter
+        more or fewer than were asked for of a class.
+
     See Also
     --------
     CombinedResample : Big classes down and small ones up.
@@ -115,9 +121,19 @@ class DownsampleUpweight(StratifiedResampler):
     unbiased for the total of every label (Horvitz and Thompson, 1952). Weights are
     then raked to those totals (Deming and Stephan, 1940), so that they hold exactly.
 
-    With groups, totals are kept of each class, and within it of the rows whose group
-    was drawn at the rate of another class, so that weights differ within a class.
-    Boosted trees follow them too far, by 10 to 20 % in trials; linear models do not.
+    Of a stratum of *N* rows *n* are kept, each for :math:`N / n`. Without incoming
+    weights each stratum then has its total. With them it has where 20 rows or more of
+    it are kept, or all; smaller strata of a class, and the next larger one while they
+    keep fewer than 20 rows together, have one total in common (combined ratio
+    estimator; Cochran, 1977, 6.10 to 6.12). A ratio of its own in each would cancel
+    the incoming weights.
+
+    With groups, a row weighs the groups of its kind over those drawn: groups of one
+    stratum whose rate comes from the same class are a kind. Weights are then raked to
+    the totals of the classes, exactly, and of strata of which 20 groups or more are
+    drawn; smaller strata have one total in common. Where the groups drawn contradict
+    these totals, those of the strata give way. Weights differ within a class. Boosted
+    trees follow them too far, by 10 to 20 % in trials; linear models do not.
 
     Examples
     --------

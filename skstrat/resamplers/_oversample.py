@@ -43,7 +43,8 @@ class RandomOversample(StratifiedResampler):
             default="original"
         Total weight of each class: its original one; all equal, the grand total
         kept; weights in, unchanged, which rebalances on purpose; or incoming weight
-        divided by ``times``. A dict of class shares by label is a target prior.
+        times original rows per drawn row. A dict of class shares by label is a target
+        prior.
     strata, groups : str, int, array-like of shape (n_rows,) or callable, default=None
         As of :class:`DownsampleUpweight`; strata of a class grow at its rate, and
         groups are repeated whole.
