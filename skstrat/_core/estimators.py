@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sklearn.base import is_regressor
@@ -49,13 +48,14 @@ def final_estimator(estimator: Any) -> Any:
         if isinstance(inner, SklearnPipeline):
             within = inner.steps[-1][1]
         else:
-            within = _inner_estimator(inner)
+            within = inner_estimator(inner)
         if not hasattr(within, "fit") or not hasattr(within, "get_params"):
             return inner
         inner = within
 
 
-def _inner_estimator(estimator: Any) -> Any:
+def inner_estimator(estimator: Any) -> Any:
+    """Give what a meta-estimator is around; None for a model that learns itself."""
     # The estimator of a forest is a template that is no parameter.
     forest = isinstance(estimator, (RandomForestClassifier, ExtraTreesClassifier))
     return None if forest else getattr(estimator, "estimator", None)
@@ -71,52 +71,17 @@ def is_tree_model(estimator: Any) -> bool:
     model = final_estimator(estimator)
     if is_regressor(model):
         return False
-    libraries = {base.__module__.partition(".")[0] for base in type(model).__mro__}
-    return isinstance(model, _TREE_MODELS) or bool(libraries & _BOOSTING_LIBRARIES)
+    return isinstance(model, _TREE_MODELS) or is_boosting_library(model)
 
 
-def class_weights_of(estimator: Any) -> list[Any]:
-    """List the ``class_weight`` of every model whose probabilities come out."""
-    if isinstance(estimator, SklearnPipeline):
-        return class_weights_of(estimator.steps[-1][1])
-    if isinstance(estimator, VotingClassifier):
-        voters = [voter for _, voter in estimator.estimators if voter != "drop"]
-        return [weight for voter in voters for weight in class_weights_of(voter)]
-    if isinstance(estimator, StackingClassifier):
-        return class_weights_of(estimator.final_estimator)
-    if isinstance(estimator, CalibratedClassifierCV):
-        return [None]
-    if isinstance(estimator, BaseSearchCV):
-        if hasattr(estimator, "best_estimator_"):
-            return class_weights_of(estimator.best_estimator_)
-        return class_weights_of(estimator.estimator) + _searched_class_weights(
-            estimator
-        )
-    own = getattr(estimator, "class_weight", None)
-    inner = _inner_estimator(estimator)
-    if own is None and hasattr(inner, "fit"):
-        return class_weights_of(inner)
-    return [own]
+def is_boosting_library(model: Any) -> bool:
+    """Tell whether a model is LightGBM's, XGBoost's or CatBoost's."""
+    return bool(libraries_of(model) & _BOOSTING_LIBRARIES)
 
 
-def refuse_own_class_weight(estimator: Any, argument: str) -> None:
-    """Refuse a pilot that weighs the classes of its balanced rows otherwise."""
-    if any(weight is not None for weight in class_weights_of(estimator)):
-        raise ValueError(
-            f"{argument} must have class_weight=None, because it learns from rows "
-            f"whose shares are known; got {final_estimator(estimator)!r}. Remove it."
-        )
-
-
-def _searched_class_weights(search: Any) -> list[Any]:
-    grids = getattr(search, "param_grid", getattr(search, "param_distributions", {}))
-    return [
-        weight
-        for grid in ([grids] if isinstance(grids, Mapping) else grids)
-        for name, values in grid.items()
-        if name.rpartition("__")[2] == "class_weight" and isinstance(values, Sequence)
-        for weight in values
-    ]
+def libraries_of(estimator: Any) -> set[str]:
+    """Name the libraries that an estimator's classes come from."""
+    return {base.__module__.partition(".")[0] for base in type(estimator).__mro__}
 
 
 def fit_arguments(estimator: Any, weights: Floats) -> dict[str, Any] | None:

@@ -21,12 +21,16 @@ from skstrat.batches._balanced import BalancedBatches
 from skstrat.batches._iterate import read_at_random
 from skstrat.batches._quotas import check_shares
 from skstrat.classifiers._corrected import CorrectedClassifier
+from skstrat.classifiers._own_prior import (
+    believed_totals,
+    refuse_own_weights,
+    refuse_unsuited,
+)
 from skstrat.classifiers._parts import Part, as_part
 from skstrat.classifiers._policy import (
     GivenWeights,
     WeightKind,
     gives_batch_weights,
-    refuse_class_weight,
     takes_batch_weights,
 )
 
@@ -213,7 +217,8 @@ class PartialFitClassifier(CorrectedClassifier):
         """
         self._validate_params()
         estimator = clone(self.estimator)
-        refuse_class_weight(estimator)
+        refuse_unsuited(estimator)
+        refuse_own_weights(estimator)
         everything = as_part(X, y, sample_weight)
         seed = seed_of(self.random_state)
         train, held_out = self._hold_out(everything, seed)
@@ -230,6 +235,7 @@ class PartialFitClassifier(CorrectedClassifier):
         trained = class_totals(train.labels, train.weights)
         if not weighted:
             trained = trained * list(batches.passes_per_epoch_.values())
+        trained = believed_totals(estimator, train.labels, trained)
         priors = {
             "train_prior": trained if self.prior_correction else original,
             "target_prior": original,

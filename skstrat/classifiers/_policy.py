@@ -12,17 +12,22 @@ from inspect import signature
 from typing import Any, Literal
 
 import numpy as np
-from sklearn.utils.class_weight import compute_class_weight
 
 from skstrat._core.estimators import (
-    class_weights_of,
     final_estimator,
     fit_arguments,
     is_linear,
     is_tree_model,
 )
-from skstrat._core.labels import Labels
 from skstrat._core.weights import Floats, class_totals
+from skstrat.classifiers._hold_out import CheckResult
+from skstrat.classifiers._own_prior import (
+    refuse_own_prior_as_last_step,
+    refuse_own_weights,
+    refuse_unsuited,
+    refuse_weightless_last_step,
+    weighs_itself,
+)
 from skstrat.exceptions import TreeWeightsWarning, UnusedWeightsError
 from skstrat.resamplers._resampled import Resampled
 
@@ -84,25 +89,6 @@ class TrainingDecision:
 
 
 @dataclass(frozen=True)
-class CheckResult:
-    """What rows that were not trained on say of a model.
-
-    Attributes
-    ----------
-    ratio : float
-        Predicted total of the smallest class over what there is; 1 is right.
-    standard_error : float
-        Of the ratio, from the rows that were not trained on.
-    """
-
-    ratio: float
-    standard_error: float
-
-    def __str__(self) -> str:
-        return f"{self.ratio:.3g} ± {self.standard_error:.2g} of the smallest class"
-
-
-@dataclass(frozen=True)
 class GivenWeights:
     """The weights an estimator is fitted with.
 
@@ -128,6 +114,7 @@ def weights_for(
     estimator: Any, resampled: Resampled, use_weights: UseWeights
 ) -> GivenWeights:
     """Choose what weights an estimator is fitted with on resampled rows."""
+    refuse_unsuited(estimator)
     full, part = resampled.weights, _without_class_weight(resampled)
     if full is None:
         return GivenWeights("none", "none were given or made")
@@ -140,7 +127,7 @@ def weights_for(
         _refuse_lost_weights(estimator, resampled, use_weights)
         name = type(estimator).__name__
         return GivenWeights("none", f"{name} takes none in fit, and none are needed")
-    refuse_class_weight(estimator)
+    refuse_own_weights(estimator)
     return GivenWeights("all" if passes else "incoming", reason, weights, arguments)
 
 
@@ -159,8 +146,6 @@ def _passes_class_weights(
     """Tell whether an estimator is fitted with the class's part of the weights, too."""
     if not (resampled.by_row or weighs_classes(resampled)):
         return False, "the weights are those of the rows"
-    if use_weights == "auto" and resampled.by_row:
-        return True, "weights that follow the data serve every model"
     if use_weights == "auto" and not resampled.moves_rows:
         return True, f"{resampled.made_by} does nothing but weight rows"
     return _follows_class_weights(estimator, use_weights)
@@ -236,39 +221,6 @@ def takes_batch_weights(estimator: Any) -> bool:
     return "sample_weight" in signature(estimator.partial_fit).parameters
 
 
-def refuse_class_weight(estimator: Any) -> None:
-    """Refuse a model with class weights of its own when weights are passed to it."""
-    own = [weight for weight in class_weights_of(estimator) if weight is not None]
-    if own:
-        raise ValueError(
-            f"{type(final_estimator(estimator)).__name__}(class_weight={own[0]!r}) "
-            "reweights the classes and silently cancels the weights passed to it. Set "
-            "class_weight=None, or use ClassWeight as the only resampler."
-        )
-
-
-def trained_totals(fitted: Any, drawn: Labels, passed: Floats | None) -> Floats:
-    """Add up the weight of each class that a fitted estimator saw."""
-    totals = class_totals(drawn, passed)
-    if passed is not None:
-        return totals
-    own, *others = class_weights_of(fitted)
-    if any(other != own for other in others):
-        raise ValueError(
-            "The models in estimator must have one class_weight in common, or it is "
-            f"not known which distribution they learned; got {[own, *others]!r}. Use "
-            "ClassWeight as resampler instead."
-        )
-    if own is None:
-        return totals
-    if isinstance(own, str):
-        # Of each class, in every subsample too, the same total.
-        return np.full(len(totals), totals.sum() / len(totals))
-    return totals * compute_class_weight(
-        own, classes=drawn.classes, y=drawn.classes[drawn.codes]
-    )
-
-
 def warn_of_weighted_trees(
     estimator: Any, trained: Floats, resampled: Resampled
 ) -> None:
@@ -276,15 +228,18 @@ def warn_of_weighted_trees(
     if resampled.by_row:
         return
     factor = trained / class_totals(resampled.labels, _without_class_weight(resampled))
-    ratio = factor.max() / factor.min()
-    if ratio < LARGE_WEIGHT_RATIO or not is_tree_model(estimator):
+    if factor.max() < LARGE_WEIGHT_RATIO * factor.min() or not is_tree_model(estimator):
         return
+    cause = weighs_itself(estimator)
+    remedy = "Leave that out and use DownsampleUpweight"
+    if not cause:
+        cause = f"{type(final_estimator(estimator)).__name__} after {resampled.made_by}"
+        remedy = "Use DownsampleUpweight"
     warnings.warn(
-        f"{type(final_estimator(estimator)).__name__} is fitted with class weights up "
-        f"to {ratio:.3g} times as large for one class as for another. Trees hardly "
-        "follow such weights, so the correction of the prior takes back more than they "
-        "gave, and the classes weighted up come out too rare. Use DownsampleUpweight "
-        "as resampler (and class_weight=None), or set use_weights=True or "
+        f"{cause} weighs one class at least {LARGE_WEIGHT_RATIO:g} times as much as "
+        "another. Trees hardly follow such weights, so the correction of the prior "
+        "takes back more than they gave, and the classes weighted up come out too "
+        f"rare. {remedy} as resampler, or set use_weights=True or "
         "prior_correction=False if this is what you want.",
         TreeWeightsWarning,
         stacklevel=4,
@@ -298,6 +253,7 @@ def check_last_step(
     if not taken:
         if (weights == 1).all():
             return
+        refuse_weightless_last_step(step)
         raise UnusedWeightsError(
             f"{type(step).__name__} as last step cannot take sample_weight, and "
             "without the weights its probabilities are those of the resampled "
@@ -305,7 +261,7 @@ def check_last_step(
             'instead of the resampler, or resample with weighting="uniform".'
         )
     if any(each.by_row or weighs_classes(each) for each in resampled):
-        refuse_class_weight(step)
+        refuse_own_prior_as_last_step(step)
     # Weights that differ within a class are followed by trees.
     ratios = [
         each.class_weight.max() / each.class_weight.min()

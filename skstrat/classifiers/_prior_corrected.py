@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from skstrat._core.compat import estimator_has
 from skstrat._core.dask import refuse_dask
 from skstrat._core.prior import correct_prior, prior_shift
+from skstrat.classifiers._own_prior import refuse_threshold
 from skstrat.classifiers._plain_model import plain_model
 from skstrat.classifiers._predictions import ProbabilityClassifier
 
@@ -303,6 +304,7 @@ class PriorCorrectedClassifier(CorrectedPredictions):
             This classifier.
         """
         check_is_fitted(self.estimator)
+        refuse_threshold(self.estimator)
         return self
 
     def __sklearn_clone__(self) -> Self:

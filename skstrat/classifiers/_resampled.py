@@ -10,23 +10,28 @@ from sklearn.base import clone
 from skstrat._core.compat import HasMethods, StrOptions, routing_enabled
 from skstrat._core.dask import is_dask
 from skstrat._core.estimators import request_weights
+from skstrat._core.labels import one_label_per_row
 from skstrat._core.rows import take_rows
 from skstrat._core.samples import drop_zero_weights
 from skstrat._core.weights import Floats
 from skstrat.classifiers._calibration_check import (
-    MOST_SCORED,
+    check_by_rows,
     cross_fitted,
-    hold_out,
+    hold_out_of,
+    pays_to_cross_fit,
+    places_of,
     warn_of_ratio,
 )
 from skstrat.classifiers._corrected import CorrectedClassifier
+from skstrat.classifiers._hold_out import CheckResult
+from skstrat.classifiers._inner_validation import warn_of_split_copies
+from skstrat.classifiers._own_prior import trained_totals
 from skstrat.classifiers._policy import (
-    CheckResult,
     GivenWeights,
-    trained_totals,
     warn_of_weighted_trees,
     weights_for,
 )
+from skstrat.classifiers._trained_share import warn_of_trained_share
 from skstrat.resamplers._any_sampler import resample
 from skstrat.resamplers._base import BaseResampler
 from skstrat.resamplers._resampled import Resampled
@@ -194,6 +199,7 @@ class ResampledClassifier(CorrectedClassifier):
             errors, unless ``prior_correction`` is False.
         """
         self._validate_params()
+        y = one_label_per_row(y)
         if not (is_dask(X) or is_dask(y)):
             X, y, sample_weight = drop_zero_weights(X, y, sample_weight)
         resampled = self._resample(X, y, sample_weight)
@@ -218,6 +224,12 @@ class ResampledClassifier(CorrectedClassifier):
                 )
             return resample(self.resampler_, X, y, sample_weight).in_memory()
         resampled = resample(self.resampler_, X, y, sample_weight)
+        if resampled.by_row and resampled.parts:
+            raise ValueError(
+                "resampler must be GuidedDownsample alone, not in a pipeline: by other "
+                "rows its inclusion probabilities would not hold for the data; got "
+                f"{self.resampler!r}."
+            )
         kept, classes = resampled.labels.classes, resampled.original[0]
         if len(kept) != len(classes):
             raise ValueError(
@@ -232,6 +244,7 @@ class ResampledClassifier(CorrectedClassifier):
         if routing_enabled():
             request_weights(estimator)
         given = weights_for(estimator, resampled, self.use_weights)
+        warn_of_split_copies(estimator, [resampled])
         self.estimator_ = estimator.fit(resampled.X, resampled.y, **given.arguments)
         self.n_samples_fit_ = len(resampled.labels.codes)
         trained = trained_totals(self.estimator_, resampled.labels, given.weights)
@@ -239,6 +252,8 @@ class ResampledClassifier(CorrectedClassifier):
         self._shifts_rows = by_row and self.prior_correction
         if self.prior_correction and self.use_weights == "auto":
             warn_of_weighted_trees(estimator, trained, resampled)
+        if self.prior_correction:
+            warn_of_trained_share(self.estimator_, resampled, given.weights, trained)
         return given, trained
 
     def _check(
@@ -247,24 +262,39 @@ class ResampledClassifier(CorrectedClassifier):
         """Check the fitted model by the rows that were dropped."""
         if not (self.calibration_check and hasattr(self.estimator_, "predict_proba")):
             return None
-        out_of_fold = self.calibration_check == "cv"
-        held = hold_out(resampled, None if out_of_fold else MOST_SCORED)
+        held = hold_out_of(resampled)
         if held is None:
             return None
-        place = self.classes_.tolist().index(
-            resampled.labels.classes.tolist()[held.smallest]
+        places = places_of(self.classes_, held.classes)
+        kept = self._out_of_fold(resampled, given, places)
+        result = check_by_rows(
+            held, lambda rows: self.predict_proba(take_rows(X, rows))[:, places], kept
         )
-        proba = np.array(self.predict_proba(take_rows(X, held.rows))[:, place])
-        if out_of_fold:
-            own = np.searchsorted(resampled.rows, held.rows[held.trained_on])
-            proba[held.trained_on] = cross_fitted(
-                self.estimator, resampled, given.arguments, self._proba_of
-            )[own, place]
-        result = held.check(proba)
         # Whoever switches the correction off wants the predictions to be off.
         if self.prior_correction:
-            warn_of_ratio(result, type(self.estimator_).__name__)
+            more = ', unless calibration_check="cv"'
+            warn_of_ratio(result, self.estimator_, resampled, given, more)
         return result
+
+    def _out_of_fold(
+        self, resampled: Resampled, given: GivenWeights, places: Any
+    ) -> Any:
+        """Predict the rows kept out of fold, where that is asked for or cheap."""
+        asked = self.calibration_check == "cv"
+        if not (asked or pays_to_cross_fit(self.estimator, resampled)):
+            return None
+        try:
+            return cross_fitted(
+                self.estimator,
+                resampled,
+                given.arguments,
+                lambda fitted, rows: self._proba_of(fitted, rows)[:, places],
+            )
+        # Some estimators need more rows than a part has: nobody asked for these fits.
+        except ValueError:
+            if asked:
+                raise
+            return None
 
     def _row_shift(self, X: Any) -> Floats | None:
         if not self._shifts_rows:

@@ -20,9 +20,9 @@ from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
 from skstrat._core.cells import Cells, Draw
 from skstrat._core.compat import HasMethods, Interval
-from skstrat._core.estimators import refuse_own_class_weight
 from skstrat._core.hashing import hash_integers, mix_seed
 from skstrat._core.labels import Labels, encode_labels
+from skstrat._core.own_prior import refuse_own_prior
 from skstrat._core.prior import correct_prior
 from skstrat._core.rows import count_rows, take_rows
 from skstrat._core.samples import CheckedSamples
@@ -315,7 +315,7 @@ def _fit_balanced(
 ) -> Any:
     """Fit a pilot on equally many rows of each class, as many as the smallest has."""
     pilot = _default_pilot(X) if pilot is None else clone(pilot)
-    refuse_own_class_weight(pilot, "pilot")
+    refuse_own_prior(pilot, "pilot")
     labels = encode_labels(codes)
     cells = Cells.of_classes(labels)
     fewest = np.full(len(labels.counts), labels.counts.min())

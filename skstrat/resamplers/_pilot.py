@@ -18,11 +18,11 @@ from skstrat._core.compat import routing_enabled
 from skstrat._core.estimators import (
     fit_arguments,
     is_linear,
-    refuse_own_class_weight,
     request_weights,
 )
 from skstrat._core.factorize import is_missing
 from skstrat._core.labels import Labels
+from skstrat._core.own_prior import refuse_own_prior
 from skstrat._core.plan import Plan
 from skstrat._core.prior import correct_prior
 from skstrat._core.rows import take_rows
@@ -86,7 +86,7 @@ def run_pilot(
     if estimator is None:
         linear, estimator, rows = _default_model(table, design)
     else:
-        refuse_own_class_weight(estimator, "estimator")
+        refuse_own_prior(estimator, "estimator")
     p = _cross_fitted(estimator, rows, drawn, weights, totals, seed)
     if weights is None:
         weights = np.ones(len(codes))

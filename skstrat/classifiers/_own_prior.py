@@ -1,0 +1,186 @@
+"""What prior a fitted model believes in, its own parameters counted in.
+
+A parameter of which this is not known is refused, and so is what would be lost inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    TunedThresholdClassifierCV,
+)
+from sklearn.utils.class_weight import compute_class_weight
+
+from skstrat._core.labels import Labels
+from skstrat._core.own_prior import (
+    OwnPrior,
+    classifiers_inside,
+    is_frozen,
+    own_priors,
+    own_priors_by_model,
+)
+from skstrat._core.weights import Floats, class_totals
+
+_THRESHOLDS = (FixedThresholdClassifier, TunedThresholdClassifierCV)
+# Totals that went through different products differ by this much.
+_ROUNDING = 1e-9
+
+
+def refuse_unsuited(estimator: Any) -> None:
+    """Refuse what cannot be trained on other rows and corrected afterwards."""
+    _refuse_lost(estimator, "this classifier")
+    for own in own_priors(estimator):
+        _refuse_unknown(own)
+
+
+def refuse_threshold(estimator: Any, around: str = "this classifier") -> None:
+    """Refuse a decision threshold that a correction of probabilities would lose."""
+    inside = classifiers_inside(estimator)
+    names = [type(each).__name__ for each in inside if isinstance(each, _THRESHOLDS)]
+    if names:
+        raise ValueError(
+            f"{names[0]} holds a decision threshold, which is lost inside, where "
+            "probabilities and weights are for resampled rows. Take its estimator here "
+            f"and put {names[0]} around {around}."
+        )
+
+
+def _refuse_lost(estimator: Any, around: str) -> None:
+    """Refuse a threshold or a fitted model inside."""
+    refuse_threshold(estimator, around)
+    for inside in classifiers_inside(estimator):
+        if is_frozen(inside):
+            raise ValueError(
+                f"{type(inside).__name__} is fitted already and never sees the rows "
+                "that are drawn, so no correction for them is right. Give the unfitted "
+                "estimator, or turn the fitted one's predictions with "
+                "PriorCorrectedClassifier(fitted, train_prior=..., target_prior=...)."
+            )
+
+
+def refuse_weightless_last_step(step: Any) -> None:
+    """Refuse what no other host of a last step without weights would take either."""
+    _refuse_lost(step, "the pipeline")
+
+
+def refuse_own_prior_as_last_step(step: Any) -> None:
+    """Refuse a last step whose own prior goes before that of the weights."""
+    refuse_own_weights(step)
+    for own in own_priors(step):
+        if own.effect == "resampling":
+            _refuse_unknown(own)
+        if own.effect == "prior":
+            raise ValueError(
+                f"{own} believes in a prior of its own, whatever weights are passed. "
+                f"Leave {own.name} out, or give the classifier and the resampler to "
+                "ResampledClassifier, which counts that prior in."
+            )
+
+
+def _refuse_unknown(own: OwnPrior) -> None:
+    if own.effect == "resampling":
+        raise ValueError(
+            f"{own} draws other rows inside, so it is not known which prior is "
+            "learned. Give the sampler to ResampledClassifier as resampler, or for "
+            "many draws to ResampledEnsembleClassifier, and the classifier alone as "
+            "estimator."
+        )
+    if own.effect == "uncorrected":
+        raise ValueError(
+            f"{own} inside leaves predictions in a prior that is not known here. Set "
+            f"{own.name}=True there, and False on the classifier around it."
+        )
+
+
+def refuse_own_weights(estimator: Any) -> None:
+    """Refuse a model that weighs classes when weights are passed to it."""
+    for own in own_priors(estimator):
+        if own.effect == "weights":
+            raise ValueError(
+                f"{own} reweights the classes and silently cancels the weights passed "
+                f"to it. Leave {own.name} out, or use ClassWeight as the only "
+                "resampler."
+            )
+
+
+def trained_totals(fitted: Any, drawn: Labels, passed: Floats | None) -> Floats:
+    """Give the class totals of the prior that a fitted estimator believes in."""
+    return believed_totals(fitted, drawn, class_totals(drawn, passed))
+
+
+def believed_totals(fitted: Any, drawn: Labels, totals: Floats) -> Floats:
+    """Let an estimator's own parameters act on the class totals it was fitted with."""
+    models = own_priors_by_model(fitted)
+    own_totals = [_believed(own, totals, drawn) for own in models]
+    first = own_totals[0]
+    if not all(np.allclose(first, other, rtol=_ROUNDING) for other in own_totals):
+        named = [", ".join(map(str, own)) or "none" for own in models]
+        raise ValueError(
+            "The models in estimator must learn one prior, or it is not known which "
+            f"distribution their mean is for; got {named}. Leave these parameters out, "
+            "or use ClassWeight as resampler instead."
+        )
+    return first
+
+
+def weighs_itself(estimator: Any) -> str:
+    """Name the parameters by which an estimator weighs classes; "" for none."""
+    return ", ".join(
+        str(own) for own in own_priors(estimator) if own.effect == "weights"
+    )
+
+
+def _believed(own: list[OwnPrior], totals: Floats, drawn: Labels) -> Floats:
+    """Let the parameters of one model act on the totals it was fitted with."""
+    believed = totals
+    for each in own:
+        _refuse_unknown(each)
+        if each.one_vs_rest and len(totals) > 2:
+            raise ValueError(
+                f"{each} inside OneVsRestClassifier gives each class a prior of its "
+                f"own, so it is not known what all predict together. Leave {each.name} "
+                "out, or use ClassWeight as resampler instead."
+            )
+        if each.effect == "weights":
+            believed = believed * _class_weights(each, totals, drawn)
+    for each in own:
+        if each.effect == "prior":
+            return _prior(each, len(totals)) * totals.sum()
+    return believed
+
+
+def _prior(own: OwnPrior, n_classes: int) -> Floats:
+    """Give the shares of classes that a parameter sets."""
+    if isinstance(own.value, (str, bool)):
+        return np.full(n_classes, 1 / n_classes)
+    shares = np.asarray(own.value, dtype=np.float64)
+    if shares.shape != (n_classes,) or not (shares > 0).all():
+        raise ValueError(
+            f"{own} must hold a positive share of each of the {n_classes} classes, or "
+            f"predictions cannot be turned to another prior. Leave {own.name} out."
+        )
+    return np.asarray(shares / shares.sum())
+
+
+def _class_weights(own: OwnPrior, totals: Floats, drawn: Labels) -> Floats:
+    """Give what a parameter multiplies the rows of each class by."""
+    n_classes = len(totals)
+    if own.name == "scale_pos_weight":
+        # Of more classes than two the libraries ignore it, or refuse it.
+        ratio = float(own.value) if n_classes == 2 else 1.0
+        return np.array([1.0] * (n_classes - 1) + [ratio])
+    balanced: Floats = totals.mean() / totals
+    if isinstance(own.value, str) and own.name != "is_unbalance":
+        return np.sqrt(balanced) if own.value == "SqrtBalanced" else balanced
+    if own.name in ("is_unbalance", "unbalance", "unbalanced_sets"):
+        return balanced if n_classes == 2 else np.ones(n_classes)
+    if not isinstance(own.value, Mapping):
+        return np.asarray(own.value, dtype=np.float64)
+    classes = np.arange(n_classes) if own.encoded else drawn.classes
+    return np.asarray(
+        compute_class_weight(own.value, classes=classes, y=classes[drawn.codes])
+    )

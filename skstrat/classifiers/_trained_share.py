@@ -1,0 +1,155 @@
+"""Whether a model predicts, of the rows it was fitted with, what there is of them.
+
+Logistic regression with an intercept does so at its optimum, for every class; boosting
+starts there and stays near. Where it is not so, something that nobody knows of reweighs
+the classes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    VotingClassifier,
+)
+from sklearn.linear_model import (
+    LogisticRegression,
+    LogisticRegressionCV,
+    SGDClassifier,
+)
+from sklearn.pipeline import Pipeline as SklearnPipeline
+
+from skstrat._core.compat import BaseSearchCV, LinearClassifierMixin
+from skstrat._core.estimators import is_boosting_library
+from skstrat._core.labels import Labels
+from skstrat._core.rows import take_rows
+from skstrat._core.weights import Floats, class_totals
+from skstrat.classifiers._policy import is_near_one
+from skstrat.exceptions import CalibrationWarning
+from skstrat.resamplers._resampled import Resampled
+
+# So many rows tell a ratio to a few per cent, and a tenth of all cost little.
+_MOST_ROWS, _FEWEST_ROWS = 1000, 200
+# Many classes of many fits are looked at.
+_STANDARD_ERRORS = 3.0
+
+
+def warn_of_trained_share(
+    fitted: Any, resampled: Resampled, weights: Floats | None, trained: Floats
+) -> None:
+    """Warn where the mean prediction of rows trained on is not their share.
+
+    ``weights`` are those the model was fitted with, ``trained`` the class totals that
+    it is believed to have learned from.
+    """
+    labels = resampled.labels
+    if not (hasattr(fitted, "predict_proba") and _keeps_shares(fitted)):
+        return
+    # Saves a small fit the look.
+    if _is_at_optimum(fitted):
+        return
+    rows, weight, whole = _sample(labels, weights, trained)
+    proba = np.asarray(fitted.predict_proba(take_rows(resampled.X, rows)))
+    known = np.asarray(getattr(fitted, "classes_", labels.classes)).tolist()
+    proba = proba[:, [known.index(label) for label in labels.classes.tolist()]]
+    ratio, error = _ratios(proba, labels.codes[rows], weight, whole, trained)
+    margins = _STANDARD_ERRORS * error
+    if all(map(is_near_one, ratio.tolist(), margins.tolist())):
+        return
+    name = type(_learner(fitted)).__name__
+    warnings.warn(
+        f"{name} predicts another share of a class, on the rows that it was fitted "
+        "with, than there is of it: a parameter reweighs or resamples the classes, or "
+        "training stopped too early. Leave that parameter out or train longer. If you "
+        "know the prior that it learned, give "
+        "PriorCorrectedClassifier(fitted, train_prior=..., target_prior=...).",
+        CalibrationWarning,
+        stacklevel=4,
+    )
+
+
+def _learner(fitted: Any) -> Any:
+    """Look through pipelines and searches for the model that predicts."""
+    while True:
+        if isinstance(fitted, SklearnPipeline):
+            # A sampler inside has its own chance, which is not in the margin.
+            if any(hasattr(step, "fit_resample") for _, step in fitted.steps):
+                return fitted
+            fitted = fitted.steps[-1][1]
+        elif isinstance(fitted, BaseSearchCV):
+            fitted = fitted.best_estimator_
+        else:
+            return fitted
+
+
+def _keeps_shares(fitted: Any) -> bool:
+    """Tell whether a model predicts the shares it was fitted with, if it is right."""
+    model = _learner(fitted)
+    if isinstance(model, VotingClassifier):
+        return all(map(_keeps_shares, model.estimators_))
+    if isinstance(model, GradientBoostingClassifier):
+        return bool(model.loss == "log_loss")
+    if isinstance(model, HistGradientBoostingClassifier) or is_boosting_library(model):
+        return True
+    if not isinstance(model, LinearClassifierMixin):
+        return False
+    # A discriminant analysis has no such optimum, noisy steps may stay away from it,
+    # and liblinear draws the intercept to 0.
+    return (
+        not isinstance(model, (LinearDiscriminantAnalysis, SGDClassifier))
+        and bool(getattr(model, "fit_intercept", True))
+        and getattr(model, "solver", None) != "liblinear"
+    )
+
+
+def _is_at_optimum(fitted: Any) -> bool:
+    """Tell whether a model has no parameter that is unknown, and converged."""
+    model = _learner(fitted)
+    known = type(model) in (LogisticRegression, LogisticRegressionCV)
+    return known and bool(np.max(model.n_iter_) < model.max_iter)
+
+
+def _sample(
+    labels: Labels, weights: Floats | None, trained: Floats
+) -> tuple[NDArray[np.intp], Floats, NDArray[np.bool_]]:
+    """Draw some rows of each class; give their weights, and which classes are whole."""
+    n_rows = len(labels.codes)
+    most = min(max(n_rows // 10, _FEWEST_ROWS), _MOST_ROWS) // len(trained)
+    generator = np.random.default_rng(0)
+    drawn = []
+    for code, count in enumerate(labels.counts.tolist()):
+        own = np.flatnonzero(labels.codes == code)
+        if count > most:
+            own = own[generator.integers(count, size=most)]
+        drawn.append(own)
+    rows = np.concatenate(drawn)
+    codes = labels.codes[rows]
+    weight = np.ones(len(rows)) if weights is None else weights[rows]
+    sampled = class_totals(
+        Labels(codes, labels.classes, np.array(list(map(len, drawn)))), weight
+    )
+    return rows, weight * (trained / sampled)[codes], labels.counts <= most
+
+
+def _ratios(
+    proba: Floats,
+    codes: NDArray[Any],
+    weight: Floats,
+    whole: NDArray[np.bool_],
+    trained: Floats,
+) -> tuple[Floats, Floats]:
+    """Divide what is predicted of each class by what there is; give standard errors."""
+    ratio = weight @ proba / trained
+    places = np.flatnonzero(~whole)
+    variance = np.zeros(len(trained))
+    for code in places.tolist():
+        own = codes == code
+        mean = np.average(proba[own], axis=0, weights=weight[own])
+        variance += (weight[own] ** 2) @ (proba[own] - mean) ** 2
+    return ratio, np.sqrt(variance) / trained
