@@ -203,6 +203,12 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
             negative or not finite.
         TypeError
             If a stock imbalanced-learn Pipeline calls, which cannot carry weights.
+
+        Notes
+        -----
+        In code written for two values, ``X, y = ...``, the error is Python's: too many
+        values to unpack. Write ``X, y, sample_weight = ...``, or hand the resampler to
+        :class:`Pipeline` or :class:`ResampledClassifier`, which carry the weights.
         """
         refuse_stock_pipeline(type(self).__name__)
         resampled = self._resample(X, y, sample_weight)
