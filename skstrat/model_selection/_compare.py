@@ -11,6 +11,7 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import StratifiedKFold, check_cv
 
 from skstrat._core.labels import Labels, encode_labels, one_label_per_row
+from skstrat._core.rows import is_hugging_face, is_mapping
 from skstrat._core.targets import seed_of
 from skstrat._core.weights import check_sample_weight
 from skstrat.metrics._measures import MEASURES, describe_measure
@@ -182,6 +183,12 @@ def compare_strategies(
 
 def _split(cv: Any, X: Any, y: NDArray[Any], seed: int) -> list[Any]:
     """Ask for the folds once, so that all strategies have the same."""
+    if is_mapping(X) or is_hugging_face(X, "Dataset"):
+        raise TypeError(
+            "X must be an array, a list or a table of which scikit-learn's "
+            f"cross-validation can take rows; got {type(X).__name__}. Make a data "
+            "frame of it, or an array."
+        )
     if isinstance(cv, int):
         cv = StratifiedKFold(cv, shuffle=True, random_state=seed)
     splits = list(check_cv(cv, y, classifier=True).split(X, y))

@@ -189,6 +189,39 @@ def polars_frame():
     return frame.with_columns(category=pl.Series(Y, dtype=pl.Enum(["c", "b", "a"])))
 
 
+def data_set():
+    datasets = pytest.importorskip("datasets")
+    return datasets.Dataset.from_dict(mixed_columns())
+
+
+def data_array():
+    xarray = pytest.importorskip("xarray")
+    coordinates = {
+        "row": np.arange(N_ROWS) * 3,
+        "shop": ("row", Y),
+        "name": list("pqrs"),
+    }
+    return xarray.DataArray(
+        with_holes(), coords=coordinates, dims=("row", "name"), attrs={"unit": "mm"}
+    )
+
+
+def data_arrays():
+    images = ("row", "x", "y"), numbers().reshape(N_ROWS, 2, 2)
+    text = "row", mixed_columns()["text"]
+    return data_array().to_dataset(name="rain").assign(images=images, text=text)
+
+
+def columns():
+    """Give what a network of several inputs is fed with."""
+    return {
+        "images": numbers(np.float32).reshape(N_ROWS, 2, 2),
+        "frame": mixed_frame(),
+        "words": sparse.csr_array(np.where(numbers() > 50, numbers(), 0)),
+        "text": mixed_columns()["text"],
+    }
+
+
 def thin(make):
     values = np.where(numbers() > 50, numbers(), 0)
     return lambda folder: make(values)
@@ -228,6 +261,16 @@ CONTAINERS = {
         for form in ("csr", "csc", "coo", "lil", "bsr")
         for name in (f"{form}_matrix", f"{form}_array")
     },
+    "Hugging Face": (lambda folder: data_set(), 3),
+    "Hugging Face arrays": (lambda folder: data_set().with_format("numpy"), 3),
+    "Hugging Face selected": (
+        lambda folder: data_set().select(range(N_ROWS - 1, -1, -1)),
+        3,
+    ),
+    "Hugging Face column": (lambda folder: data_set()["text"], None),
+    "xarray": (lambda folder: data_array(), 4),
+    "xarray set": (lambda folder: data_arrays(), None),
+    "dict": (lambda folder: columns(), None),
     "sparse int": (thin(lambda X: sparse.csr_array(X.astype(np.int8))), 4),
 }
 
@@ -236,12 +279,23 @@ def chunks(table):
     return pa.concat_tables([table.slice(0, 100), table.slice(100)])
 
 
+def named_arrays(X):
+    """Give the coordinates and the variables of an xarray container."""
+    return {**X.coords, **getattr(X, "data_vars", {"values": X})}
+
+
 def rows_as_text(X):
     """List the rows as text, read one after the other: NaN equals NaN."""
     if sparse.issparse(X):
         X = X.toarray()
     if isinstance(X, np.ndarray):
         return [repr(row) for row in X.tolist()]
+    if isinstance(X, dict):
+        rows = map(rows_as_text, X.values())
+        return [repr(row) for row in zip(*rows, strict=True)]
+    if hasattr(X, "isel"):
+        named = named_arrays(X).items()
+        return rows_as_text({name: X.values for name, X in named if "row" in X.dims})
     if isinstance(X, pd.DataFrame):
         return [repr(row) for row in X.itertuples(name=None)]
     if isinstance(X, pd.Series):
@@ -259,6 +313,13 @@ def rows_as_text(X):
 
 def kind_of(X):
     """Tell what must not change when rows are taken."""
+    if isinstance(X, dict):
+        return dict, {name: kind_of(column) for name, column in X.items()}
+    if hasattr(X, "isel"):
+        named = named_arrays(X).items()
+        return type(X), X.attrs, {name: (X.dims, X.dtype) for name, X in named}
+    if hasattr(X, "features"):
+        return type(X), X.features, getattr(X, "format", None)
     if isinstance(X, np.ndarray):
         order = X.ndim > 1 and X.flags.f_contiguous
         return np.ndarray, X.dtype, X.shape[1:], order
@@ -380,7 +441,23 @@ LABEL_CONTAINERS = {
     "arrow chunks": pa.chunked_array([pa.array(Y[:99]), pa.array(Y[99:])]),
     "arrow dictionary": pa.array(Y).dictionary_encode(),
     "arrow table": pa.table({"target": Y}),
+    "Hugging Face": lambda: labelled()["target"],
+    "Hugging Face classes": lambda: labelled().class_encode_column("target")["target"],
+    "Hugging Face arrays": lambda: labelled().with_format("numpy")["target"],
+    "Hugging Face set": lambda: labelled(),
+    "xarray": lambda: data_array()["shop"],
+    "xarray one-hot": lambda: data_array()["shop"] == as_coordinate(list(COUNTS)),
 }
+
+
+def labelled():
+    datasets = pytest.importorskip("datasets")
+    return datasets.Dataset.from_dict({"target": Y})
+
+
+def as_coordinate(labels):
+    xarray = pytest.importorskip("xarray")
+    return xarray.DataArray(labels, dims="label")
 
 
 @pytest.mark.parametrize(
@@ -396,6 +473,7 @@ LABEL_CONTAINERS = {
 @pytest.mark.parametrize("name", LABEL_CONTAINERS)
 def test_labels_of_every_container(resampler, name):
     y, X = LABEL_CONTAINERS[name], numbers()
+    y = y() if callable(y) else y
     reference = clone(resampler).fit(X, Y)
     resampler = clone(resampler)
     X_res, y_res, weights = resampler.fit_resample(X, y)
@@ -417,6 +495,42 @@ def test_booleans_are_labels():
     assert y_res.dtype == bool
     assert resampler.sampling_strategy_ == {False: 24, True: 6}
     assert weights[~y_res].sum() == pytest.approx(240, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["Hugging Face", "Hugging Face classes", "xarray"])
+def test_what_goes_by_rows_may_be_a_column_of_the_same_library(name):
+    """Weights, strata and groups, beside rows of zero weight."""
+    y, old = LABEL_CONTAINERS[name](), np.where(np.arange(N_ROWS) % 5, incoming(), 0.0)
+    if name == "xarray":
+        X = data_arrays().assign(weight=("row", old), stratum=("row", region(None, Y)))
+    else:
+        X = data_set().add_column("weight", old)
+        X = X.add_column("stratum", region(None, Y))
+    resampler = DownsampleUpweight(factor=7, strata="stratum", random_state=0)
+    X_res, y_res, weights = resampler.fit_resample(X, y, sample_weight=X["weight"])
+    expected = DownsampleUpweight(
+        factor=7, strata=region(None, Y), random_state=0
+    ).fit_resample(X, Y, sample_weight=old)
+    assert weights.tolist() == expected[2].tolist()
+    assert rows_as_text(X_res) == rows_as_text(expected[0])
+    assert len(y_res) == len(weights)
+    assert (weights > 0).all()
+
+
+def test_a_column_of_labels_is_read_once():
+    y, reads = LABEL_CONTAINERS["Hugging Face"](), []
+
+    class Counted(type(y)):
+        def __getitem__(self, key):
+            reads.append(key)
+            return super().__getitem__(key)
+
+        def __iter__(self):
+            raise AssertionError
+
+    resampler = DownsampleUpweight(factor=7, random_state=0)
+    resampler.fit_resample(numbers(), Counted(y.source, "target"))
+    assert reads == [slice(None)]
 
 
 # Weights ---------------------------------------------------------------------------
@@ -450,16 +564,11 @@ def expected_totals(resampler, mass, drawn):
         "original": mass,
         "balanced": dict.fromkeys(COUNTS, sum(mass.values()) / 3),
         "uniform": drawn,
-        "factor": {its: drawn[its] * nominal_factor(resampler, its) for its in COUNTS},
+        "factor": {
+            its: drawn[its] * COUNTS[its] / resampler.sampling_strategy_[its]
+            for its in COUNTS
+        },
     }[resampler.weighting]
-
-
-def nominal_factor(resampler, label):
-    if isinstance(resampler, DownsampleUpweight):
-        return {"a": 7}.get(label, 1)
-    if isinstance(resampler, RandomOversample):
-        return {"c": 1 / 4.5}.get(label, 1)
-    return COUNTS[label] / resampler.sampling_strategy_[label]
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["ones", "weights"])
