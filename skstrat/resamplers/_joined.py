@@ -20,6 +20,9 @@ def join(first: Resampled, second: Resampled) -> Resampled:
     rows = None
     if first.rows is not None and second.rows is not None:
         rows = _follow(first.rows, second.rows, -1)
+    classes, codes = second.classes, second.codes
+    if class_weight is not None:
+        classes, codes = second.labels.classes, second.labels.codes
     parts = tuple(
         replace(part, X=None)
         for each in (first, second)
@@ -35,8 +38,8 @@ def join(first: Resampled, second: Resampled) -> Resampled:
         by_row=first.by_row or second.by_row,
         moves_rows=first.moves_rows or second.moves_rows,
         samples=first.samples,
-        classes=second.classes,
-        codes=second.codes,
+        classes=classes,
+        codes=codes,
         rows=rows,
         plan=second.plan,
         # A draw by strata looks biased where its cells are not known.
