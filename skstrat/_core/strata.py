@@ -117,7 +117,7 @@ def _count_missing(values: Any) -> int:
 
 def _check_length(values: Any, n_rows: int, argument: str) -> None:
     try:
-        found = count_rows(values)
+        found = count_rows(values, argument)
     except TypeError:
         raise TypeError(
             f"{argument} must be a column of X, one value per row, or a callable of X "

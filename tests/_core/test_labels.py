@@ -415,6 +415,7 @@ NOT_LABELS = {
     "text table": (np.array([["a", "b"], ["c", "d"]]), "Multilabel"),
     "3-D": (np.zeros((3, 2, 2)), r"one label per row; got an array of shape \(3, 2, 2"),
     "scalar": (5, "one label per row"),
+    "dict": ({"y": [0, 1]}, "one label per row; got dict"),
     "None": (None, "y"),
     "mixed": ([1, "a", 1], "sorted; got int, str"),
     "many mixed": (objects([1, "a"] * 4500), "sorted; got int, str"),

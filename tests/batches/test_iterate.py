@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from scipy import sparse
 
-from skstrat import BalancedBatches, iter_batches
+from skstrat import BalancedBatches, ImbalancedSampler, iter_batches
 
 N_ROWS = 60
 LABELS = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [40, 14, 6]))
@@ -157,6 +157,62 @@ def test_a_real_hdf5_file(tmp_path):
             assert X_batch.dtype == np.float32
             assert X_batch.tolist() == table()[rows].tolist()
             assert y_batch.tolist() == LABELS[rows].tolist()
+
+
+def data_set():
+    datasets = pytest.importorskip("datasets")
+    words = [f"w{row}" for row in range(N_ROWS)]
+    return datasets.Dataset.from_dict({"x": table(), "word": words, "y": LABELS})
+
+
+def test_a_data_set_and_its_column():
+    X = data_set()
+    wanted = list(BalancedBatches(LABELS, **SETTINGS))
+    served = list(iter_batches(X, X["y"], **SETTINGS))
+    for (X_batch, y_batch, _), rows in zip(served, wanted, strict=True):
+        assert type(X_batch) is type(X)
+        assert X_batch["word"][:] == [f"w{row}" for row in rows]
+        assert np.array_equal(X_batch["x"][:], table()[rows])
+        assert type(y_batch) is type(X["y"])
+        assert list(y_batch) == LABELS[rows].tolist()
+
+
+def test_batches_and_draws_go_by_a_column():
+    column = data_set()["y"]
+    batches = zip(
+        BalancedBatches(column, **SETTINGS),
+        BalancedBatches(LABELS, **SETTINGS),
+        strict=True,
+    )
+    assert all((rows == others).all() for rows, others in batches)
+    for indices in (None, np.arange(0, N_ROWS, 2)):
+        draws, others = (
+            list(ImbalancedSampler(y, indices=indices, random_state=0))
+            for y in (column, LABELS)
+        )
+        assert draws == others
+
+
+def test_names_of_an_array_are_kept():
+    xarray = pytest.importorskip("xarray")
+    X = xarray.DataArray(table(), dims=("row", "name"), coords={"name": list("pqrs")})
+    wanted = list(BalancedBatches(LABELS, **SETTINGS))
+    for X_batch, rows in zip(
+        (each[0] for each in iter_batches(X, LABELS, **SETTINGS)), wanted, strict=True
+    ):
+        assert X_batch.identical(X[rows])
+
+
+def test_a_dict_of_columns():
+    X = {"image": table().reshape(N_ROWS, 2, 2), "stored": Ascending(), "word": frame()}
+    wanted = list(BalancedBatches(LABELS, **SETTINGS))
+    for X_batch, rows in zip(
+        (each[0] for each in iter_batches(X, LABELS, **SETTINGS)), wanted, strict=True
+    ):
+        assert list(X_batch) == ["image", "stored", "word"]
+        assert X_batch["image"].tolist() == X["image"][rows].tolist()
+        assert X_batch["stored"].tolist() == table()[rows].tolist()
+        assert X_batch["word"].equals(X["word"].iloc[rows])
 
 
 LABEL_KINDS = {

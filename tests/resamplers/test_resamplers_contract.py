@@ -2,6 +2,7 @@
 
 import pickle
 import re
+from collections import UserDict
 from inspect import signature
 from itertools import pairwise
 
@@ -1044,6 +1045,44 @@ def test_a_class_absent_from_this_fold_is_a_no_op_with_a_warning(resampler, with
 def test_things_that_have_no_rows(X):
     with pytest.raises(TypeError, match=r"X must|[Ee]xpected"):
         DownsampleUpweight(factor=2).fit_resample(X, ["a", "a", "b"])
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        5,
+        "abc",
+        {"a", "b"},
+        (label for label in "aab"),
+        {"label": ["a", "a", "b"]},
+        UserDict(label=["a", "a", "b"]),
+    ],
+    ids=lambda y: type(y).__name__,
+)
+@pytest.mark.parametrize("sample_weight", [None, [1, 0, 1]], ids=["ones", "a zero"])
+def test_things_that_hold_no_labels(y, sample_weight):
+    resampler = DownsampleUpweight(factor=2)
+    with pytest.raises(
+        (TypeError, ValueError), match=r"\by\b.* must have|^y must"
+    ) as its:
+        resampler.fit_resample(np.zeros((3, 1)), y, sample_weight=sample_weight)
+    assert "X must" not in str(its.value)
+
+
+@pytest.mark.parametrize("argument", ["strata", "groups"])
+def test_things_that_hold_no_strata(argument):
+    values = dict.fromkeys("abc", np.arange(N_ROWS))
+    resampler = DownsampleUpweight(factor=2, **{argument: lambda X, y: values})
+    old = np.arange(N_ROWS, dtype=float)
+    with pytest.raises(
+        (TypeError, ValueError), match=f"^{argument} must hold one label"
+    ):
+        resampler.fit_resample(numbers(), Y, sample_weight=old)
+    values["c"] = [1, 2]
+    with pytest.raises(
+        ValueError, match=f"^{argument} must hold columns of one length"
+    ):
+        resampler.fit_resample(numbers(), Y, sample_weight=old)
 
 
 # Errors of Python's own ------------------------------------------------------------
