@@ -54,4 +54,9 @@ class TreeWeightsWarning(UserWarning):
 
 
 class CalibrationWarning(UserWarning):
-    """A model predicts far more or fewer rows of the smallest class than there are."""
+    """A model predicts far more or fewer rows of a class than there are.
+
+    The text names the cause and the remedy and holds no number, so that Python shows it
+    once for all folds. ``decision_.check`` of the classifier has the ratios of all
+    classes, with their standard errors.
+    """

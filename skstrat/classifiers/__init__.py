@@ -9,8 +9,9 @@ from skstrat.classifiers._focal import (
     lightgbm_objective,
     xgboost_objective,
 )
+from skstrat.classifiers._hold_out import CheckResult
 from skstrat.classifiers._partial_fit import PartialFitClassifier
-from skstrat.classifiers._policy import CheckResult, TrainingDecision
+from skstrat.classifiers._policy import TrainingDecision
 from skstrat.classifiers._prior_corrected import PriorCorrectedClassifier
 from skstrat.classifiers._resampled import ResampledClassifier
 

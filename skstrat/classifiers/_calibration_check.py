@@ -1,109 +1,139 @@
-r"""The rows that were dropped are a hold-out that costs nothing.
-
-The estimator has not seen them, and they are a random sample of their class. With the
-rows of the small class, all of which it has seen, they estimate how many of that class
-it predicts in all the data.
-"""
+r"""A fitted model is checked by the rows that were dropped, and what is off is said."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from sklearn.naive_bayes import (
+    BernoulliNB,
+    CategoricalNB,
+    ComplementNB,
+    GaussianNB,
+    MultinomialNB,
+)
+from sklearn.pipeline import Pipeline as SklearnPipeline
 
+from skstrat._core.cells import Cells
+from skstrat._core.estimators import final_estimator, inner_estimator, is_linear
 from skstrat._core.rows import take_rows
+from skstrat._core.samples import CheckedSamples
 from skstrat._core.weights import Floats
-from skstrat.classifiers._policy import CheckResult, is_near_one
+from skstrat.classifiers._hold_out import MOST_SCORED, CheckResult, HoldOut, hold_out
+from skstrat.classifiers._own_prior import weighs_itself
+from skstrat.classifiers._policy import WeightKind, is_near_one, weighs_classes
 from skstrat.exceptions import CalibrationWarning
 from skstrat.resamplers._resampled import Resampled
 
-MOST_SCORED = 20_000
+# Scored and cross-fitted whatever it costs.
+FEW_ROWS = 2_000
 _FOLDS = 3
-# A ratio outside by chance alone is no reason to warn.
-_STANDARD_ERRORS = 2.0
-_TINY = np.finfo(np.float64).tiny
+_NAIVE_BAYES = (BernoulliNB, CategoricalNB, ComplementNB, GaussianNB, MultinomialNB)
 
 Indices = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+Predict = Callable[[Indices], Floats]
 
 
-@dataclass(frozen=True)
-class HoldOut:
-    """Rows by which predictions are checked.
-
-    Attributes
-    ----------
-    rows : ndarray of shape (n_rows,)
-        Positions: dropped rows of the classes that were cut down, all rows of others.
-    trained_on : ndarray of shape (n_rows,)
-        Whether the estimator was trained on a row.
-    weight : ndarray of shape (n_rows,)
-        What each stands for; those of each class add up to its total.
-    codes : ndarray of shape (n_rows,)
-        Class codes.
-    smallest : int
-        Code of the class of the least total.
-    total : float
-        Its total.
-    """
-
-    rows: Indices
-    trained_on: NDArray[np.bool_]
-    weight: Floats
-    codes: NDArray[Any]
-    smallest: int
-    total: float
-
-    def check(self, proba: Floats) -> CheckResult:
-        """Divide what is predicted of the smallest class by what there is of it."""
-        ratio = float((self.weight * proba).sum()) / self.total
-        # What was trained on is all there is of its classes, so it has no variance.
-        fresh = ~self.trained_on
-        codes, weight, p = self.codes[fresh], self.weight[fresh], proba[fresh]
-        mean = np.bincount(codes, weight * p) / np.bincount(codes, weight).clip(_TINY)
-        error = np.sqrt(((weight * (p - mean[codes])) ** 2).sum())
-        return CheckResult(ratio, float(error) / self.total)
-
-
-def hold_out(resampled: Resampled, most: int | None) -> HoldOut | None:
-    """Find rows to check by; None if no row was dropped at random.
-
-    Of the dropped rows as many are looked at as were kept, and ``most`` at the most.
-    """
-    samples, plan = resampled.samples, resampled.plan
-    if samples is None or plan is None or not resampled.at_random:
+def hold_out_of(resampled: Resampled) -> HoldOut | None:
+    """Find rows to check by; None if none was dropped, or it is not known which."""
+    samples, rows = resampled.samples, resampled.rows
+    if samples is None or rows is None:
         return None
-    codes, incoming = samples.labels.codes, samples.sample_weight
-    totals, kept = resampled.original[2], resampled.rows
-    trained_on = np.zeros(len(codes), dtype=bool)
-    trained_on[kept] = True
-    dropped = np.flatnonzero(~trained_on)
-    if not len(dropped):
+    trained_on = rows_trained_on(rows, len(samples.labels.codes))
+    cells = cells_of(resampled, samples)
+    return hold_out(samples, cells, trained_on, _seed_of(resampled))
+
+
+def rows_trained_on(rows: Indices, n_rows: int) -> Mask:
+    """Tell which rows were drawn."""
+    trained_on = np.zeros(n_rows, dtype=bool)
+    trained_on[rows[rows >= 0]] = True
+    return trained_on
+
+
+def cells_of(resampled: Resampled, samples: CheckedSamples) -> Cells | None:
+    """Give the cells of which rows were kept at random; None for another draw."""
+    if not resampled.at_random:
         return None
-    most = len(kept) if most is None else min(len(kept), most)
-    if len(dropped) > most:
-        generator = np.random.default_rng(plan.seed)
-        dropped = np.sort(generator.choice(dropped, most, replace=False))
-    cut = np.zeros(len(totals), dtype=bool)
-    cut[codes[dropped]] = True
-    whole = np.flatnonzero(trained_on & ~cut[codes])
-    rows = np.sort(np.concatenate([dropped, whole]))
-    weight = np.ones(len(rows)) if incoming is None else incoming[rows]
-    held = np.bincount(codes[rows], weight, minlength=len(totals))
-    smallest = int(totals.argmin())
-    return HoldOut(
-        rows,
-        trained_on[rows],
-        weight * (totals / held)[codes[rows]],
-        codes[rows],
-        smallest,
-        float(totals[smallest]),
+    return resampled.cells or Cells.of_classes(samples.labels)
+
+
+def _seed_of(resampled: Resampled) -> int:
+    return 0 if resampled.plan is None else resampled.plan.seed
+
+
+def places_of(columns: NDArray[Any], classes: NDArray[Any]) -> list[int]:
+    """Find the columns of classes."""
+    known = np.asarray(columns).tolist()
+    return [known.index(label) for label in classes.tolist()]
+
+
+def check_by_rows(
+    held: HoldOut, predict: Predict, predict_kept: Predict | None = None
+) -> CheckResult:
+    """Score few rows, and all of them where these leave a doubt.
+
+    Time would be another measure of what is enough, but no two runs would agree.
+    """
+    trained_on = held.trained_on
+    proba = np.empty((len(trained_on), len(held.classes)))
+    scored = np.zeros_like(trained_on)
+    for most in (FEW_ROWS, MOST_SCORED):
+        wanted = held.is_among_first(most)
+        new = wanted & ~scored
+        if predict_kept is not None:
+            kept = new & trained_on
+            proba[kept] = predict_kept(held.rows[kept])
+            new &= ~trained_on
+        if new.any():
+            proba[new] = predict(held.rows[new])
+        scored = wanted
+        in_training = predict_kept is None and bool(trained_on[scored].any())
+        result = held.take(scored).check(proba[scored], in_training=in_training)
+        if _leaves_no_doubt(result) or scored.all():
+            break
+    return result
+
+
+def _leaves_no_doubt(result: CheckResult) -> bool:
+    inside = all(
+        is_near_one(ratio, -result.margin_of(label))
+        for label, ratio in result.ratios.items()
     )
+    return inside or is_off(result)
+
+
+def is_off(result: CheckResult) -> bool:
+    """Tell whether a class is predicted far too often or too rarely."""
+    return not is_near_one(result.ratio, result.margin_of(result.worst))
+
+
+def pays_to_cross_fit(estimator: Any, resampled: Resampled) -> bool:
+    """Tell whether rows kept flatter an estimator that is quickly fitted again."""
+    return (
+        len(resampled.labels.codes) <= FEW_ROWS
+        and is_flexible(estimator)
+        and (inner_estimator(_last_step(estimator)) is None)
+    )
+
+
+def is_flexible(estimator: Any) -> bool:
+    """Tell whether an estimator may learn its rows by heart."""
+    return not (
+        is_linear(estimator) or isinstance(final_estimator(estimator), _NAIVE_BAYES)
+    )
+
+
+def _last_step(estimator: Any) -> Any:
+    while isinstance(estimator, SklearnPipeline):
+        estimator = estimator.steps[-1][1]
+    return estimator
 
 
 def cross_fitted(
@@ -112,11 +142,11 @@ def cross_fitted(
     arguments: dict[str, Any],
     predict: Callable[[Any, Any], Floats],
 ) -> Floats:
-    """Predict the rows kept by models that have not seen them.
+    """Predict rows kept by models that have not seen them.
 
     ``predict`` takes a fitted estimator and rows, and gives corrected probabilities.
     """
-    labels, groups, plan = resampled.labels, resampled.rows, resampled.plan
+    labels, rows = resampled.labels, resampled.rows
     if labels.counts.min() < _FOLDS:
         raise ValueError(
             f'calibration_check="cv" needs {_FOLDS} rows of every class; got '
@@ -124,37 +154,94 @@ def cross_fitted(
             f"{labels.classes.tolist()[labels.counts.argmin()]!r}. Set it to True or "
             "keep more rows."
         )
-    seed = 0 if plan is None else plan.seed
+    # Copies of a row must not be on both sides; rows that were made are no copies.
+    groups = np.where(rows < 0, -1 - np.arange(len(rows)), rows)
     # Data in an order, of time for one, would give each fold another distribution.
-    shuffled = {"shuffle": True, "random_state": seed % 2**32}
-    # Copies of a row must not be on both sides.
-    repeated = len(np.unique(groups)) < len(groups)
-    if repeated:
+    shuffled = {"shuffle": True, "random_state": _seed_of(resampled) % 2**32}
+    if len(np.unique(groups)) < len(groups):
         splitter = StratifiedGroupKFold(_FOLDS, **shuffled)
         folds = splitter.split(labels.codes, labels.codes, groups)
     else:
         folds = StratifiedKFold(_FOLDS, **shuffled).split(labels.codes, labels.codes)
-    proba = np.empty((len(labels.codes), len(labels.classes)))
+    proba = np.empty((len(rows), len(labels.classes)))
     for train, test in folds:
         part = {name: values[train] for name, values in arguments.items()}
-        fitted = clone(estimator).fit(
-            take_rows(resampled.X, train), take_rows(resampled.y, train), **part
-        )
-        proba[test] = predict(fitted, take_rows(resampled.X, test))
+        # Nobody keeps these models, so what they say is said of the one that is kept.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fitted = clone(estimator).fit(
+                take_rows(resampled.X, train), take_rows(resampled.y, train), **part
+            )
+            proba[test] = predict(fitted, take_rows(resampled.X, test))
     return proba
 
 
-def warn_of_ratio(result: CheckResult, name: str) -> None:
-    """Warn where a model predicts far too many or too few of the smallest class."""
-    if is_near_one(result.ratio, _STANDARD_ERRORS * result.standard_error):
+def by_row(rows: Indices, proba: Floats) -> Predict:
+    """Look up what is predicted of rows."""
+    order = np.argsort(rows)
+    return lambda wanted: proba[order[np.searchsorted(rows, wanted, sorter=order)]]
+
+
+def warn_of_ratio(
+    result: CheckResult,
+    estimator: Any,
+    resampled: Resampled,
+    given: WeightKind,
+    more: str = "",
+) -> None:
+    """Warn where a model predicts far too many or too few rows of a class.
+
+    The text holds no number, so that Python shows it once for all folds of a search.
+    """
+    if not is_off(result):
         return
+    cause, remedy = _explain(result.ratio > 1, estimator, resampled, given)
+    amount = "many" if result.ratio > 1 else "few"
+    unseen = ""
+    if result.in_training and is_flexible(estimator):
+        unseen = (
+            " Rows that the estimator was trained on are among those scored, which "
+            f"makes predictions look larger than they are{more}."
+        )
     warnings.warn(
-        f"{name} predicts {result.ratio:.3g} times as much of the smallest class as "
-        "there is, by the rows that were dropped. Regularise it more, lower the "
-        'factor, leave use_weights="auto", or wrap this classifier in '
-        "CalibratedClassifierCV(model, cv=StratifiedKFold(3, shuffle=True)); "
-        'calibration_check="cv" gives an estimate that no row seen in training '
-        "distorts.",
+        f"{cause}, so it predicts far too {amount} rows of a class, by the rows that "
+        f"were dropped. {remedy}, or wrap this classifier in "
+        "CalibratedClassifierCV(model, cv=StratifiedKFold(3, shuffle=True)). "
+        "decision_.check says which classes are off, and how far." + unseen,
         CalibrationWarning,
         stacklevel=4,
+    )
+
+
+def _explain(
+    too_many: bool, estimator: Any, resampled: Resampled, given: WeightKind
+) -> tuple[str, str]:
+    """Give the most likely cause, and the remedy for it."""
+    name = type(final_estimator(estimator)).__name__
+    if own := weighs_itself(estimator):
+        return f"{own} reweighs the classes", "Leave that parameter out"
+    forced = given == "all" and weighs_classes(resampled)
+    if forced and not is_linear(estimator):
+        return (
+            f"{name} does not follow weights that stand for rows that were dropped",
+            'Set use_weights="auto", which withholds them and corrects the prior',
+        )
+    chosen = not (resampled.at_random or resampled.by_row or resampled.plan)
+    if chosen:
+        return (
+            f"{name} is trained on rows that {resampled.made_by} chose by their "
+            "values, which are no random sample of their class",
+            "Use a resampler that draws at random, DownsampleUpweight for one",
+        )
+    if not is_flexible(estimator):
+        return f"{name} does not fit these data", "Use an estimator that can"
+    if too_many:
+        return (
+            f"{name} learns the rows kept by heart and takes rows that were dropped "
+            "for those near them",
+            "Regularise it more, keep more rows",
+        )
+    return (
+        f"{name} does not know a class again in rows that it was not trained on",
+        "Regularise it more, give it more rows of that class",
     )

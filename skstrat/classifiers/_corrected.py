@@ -11,7 +11,6 @@ from sklearn.utils.validation import check_is_fitted
 from skstrat._core.labels import by_label
 from skstrat.classifiers._plain_model import plain_model
 from skstrat.classifiers._policy import (
-    CheckResult,
     Correction,
     GivenWeights,
     TrainingDecision,
@@ -55,7 +54,6 @@ class CorrectedClassifier(CorrectedPredictions):
         rows_before: NDArray[Any],
         rows_trained: NDArray[Any],
         given: GivenWeights,
-        check: CheckResult | None = None,
     ) -> None:
         """Write down what the model was trained on, and what was done about it."""
         correction: Correction = "prior" if self._shift().any() else "none"
@@ -68,7 +66,6 @@ class CorrectedClassifier(CorrectedPredictions):
             given.kind,
             given.reason,
             "row by row" if self._shifts_rows else correction,
-            check,
         )
 
     def _shift(self) -> Floats:
@@ -154,8 +151,9 @@ class CorrectedClassifier(CorrectedPredictions):
             raise ValueError(
                 f"{type(self.resampler_).__name__} with its weights withheld needs a "
                 "correction that differs from row to row, and no intercept or prior "
-                'can hold that. Fit with use_weights="auto" or True: the weights leave '
-                "nothing to correct."
+                "can hold that. Take DownsampleUpweight as resampler, or fit with "
+                "use_weights=True where the estimator follows weights, as linear "
+                "models do: they leave nothing to correct."
             )
         own = getattr(self.estimator_, "classes_", None)
         same = own is not None and np.array_equal(own, self.classes_)

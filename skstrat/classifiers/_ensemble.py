@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from copy import copy
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any, Literal, Self
 
@@ -10,14 +10,31 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.ensemble import VotingClassifier
+from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import Bunch
+from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from skstrat._core.compat import HasMethods, Interval, StrOptions
-from skstrat._core.labels import encode_labels
+from skstrat._core.dask import is_dask
+from skstrat._core.labels import one_label_per_row
+from skstrat._core.rows import take_rows
+from skstrat._core.samples import CheckedSamples, check_samples, drop_zero_weights
 from skstrat._core.targets import RANDOM_STATE, seed_of
+from skstrat._core.weights import Floats
+from skstrat.classifiers._calibration_check import (
+    by_row,
+    cells_of,
+    check_by_rows,
+    places_of,
+    rows_trained_on,
+    warn_of_ratio,
+)
+from skstrat.classifiers._hold_out import CheckResult, hold_out
+from skstrat.classifiers._policy import TrainingDecision
 from skstrat.classifiers._predictions import ProbabilityClassifier
 from skstrat.classifiers._resampled import ResampledClassifier
+from skstrat.resamplers._resampled import Resampled
 
 
 class ResampledEnsembleClassifier(ProbabilityClassifier):
@@ -41,6 +58,12 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
         Number of models *m*.
     use_weights : {"auto"} or bool, default="auto"
         As in :class:`ResampledClassifier`.
+    calibration_check : bool, default=True
+        Whether the mean is checked by the rows that models dropped: what is predicted
+        of a row is averaged over the models that were not trained on it, 20,000 rows
+        at most. Rows that all models keep are predicted out of fold by two more fits
+        of the first, as :class:`ResampledClassifier` decides, and otherwise in
+        training.
     n_jobs : int, default=None
         Models fitted at the same time, as in joblib.
     random_state : int, Generator, RandomState or None, default=None
@@ -49,12 +72,17 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
 
     Attributes
     ----------
-    ensemble_ : VotingClassifier
-        scikit-learn's, of the fitted :class:`ResampledClassifier` models.
     estimators_ : list of ResampledClassifier
         The fitted models.
     classes_ : ndarray of shape (n_classes,)
         The labels.
+    calibration_check_ : float or None
+        What is predicted of a class over what there is, by that hold-out, of the class
+        that is worst; 1 is right. None where no row was dropped, or nothing was
+        checked.
+    decision_ : TrainingDecision
+        What the models were trained on, rows and totals as a mean over them, and the
+        check of all together.
     n_features_in_ : int
         Columns of X, if the estimator knows them.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -87,6 +115,7 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
         "resampler": [HasMethods(["fit_resample", "set_params"])],
         "n_estimators": [Interval(Integral, 1, None, closed="left")],
         "use_weights": [StrOptions({"auto"}), "boolean"],
+        "calibration_check": ["boolean"],
         "n_jobs": [Integral, None],
         "random_state": RANDOM_STATE,
     }
@@ -98,6 +127,7 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
         *,
         n_estimators: int = 10,
         use_weights: Literal["auto"] | bool = "auto",
+        calibration_check: bool = True,
         n_jobs: int | None = None,
         random_state: Any = None,
     ) -> None:
@@ -105,6 +135,7 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
         self.resampler = resampler
         self.n_estimators = n_estimators
         self.use_weights = use_weights
+        self.calibration_check = calibration_check
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -129,23 +160,38 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
         ------
         ValueError
             If the resampler has no ``random_state``, so that all draws would be one.
+
+        Warns
+        -----
+        CalibrationWarning
+            If ``calibration_check_`` is outside 0.8 to 1.25 by more than two standard
+            errors.
         """
         self._validate_params()
-        if "random_state" not in self.resampler.get_params():
+        params = self.resampler.get_params()
+        if not any(name.rpartition("__")[2] == "random_state" for name in params):
             raise ValueError(
                 "resampler must have a random_state, or all models would be fitted on "
                 f"the same rows; got {self.resampler!r}."
             )
-        encode_labels(y)  # refuses what is no label, in words that say so
+        y = one_label_per_row(y)
+        if not (is_dask(X) or is_dask(y)):
+            X, y, sample_weight = drop_zero_weights(X, y, sample_weight)
         generator = np.random.default_rng(seed_of(self.random_state))
-        models = [
-            (f"model_{number}", self._make_model(generator))
-            for number in range(self.n_estimators)
-        ]
-        ensemble = VotingClassifier(models, voting="soft", n_jobs=self.n_jobs)
-        self.ensemble_ = ensemble.fit(X, y, sample_weight=sample_weight)
-        self.estimators_ = self.ensemble_.estimators_
-        self.classes_ = self.ensemble_.classes_
+        models = [self._make_model(generator) for _ in range(self.n_estimators)]
+        fits = Parallel(n_jobs=self.n_jobs)(
+            delayed(_fit_model)(model, X, y, sample_weight, cross_fits=number == 0)
+            for number, model in enumerate(models)
+        )
+        self.estimators_ = [fit.model for fit in fits]
+        self.classes_ = self.estimators_[0].classes_
+        check = None
+        if self.calibration_check and not (is_dask(X) or is_dask(y)):
+            check = self._check(X, check_samples(X, y, sample_weight), fits)
+        self.calibration_check_ = None if check is None else check.ratio
+        self.decision_ = _mean_decision(
+            [model.decision_ for model in self.estimators_], check
+        )
         return self
 
     def _make_model(self, generator: np.random.Generator) -> ResampledClassifier:
@@ -163,8 +209,44 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
         }
         return model.set_params(**seeds)
 
+    def _check(
+        self, X: Any, samples: CheckedSamples, fits: list[_Fit]
+    ) -> CheckResult | None:
+        """Check the mean by rows that models dropped, each by those that did."""
+        drawn = [fit.resampled.rows for fit in fits]
+        if any(rows is None for rows in drawn):
+            return None
+        n_rows, resampled = len(samples.labels.codes), fits[0].resampled
+        trained_on = np.ones(n_rows, dtype=bool)
+        for rows in drawn:
+            trained_on &= rows_trained_on(rows, n_rows)
+        held = hold_out(samples, cells_of(resampled, samples), trained_on, seed=0)
+        if held is None:
+            return None
+        places = places_of(self.classes_, held.classes)
+
+        def predict(rows: NDArray[np.intp]) -> Floats:
+            total, models = np.zeros((len(rows), len(places))), np.zeros((len(rows), 1))
+            for model, own in zip(self.estimators_, drawn, strict=True):
+                asked = trained_on[rows] | ~np.isin(rows, own)
+                if asked.any():
+                    proba = model.predict_proba(take_rows(X, rows[asked]))
+                    total[asked] += proba[:, places]
+                    models[asked] += 1
+            mean: Floats = total / models
+            return mean
+
+        kept = fits[0].out_of_fold
+        result = check_by_rows(
+            held, predict, None if kept is None else by_row(drawn[0], kept)
+        )
+        learner = self.estimators_[0].estimator_
+        warn_of_ratio(result, learner, resampled, self.estimators_[0].decision_.weights)
+        return result
+
     def _proba(self, X: Any) -> NDArray[Any]:
-        return np.asarray(self.ensemble_.predict_proba(X))
+        total = sum(model.predict_proba(X) for model in self.estimators_)
+        return np.asarray(total) / len(self.estimators_)
 
     def to_sklearn(self) -> VotingClassifier:
         """Give the fitted models without the sampler, as a plain soft vote.
@@ -176,19 +258,60 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
             :meth:`ResampledClassifier.to_sklearn` gives.
         """
         check_is_fitted(self)
-        vote = copy(self.ensemble_)
-        vote.estimators_ = [model.to_sklearn() for model in self.estimators_]
-        names = [name for name, _ in self.ensemble_.estimators]
-        vote.estimators = list(zip(names, vote.estimators_, strict=True))
-        vote.named_estimators_ = Bunch(**dict(vote.estimators))
+        models = [model.to_sklearn() for model in self.estimators_]
+        named = [(f"model_{number}", model) for number, model in enumerate(models)]
+        vote = VotingClassifier(named, voting="soft", n_jobs=self.n_jobs)
+        vote.estimators_, vote.named_estimators_ = models, Bunch(**dict(named))
+        vote.le_, vote.classes_ = LabelEncoder().fit(self.classes_), self.classes_
+        if hasattr(models[0], "feature_names_in_"):
+            vote.feature_names_in_ = models[0].feature_names_in_
         return vote
 
     @property
     def n_features_in_(self) -> int:
         """Columns of X that the models saw."""
-        return int(self.ensemble_.n_features_in_)
+        return int(self.estimators_[0].n_features_in_)
 
     @property
     def feature_names_in_(self) -> NDArray[Any]:
         """Names of the columns that the models saw."""
-        return np.asarray(self.ensemble_.feature_names_in_)
+        return np.asarray(self.estimators_[0].feature_names_in_)
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """A fitted model, its draw without the rows, and what it says out of fold."""
+
+    model: ResampledClassifier
+    resampled: Resampled
+    out_of_fold: Floats | None
+
+
+def _fit_model(
+    model: ResampledClassifier, X: Any, y: Any, sample_weight: Any, *, cross_fits: bool
+) -> _Fit:
+    """Fit a model; rows that all models keep are cross-fitted by one of them."""
+    resampled = model._resample(X, y, sample_weight)
+    given, _ = model._train(resampled)
+    model.calibration_check_ = None
+    out_of_fold = None
+    if cross_fits and resampled.samples is not None:
+        places = places_of(model.classes_, resampled.labels.classes)
+        out_of_fold = model._out_of_fold(resampled, given, places)
+    return _Fit(model, replace(resampled, X=None, y=None, samples=None), out_of_fold)
+
+
+def _mean_decision(
+    decisions: list[TrainingDecision], check: CheckResult | None
+) -> TrainingDecision:
+    """Take the mean of what models were trained on; all else they have in common."""
+    first = decisions[0]
+    rows = {
+        label: round(np.mean([each.rows_trained[label] for each in decisions]))
+        for label in first.rows_trained
+    }
+    prior = {
+        label: float(np.mean([each.train_prior[label] for each in decisions]))
+        for label in first.train_prior
+    }
+    return replace(first, rows_trained=rows, train_prior=prior, check=check)

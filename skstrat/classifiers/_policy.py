@@ -148,7 +148,10 @@ def _passes_class_weights(
         return False, "the weights are those of the rows"
     if use_weights == "auto" and not resampled.moves_rows:
         return True, f"{resampled.made_by} does nothing but weight rows"
-    return _follows_class_weights(estimator, use_weights)
+    passes, reason = _follows_class_weights(estimator, use_weights)
+    if use_weights == "auto" and resampled.by_row and not passes:
+        reason = "only linear models follow such weights, so each row is corrected"
+    return passes, reason
 
 
 def _follows_class_weights(estimator: Any, use_weights: UseWeights) -> tuple[bool, str]:
@@ -223,13 +226,13 @@ def takes_batch_weights(estimator: Any) -> bool:
 
 def warn_of_weighted_trees(
     estimator: Any, trained: Floats, resampled: Resampled
-) -> None:
-    """Warn where a correction would undo class weights that trees do not follow."""
+) -> bool:
+    """Warn, and say so, where a correction would undo weights trees do not follow."""
     if resampled.by_row:
-        return
+        return False
     factor = trained / class_totals(resampled.labels, _without_class_weight(resampled))
     if factor.max() < LARGE_WEIGHT_RATIO * factor.min() or not is_tree_model(estimator):
-        return
+        return False
     cause = weighs_itself(estimator)
     remedy = "Leave that out and use DownsampleUpweight"
     if not cause:
@@ -244,6 +247,7 @@ def warn_of_weighted_trees(
         TreeWeightsWarning,
         stacklevel=4,
     )
+    return True
 
 
 def check_last_step(

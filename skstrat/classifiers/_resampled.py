@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -15,6 +16,7 @@ from skstrat._core.rows import take_rows
 from skstrat._core.samples import drop_zero_weights
 from skstrat._core.weights import Floats
 from skstrat.classifiers._calibration_check import (
+    by_row,
     check_by_rows,
     cross_fitted,
     hold_out_of,
@@ -63,19 +65,21 @@ class ResampledClassifier(CorrectedClassifier):
         ``"auto"`` passes them to linear models, which keep their full-data target
         with weights, and to estimators without ``predict_proba``, and withholds them
         from all others, whose prior is corrected instead: boosted and bagged trees
-        overpredict with them. Those of :class:`GuidedDownsample` go to all that take
-        weights; without them predictions are corrected row by row. ``True`` and
-        ``False`` force it. Weights given to ``fit`` are always passed on, and so are
-        those of a resampler that moves no row, which would otherwise do nothing.
+        overpredict with them. Without those of :class:`GuidedDownsample` predictions
+        are corrected row by row. ``True`` and ``False`` force it. Weights given to
+        ``fit`` are always passed on, and so are those of a resampler that moves no
+        row, which would otherwise do nothing.
     prior_correction : bool, default=True
         Whether predictions are turned to the original prior. False gives the
         estimator's own.
     calibration_check : bool or "cv", default=True
-        Whether the model is checked by rows that the resampler dropped, as many as it
-        kept and 20,000 at most: a free hold-out of the big classes. The small ones are
-        predicted in training, which flatters models that fit every row. With ``"cv"``
-        three more fits predict them out of fold, and as many dropped rows are scored
-        as were kept.
+        Whether the model is checked by rows that the resampler dropped, a free
+        hold-out: 2,000 rows are scored, and 20,000 if these leave a doubt. A cell
+        (class, or class and stratum) of which no row was dropped is checked by the
+        rows kept, which flatter models that fit every row. Where at most 2,000 rows
+        were kept and the estimator is no linear model or naive Bayes, two thirds of
+        them each are fitted again, three times, to predict the rest. ``"cv"`` does so
+        whatever it costs.
 
     Attributes
     ----------
@@ -92,9 +96,11 @@ class ResampledClassifier(CorrectedClassifier):
     n_samples_fit_ : int
         Rows that the estimator was fitted with.
     calibration_check_ : float or None
-        What is predicted of the smallest class over what there is, by that hold-out; 1
-        is right. None where no row was dropped at random (by whole groups, for one),
-        or nothing was checked.
+        What is predicted of a class over what there is, by that hold-out; 1 is right.
+        It is that of the worst class, two standard errors set aside, of two classes
+        mostly the smaller one; ``decision_.check`` has them all. None where no row was
+        dropped, it is not known which were (some samplers of imbalanced-learn, Dask
+        collections), or nothing was checked.
     decision_ : TrainingDecision
         The record of what the estimator was trained on: rows and priors, weights given
         or withheld and why, the correction, the check. ``print`` shows it.
@@ -196,19 +202,18 @@ class ResampledClassifier(CorrectedClassifier):
             undershoots then.
         CalibrationWarning
             If ``calibration_check_`` is outside 0.8 to 1.25 by more than two standard
-            errors, unless ``prior_correction`` is False.
+            errors, unless ``prior_correction`` is False or another warning has named
+            the cause.
         """
         self._validate_params()
         y = one_label_per_row(y)
         if not (is_dask(X) or is_dask(y)):
             X, y, sample_weight = drop_zero_weights(X, y, sample_weight)
         resampled = self._resample(X, y, sample_weight)
-        given, trained = self._train(resampled)
-        classes, rows, totals = resampled.original
-        self._learn_priors(classes, totals, trained)
-        check = self._check(X, resampled, given)
+        given, told = self._train(resampled)
+        check = self._check(X, resampled, given, told)
         self.calibration_check_ = None if check is None else check.ratio
-        self._keep_record(rows, resampled.labels.counts, given, check)
+        self.decision_ = replace(self.decision_, check=check)
         return self
 
     def _resample(self, X: Any, y: Any, sample_weight: Any) -> Resampled:
@@ -238,8 +243,8 @@ class ResampledClassifier(CorrectedClassifier):
             )
         return resampled
 
-    def _train(self, resampled: Resampled) -> tuple[GivenWeights, Floats]:
-        """Fit a clone; say what weights it was given and which totals it saw."""
+    def _train(self, resampled: Resampled) -> tuple[GivenWeights, bool]:
+        """Fit a clone; say what weights it was given, and whether it is warned of."""
         estimator = clone(self.estimator)
         if routing_enabled():
             request_weights(estimator)
@@ -250,14 +255,20 @@ class ResampledClassifier(CorrectedClassifier):
         trained = trained_totals(self.estimator_, resampled.labels, given.weights)
         by_row = resampled.by_row and given.kind != "all"
         self._shifts_rows = by_row and self.prior_correction
+        told = False
         if self.prior_correction and self.use_weights == "auto":
-            warn_of_weighted_trees(estimator, trained, resampled)
+            told = warn_of_weighted_trees(estimator, trained, resampled)
         if self.prior_correction:
-            warn_of_trained_share(self.estimator_, resampled, given.weights, trained)
-        return given, trained
+            told |= warn_of_trained_share(
+                self.estimator_, resampled, given.weights, trained
+            )
+        classes, rows, totals = resampled.original
+        self._learn_priors(classes, totals, trained)
+        self._keep_record(rows, resampled.labels.counts, given)
+        return given, told
 
     def _check(
-        self, X: Any, resampled: Resampled, given: GivenWeights
+        self, X: Any, resampled: Resampled, given: GivenWeights, told: bool
     ) -> CheckResult | None:
         """Check the fitted model by the rows that were dropped."""
         if not (self.calibration_check and hasattr(self.estimator_, "predict_proba")):
@@ -268,17 +279,19 @@ class ResampledClassifier(CorrectedClassifier):
         places = places_of(self.classes_, held.classes)
         kept = self._out_of_fold(resampled, given, places)
         result = check_by_rows(
-            held, lambda rows: self.predict_proba(take_rows(X, rows))[:, places], kept
+            held,
+            lambda rows: self.predict_proba(take_rows(X, rows))[:, places],
+            None if kept is None else by_row(resampled.rows, kept),
         )
         # Whoever switches the correction off wants the predictions to be off.
-        if self.prior_correction:
+        if self.prior_correction and not told:
             more = ', unless calibration_check="cv"'
-            warn_of_ratio(result, self.estimator_, resampled, given, more)
+            warn_of_ratio(result, self.estimator_, resampled, given.kind, more)
         return result
 
     def _out_of_fold(
-        self, resampled: Resampled, given: GivenWeights, places: Any
-    ) -> Any:
+        self, resampled: Resampled, given: GivenWeights, places: list[int]
+    ) -> Floats | None:
         """Predict the rows kept out of fold, where that is asked for or cheap."""
         asked = self.calibration_check == "cv"
         if not (asked or pays_to_cross_fit(self.estimator, resampled)):

@@ -42,18 +42,18 @@ _STANDARD_ERRORS = 3.0
 
 def warn_of_trained_share(
     fitted: Any, resampled: Resampled, weights: Floats | None, trained: Floats
-) -> None:
-    """Warn where the mean prediction of rows trained on is not their share.
+) -> bool:
+    """Warn, and say so, where the mean prediction of rows trained on is off.
 
     ``weights`` are those the model was fitted with, ``trained`` the class totals that
     it is believed to have learned from.
     """
     labels = resampled.labels
     if not (hasattr(fitted, "predict_proba") and _keeps_shares(fitted)):
-        return
+        return False
     # Saves a small fit the look.
     if _is_at_optimum(fitted):
-        return
+        return False
     rows, weight, whole = _sample(labels, weights, trained)
     proba = np.asarray(fitted.predict_proba(take_rows(resampled.X, rows)))
     known = np.asarray(getattr(fitted, "classes_", labels.classes)).tolist()
@@ -61,7 +61,7 @@ def warn_of_trained_share(
     ratio, error = _ratios(proba, labels.codes[rows], weight, whole, trained)
     margins = _STANDARD_ERRORS * error
     if all(map(is_near_one, ratio.tolist(), margins.tolist())):
-        return
+        return False
     name = type(_learner(fitted)).__name__
     warnings.warn(
         f"{name} predicts another share of a class, on the rows that it was fitted "
@@ -72,6 +72,7 @@ def warn_of_trained_share(
         CalibrationWarning,
         stacklevel=4,
     )
+    return True
 
 
 def _learner(fitted: Any) -> Any:

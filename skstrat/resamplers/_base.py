@@ -307,6 +307,7 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
             rows=self.sample_indices_,
             plan=plan,
             at_random=draw.at_random and of_classes,
+            cells=None if cells.cells is cells.labels else cells,
             made_by=type(self).__name__,
         )
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skstrat._core.cells import Cells
 from skstrat._core.dask import into_memory
 from skstrat._core.labels import Labels, count_codes, encode_labels
 from skstrat._core.plan import Plan
@@ -50,7 +51,9 @@ class Resampled:
     plan : Plan or None
         The draw.
     at_random : bool
-        Whether the rows kept are a random sample of each class.
+        Whether the rows kept are a random sample of each class, or of each cell.
+    cells : Cells or None
+        These cells; None if they are the classes.
     made_by : str
         Class of the resampler.
     parts : tuple of Resampled
@@ -71,6 +74,7 @@ class Resampled:
     rows: Any = None
     plan: Plan | None = None
     at_random: bool = False
+    cells: Cells | None = None
     made_by: str = ""
     parts: tuple[Resampled, ...] = ()
 
