@@ -134,8 +134,6 @@ class _Inside:
 
 def _paths(at: _Inside, *, past_calibrators: bool = False) -> list[list[_Inside]]:
     """List the ways from an estimator down to each model that learns."""
-    if is_frozen(at.estimator):
-        return [[at]]
     recalibrated = isinstance(at.estimator, CalibratedClassifierCV)
     if recalibrated and not past_calibrators:
         return [[at]]

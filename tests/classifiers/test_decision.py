@@ -82,9 +82,9 @@ CASES = {
     "guided": (
         ResampledClassifier(TREES, GUIDED),
         None,
-        "all",
-        "follow the data",
         "none",
+        "each row is corrected",
+        "row by row",
     ),
     "by row": (
         ResampledClassifier(TREES, GUIDED, use_weights=False),

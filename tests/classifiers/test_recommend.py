@@ -730,7 +730,8 @@ def test_estimators_that_cannot_be_piloted():
     svm, balanced = LinearSVC(), LogisticRegression(class_weight="balanced")
     with pytest.raises(TypeError, match=r"must have predict_proba.*got LinearSVC\(\)"):
         recommend_factor(X, y, svm)
-    with pytest.raises(ValueError, match="estimator must have class_weight=None"):
+    message = r"estimator must learn the prior .*\(class_weight='balanced'\)"
+    with pytest.raises(ValueError, match=message):
         recommend_factor(X, y, balanced)
 
 

@@ -275,12 +275,16 @@ def test_class_weight_alone_is_part_of_the_train_prior(table, class_weight):
 def test_trees_with_class_weights_of_their_own_or_made_warn(table, class_weight):
     X, y, incoming = table
     forest = RandomForestClassifier(5, class_weight=class_weight)
-    with pytest.warns(TreeWeightsWarning, match="up to 20 times as large"):
+    message = rf"RandomForestClassifier\(class_weight='{class_weight}'\) weighs one"
+    with pytest.warns(TreeWeightsWarning, match=message):
         model = wrapped(forest).fit(X, y)
     np.testing.assert_allclose(model.train_prior_, [1050, 1050])
     trees = HistGradientBoostingClassifier(max_iter=2)
     for given in (None, incoming):
-        with pytest.warns(TreeWeightsWarning, match="too rare"):
+        message = (
+            "HistGradientBoostingClassifier after ClassWeight weighs one.*too rare"
+        )
+        with pytest.warns(TreeWeightsWarning, match=message):
             wrapped(trees, ClassWeight()).fit(X, y, sample_weight=given)
     # Warnings are errors here, so these say that there is none.
     wrapped(trees, ClassWeight(), use_weights=True).fit(X, y)

@@ -9,7 +9,6 @@ from functools import cache
 import numpy as np
 import pytest
 from imblearn.pipeline import make_pipeline as make_imblearn_pipeline
-from imblearn.under_sampling import RandomUnderSampler
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.discriminant_analysis import (
@@ -307,11 +306,7 @@ def test_float32_stays_close():
 
 PIPELINES = {
     "sklearn": lambda last: make_sklearn_pipeline(StandardScaler(), last),
-    "imblearn": lambda last: make_imblearn_pipeline(
-        RandomUnderSampler(random_state=0),
-        StandardScaler(),
-        last,
-    ),
+    "imblearn": lambda last: make_imblearn_pipeline(StandardScaler(), last),
     "skstrat": lambda last: make_pipeline(
         StandardScaler(), DownsampleUpweight(factor=2, random_state=1), last
     ),
@@ -424,9 +419,9 @@ def test_search_is_its_best_estimator():
 def test_frozen_estimator_is_unwrapped():
     X, y = table(2)
     inside = FrozenEstimator(GaussianNB().fit(X, y))
-    model = ResampledClassifier(inside, down(), use_weights=False).fit(X, y)
+    model = make_pipeline(StandardScaler(), inside).fit(X, y)
     plain = model.to_sklearn()
-    assert type(plain) is GaussianNB
+    assert type(plain.steps[-1][1]) is GaussianNB
     assert_same_predictions(plain, model, X)
 
 
@@ -479,7 +474,7 @@ def test_correction_by_row_is_refused():
     X, y = table(2)
     guided = GuidedDownsample(LogisticRegression(), factor=FACTOR, random_state=0)
     model = ResampledClassifier(GaussianNB(), guided, use_weights=False).fit(X, y)
-    with pytest.raises(ValueError, match=r'Fit with use_weights="auto" or True'):
+    with pytest.raises(ValueError, match="Take DownsampleUpweight as resampler, or"):
         model.to_sklearn()
     weighted = ResampledClassifier(GaussianNB(), guided, use_weights=True).fit(X, y)
     assert weighted.to_sklearn() is weighted.estimator_
