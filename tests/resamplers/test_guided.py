@@ -255,16 +255,19 @@ def test_missing_values_and_frames_and_sparse():
 
 
 @pytest.mark.slow
-def test_weights_go_to_trees_and_none_where_none_are_taken():
+def test_weights_go_to_linear_models_alone():
     X, y, _ = logistic_data(20_000, 8, intercept=-4)
     guided = GuidedDownsample(LogisticRegression(), factor=10, random_state=0)
+    line = ResampledClassifier(LogisticRegression(), guided).fit(X, y)
+    np.testing.assert_allclose(line.train_prior_, np.bincount(y), rtol=1e-12)
+    assert line.decision_.weights == "all"
     trees = HistGradientBoostingClassifier(max_iter=20)
-    weighted = ResampledClassifier(trees, guided).fit(X, y)
-    np.testing.assert_allclose(weighted.train_prior_, np.bincount(y), rtol=1e-12)
-    near = ResampledClassifier(KNeighborsClassifier(200), guided).fit(X, y)
-    assert near.train_prior_.sum() == near.n_samples_fit_ < 5_000
-    for model in (weighted, near):
-        assert 0.7 < model.predict_proba(X)[:, 1].mean() / y.mean() < 1.3
+    for estimator in (trees, KNeighborsClassifier(200)):
+        model = ResampledClassifier(estimator, guided).fit(X, y)
+        assert model.train_prior_.sum() == model.n_samples_fit_ < 5_000
+        assert model.decision_.correction == "row by row"
+        assert 0.8 < model.predict_proba(X)[:, 1].mean() / y.mean() < 1.25
+    assert 0.8 < line.predict_proba(X)[:, 1].mean() / y.mean() < 1.25
 
 
 class KnownPilot(ClassifierMixin, BaseEstimator):
