@@ -27,6 +27,7 @@ from sklearn.linear_model import (
 from sklearn.model_selection import (
     GridSearchCV,
     RandomizedSearchCV,
+    StratifiedKFold,
     TunedThresholdClassifierCV,
 )
 from sklearn.multioutput import ClassifierChain
@@ -249,12 +250,13 @@ def test_what_is_warned_of_is_true(table, seed):
     tree = DecisionTreeClassifier(random_state=0)
     sampler = RandomOversample(random_state=seed)
     X_drawn, y_drawn, _ = sampler.fit_resample(X, y)
-    inside = GridSearchCV(tree, {"max_depth": [None]}, cv=3, scoring="roc_auc")
+    folds = StratifiedKFold(3, shuffle=True, random_state=seed)
+    inside = GridSearchCV(tree, {"max_depth": [None]}, cv=folds, scoring="roc_auc")
     assert inside.fit(X_drawn, y_drawn).best_score_ > 0.8
     around = GridSearchCV(
         ResampledClassifier(tree, sampler, calibration_check=False),
         {"estimator__max_depth": [None]},
-        cv=3,
+        cv=folds,
         scoring="roc_auc",
     )
     # Of about 120 positives and 480 negatives the area's standard error is 0.03.
