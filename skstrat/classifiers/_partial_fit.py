@@ -110,6 +110,10 @@ class PartialFitClassifier(CorrectedClassifier):
         Rows served in them.
     validation_loss_ : list of float
         Log loss on the part held out after each epoch; empty without early stopping.
+    coef_, feature_importances_ : ndarray
+        The estimator's, if it has them.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        The estimator's, if it has one, with the correction, as in ``to_sklearn``.
     n_features_in_ : int
         Columns of X, if the estimator knows them.
     feature_names_in_ : ndarray of shape (n_features_in_,)

@@ -104,6 +104,10 @@ class ResampledClassifier(CorrectedClassifier):
     decision_ : TrainingDecision
         The record of what the estimator was trained on: rows and priors, weights given
         or withheld and why, the correction, the check. ``print`` shows it.
+    coef_, feature_importances_ : ndarray
+        The estimator's, if it has them, and predictions are not corrected row by row.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        The estimator's, if it has one, with the correction, as in ``to_sklearn``.
     n_features_in_ : int
         Columns of X, if the estimator knows them.
     feature_names_in_ : ndarray of shape (n_features_in_,)
