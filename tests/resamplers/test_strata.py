@@ -1058,10 +1058,15 @@ def test_rows_dropped_by_strata_judge_fairly():
     assert np.mean(judged) == pytest.approx(1, abs=0.1)
 
 
-def test_rows_dropped_by_groups_are_no_sample_of_a_class(rare_events):
-    X, y, _ = rare_events(n_rows=4000, prevalence=0.05)
-    model = ResampledClassifier(LogisticRegression(), down(groups=homes))
-    assert model.fit(X, y).calibration_check_ is None
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_dropped_by_groups_judge_with_those_kept(seed, rare_events):
+    X, y, _ = rare_events(n_rows=4000, prevalence=0.05, seed=seed)
+    down_homes = down(groups=homes, random_state=seed)
+    model = ResampledClassifier(LogisticRegression(), down_homes).fit(X, y)
+    result = model.decision_.check
+    real = model.predict_proba(X)[:, 1].mean() / y.mean()
+    assert abs(result.ratios[1] - real) < 3 * result.standard_errors[1]
+    assert result.standard_errors[1] < 0.1
 
 
 def kinds(X, y):
@@ -1092,12 +1097,12 @@ def test_a_classifier_counts_its_classes_where_strata_take_their_place():
     X = np.random.default_rng(0).normal(size=(400, 2)) + y[:, None]
     side = np.arange(400) % 3 == 0
     apart = down(factor=2, strata=side, y_numeric=True)
-    model = ResampledClassifier(GaussianNB(), apart, calibration_check=True).fit(X, y)
+    model = ResampledClassifier(GaussianNB(), apart).fit(X, y)
     assert model.resampler_.classes_.tolist() == [False, True]
     kept = y[model.resampler_.sample_indices_]
     assert model.train_prior_.tolist() == np.bincount(kept).tolist()
     assert model.target_prior_.tolist() == [380, 20]
-    assert model.calibration_check_ is None
+    assert set(model.decision_.check.ratios) == {0, 1}
 
 
 def lonely(X, y):
