@@ -17,9 +17,10 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skstrat._core.compat import routing_enabled
+from skstrat._core.containers import read_column
 from skstrat._core.estimators import fit_arguments
 from skstrat._core.labels import refuse_one_hot
-from skstrat._core.rows import count_rows, read_column
+from skstrat._core.rows import count_rows
 from skstrat._core.weights import Floats
 from skstrat.classifiers._changed_shares import warn_of_changed_shares
 from skstrat.classifiers._inner_validation import warn_of_split_copies

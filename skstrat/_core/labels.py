@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skstrat._core.containers import is_hugging_face, is_mapping, read_column
 from skstrat._core.factorize import (
     Codes,
     Column,
@@ -23,7 +24,6 @@ from skstrat._core.factorize import (
     is_missing,
     sorted_order,
 )
-from skstrat._core.rows import is_hugging_face, is_mapping, read_column
 from skstrat.exceptions import AbsentClassWarning, MissingLabelsError
 
 Array = NDArray[Any]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from skstrat._core.compat import num_samples
+from skstrat._core.containers import is_hugging_face, is_mapping, is_xarray
 
 Rows = NDArray[np.intp]
 
@@ -72,34 +73,6 @@ def gather_rows(X: Any, rows: NDArray[Any], argument: str = "X") -> Any:
         return take_rows(X, rows, argument)
     ascending, place = np.unique(rows, return_inverse=True)
     return np.asarray(take_rows(X, ascending, argument))[place]
-
-
-def is_mapping(X: Any) -> bool:
-    """Tell whether X gives columns by their names and has no rows of its own."""
-    # A sparse matrix of format dok is a dict, too.
-    return isinstance(X, Mapping) and not sparse.issparse(X)
-
-
-def is_hugging_face(X: Any, kind: str) -> bool:
-    """Tell whether X is a ``Dataset`` or ``Column`` of Hugging Face's datasets."""
-    # Many a project has a package of its own that is called datasets.
-    library = sys.modules.get("datasets.arrow_dataset")
-    # Before version 4 a column is a list.
-    cls = getattr(library, kind, None)
-    return cls is not None and isinstance(X, cls)
-
-
-def is_xarray(X: Any) -> bool:
-    """Tell whether X is a ``DataArray`` or ``Dataset`` of xarray."""
-    library = sys.modules.get("xarray")
-    return library is not None and isinstance(X, (library.DataArray, library.Dataset))
-
-
-def read_column(values: Any) -> Any:
-    """Read a Hugging Face column at once, not value by value; the only one, too."""
-    if is_hugging_face(values, "Dataset") and values.shape[1] == 1:
-        values = values[values.column_names[0]]
-    return values[:] if is_hugging_face(values, "Column") else values
 
 
 def _taker(X: Any) -> Callable[[Any, Rows], Any] | None:

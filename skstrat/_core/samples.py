@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skstrat._core.containers import read_column
 from skstrat._core.labels import Labels, encode_labels, require_labels
-from skstrat._core.rows import count_rows, read_column, take_rows
+from skstrat._core.rows import count_rows, take_rows
 from skstrat._core.weights import Floats, check_sample_weight, counted_rows
 
 Indices = NDArray[np.intp]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from skstrat._core.cells import Cells
+from skstrat._core.containers import read_column
 from skstrat._core.factorize import NotClassLabelsError, is_missing
 from skstrat._core.groups import GroupCells
 from skstrat._core.labels import (
@@ -18,7 +19,7 @@ from skstrat._core.labels import (
     count_codes,
     factorize,
 )
-from skstrat._core.rows import count_rows, read_column, take_rows
+from skstrat._core.rows import count_rows, take_rows
 from skstrat._core.samples import CheckedSamples
 from skstrat.exceptions import MissingLabelsError
 

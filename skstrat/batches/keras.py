@@ -10,7 +10,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from skstrat._core.rows import gather_rows, is_hugging_face
+from skstrat._core.containers import is_hugging_face
+from skstrat._core.rows import gather_rows
 from skstrat._core.weights import Floats
 from skstrat.batches._balanced import BalancedBatches
 from skstrat.batches._iterate import check_batches

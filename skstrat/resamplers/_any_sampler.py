@@ -11,8 +11,9 @@ from imblearn.over_sampling import RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
 from sklearn.pipeline import Pipeline as SklearnPipeline
 
+from skstrat._core.containers import read_column
 from skstrat._core.dask import is_dask
-from skstrat._core.rows import count_rows, read_column
+from skstrat._core.rows import count_rows
 from skstrat._core.samples import check_samples
 from skstrat._core.weights import Floats, class_totals, multiply_weights
 from skstrat.resamplers._base import BaseResampler

@@ -25,9 +25,10 @@ from skstrat._core.compat import (
     check_n_features,
     sampler_tags,
 )
+from skstrat._core.containers import is_mapping
 from skstrat._core.dask import example_of, is_dask
 from skstrat._core.labels import Labels, by_label
-from skstrat._core.rows import count_rows, is_mapping, take_rows
+from skstrat._core.rows import count_rows, take_rows
 from skstrat._core.samples import CheckedSamples, check_samples
 from skstrat._core.targets import Targets, seed_of
 from skstrat._core.weights import (

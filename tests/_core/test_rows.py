@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 from scipy import sparse
 
-from skstrat._core.rows import count_rows, gather_rows, read_column, take_rows
+from skstrat._core.containers import read_column
+from skstrat._core.rows import count_rows, gather_rows, take_rows
 
 N_ROWS = 20_000
 ROWS = np.arange(0, N_ROWS, 100)
