@@ -26,9 +26,10 @@ def iter_batches(
     Parameters
     ----------
     X : array-like of shape (n_rows, ...)
-        An ndarray or memmap of any dimension, a sparse matrix, a pandas, polars or
-        pyarrow container, a list, or what can be indexed by ascending row numbers (an
-        HDF5 or zarr array).
+        An ndarray or memmap of any dimension, a sparse matrix, a pandas, polars,
+        pyarrow or xarray container, a Hugging Face ``Dataset``, a list, a dict of such
+        columns, or what can be indexed by ascending row numbers (an HDF5 or zarr
+        array).
     y : array-like of shape (n_rows,)
         Labels.
     batches : BalancedBatches, default=None
@@ -44,6 +45,8 @@ def iter_batches(
 
     Raises
     ------
+    TypeError
+        If a container does not give the rows that it is asked for.
     ValueError
         If X and y differ in length, batches are of other rows, or both batches and
         settings are given.

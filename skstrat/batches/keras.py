@@ -29,7 +29,8 @@ class BalancedDataset(keras.utils.PyDataset):
     ----------
     X : array-like of shape (n_rows, ...)
         Data in any container that :func:`skstrat.iter_batches` reads; the rows of a
-        batch become an ndarray.
+        batch become an ndarray, those of a dict or a Hugging Face ``Dataset`` a dict
+        of arrays.
     y : array-like of shape (n_rows,) or (n_rows, n_outputs)
         What the model is to learn, row by row; the batches know the labels.
     batches : BalancedBatches

@@ -203,7 +203,8 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
             If lengths differ, labels are missing or of one class, or weights are
             negative or not finite.
         TypeError
-            If a stock imbalanced-learn Pipeline calls, which cannot carry weights.
+            If a stock imbalanced-learn Pipeline calls, which cannot carry weights, or
+            a container does not give the rows that it is asked for.
 
         Notes
         -----

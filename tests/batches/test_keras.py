@@ -156,6 +156,26 @@ def test_rows_of_any_container_become_arrays(convert):
 
 # Variables of Keras 3.15 are older than the keyword.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.parametrize("container", ["dict", "Hugging Face"])
+def test_columns_with_names_become_a_dict_of_arrays(container):
+    y = small()
+    columns = {"a": numbers(y)[:, 0], "b": numbers(y)[:, 0] * 2}
+    X, target = columns, y
+    if container == "Hugging Face":
+        datasets = pytest.importorskip("datasets")
+        table = datasets.Dataset.from_dict({**columns, "y": y})
+        X, target = table.select_columns(["a", "b"]), table["y"]
+    batches = BalancedBatches(y, batch_size=8, random_state=0)
+    rows = batches.batch(0, 0)
+    X_batch, y_batch, weight = BalancedDataset(X, target, batches)[0]
+    assert list(X_batch) == ["a", "b"]
+    assert all(type(each) is np.ndarray for each in (*X_batch.values(), y_batch))
+    assert X_batch["a"].tolist() == rows.tolist()
+    assert X_batch["b"].tolist() == (2 * rows).tolist()
+    assert y_batch.tolist() == y[rows].tolist()
+    assert weight.tolist() == batches.sample_weight(rows).tolist()
+
+
 def test_weights_keep_predictions_calibrated():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(20_000, 2)).astype(np.float32)
