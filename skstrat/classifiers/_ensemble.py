@@ -159,7 +159,8 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
         Raises
         ------
         ValueError
-            If the resampler has no ``random_state``, so that all draws would be one.
+            If the resampler has no ``random_state``, so that all draws would be one,
+            or y holds columns of labels, one-hot or several.
 
         Warns
         -----
