@@ -65,6 +65,9 @@ def _refuse_lost(estimator: Any, around: str) -> None:
 def refuse_weightless_last_step(step: Any) -> None:
     """Refuse what no other host of a last step without weights would take either."""
     _refuse_lost(step, "the pipeline")
+    for own in own_priors(step):
+        if own.effect == "resampling":
+            _refuse_unknown(own)
 
 
 def refuse_own_prior_as_last_step(step: Any) -> None:
@@ -87,7 +90,7 @@ def _refuse_unknown(own: OwnPrior) -> None:
             f"{own} draws other rows inside, so it is not known which prior is "
             "learned. Give the sampler to ResampledClassifier as resampler, or for "
             "many draws to ResampledEnsembleClassifier, and the classifier alone as "
-            "estimator."
+            "estimator; to compare_strategies as one of its strategies."
         )
     if own.effect == "uncorrected":
         raise ValueError(

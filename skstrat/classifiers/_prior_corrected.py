@@ -302,10 +302,21 @@ class PriorCorrectedClassifier(CorrectedPredictions):
         -------
         PriorCorrectedClassifier
             This classifier.
+
+        Raises
+        ------
+        ValueError
+            If the estimator holds a decision threshold, which a correction of
+            probabilities loses; ``predict`` raises it, too. It belongs around.
         """
-        check_is_fitted(self.estimator)
         refuse_threshold(self.estimator)
+        check_is_fitted(self.estimator)
         return self
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        # Nobody needs to call fit.
+        refuse_threshold(self.estimator)
+        return super().predict(X)
 
     def __sklearn_clone__(self) -> Self:
         return type(self)(**self.get_params(deep=False))

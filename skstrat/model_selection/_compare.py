@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import StratifiedKFold, check_cv
 
+from skstrat._core.containers import is_hugging_face, is_mapping
 from skstrat._core.labels import Labels, encode_labels, one_label_per_row
-from skstrat._core.rows import is_hugging_face, is_mapping
 from skstrat._core.targets import seed_of
 from skstrat._core.weights import check_sample_weight
+from skstrat.classifiers._own_prior import refuse_unsuited
 from skstrat.metrics._measures import MEASURES, describe_measure
 from skstrat.metrics._scorers import multiclass_scorers, scorers
 from skstrat.model_selection._comparison import Comparison
@@ -106,7 +107,8 @@ def compare_strategies(
     UnusedWeightsError
         If a scorer takes no weights and weights are given.
     ValueError
-        If the labels, weights, strategies or ``best_by`` are not usable.
+        If the labels, weights, strategies or ``best_by`` are not usable, or if the
+        estimator resamples inside, is fitted already or holds a threshold.
 
     See Also
     --------
@@ -138,6 +140,7 @@ def compare_strategies(
             "estimator must have predict_proba, because probabilities are compared; "
             f"got {estimator!r}. Wrap it in CalibratedClassifierCV."
         )
+    refuse_unsuited(estimator)
     labels = encode_labels(one_label_per_row(y))
     weights = check_sample_weight(sample_weight, len(labels.codes))
     y = labels.classes[labels.codes]
