@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from sklearn.model_selection import (
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    StratifiedShuffleSplit,
+)
 from sklearn.naive_bayes import (
     BernoulliNB,
     CategoricalNB,
@@ -24,20 +29,51 @@ from skstrat._core.estimators import final_estimator, inner_estimator, is_linear
 from skstrat._core.rows import take_rows
 from skstrat._core.samples import CheckedSamples
 from skstrat._core.weights import Floats
-from skstrat.classifiers._hold_out import MOST_SCORED, CheckResult, HoldOut, hold_out
+from skstrat.classifiers._hold_out import (
+    MOST_SCORED,
+    CheckResult,
+    HoldOut,
+    hold_out,
+    nearest_to_one,
+)
 from skstrat.classifiers._own_prior import weighs_itself
 from skstrat.classifiers._policy import WeightKind, is_near_one, weighs_classes
 from skstrat.exceptions import CalibrationWarning
 from skstrat.resamplers._resampled import Resampled
 
-# Scored and cross-fitted whatever it costs.
+# Scored whatever it costs.
 FEW_ROWS = 2_000
+# Boosting and forests are fitted anew on so many rows within about a second.
+_MOST_CROSS_FITTED = 5_000
 _FOLDS = 3
 _NAIVE_BAYES = (BernoulliNB, CategoricalNB, ComplementNB, GaussianNB, MultinomialNB)
 
 Indices = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 Predict = Callable[[Indices], Floats]
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """What models that have not seen them say of rows kept.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n_rows,)
+        Positions.
+    proba : ndarray of shape (n_rows, n_classes)
+        Corrected probabilities.
+    """
+
+    rows: Indices
+    proba: Floats
+
+    def of(self, wanted: Indices) -> Floats:
+        """Look up some rows."""
+        order = np.argsort(self.rows)
+        place = order[np.searchsorted(self.rows, wanted, sorter=order)]
+        found: Floats = self.proba[place]
+        return found
 
 
 def hold_out_of(resampled: Resampled) -> HoldOut | None:
@@ -75,26 +111,48 @@ def places_of(columns: NDArray[Any], classes: NDArray[Any]) -> list[int]:
 
 
 def check_by_rows(
-    held: HoldOut, predict: Predict, predict_kept: Predict | None = None
+    held: HoldOut,
+    predict: Predict,
+    cross_fit: Callable[[], OutOfFold | None],
+    *,
+    at_once: bool,
+) -> CheckResult:
+    """Check a model, its rows out of fold ``at_once`` or where it looks off."""
+    out_of_fold = cross_fit() if at_once and held.trained_on.any() else None
+    result = _score(held, predict, out_of_fold)
+    if at_once or not (result.in_training and is_off(result)):
+        return result
+    out_of_fold = cross_fit()
+    if out_of_fold is None:
+        return result
+    # Models of fewer rows are less sure than they should be, as that of all is surer.
+    return nearest_to_one(result, _score(held, predict, out_of_fold))
+
+
+def _score(
+    held: HoldOut, predict: Predict, out_of_fold: OutOfFold | None
 ) -> CheckResult:
     """Score few rows, and all of them where these leave a doubt.
 
     Time would be another measure of what is enough, but no two runs would agree.
     """
+    if out_of_fold is not None:
+        known = np.isin(held.rows, out_of_fold.rows)
+        held = held.take(known | ~held.trained_on)
     trained_on = held.trained_on
     proba = np.empty((len(trained_on), len(held.classes)))
     scored = np.zeros_like(trained_on)
     for most in (FEW_ROWS, MOST_SCORED):
         wanted = held.is_among_first(most)
         new = wanted & ~scored
-        if predict_kept is not None:
+        if out_of_fold is not None:
             kept = new & trained_on
-            proba[kept] = predict_kept(held.rows[kept])
+            proba[kept] = out_of_fold.of(held.rows[kept])
             new &= ~trained_on
         if new.any():
             proba[new] = predict(held.rows[new])
         scored = wanted
-        in_training = predict_kept is None and bool(trained_on[scored].any())
+        in_training = out_of_fold is None and bool(trained_on[scored].any())
         result = held.take(scored).check(proba[scored], in_training=in_training)
         if _leaves_no_doubt(result) or scored.all():
             break
@@ -114,13 +172,14 @@ def is_off(result: CheckResult) -> bool:
     return not is_near_one(result.ratio, result.margin_of(result.worst))
 
 
-def pays_to_cross_fit(estimator: Any, resampled: Resampled) -> bool:
-    """Tell whether rows kept flatter an estimator that is quickly fitted again."""
-    return (
-        len(resampled.labels.codes) <= FEW_ROWS
-        and is_flexible(estimator)
-        and (inner_estimator(_last_step(estimator)) is None)
-    )
+def is_quickly_fitted(resampled: Resampled) -> bool:
+    """Tell whether an estimator is cross-fitted before it looks off."""
+    return len(resampled.labels.codes) <= _MOST_CROSS_FITTED
+
+
+def pays_to_cross_fit(estimator: Any) -> bool:
+    """Tell whether rows trained on flatter an estimator that makes no fits inside."""
+    return is_flexible(estimator) and inner_estimator(_last_step(estimator)) is None
 
 
 def is_flexible(estimator: Any) -> bool:
@@ -141,8 +200,10 @@ def cross_fitted(
     resampled: Resampled,
     arguments: dict[str, Any],
     predict: Callable[[Any, Any], Floats],
-) -> Floats:
-    """Predict rows kept by models that have not seen them.
+    *,
+    whole: bool,
+) -> OutOfFold:
+    """Predict rows kept, all or so many, by models that have not seen them.
 
     ``predict`` takes a fitted estimator and rows, and gives corrected probabilities.
     """
@@ -154,32 +215,33 @@ def cross_fitted(
             f"{labels.classes.tolist()[labels.counts.argmin()]!r}. Set it to True or "
             "keep more rows."
         )
-    # Copies of a row must not be on both sides; rows that were made are no copies.
-    groups = np.where(rows < 0, -1 - np.arange(len(rows)), rows)
     # Data in an order, of time for one, would give each fold another distribution.
     shuffled = {"shuffle": True, "random_state": _seed_of(resampled) % 2**32}
+    chosen, codes = np.arange(len(rows)), labels.codes
+    if len(rows) > _MOST_CROSS_FITTED and not whole:
+        splitter = StratifiedShuffleSplit(
+            1, train_size=_MOST_CROSS_FITTED, random_state=shuffled["random_state"]
+        )
+        chosen = np.sort(next(splitter.split(codes, codes))[0])
+        rows, codes = rows[chosen], codes[chosen]
+    # Copies of a row must not be on both sides; rows that were made are no copies.
+    groups = np.where(rows < 0, -1 - np.arange(len(rows)), rows)
     if len(np.unique(groups)) < len(groups):
-        splitter = StratifiedGroupKFold(_FOLDS, **shuffled)
-        folds = splitter.split(labels.codes, labels.codes, groups)
+        folds = StratifiedGroupKFold(_FOLDS, **shuffled).split(codes, codes, groups)
     else:
-        folds = StratifiedKFold(_FOLDS, **shuffled).split(labels.codes, labels.codes)
+        folds = StratifiedKFold(_FOLDS, **shuffled).split(codes, codes)
     proba = np.empty((len(rows), len(labels.classes)))
     for train, test in folds:
-        part = {name: values[train] for name, values in arguments.items()}
+        kept = chosen[train]
+        part = {name: values[kept] for name, values in arguments.items()}
         # Nobody keeps these models, so what they say is said of the one that is kept.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             fitted = clone(estimator).fit(
-                take_rows(resampled.X, train), take_rows(resampled.y, train), **part
+                take_rows(resampled.X, kept), take_rows(resampled.y, kept), **part
             )
-            proba[test] = predict(fitted, take_rows(resampled.X, test))
-    return proba
-
-
-def by_row(rows: Indices, proba: Floats) -> Predict:
-    """Look up what is predicted of rows."""
-    order = np.argsort(rows)
-    return lambda wanted: proba[order[np.searchsorted(rows, wanted, sorter=order)]]
+            proba[test] = predict(fitted, take_rows(resampled.X, chosen[test]))
+    return OutOfFold(rows, proba)
 
 
 def warn_of_ratio(
@@ -200,8 +262,8 @@ def warn_of_ratio(
     unseen = ""
     if result.in_training and is_flexible(estimator):
         unseen = (
-            " Rows that the estimator was trained on are among those scored, which "
-            f"makes predictions look larger than they are{more}."
+            " Rows that it was trained on are among those scored, so that classes of "
+            f"which none were dropped look more frequent, and others rarer{more}."
         )
     warnings.warn(
         f"{cause}, so it predicts far too {amount} rows of a class, by the rows that "

@@ -23,7 +23,7 @@ from skstrat._core.samples import CheckedSamples, check_samples, drop_zero_weigh
 from skstrat._core.targets import RANDOM_STATE, seed_of
 from skstrat._core.weights import Floats
 from skstrat.classifiers._calibration_check import (
-    by_row,
+    OutOfFold,
     cells_of,
     check_by_rows,
     places_of,
@@ -61,9 +61,8 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
     calibration_check : bool, default=True
         Whether the mean is checked by the rows that models dropped: what is predicted
         of a row is averaged over the models that were not trained on it, 20,000 rows
-        at most. Rows that all models keep are predicted out of fold by two more fits
-        of the first, as :class:`ResampledClassifier` decides, and otherwise in
-        training.
+        at most. Rows that all models keep are predicted out of fold by further fits
+        of one model, on 5,000 rows at most, as in :class:`ResampledClassifier`.
     n_jobs : int, default=None
         Models fitted at the same time, as in joblib.
     random_state : int, Generator, RandomState or None, default=None
@@ -181,7 +180,13 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
         generator = np.random.default_rng(seed_of(self.random_state))
         models = [self._make_model(generator) for _ in range(self.n_estimators)]
         fits = Parallel(n_jobs=self.n_jobs)(
-            delayed(_fit_model)(model, X, y, sample_weight, cross_fits=number == 0)
+            delayed(_fit_model)(
+                model,
+                X,
+                y,
+                sample_weight,
+                cross_fits=self.calibration_check and number == 0,
+            )
             for number, model in enumerate(models)
         )
         self.estimators_ = [fit.model for fit in fits]
@@ -239,7 +244,10 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
 
         kept = fits[0].out_of_fold
         result = check_by_rows(
-            held, predict, None if kept is None else by_row(drawn[0], kept)
+            held,
+            predict,
+            lambda: kept,
+            at_once=kept is not None and len(kept.rows) == len(drawn[0]),
         )
         learner = self.estimators_[0].estimator_
         warn_of_ratio(result, learner, resampled, self.estimators_[0].decision_.weights)
@@ -285,7 +293,7 @@ class _Fit:
 
     model: ResampledClassifier
     resampled: Resampled
-    out_of_fold: Floats | None
+    out_of_fold: OutOfFold | None
 
 
 def _fit_model(
@@ -296,9 +304,10 @@ def _fit_model(
     given, _ = model._train(resampled)
     model.calibration_check_ = None
     out_of_fold = None
-    if cross_fits and resampled.samples is not None:
+    known = resampled.samples is not None and resampled.rows is not None
+    if cross_fits and known:
         places = places_of(model.classes_, resampled.labels.classes)
-        out_of_fold = model._out_of_fold(resampled, given, places)
+        out_of_fold = model._cross_fit(resampled, given, places)
     return _Fit(model, replace(resampled, X=None, y=None, samples=None), out_of_fold)
 
 

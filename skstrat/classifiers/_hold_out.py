@@ -78,6 +78,17 @@ class CheckResult:
         return f"{self.ratio:.3g} ± {error:.2g} of class {self.worst!r}{seen}"
 
 
+def nearest_to_one(first: CheckResult, second: CheckResult) -> CheckResult:
+    """Take what is nearest to 1 of the ratios between two that are one-sided."""
+    ratios, errors = {}, {}
+    for label, ratio in first.ratios.items():
+        other = second.ratios[label]
+        ratios[label] = float(np.clip(1, min(ratio, other), max(ratio, other)))
+        source = first if abs(ratio - 1) < abs(other - 1) else second
+        errors[label] = source.standard_errors[label]
+    return CheckResult(ratios, errors, in_training=True)
+
+
 @dataclass(frozen=True)
 class HoldOut:
     """Rows by which predictions are checked.
@@ -117,7 +128,13 @@ class HoldOut:
     def is_among_first(self, most: int) -> Mask:
         """Tell which rows are looked at if these are at most so many."""
         group = self.group_of[self.parts]
-        among: Mask = self.rank < _share(np.bincount(group), most)[group]
+        counts = np.bincount(group)
+        order = np.lexsort((self.rank, group))
+        place = np.empty(len(order), dtype=np.intp)
+        place[order] = np.arange(len(order)) - np.repeat(
+            np.cumsum(counts) - counts, counts
+        )
+        among: Mask = place < _share(counts, most)[group]
         return among
 
     def take(self, kept: Mask) -> HoldOut:

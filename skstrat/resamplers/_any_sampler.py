@@ -7,8 +7,6 @@ from inspect import signature
 from typing import Any
 
 import numpy as np
-from imblearn.over_sampling import RandomOverSampler
-from imblearn.under_sampling import RandomUnderSampler
 from sklearn.pipeline import Pipeline as SklearnPipeline
 
 from skstrat._core.containers import read_column
@@ -19,9 +17,8 @@ from skstrat._core.weights import Floats, class_totals, multiply_weights
 from skstrat.resamplers._base import BaseResampler
 from skstrat.resamplers._joined import join
 from skstrat.resamplers._resampled import Resampled
+from skstrat.resamplers._sampler_output import AT_RANDOM
 
-# Rows of a class are kept or repeated whatever they are.
-_AT_RANDOM = (RandomOverSampler, RandomUnderSampler)
 # Weights of one class that differ by less are one weight.
 _ROUNDING = 1e-9
 
@@ -71,7 +68,7 @@ def _resample_by_others(
         incoming,
         samples=samples,
         rows=samples.position_of(np.asarray(indices)) if known else None,
-        at_random=isinstance(sampler, _AT_RANDOM),
+        at_random=isinstance(sampler, AT_RANDOM),
         moves_rows=True,
         made_by=type(sampler).__name__,
     )

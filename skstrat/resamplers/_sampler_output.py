@@ -13,11 +13,16 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from imblearn.over_sampling import RandomOverSampler
+from imblearn.under_sampling import RandomUnderSampler
 from numpy.typing import NDArray
 from scipy import sparse
 
 from skstrat._core.labels import Labels, count_codes
 from skstrat._core.rows import count_rows, take_rows
+
+# Rows of a class are kept or repeated whatever they are.
+AT_RANDOM = (RandomOverSampler, RandomUnderSampler)
 
 Array = NDArray[Any]
 Indices = NDArray[np.intp]
