@@ -342,21 +342,23 @@ def _solve_chance(hardness: Floats, wanted: int, floor: float) -> tuple[float, f
     mean = wanted / len(hardness)
     least = floor * mean
     positive = hardness[hardness > 0]
-    n_sure = len(hardness) - len(positive)
     if floor == 1 or not len(positive):
         return 0.0, mean
-    # Order sampling draws as many as are wanted, so that chances which add up to fewer
-    # would not be those of the rows: the floor makes up for them.
-    if len(positive) + n_sure * least <= wanted:
-        rest = (wanted - len(positive)) / n_sure if n_sure else least
-        return float(1 / positive.min()), rest
 
     def surplus(log_slope: float) -> float:
         chance = np.clip(np.exp(log_slope) * hardness, least, 1)
         return float(chance.sum()) - wanted
 
-    low, high = np.log(least / positive.max()), -np.log(positive.min())
-    return float(np.exp(brentq(surplus, low, high, xtol=1e-12))), least
+    # A little more than what makes the chance of every positive hardness 1.
+    low, high = np.log(least / positive.max()), 1e-9 - np.log(positive.min())
+    n_sure = len(hardness) - len(positive)
+    if surplus(high) > 0:
+        high = brentq(surplus, low, high, xtol=1e-12)
+    elif n_sure:
+        # Order sampling draws as many as are wanted, so that chances which add up to
+        # fewer would not be those of the rows: the floor makes up for them.
+        least = (wanted - len(positive)) / n_sure
+    return float(np.exp(high)), least
 
 
 def _smallest_ranks(
