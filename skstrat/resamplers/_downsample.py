@@ -103,6 +103,8 @@ class DownsampleUpweight(StratifiedResampler):
 
     Warns
     -----
+    ConvergenceWarning
+        If no weights of rows of several labels have the totals of all labels.
     SmallStrataWarning
         If shares of strata, rounded to one row or group at least, come to a quarter
         more or fewer than were asked for of a class.
@@ -120,6 +122,8 @@ class DownsampleUpweight(StratifiedResampler):
     :math:`\pi_i = \max_{l \in i} \pi_l` and weighs :math:`1 / \pi_i`, which is
     unbiased for the total of every label (Horvitz and Thompson, 1952). Weights are
     then raked to those totals (Deming and Stephan, 1940), so that they hold exactly.
+    Where too few rows kept tell labels apart for that, totals give way as little as
+    they can (Rao and Singh, 1997), and the grand total is kept.
 
     Of a stratum of *N* rows *n* are kept, each for :math:`N / n`. Without incoming
     weights each stratum then has its total. With them it has where 20 rows or more of
