@@ -154,8 +154,6 @@ def test_rows_of_any_container_become_arrays(convert):
         assert weight.tolist() == batches.sample_weight(rows).tolist()
 
 
-# Variables of Keras 3.15 are older than the keyword.
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.parametrize("container", ["dict", "Hugging Face"])
 def test_columns_with_names_become_a_dict_of_arrays(container):
     y = small()
@@ -176,6 +174,8 @@ def test_columns_with_names_become_a_dict_of_arrays(container):
     assert weight.tolist() == batches.sample_weight(rows).tolist()
 
 
+# Variables of Keras 3.15 are older than the keyword.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_weights_keep_predictions_calibrated():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(20_000, 2)).astype(np.float32)
