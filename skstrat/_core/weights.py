@@ -164,7 +164,9 @@ def _rake(sums: CellSums) -> Floats:
     *others, last = sums.margins
     start = multiplier = _scale(sums.expansion, last, sums)
     if not others:
-        return start
+        # A set of one cell needs no expansion, nor its rounding.
+        alone = (np.bincount(last) == 1)[last]
+        return np.where(alone, sums.totals / sums.drawn, start)
     for _ in range(_MOST_STEPS):
         for margin in sums.margins:
             multiplier = _scale(multiplier, margin, sums)
