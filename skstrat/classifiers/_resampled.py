@@ -218,7 +218,8 @@ class ResampledClassifier(CorrectedClassifier):
             If the estimator weighs classes by a parameter of its own and weights are
             passed: they cancel silently. If it resamples inside, is or holds a
             classifier that is fitted already (:class:`sklearn.frozen.FrozenEstimator`),
-            or a decision threshold, which belongs around this classifier. If y holds columns of labels, one-hot or several.
+            or a decision threshold, which belongs around this classifier. If y holds
+            columns of labels, one-hot or several.
 
         Warns
         -----
@@ -229,9 +230,9 @@ class ResampledClassifier(CorrectedClassifier):
         CalibrationWarning
             If the mean prediction on the rows trained on is not the share of a class
             among them, for logistic regression and boosting: a parameter that is not
-            known here reweighs them. If ``calibration_check_`` is outside 0.8 to 1.25 by more than two standard
-            errors, unless ``prior_correction`` is False or another warning has named
-            the cause.
+            known here reweighs them. If ``calibration_check_`` is outside 0.8 to 1.25
+            by more than two standard errors, unless ``prior_correction`` is False or
+            another warning has named the cause.
         """
         self._validate_params()
         y = one_label_per_row(y)
