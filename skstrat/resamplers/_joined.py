@@ -42,8 +42,10 @@ def join(first: Resampled, second: Resampled) -> Resampled:
         codes=codes,
         rows=rows,
         plan=second.plan,
-        # A draw by strata looks biased where its cells are not known.
-        at_random=all(part.at_random and part.within_class is None for part in parts),
+        # In which cells of the second the rows dropped by the first would be is not
+        # known.
+        at_random=first.at_random and second.at_random and second.cells is None,
+        cells=first.cells,
         made_by=" and ".join(part.made_by for part in parts),
         parts=parts,
     )

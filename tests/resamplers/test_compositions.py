@@ -10,8 +10,10 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from skstrat import (
+    CalibrationWarning,
     ClassWeight,
     DownsampleUpweight,
     GuidedDownsample,
@@ -142,6 +144,9 @@ def test_a_draw_at_random_stays_one_and_no_other_becomes_one(table):
         assert not resample(make_pipeline(down(4), other), X, y, None).at_random
     strata = down(2, 1, strata=lambda X, y: X[:, 2] > 0)
     assert not resample(make_pipeline(down(4), strata), X, y, None).at_random
+    first = resample(make_pipeline(strata, down(4)), X, y, None)
+    assert first.at_random
+    assert first.cells is not None
 
 
 def test_one_sampler_or_none_is_as_without_a_pipeline(table):
@@ -228,13 +233,29 @@ def test_probabilities_are_those_of_the_data(chain, learner):
         assert p.mean() == pytest.approx(fresh_y.mean(), rel=0.15)
 
 
-def test_a_composition_is_checked_by_the_rows_it_dropped():
-    rng = np.random.default_rng(0)
-    y = (rng.random(20_000) < 0.05).astype(int)
-    X = rng.normal(size=(20_000, 2)) + y[:, None]
-    chain = make_pipeline(down(4), down(2, 1))
-    model = ResampledClassifier(LogisticRegression(), chain).fit(X, y)
-    assert model.calibration_check_ == pytest.approx(1, abs=0.1)
+@pytest.mark.parametrize(
+    "chain",
+    [
+        make_pipeline(down(4), down(2, 1)),
+        make_pipeline(RandomUnderSampler(random_state=0), down(2, 1)),
+        make_pipeline(down(4, strata=lambda X, y: X[:, 0] > 0), down(2, 1)),
+        make_pipeline(down(4), down(2, 1, strata=lambda X, y: X[:, 0] > 0)),
+    ],
+    ids=["ours", "stock first", "strata first", "strata last"],
+)
+def test_a_composition_is_checked_by_the_rows_it_dropped(chain):
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        y = (rng.random(20_000) < 0.05).astype(int)
+        X = rng.normal(size=(20_000, 2)) + y[:, None]
+        model = ResampledClassifier(LogisticRegression(), chain).fit(X, y)
+        check = model.decision_.check
+        for label, error in check.standard_errors.items():
+            assert error < 0.06
+            assert check.ratios[label] == pytest.approx(1, abs=3 * error)
+        wrong = ResampledClassifier(DecisionTreeClassifier(random_state=0), chain)
+        with pytest.warns(CalibrationWarning, match="by the rows that were dropped"):
+            wrong.fit(X, y)
 
 
 @pytest.mark.parametrize(
