@@ -58,5 +58,6 @@ class CalibrationWarning(UserWarning):
 
     The text names the cause and the remedy and holds no number, so that Python shows it
     once for all folds. ``decision_.check`` of the classifier has the ratios of all
-    classes, with their standard errors.
+    classes, with their standard errors. It is also given of what is known to lead
+    there: samplers without weights, and copies of a row on both sides of a split.
     """

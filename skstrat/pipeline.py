@@ -230,15 +230,24 @@ class Pipeline(ImblearnPipeline):
         incoming = others.pop("sample_weight", None)
         try:
             stock = super()._check_method_params(method, others, **kwargs)
-        except UnsetMetadataPassedError:
-            # The message is to name all that the caller may request or refuse.
-            super()._check_method_params(method, props, **kwargs)
+        except UnsetMetadataPassedError as error:
+            self._name_weights_as_well(error, method, props)
             raise
         # With nothing to route the stock object is empty and cannot be written to.
         routed = {name: Bunch(**stock.get(name, {})) for name, _ in self.steps}
         self._refuse_addressed_weights(routed, incoming)
         routed[_GIVEN] = Bunch(sample_weight=incoming, params=props)
         return routed
+
+    def _name_weights_as_well(
+        self, error: UnsetMetadataPassedError, method: str, props: Any
+    ) -> None:
+        """Say at once all that a step has neither requested nor refused."""
+        try:
+            super()._check_method_params(method, props)
+        except UnsetMetadataPassedError as fuller:
+            if error.unrequested_params.keys() <= fuller.unrequested_params.keys():
+                raise fuller from None
 
     def _refuse_addressed_weights(self, routed: Any, incoming: Any) -> None:
         """Refuse weights for one step that a sampler or other weights contradict."""

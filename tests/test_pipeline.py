@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 import sklearn
+from imblearn.base import BaseSampler
 from imblearn.over_sampling import SMOTE
 from imblearn.pipeline import Pipeline as StockPipeline
 from imblearn.under_sampling import RandomUnderSampler
@@ -14,6 +15,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import BaggingClassifier, HistGradientBoostingClassifier
+from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.feature_selection import SelectFromModel, SelectKBest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import get_scorer
@@ -421,11 +423,104 @@ class RecordingClassifierWithProba(RecordingClassifier):
         return np.column_stack([1 - p, p])
 
 
+def test_steps_may_be_a_tuple(features):
+    X, y, _ = features
+    steps = (("down", down()), ("last", LogisticRegression()))
+    model = Pipeline(steps).fit(X, y)
+    listed = Pipeline(list(steps)).fit(X, y)
+    np.testing.assert_array_equal(model.predict_proba(X), listed.predict_proba(X))
+
+
+class SamplerOfCosts(BaseSampler):
+    """Writes down the costs that it is given."""
+
+    _sampling_type = "bypass"
+
+    def fit_resample(self, X, y, cost_matrix=None):
+        return self._fit_resample(X, y, cost_matrix)
+
+    def _fit_resample(self, X, y, cost_matrix=None):
+        self.costs_ = cost_matrix
+        return X, y
+
+
+def test_a_step_that_transforms_and_resamples_is_refused(features):
+    X, y, _ = features
+
+    class Both(StandardScaler):
+        def fit_resample(self, X, y):
+            return X, y
+
+    model = make_pipeline(Both(), LogisticRegression())
+    with pytest.raises(TypeError, match="implements both"):
+        model.fit(X, y)
+    assert isinstance(model[0], Both)
+
+
 class TestMetadataRouting:
     @pytest.fixture(autouse=True)
     def routing(self):
         with sklearn.config_context(enable_metadata_routing=True):
             yield
+
+    def test_other_metadata_reaches_a_sampler(self, features):
+        X, y, _ = features
+        costs = np.arange(len(y))
+        sampler = SamplerOfCosts().set_fit_resample_request(cost_matrix=True)
+        model = make_pipeline(sampler, LogisticRegression())
+        assert model.fit(X, y, cost_matrix=costs)[0].costs_ is costs
+        last = make_pipeline(StandardScaler(), sampler)
+        last.fit_resample(X, y, cost_matrix=costs[::-1])
+        assert last[-1].costs_[0] == costs[-1]
+        inside = make_pipeline(make_pipeline(down(), sampler), LogisticRegression())
+        with pytest.raises(TypeError, match=r"\['cost_matrix'\] cannot be routed"):
+            inside.fit(X, y, cost_matrix=costs)
+
+    @pytest.mark.parametrize("method", ["fit", "fit_transform"])
+    def test_input_that_is_to_be_transformed_is(self, table, method):
+        X, y, _ = table
+
+        class Shift(TransformerMixin, BaseEstimator):
+            def fit(self, X, y=None):
+                return self
+
+            def transform(self, X):
+                return X + 1
+
+        class Validated(RecordingScaler):
+            def fit(self, X, y, sample_weight=None, X_val=None):
+                self.X_val_ = X_val
+                return self
+
+        last = Validated().set_fit_request(X_val=True)
+        model = make_pipeline(Shift(), down(), last, transform_input=["X_val"])
+        getattr(model, method)(X, y, X_val=X[:3])
+        np.testing.assert_array_equal(model[-1].X_val_, X[:3] + 1)
+
+    def test_an_error_names_all_that_was_not_requested(self, table):
+        X, y, incoming = table
+
+        class Grouped(RecordingClassifier):
+            def fit(self, X, y, sample_weight=None, groups=None):
+                return super().fit(X, y, sample_weight)
+
+        given = {"sample_weight": incoming, "groups": incoming}
+        for model, names in (
+            (make_pipeline(Grouped()), r"^\[sample_weight, groups\] are passed"),
+            # A resampler asks for no weights, and is given them all the same.
+            (make_pipeline(down(), Grouped()), r"^\[groups\] are passed"),
+        ):
+            with pytest.raises(UnsetMetadataPassedError, match=names):
+                model.fit(X, y, **given)
+
+    def test_a_request_under_another_name_goes_before_the_weights_of_all(self, table):
+        X, y, incoming = table
+        own = RecordingScaler().set_fit_request(sample_weight="other")
+        model = make_pipeline(RecordingScaler(), own, RecordingClassifier())
+        model.fit(X, y, sample_weight=incoming, other=2 * incoming)
+        np.testing.assert_array_equal(model[0].weights_, incoming)
+        np.testing.assert_array_equal(model[1].weights_, 2 * incoming)
+        np.testing.assert_array_equal(model[2].weights_, incoming)
 
     def test_weights_are_carried_without_any_request(self, table):
         X, y, incoming = table

@@ -28,7 +28,12 @@ def resample(
 ) -> Resampled:
     """Run any sampler; further arguments go to its ``fit_resample``."""
     if isinstance(sampler, SklearnPipeline):
-        return _resample_in_turn(sampler, X, y, sample_weight, **params)
+        if params:
+            raise TypeError(
+                f"{list(params)} cannot be routed to the samplers of a pipeline within "
+                "another. Make these samplers steps of the outer pipeline."
+            )
+        return _resample_in_turn(sampler, X, y, sample_weight)
     if isinstance(sampler, BaseResampler):
         return sampler._resample(X, y, sample_weight, **params)
     if sampler is None:

@@ -61,7 +61,8 @@ def run_sampler(sampler: Any, X: Any, labels: Labels) -> Output:
         number = len(given) if isinstance(given, tuple) else 1
         raise TypeError(
             "sampler must return X and y from fit_resample; "
-            f"{type(sampler).__name__} returned {number} result(s)."
+            f"{type(sampler).__name__} returned {number} result(s). One that returns "
+            "weights, too, needs no Weighted."
         )
     X_made, y_made = given
     made = _encode_made(sampler, count_rows(X_made), np.asarray(y_made), labels.classes)

@@ -381,7 +381,7 @@ def test_another_number_of_results_is_refused_in_words(table):
             model.fit(X, y)
     with pytest.raises(ValueError, match="finite and positive weight for each row"):
         ResampledClassifier(GaussianNB(), OddRows(weight=0.0)).fit(X, y)
-    with pytest.raises(TypeError, match="returned 3 result"):
+    with pytest.raises(TypeError, match=r"returned 3 result\(s\).*needs no Weighted"):
         Weighted(OddRows()).fit_resample(X, y)
     silent = OddRows(says_rows=False)
     assert resample(silent, X, y, None).rows is None
