@@ -216,8 +216,9 @@ class PartialFitClassifier(CorrectedClassifier):
             If weights were given or forced that ``partial_fit`` does not take, or if it
             takes none and there is no ``predict_proba`` to correct.
         ValueError
-            If the estimator has a ``class_weight`` of its own, if the labels, weights
-            or shares are not usable, or if a class is too small to hold out a part.
+            If the estimator weighs classes by a parameter of its own, if the labels,
+            weights or shares are not usable, or if a class is too small to hold out a
+            part.
         """
         self._validate_params()
         estimator = clone(self.estimator)

@@ -333,8 +333,9 @@ class ResampledClassifier(CorrectedClassifier):
                 lambda fitted, rows: self._proba_of(fitted, rows)[:, places],
                 whole=asked,
             )
-        # Some estimators need more rows than a part has: nobody asked for these fits.
-        except ValueError:
+        # Some estimators need more rows than a part has, or warn of it where warnings
+        # are errors: nobody asked for these fits.
+        except (ValueError, Warning):
             if asked:
                 raise
             return None
