@@ -315,6 +315,10 @@ class Pipeline(ImblearnPipeline):
         # The last step was given them when all before it were fitted.
         if weights is not None and step_idx < len(self.steps) - 1:
             _give(self.steps[step_idx][1], step_params, weights)
+        # The base class transforms by all steps before, of which the last must not be
+        # a sampler; these transform nothing.
+        while step_idx and hasattr(self.steps[step_idx - 1][1], "fit_resample"):
+            step_idx -= 1
         return super()._get_metadata_for_step(
             step_idx=step_idx, step_params=step_params, all_params=all_params
         )

@@ -482,6 +482,7 @@ class TestMetadataRouting:
 
         class Shift(TransformerMixin, BaseEstimator):
             def fit(self, X, y=None):
+                self.n_features_in_ = X.shape[1]
                 return self
 
             def transform(self, X):
