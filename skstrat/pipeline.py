@@ -149,9 +149,10 @@ class Pipeline(ImblearnPipeline):
             If the last step cannot take the weights that reach it.
         ValueError
             If weights are addressed to one step of several, if weights reach a
-            sampler that does not say which rows it kept, if the last step has a
-            ``class_weight`` of its own, which cancels a resampler's weights, or if
-            rows are resampled for a classifier with one-hot labels.
+            sampler that does not say which rows it kept, if the last step has a prior
+            or class weights of its own, which cancel a resampler's weights, if it holds
+            a decision threshold, which belongs around the pipeline, or if rows are
+            resampled for a classifier with one-hot labels.
         TypeError
             If a step both transforms and resamples, or if a pipeline among the steps
             holds more than samplers.
