@@ -53,7 +53,8 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
     estimator : estimator
         Any classifier with ``predict_proba``. Clones of it are fitted.
     resampler : resampler
-        A resampler of this package or of imbalanced-learn's with a ``random_state``.
+        As in :class:`ResampledClassifier`, with a ``random_state``, its own or one
+        inside.
     n_estimators : int, default=10
         Number of models *m*.
     use_weights : {"auto"} or bool, default="auto"

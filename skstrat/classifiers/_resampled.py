@@ -59,8 +59,9 @@ class ResampledClassifier(CorrectedClassifier):
     estimator : estimator
         Any classifier, pipelines included. A clone of it is fitted.
     resampler : resampler or None, default=None
-        A resampler of this package or one of imbalanced-learn's; None trains on the
-        true distribution.
+        A resampler of this package, one of imbalanced-learn's, any other whose
+        ``fit_resample`` returns two or three results, or a pipeline of such alone;
+        None trains on the true distribution.
     use_weights : {"auto"} or bool, default="auto"
         Whether the estimator is fitted with the weights of the resampled rows.
         ``"auto"`` passes them to linear models, which keep their full-data target
@@ -220,6 +221,9 @@ class ResampledClassifier(CorrectedClassifier):
             classifier that is fitted already (:class:`sklearn.frozen.FrozenEstimator`),
             or a decision threshold, which belongs around this classifier. If y holds
             columns of labels, one-hot or several.
+        TypeError
+            If ``resampler`` is a pipeline with a transformer in it, or returns another
+            number of results.
 
         Warns
         -----
@@ -232,7 +236,8 @@ class ResampledClassifier(CorrectedClassifier):
             among them, for logistic regression and boosting: a parameter that is not
             known here reweighs them. If ``calibration_check_`` is outside 0.8 to 1.25
             by more than two standard errors, unless ``prior_correction`` is False or
-            another warning has named the cause.
+            another warning has named the cause. If rows are repeated or made, and the
+            estimator splits rows inside its fit, as searches and early stopping do.
         """
         self._validate_params()
         y = one_label_per_row(y)
