@@ -234,13 +234,10 @@ def cross_fitted(
     for train, test in folds:
         kept = chosen[train]
         part = {name: values[kept] for name, values in arguments.items()}
-        # Nobody keeps these models, so what they say is said of the one that is kept.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            fitted = clone(estimator).fit(
-                take_rows(resampled.X, kept), take_rows(resampled.y, kept), **part
-            )
-            proba[test] = predict(fitted, take_rows(resampled.X, chosen[test]))
+        fitted = clone(estimator).fit(
+            take_rows(resampled.X, kept), take_rows(resampled.y, kept), **part
+        )
+        proba[test] = predict(fitted, take_rows(resampled.X, chosen[test]))
     return OutOfFold(rows, proba)
 
 
