@@ -122,7 +122,7 @@ class Resampled:
         if self.samples is not None and self.rows is not None:
             apart = np.diff(self.rows)
             # Most samplers give the rows in order, which need no sorting.
-            if (apart <= 0).any():
+            if (apart < 0).any():
                 apart = np.diff(np.sort(self.rows))
             return bool((self.rows < 0).any() or (apart == 0).any())
         if self.parts:
