@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 from imblearn.under_sampling import RandomUnderSampler, TomekLinks
 from sklearn.base import clone
-from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.ensemble import ExtraTreesClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skstrat import (
+    CalibrationWarning,
     ClassWeight,
     DownsampleUpweight,
     ResampledClassifier,
@@ -34,9 +36,10 @@ def data(n_rows=40_000, seed=0):
 def fitted():
     X, y = data()
     down = DownsampleUpweight(factor=20)
-    return ResampledEnsembleClassifier(TREE, down, n_estimators=8, random_state=0).fit(
-        X, y
-    )
+    model = ResampledEnsembleClassifier(TREE, down, n_estimators=8, random_state=0)
+    # Small trees of few rows predict 1.4 times too many.
+    with pytest.warns(CalibrationWarning, match="DecisionTreeClassifier.*too many"):
+        return model.fit(X, y)
 
 
 def test_the_mean_of_the_models(fitted):
@@ -71,7 +74,10 @@ def test_better_than_any_one_model(fitted):
 def test_seeds():
     X, y = data(5_000)
     model = ResampledEnsembleClassifier(
-        ExtraTreesClassifier(5), DownsampleUpweight(factor=5), n_estimators=3
+        ExtraTreesClassifier(5),
+        DownsampleUpweight(factor=5),
+        n_estimators=3,
+        calibration_check=False,
     )
     proba = [
         clone(model).set_params(random_state=seed, n_jobs=jobs).fit(X, y)
@@ -106,7 +112,11 @@ def test_labels_and_imbalanced_learn_and_a_search():
     X, y = data(5_000)
     names = np.array(["ok", "fraud"])[y]
     model = ResampledEnsembleClassifier(
-        TREE, RandomUnderSampler(), n_estimators=4, random_state=0
+        TREE,
+        RandomUnderSampler(),
+        n_estimators=4,
+        calibration_check=False,
+        random_state=0,
     )
     search = GridSearchCV(
         model, {"n_estimators": [1, 4]}, scoring="neg_log_loss", cv=3
@@ -155,3 +165,106 @@ def test_one_model_is_a_resampled_classifier():
     alone = clone(one.estimators_[0]).fit(X, y)
     assert isinstance(alone, ResampledClassifier)
     np.testing.assert_array_equal(one.predict_proba(X), alone.predict_proba(X))
+
+
+LABELS = [np.array([1, 2, 3]), np.array(["calm", "mid", "wild"])]
+
+
+@pytest.mark.parametrize("names", LABELS, ids=["numbers", "texts"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"factor": {1: 10}},
+        {"sampling_strategy": {1: 200}},
+        {"factor": {1: 10}, "weighting": {0: 0.2, 1: 0.5, 2: 0.3}},
+    ],
+    ids=["factor", "sampling_strategy", "weighting"],
+)
+def test_dicts_are_by_the_labels_of_the_user(names, words):
+    X, _ = data(4_000)
+    codes = np.repeat([0, 1, 2], [1500, 2000, 500])
+    y = names[codes]
+    named = {
+        word: {names[code]: value for code, value in each.items()}
+        for word, each in words.items()
+    }
+    model = ResampledEnsembleClassifier(
+        LogisticRegression(),
+        DownsampleUpweight(**named),
+        n_estimators=2,
+        calibration_check=False,
+        random_state=0,
+    ).fit(X, y)
+    assert model.classes_.tolist() == names.tolist()
+    rows = model.decision_.rows_trained
+    assert list(rows.values()) == [1500, 200, 500]
+    assert set(model.predict(X)) <= set(names.tolist())
+    plain = model.to_sklearn()
+    assert type(plain) is VotingClassifier
+    assert plain.predict(X).tolist() == model.predict(X).tolist()
+    np.testing.assert_allclose(plain.predict_proba(X), model.predict_proba(X))
+    if "weighting" in words:
+        wanted = np.array([0.2, 0.5, 0.3])
+        for each in model.estimators_:
+            weights = each.resampler_.class_weight_
+            totals = [weights[name] * rows[name] for name in names.tolist()]
+            np.testing.assert_allclose(totals / np.sum(totals), wanted)
+
+
+@pytest.mark.slow
+def test_the_mean_of_a_hundred_trees_is_checked():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20_000, 10))
+    y = (rng.random(20_000) < 1 / (1 + np.exp(5.5 - X[:, 0]))).astype(int)
+    model = ResampledEnsembleClassifier(
+        DecisionTreeClassifier(),
+        DownsampleUpweight(factor=20),
+        n_estimators=100,
+        random_state=0,
+    )
+    with pytest.warns(CalibrationWarning, match="^DecisionTreeClassifier learns.*many"):
+        model.fit(X, y)
+    check = model.decision_.check
+    assert model.calibration_check_ == check.ratio
+    assert not check.in_training
+    fresh = rng.normal(size=(50_000, 10))
+    rate = (1 / (1 + np.exp(5.5 - fresh[:, 0]))).mean()
+    truth = model.predict_proba(fresh)[:, 1].mean() / rate
+    assert truth > 3
+    # What prevalence the 160 positives stand for is known to 8 %.
+    assert abs(check.ratio / truth - 1) < 3 * 0.08
+
+
+def test_each_row_is_checked_by_the_models_that_dropped_it():
+    # So few rows are all scored.
+    X, y = data(1_900)
+    asked = ResampledEnsembleClassifier(
+        GaussianNB(), DownsampleUpweight(factor=4), n_estimators=4, random_state=0
+    ).fit(X, y)
+    drawn = [model.resampler_.sample_indices_ for model in asked.estimators_]
+    seen = np.array([np.isin(np.arange(len(y)), rows) for rows in drawn])
+    each = np.array([model.predict_proba(X)[:, 1] for model in asked.estimators_])
+    trained_on = seen.all(axis=0)
+    p = np.where(
+        trained_on,
+        each.mean(axis=0),
+        (each * ~seen).sum(axis=0) / np.maximum((~seen).sum(axis=0), 1),
+    )
+    negative, dropped = y == 0, ~trained_on
+    mean = p[negative & dropped].mean(), p[~negative].mean()
+    expected = (mean[0] * negative.sum() + mean[1] * y.sum()) / y.sum()
+    assert asked.decision_.check.ratios[1] == pytest.approx(expected, rel=1e-9)
+    assert asked.decision_.rows_trained == asked.estimators_[0].decision_.rows_trained
+
+
+def test_no_check_where_it_is_switched_off():
+    X, y = data(2_000)
+    model = ResampledEnsembleClassifier(
+        TREE,
+        DownsampleUpweight(factor=5),
+        n_estimators=2,
+        calibration_check=False,
+        random_state=0,
+    ).fit(X, y)
+    assert model.calibration_check_ is None
+    assert model.decision_.check is None
