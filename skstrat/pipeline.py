@@ -21,11 +21,16 @@ from skstrat._core.containers import read_column
 from skstrat._core.estimators import fit_arguments
 from skstrat._core.labels import refuse_one_hot
 from skstrat._core.rows import count_rows
-from skstrat._core.weights import Floats
-from skstrat.classifiers._changed_shares import warn_of_changed_shares
+from skstrat._core.weights import Floats, class_totals
+from skstrat.classifiers._changed_shares import (
+    warn_of_changed_shares,
+    warn_of_own_prior,
+)
 from skstrat.classifiers._inner_validation import warn_of_split_copies
+from skstrat.classifiers._own_prior import refuse_frozen
 from skstrat.classifiers._plain_model import plain_pipeline
 from skstrat.classifiers._policy import check_last_step
+from skstrat.classifiers._trained_share import warn_of_trained_share
 from skstrat.resamplers._any_sampler import resample
 from skstrat.resamplers._resampled import Resampled
 
@@ -117,6 +122,8 @@ class Pipeline(ImblearnPipeline):
     """
 
     steps: list[tuple[str, Any]]
+    # What the last step is fitted with, as long as that lasts.
+    _trained_on: tuple[Resampled, Floats, Floats] | None = None
 
     __metadata_request__fit = {"sample_weight": True}
     # The weights of a score are requested by the last step, as in the base class.
@@ -168,7 +175,12 @@ class Pipeline(ImblearnPipeline):
         """
         if sample_weight is not None:
             params["sample_weight"] = np.asarray(sample_weight, dtype=np.float64)
-        super().fit(X, y, **params)
+        try:
+            super().fit(X, y, **params)
+            if self._trained_on is not None:
+                warn_of_trained_share(self.steps[-1][1], *self._trained_on)
+        finally:
+            self._trained_on = None
         return self
 
     @available_if(ImblearnPipeline._can_fit_resample)
@@ -274,10 +286,18 @@ class Pipeline(ImblearnPipeline):
         X, y, weights, resampled = self._carry(X, y, routed_params)
         name, step = self.steps[-1]
         if is_classifier(self):
+            if resampled:
+                refuse_frozen(step)
             warn_of_changed_shares(step, resampled)
         if weights is not None and self._final_estimator != "passthrough":
             taken = _give(step, routed_params[name], weights)
             check_last_step(step, weights, resampled, taken=taken)
+            if taken and resampled and resampled[-1].codes is not None:
+                drawn = replace(resampled[-1], X=X, y=y)
+                totals = class_totals(drawn.labels, weights)
+                self._trained_on = (drawn, weights, totals)
+        if is_classifier(self):
+            warn_of_own_prior(step)
         return X, y
 
     def _carry(

@@ -334,7 +334,7 @@ def test_trees_with_large_restoring_weights_warn_and_name_the_classifier(feature
     with pytest.warns(TreeWeightsWarning, match="ResampledClassifier"):
         make_pipeline(down(20), trees).fit(X, y)
     search = GridSearchCV(trees, {"max_iter": [1, 2]}, cv=2)
-    with pytest.warns(TreeWeightsWarning, match="20 times as large"):
+    with pytest.warns(TreeWeightsWarning, match="for rows dropped or repeated"):
         make_pipeline(down(20), search).fit(X, y)
     # Warnings are errors here, so these say that there is none.
     make_pipeline(down(2), trees).fit(X, y)
@@ -348,8 +348,11 @@ def test_class_weight_that_cancels_the_weights_is_an_error(features):
     balanced = LogisticRegression(class_weight="balanced")
     with pytest.raises(ValueError, match=re.escape("class_weight='balanced'")):
         make_pipeline(down(), balanced).fit(X, y)
-    make_pipeline(down(weighting="uniform"), balanced).fit(X, y)
-    make_pipeline(StandardScaler(), balanced).fit(X, y, sample_weight=incoming)
+    with pytest.warns(CalibrationWarning, match="changes the prior"):
+        make_pipeline(down(weighting="uniform"), balanced).fit(X, y)
+    alone = make_pipeline(StandardScaler(), balanced)
+    with pytest.warns(CalibrationWarning, match="Leave class_weight out"):
+        alone.fit(X, y, sample_weight=incoming)
 
 
 def test_grid_search_over_resamplers_and_their_parameters(features):

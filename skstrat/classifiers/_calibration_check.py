@@ -29,6 +29,7 @@ from skstrat._core.estimators import final_estimator, inner_estimator, is_linear
 from skstrat._core.rows import take_rows
 from skstrat._core.samples import CheckedSamples
 from skstrat._core.weights import Floats
+from skstrat.classifiers._causes import Cause
 from skstrat.classifiers._hold_out import (
     MOST_SCORED,
     CheckResult,
@@ -37,7 +38,11 @@ from skstrat.classifiers._hold_out import (
     nearest_to_one,
 )
 from skstrat.classifiers._own_prior import weighs_itself
-from skstrat.classifiers._policy import WeightKind, is_near_one, weighs_classes
+from skstrat.classifiers._policy import (
+    WeightKind,
+    is_near_one,
+    weighs_classes,
+)
 from skstrat.exceptions import CalibrationWarning
 from skstrat.resamplers._resampled import Resampled
 
@@ -77,11 +82,18 @@ class OutOfFold:
 
 
 def hold_out_of(resampled: Resampled) -> HoldOut | None:
-    """Find rows to check by; None if none was dropped, or it is not known which."""
+    """Find rows to check by; None if none was dropped."""
     samples, rows = resampled.samples, resampled.rows
-    if samples is None or rows is None:
+    if samples is None:
         return None
-    trained_on = rows_trained_on(rows, len(samples.labels.codes))
+    codes = samples.labels.codes
+    if rows is not None:
+        trained_on = rows_trained_on(rows, len(codes))
+    elif resampled.class_change is None:
+        return None
+    else:
+        # Where it is not known which were kept of a class, all stand for it.
+        trained_on = (resampled.class_change[0] >= 1)[codes]
     cells = cells_of(resampled, samples)
     return hold_out(samples, cells, trained_on, _seed_of(resampled))
 
@@ -172,6 +184,13 @@ def is_off(result: CheckResult) -> bool:
     return not is_near_one(result.ratio, result.margin_of(result.worst))
 
 
+def leaves_cause_open(result: CheckResult | None) -> bool:
+    """Tell whether a check says neither that a model is right nor that it is off."""
+    if result is None:
+        return True
+    return not is_off(result) and (result.in_training or not _leaves_no_doubt(result))
+
+
 def is_quickly_fitted(resampled: Resampled) -> bool:
     """Tell whether an estimator is cross-fitted before it looks off."""
     return len(resampled.labels.codes) <= _MOST_CROSS_FITTED
@@ -246,6 +265,7 @@ def warn_of_ratio(
     estimator: Any,
     resampled: Resampled,
     given: WeightKind,
+    known: Cause | None,
     more: str = "",
 ) -> None:
     """Warn where a model predicts far too many or too few rows of a class.
@@ -254,7 +274,7 @@ def warn_of_ratio(
     """
     if not is_off(result):
         return
-    cause, remedy = _explain(result.ratio > 1, estimator, resampled, given)
+    cause, remedy = _explain(result.ratio > 1, estimator, resampled, given, known)
     amount = "many" if result.ratio > 1 else "few"
     unseen = ""
     if result.in_training and is_flexible(estimator):
@@ -273,8 +293,12 @@ def warn_of_ratio(
 
 
 def _explain(
-    too_many: bool, estimator: Any, resampled: Resampled, given: WeightKind
-) -> tuple[str, str]:
+    too_many: bool,
+    estimator: Any,
+    resampled: Resampled,
+    given: WeightKind,
+    known: Cause | None,
+) -> Cause:
     """Give the most likely cause, and the remedy for it."""
     name = type(final_estimator(estimator)).__name__
     if own := weighs_itself(estimator):
@@ -285,13 +309,8 @@ def _explain(
             f"{name} does not follow weights that stand for rows that were dropped",
             'Set use_weights="auto", which withholds them and corrects the prior',
         )
-    chosen = not (resampled.at_random or resampled.by_row or resampled.plan)
-    if chosen:
-        return (
-            f"{name} is trained on rows that {resampled.made_by} chose by their "
-            "values, which are no random sample of their class",
-            "Use a resampler that draws at random, DownsampleUpweight for one",
-        )
+    if known:
+        return known
     if not is_flexible(estimator):
         return f"{name} does not fit these data", "Use an estimator that can"
     if too_many:

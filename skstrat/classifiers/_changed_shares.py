@@ -1,10 +1,11 @@
-"""Samplers before a classifier that change the classes' shares and make no weights."""
+"""A pipeline's classifier learns other shares of the classes than there are."""
 
 from __future__ import annotations
 
 import warnings
 from typing import Any
 
+from skstrat._core.own_prior import own_priors
 from skstrat.classifiers._policy import is_near_one
 from skstrat.exceptions import CalibrationWarning
 from skstrat.resamplers._resampled import Resampled
@@ -28,6 +29,21 @@ def warn_of_changed_shares(classifier: Any, resampled: list[Resampled]) -> None:
         f"that restore them, or make ResampledClassifier(classifier, {name}(...)) the "
         "last step instead, which corrects the prior. If the new shares are wanted, "
         f'say so: Weighted({name}(...), weighting="uniform").',
+        CalibrationWarning,
+        stacklevel=6,
+    )
+
+
+def warn_of_own_prior(classifier: Any) -> None:
+    """Warn where a classifier's parameters change the shares that it predicts."""
+    own = own_priors(classifier) if hasattr(classifier, "predict_proba") else []
+    if not own:
+        return
+    warnings.warn(
+        f"{own[0]} changes the prior, so predicted probabilities are not those of the "
+        f"data. Leave {own[0].name} out, or make ResampledClassifier(classifier, "
+        "resampler) the last step, which corrects the prior where it is known, or "
+        "says what to do where it is not.",
         CalibrationWarning,
         stacklevel=6,
     )

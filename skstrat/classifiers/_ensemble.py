@@ -26,10 +26,12 @@ from skstrat.classifiers._calibration_check import (
     OutOfFold,
     cells_of,
     check_by_rows,
+    leaves_cause_open,
     places_of,
     rows_trained_on,
     warn_of_ratio,
 )
+from skstrat.classifiers._causes import Cause, known_cause, warn_of_cause
 from skstrat.classifiers._hold_out import CheckResult, hold_out
 from skstrat.classifiers._policy import TrainingDecision
 from skstrat.classifiers._predictions import ProbabilityClassifier
@@ -195,6 +197,8 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
         check = None
         if self.calibration_check and not (is_dask(X) or is_dask(y)):
             check = self._check(X, check_samples(X, y, sample_weight), fits)
+        if leaves_cause_open(check) and not any(fit.told for fit in fits):
+            warn_of_cause(fits[0].cause)
         self.calibration_check_ = None if check is None else check.ratio
         self.decision_ = _mean_decision(
             [model.decision_ for model in self.estimators_], check
@@ -250,8 +254,15 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
             lambda: kept,
             at_once=kept is not None and len(kept.rows) == len(drawn[0]),
         )
-        learner = self.estimators_[0].estimator_
-        warn_of_ratio(result, learner, resampled, self.estimators_[0].decision_.weights)
+        if not any(fit.told for fit in fits):
+            first = self.estimators_[0]
+            warn_of_ratio(
+                result,
+                first.estimator_,
+                resampled,
+                first.decision_.weights,
+                fits[0].cause,
+            )
         return result
 
     def _proba(self, X: Any) -> NDArray[Any]:
@@ -290,11 +301,13 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
 
 @dataclass(frozen=True)
 class _Fit:
-    """A fitted model, its draw without the rows, and what it says out of fold."""
+    """A fitted model, its draw without the rows, and what is known of it."""
 
     model: ResampledClassifier
     resampled: Resampled
     out_of_fold: OutOfFold | None
+    told: bool
+    cause: Cause | None
 
 
 def _fit_model(
@@ -302,14 +315,16 @@ def _fit_model(
 ) -> _Fit:
     """Fit a model; rows that all models keep are cross-fitted by one of them."""
     resampled = model._resample(X, y, sample_weight)
-    given, _ = model._train(resampled)
+    given, told = model._train(resampled)
+    cause = known_cause(model.estimator_, resampled, given)
     model.calibration_check_ = None
     out_of_fold = None
     known = resampled.samples is not None and resampled.rows is not None
     if cross_fits and known:
         places = places_of(model.classes_, resampled.labels.classes)
         out_of_fold = model._cross_fit(resampled, given, places)
-    return _Fit(model, replace(resampled, X=None, y=None, samples=None), out_of_fold)
+    drawn = replace(resampled, X=None, y=None, samples=None)
+    return _Fit(model, drawn, out_of_fold, told, cause)
 
 
 def _mean_decision(

@@ -52,6 +52,11 @@ def refuse_threshold(estimator: Any, around: str = "this classifier") -> None:
 def _refuse_lost(estimator: Any, around: str) -> None:
     """Refuse a threshold or a fitted model inside."""
     refuse_threshold(estimator, around)
+    refuse_frozen(estimator)
+
+
+def refuse_frozen(estimator: Any) -> None:
+    """Refuse a fitted model inside, which no draw of rows changes."""
     for inside in classifiers_inside(estimator):
         if is_frozen(inside):
             raise ValueError(

@@ -266,16 +266,9 @@ def check_last_step(
         )
     if any(each.by_row or weighs_classes(each) for each in resampled):
         refuse_own_prior_as_last_step(step)
-    # Weights that differ within a class are followed by trees.
-    ratios = [
-        each.class_weight.max() / each.class_weight.min()
-        for each in resampled
-        if each.class_weight is not None and each.moves_rows and not each.by_row
-    ]
-    if max(ratios, default=1.0) >= LARGE_WEIGHT_RATIO and is_tree_model(step):
+    if is_tree_model(step) and any(map(_weighs_dropped_rows, resampled)):
         warnings.warn(
-            f"{type(final_estimator(step)).__name__} is fitted with weights up to "
-            f"{max(ratios):.3g} times as large for one class as for another, standing "
+            f"{type(final_estimator(step)).__name__} is fitted with weights that stand "
             "for rows dropped or repeated. Trees fit the holes between the kept rows, "
             "so predicted probabilities come out too high. Use "
             "ResampledClassifier(classifier, resampler), which withholds these weights "
@@ -283,3 +276,11 @@ def check_last_step(
             TreeWeightsWarning,
             stacklevel=3,
         )
+
+
+def _weighs_dropped_rows(resampled: Resampled) -> bool:
+    """Tell whether weights are large that stand for rows dropped or repeated."""
+    by_class = resampled.class_weight
+    if by_class is None or not resampled.moves_rows:
+        return False
+    return resampled.by_row or by_class.max() >= LARGE_WEIGHT_RATIO * by_class.min()

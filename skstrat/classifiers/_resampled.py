@@ -14,17 +14,19 @@ from skstrat._core.estimators import request_weights
 from skstrat._core.labels import one_label_per_row
 from skstrat._core.rows import take_rows
 from skstrat._core.samples import drop_zero_weights
-from skstrat._core.weights import Floats
+from skstrat._core.weights import Floats, class_totals
 from skstrat.classifiers._calibration_check import (
     OutOfFold,
     check_by_rows,
     cross_fitted,
     hold_out_of,
     is_quickly_fitted,
+    leaves_cause_open,
     pays_to_cross_fit,
     places_of,
     warn_of_ratio,
 )
+from skstrat.classifiers._causes import Cause, known_cause, warn_of_cause
 from skstrat.classifiers._corrected import CorrectedClassifier
 from skstrat.classifiers._hold_out import CheckResult
 from skstrat.classifiers._inner_validation import warn_of_split_copies
@@ -245,7 +247,10 @@ class ResampledClassifier(CorrectedClassifier):
             X, y, sample_weight = drop_zero_weights(X, y, sample_weight)
         resampled = self._resample(X, y, sample_weight)
         given, told = self._train(resampled)
-        check = self._check(X, resampled, given, told)
+        cause = known_cause(self.estimator_, resampled, given)
+        check = self._check(X, resampled, given, cause, told=told)
+        if self.prior_correction and not told and leaves_cause_open(check):
+            warn_of_cause(cause)
         self.calibration_check_ = None if check is None else check.ratio
         self.decision_ = replace(self.decision_, check=check)
         return self
@@ -297,12 +302,21 @@ class ResampledClassifier(CorrectedClassifier):
                 self.estimator_, resampled, given.weights, trained
             )
         classes, rows, totals = resampled.original
+        # What the estimator's own parameters did to the shares of the rows drawn.
+        drawn = class_totals(resampled.labels, given.weights)
+        self._own_shift = np.log(drawn) - np.log(trained)
         self._learn_priors(classes, totals, trained)
         self._keep_record(rows, resampled.labels.counts, given)
         return given, told
 
     def _check(
-        self, X: Any, resampled: Resampled, given: GivenWeights, told: bool
+        self,
+        X: Any,
+        resampled: Resampled,
+        given: GivenWeights,
+        cause: Cause | None,
+        *,
+        told: bool,
     ) -> CheckResult | None:
         """Check the fitted model by the rows that were dropped."""
         if not (self.calibration_check and hasattr(self.estimator_, "predict_proba")):
@@ -320,7 +334,7 @@ class ResampledClassifier(CorrectedClassifier):
         # Whoever switches the correction off wants the predictions to be off.
         if self.prior_correction and not told:
             more = ', unless calibration_check="cv"'
-            warn_of_ratio(result, self.estimator_, resampled, given.kind, more)
+            warn_of_ratio(result, self.estimator_, resampled, given.kind, cause, more)
         return result
 
     def _cross_fit(
@@ -328,7 +342,7 @@ class ResampledClassifier(CorrectedClassifier):
     ) -> OutOfFold | None:
         """Predict rows kept out of fold, where that is asked for or pays."""
         asked = self.calibration_check == "cv"
-        if not (asked or pays_to_cross_fit(self.estimator)):
+        if resampled.rows is None or not (asked or pays_to_cross_fit(self.estimator)):
             return None
         try:
             return cross_fitted(
@@ -348,6 +362,6 @@ class ResampledClassifier(CorrectedClassifier):
     def _row_shift(self, X: Any) -> Floats | None:
         if not self._shifts_rows:
             return None
-        shift: Floats = self.resampler_.log_odds_offset(X)
+        shift: Floats = self.resampler_.log_odds_offset(X) + self._own_shift
         order = np.searchsorted(self.resampler_.classes_, self.classes_)
         return shift[:, order]

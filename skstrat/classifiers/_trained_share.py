@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import (
+    AdaBoostClassifier,
     GradientBoostingClassifier,
     HistGradientBoostingClassifier,
     VotingClassifier,
@@ -30,6 +31,7 @@ from skstrat._core.estimators import is_boosting_library
 from skstrat._core.labels import Labels
 from skstrat._core.rows import take_rows
 from skstrat._core.weights import Floats, class_totals
+from skstrat.classifiers._own_prior import weighs_itself
 from skstrat.classifiers._policy import is_near_one
 from skstrat.exceptions import CalibrationWarning
 from skstrat.resamplers._resampled import Resampled
@@ -62,12 +64,13 @@ def warn_of_trained_share(
     margins = _STANDARD_ERRORS * error
     if all(map(is_near_one, ratio.tolist(), margins.tolist())):
         return False
-    name = type(_learner(fitted)).__name__
+    name = weighs_itself(fitted) or type(_learner(fitted)).__name__
     warnings.warn(
         f"{name} predicts another share of a class, on the rows that it was fitted "
-        "with, than there is of it: a parameter reweighs or resamples the classes, or "
-        "training stopped too early. Leave that parameter out or train longer. If you "
-        "know the prior that it learned, give "
+        "with, than there is of it: a parameter reweighs or resamples the classes, "
+        "training stopped too early, or its scores are no probabilities, as those of "
+        "AdaBoost. Leave that parameter out, train longer, or wrap it in "
+        "CalibratedClassifierCV. If you know the prior that it learned, give "
         "PriorCorrectedClassifier(fitted, train_prior=..., target_prior=...).",
         CalibrationWarning,
         stacklevel=4,
@@ -96,7 +99,8 @@ def _keeps_shares(fitted: Any) -> bool:
         return all(map(_keeps_shares, model.estimators_))
     if isinstance(model, GradientBoostingClassifier):
         return bool(model.loss == "log_loss")
-    if isinstance(model, HistGradientBoostingClassifier) or is_boosting_library(model):
+    boosting = (AdaBoostClassifier, HistGradientBoostingClassifier)
+    if isinstance(model, boosting) or is_boosting_library(model):
         return True
     if not isinstance(model, LinearClassifierMixin):
         return False

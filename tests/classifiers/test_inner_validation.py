@@ -254,7 +254,9 @@ def test_what_is_warned_of_is_true(table, seed):
     inside = GridSearchCV(tree, {"max_depth": [None]}, cv=folds, scoring="roc_auc")
     assert inside.fit(X_drawn, y_drawn).best_score_ > 0.8
     around = GridSearchCV(
-        ResampledClassifier(tree, sampler, calibration_check=False),
+        ResampledClassifier(
+            tree, sampler, prior_correction=False, calibration_check=False
+        ),
         {"estimator__max_depth": [None]},
         cv=folds,
         scoring="roc_auc",

@@ -569,7 +569,7 @@ def test_classifier_restores_the_mass_for_linear_models(sampler):
     X, incoming = data_for(sampler), weights_for(sampler)
     resampler = Weighted(sampler)
     model = ResampledClassifier(
-        LogisticRegression(), resampler, calibration_check=False
+        LogisticRegression(), resampler, prior_correction=False, calibration_check=False
     ).fit(X, Y, incoming)
     np.testing.assert_allclose(model.target_prior_, totals(Y, incoming), rtol=1e-12)
     np.testing.assert_allclose(model.train_prior_, model.target_prior_, rtol=1e-9)
@@ -583,9 +583,9 @@ def test_classifier_restores_the_mass_for_linear_models(sampler):
 def test_classifier_withholds_the_class_factor_from_trees(sampler, weighted):
     X, incoming = data_for(sampler), weights_for(sampler) if weighted else None
     trees = HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=5)
-    model = ResampledClassifier(trees, Weighted(sampler), calibration_check=False).fit(
-        X, Y, incoming
-    )
+    model = ResampledClassifier(
+        trees, Weighted(sampler), prior_correction=False, calibration_check=False
+    ).fit(X, Y, incoming)
     _, y_new, weights = Weighted(sampler).fit_resample(X, Y, sample_weight=incoming)
     factors = np.array(list(model.resampler_.class_weight_.values()))[y_new]
     seen = totals(y_new, weights / factors)
