@@ -31,7 +31,6 @@ from skstrat._core.samples import CheckedSamples
 from skstrat._core.weights import Floats
 from skstrat.classifiers._causes import Cause
 from skstrat.classifiers._hold_out import (
-    MOST_SCORED,
     CheckResult,
     HoldOut,
     hold_out,
@@ -46,8 +45,8 @@ from skstrat.classifiers._policy import (
 from skstrat.exceptions import CalibrationWarning
 from skstrat.resamplers._resampled import Resampled
 
-# Scored whatever it costs.
-FEW_ROWS = 2_000
+# Scored whatever it costs, and where these leave a doubt.
+FEW_ROWS, MOST_SCORED = 2_000, 20_000
 # Boosting and forests are fitted anew on so many rows within about a second.
 _MOST_CROSS_FITTED = 5_000
 _FOLDS = 3
@@ -130,7 +129,7 @@ def check_by_rows(
     at_once: bool,
 ) -> CheckResult:
     """Check a model, its rows out of fold ``at_once`` or where it looks off."""
-    out_of_fold = cross_fit() if at_once and held.trained_on.any() else None
+    out_of_fold = cross_fit() if at_once and held.has_rows_trained_on else None
     result = _score(held, predict, out_of_fold)
     if at_once or not (result.in_training and is_off(result)):
         return result
@@ -148,25 +147,21 @@ def _score(
 
     Time would be another measure of what is enough, but no two runs would agree.
     """
-    if out_of_fold is not None:
-        known = np.isin(held.rows, out_of_fold.rows)
-        held = held.take(known | ~held.trained_on)
-    trained_on = held.trained_on
-    proba = np.empty((len(trained_on), len(held.classes)))
-    scored = np.zeros_like(trained_on)
     for most in (FEW_ROWS, MOST_SCORED):
-        wanted = held.is_among_first(most)
-        new = wanted & ~scored
+        sample = held.sample(most)
         if out_of_fold is not None:
-            kept = new & trained_on
-            proba[kept] = out_of_fold.of(held.rows[kept])
-            new &= ~trained_on
-        if new.any():
-            proba[new] = predict(held.rows[new])
-        scored = wanted
-        in_training = out_of_fold is None and bool(trained_on[scored].any())
-        result = held.take(scored).check(proba[scored], in_training=in_training)
-        if _leaves_no_doubt(result) or scored.all():
+            known = np.isin(sample.rows, out_of_fold.rows)
+            sample = sample.take(known | ~sample.trained_on)
+        trained_on = sample.trained_on
+        in_training = out_of_fold is None and bool(trained_on.any())
+        if out_of_fold is None or not trained_on.any():
+            proba = predict(sample.rows)
+        else:
+            proba = np.empty((len(trained_on), len(held.classes)))
+            proba[trained_on] = out_of_fold.of(sample.rows[trained_on])
+            proba[~trained_on] = predict(sample.rows[~trained_on])
+        result = sample.check(proba, in_training=in_training)
+        if sample.is_all or _leaves_no_doubt(result):
             break
     return result
 

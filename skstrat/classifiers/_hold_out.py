@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from skstrat._core.cells import Cells
 from skstrat._core.labels import by_label
 from skstrat._core.samples import CheckedSamples
-from skstrat._core.weights import Floats, join_small
+from skstrat._core.weights import Floats, join_small, totals_of
 
-MOST_SCORED = 20_000
 # A ratio outside by chance alone is no reason to warn.
 _STANDARD_ERRORS = 2.0
 _TINY = np.finfo(np.float64).tiny
@@ -91,55 +90,90 @@ def nearest_to_one(first: CheckResult, second: CheckResult) -> CheckResult:
 
 @dataclass(frozen=True)
 class HoldOut:
-    """Rows by which predictions are checked.
+    """Rows by which predictions can be checked.
 
     Attributes
     ----------
     classes : ndarray of shape (n_classes,)
         The labels.
+    parts : ndarray of shape (n_rows,)
+        The part of each row. A part is one cell's dropped rows or its kept ones.
+    incoming : ndarray of shape (n_rows,) or None
+        The weight of each row; None if all are 1.
+    held : ndarray of shape (n_parts,)
+        Total weight of each part.
     totals : ndarray of shape (n_parts,)
-        What the rows of each part stand for. A part is one cell's kept rows or its
-        dropped ones.
+        What the rows of each part stand for.
     group_of : ndarray of shape (n_parts,)
         Twice the class code of each part, and one more if it was trained on.
-    rows : ndarray of shape (n_rows,)
-        Positions, ascending.
-    parts : ndarray of shape (n_rows,)
-        The part of each.
-    weight : ndarray of shape (n_rows,)
-        What each stands for, if all rows of its part are scored.
-    rank : ndarray of shape (n_rows,)
-        A random order within the group.
+    by_group : list of ndarray
+        Rows of the parts that stand for any, ascending, by their group.
+    seed : int
+        Seed of the rows that are chosen.
     """
 
     classes: NDArray[Any]
+    parts: NDArray[Any]
+    incoming: Floats | None
+    held: Floats
     totals: Floats
     group_of: Indices
+    by_group: list[Indices]
+    seed: int
+
+    @property
+    def has_rows_trained_on(self) -> bool:
+        """Whether rows that were trained on stand for others."""
+        return any(map(len, self.by_group[1::2]))
+
+    def sample(self, most: int) -> Sample:
+        """Choose at most so many rows, equally many of every large group."""
+        sizes = np.array(list(map(len, self.by_group)))
+        generator = np.random.default_rng(self.seed)
+        chosen = [
+            own[generator.choice(len(own), wanted, replace=False)]
+            for own, wanted in zip(self.by_group, _share(sizes, most), strict=True)
+        ]
+        rows = np.sort(np.concatenate(chosen))
+        parts = self.parts[rows]
+        weight = (self.totals[parts] / self.held[parts]) * (
+            1 if self.incoming is None else self.incoming[rows]
+        )
+        return Sample(self, rows, parts, weight, is_all=len(rows) == sizes.sum())
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows by which predictions are checked.
+
+    Attributes
+    ----------
+    held : HoldOut
+        What they are chosen from.
+    rows : ndarray of shape (n_scored,)
+        Positions, ascending.
+    parts : ndarray of shape (n_scored,)
+        The part of each.
+    weight : ndarray of shape (n_scored,)
+        What each stands for, if all rows of its part are scored.
+    is_all : bool
+        Whether these are all that there are.
+    """
+
+    held: HoldOut
     rows: Indices
-    parts: Indices
+    parts: NDArray[Any]
     weight: Floats
-    rank: Indices
+    is_all: bool
 
     @property
     def trained_on(self) -> Mask:
         """Whether the estimator was trained on a row."""
-        return self.group_of[self.parts] % 2 == 1
+        return self.held.group_of[self.parts] % 2 == 1
 
-    def is_among_first(self, most: int) -> Mask:
-        """Tell which rows are looked at if these are at most so many."""
-        group = self.group_of[self.parts]
-        counts = np.bincount(group)
-        order = np.lexsort((self.rank, group))
-        place = np.empty(len(order), dtype=np.intp)
-        place[order] = np.arange(len(order)) - np.repeat(
-            np.cumsum(counts) - counts, counts
-        )
-        among: Mask = place < _share(counts, most)[group]
-        return among
-
-    def take(self, kept: Mask) -> HoldOut:
+    def take(self, kept: Mask) -> Sample:
         """Let some rows stand for all."""
-        taken = ("rows", "parts", "weight", "rank")
+        taken = ("rows", "parts", "weight")
         return replace(self, **{name: getattr(self, name)[kept] for name in taken})
 
     def check(self, proba: Floats, *, in_training: bool) -> CheckResult:
@@ -148,25 +182,27 @@ class HoldOut:
         ``proba`` has a column for each class; the variance is that of a sample that is
         stratified by parts, small ones put together.
         """
-        scored = np.bincount(self.parts, minlength=len(self.totals))
+        totals, group_of = self.held.totals, self.held.group_of
+        scored = np.bincount(self.parts, minlength=len(totals))
         whole = np.zeros(len(scored), dtype=bool)
-        pool_of = join_small(scored, self.group_of, whole)
+        pool_of = join_small(scored, group_of, whole)
         pool = pool_of[self.parts]
         held = np.bincount(pool, self.weight, minlength=len(scored))
-        wanted = np.bincount(pool_of, self.totals, minlength=len(scored))
+        wanted = np.bincount(pool_of, totals, minlength=len(scored))
         weight = self.weight * (wanted[pool] / held[pool])
         n_rows = np.bincount(pool, minlength=len(scored))
         inflate = (n_rows / np.maximum(n_rows - 1, 1))[pool]
-        of_class = np.bincount(self.group_of // 2, self.totals)
-        expected, variance = np.empty((2, len(self.classes)))
+        of_class = np.bincount(group_of // 2, totals)
+        classes = self.held.classes
+        expected, variance = np.empty((2, len(classes)))
         for code, p in enumerate(np.asarray(proba, dtype=np.float64).T):
             predicted = weight * p
             expected[code] = predicted.sum()
             mean = np.bincount(pool, predicted) / np.bincount(pool, weight).clip(_TINY)
             variance[code] = (inflate * (weight * (p - mean[pool])) ** 2).sum()
         return CheckResult(
-            by_label(self.classes, expected / of_class),
-            by_label(self.classes, np.sqrt(variance) / of_class),
+            by_label(classes, expected / of_class),
+            by_label(classes, np.sqrt(variance) / of_class),
             in_training,
         )
 
@@ -185,50 +221,26 @@ def hold_out(
     if cells is not None:
         own, class_of = cells.cells, cells.class_of
     n_parts = 2 * len(own.classes)
-    parts = 2 * own.codes.astype(np.intp) + trained_on
-    held = np.bincount(parts, incoming, minlength=n_parts)
-    totals = held.astype(np.float64)
-    usable = held > 0
+    parts = own.codes.astype(np.min_scalar_type(n_parts)) * 2 + trained_on
+    rows_of = np.bincount(parts, minlength=n_parts)
+    held = totals_of(parts, incoming, n_parts)
+    totals = held.copy()
     if cells is not None:
         by_cell = totals.reshape(-1, 2)
         dropped = by_cell[:, 0] > 0
         by_cell[dropped, 0] += by_cell[dropped, 1]
         by_cell[dropped, 1] = 0
-        usable = totals > 0
-    rows, rank = _choose(
-        np.where(usable[parts], 2 * labels.codes.astype(np.intp) + trained_on, -1), seed
-    )
-    weight = np.ones(len(rows)) if incoming is None else incoming[rows]
-    parts = parts[rows]
+    group_of = 2 * np.repeat(class_of, 2) + np.tile([0, 1], len(class_of))
+    # Parts that stand for nothing come last.
+    n_groups = 2 * len(labels.classes)
+    sorted_by = np.where(totals > 0, group_of, n_groups)
+    small = sorted_by.astype(np.min_scalar_type(n_groups))
+    order = np.argsort(small[parts], kind="stable")
+    ends = np.cumsum(np.bincount(sorted_by, rows_of, minlength=n_groups + 1))
+    by_group = np.split(order, ends[:-1].astype(np.intp))[:-1]
     return HoldOut(
-        classes=labels.classes,
-        totals=totals,
-        group_of=2 * np.repeat(class_of, 2) + np.tile([0, 1], len(class_of)),
-        rows=rows,
-        parts=parts,
-        weight=weight * (totals[parts] / held[parts]),
-        rank=rank,
+        labels.classes, parts, incoming, held, totals, group_of, by_group, seed
     )
-
-
-def _choose(group: Indices, seed: int) -> tuple[Indices, Indices]:
-    """Choose rows of every group at random, -1 for none, and order those of each."""
-    # One more, so that -1 is a count, too.
-    n_skipped, *counts = np.bincount(group + 1).tolist()
-    small = np.min_scalar_type(len(counts))
-    order = np.argsort((group + 1).astype(small), kind="stable")[n_skipped:]
-    start = np.cumsum([0, *counts])
-    quota = _share(np.array(counts), MOST_SCORED).tolist()
-    generator = np.random.default_rng(seed)
-    chosen, rank = [], []
-    for first, count, wanted in zip(start.tolist(), counts, quota, strict=False):
-        # Of few rows each stands somewhere, and of many the first are a sample.
-        places = generator.choice(count, wanted, replace=False)
-        chosen.append(order[first + places])
-        rank.append(np.arange(wanted))
-    rows = np.concatenate(chosen)
-    ascending = np.argsort(rows)
-    return rows[ascending], np.concatenate(rank)[ascending]
 
 
 def _share(counts: NDArray[np.int64], most: int) -> NDArray[np.int64]:

@@ -130,7 +130,7 @@ def test_few_rows_are_scored_and_more_where_these_leave_a_doubt():
     X, y, _ = strong_signal(60_000, 5)
     down = DownsampleUpweight(factor=2, random_state=0)
     # Two standard errors of 2,000 rows are more than a quarter of a rare class.
-    assert rows_scored(X, y, down) == 20_000
+    assert rows_scored(X, y, down) == 2_000 + 20_000
     # Classes of equal size are told from 2,000 rows.
     assert rows_scored(X, (X[:, 0] > 0).astype(int), down) == 2_000
 
