@@ -22,12 +22,8 @@ from skstrat._core.estimators import fit_arguments
 from skstrat._core.labels import refuse_one_hot
 from skstrat._core.rows import count_rows
 from skstrat._core.weights import Floats, class_totals
-from skstrat.classifiers._changed_shares import (
-    warn_of_changed_shares,
-    warn_of_own_prior,
-)
+from skstrat.classifiers._changed_shares import warn_of_other_shares
 from skstrat.classifiers._inner_validation import warn_of_split_copies
-from skstrat.classifiers._own_prior import refuse_frozen
 from skstrat.classifiers._plain_model import plain_pipeline
 from skstrat.classifiers._policy import check_last_step
 from skstrat.classifiers._trained_share import warn_of_trained_share
@@ -57,11 +53,10 @@ class _WeightCarrier(BaseEstimator):
 class Pipeline(ImblearnPipeline):
     """An ``imblearn.pipeline.Pipeline`` that carries sample weights.
 
-    Weights that a resampler makes, and weights given to ``fit``, go to every later
-    step whose ``fit`` takes ``sample_weight``, are multiplied by the next resampler
-    and reach the last step. A sampler of imbalanced-learn may stand anywhere: weights
-    under way follow the rows it keeps. Prediction never resamples. All else is the
-    base class's.
+    Weights that a resampler makes or ``fit`` is given go to every later step whose
+    ``fit`` takes them, are multiplied by the next resampler and reach the last step.
+    They follow the rows that a sampler of imbalanced-learn keeps. Prediction never
+    resamples. All else is the base class's.
 
     A pipeline of resamplers alone is a resampler, wherever one is accepted: a step of
     another pipeline, or ``resampler`` of :class:`ResampledClassifier`. There its
@@ -155,23 +150,20 @@ class Pipeline(ImblearnPipeline):
         UnusedWeightsError
             If the last step cannot take the weights that reach it.
         ValueError
-            If weights are addressed to one step of several, if weights reach a
-            sampler that does not say which rows it kept, if the last step has a prior
-            or class weights of its own, which cancel a resampler's weights, if it holds
-            a decision threshold, which belongs around the pipeline, or if rows are
-            resampled for a classifier with one-hot labels.
+            If weights are addressed to one step of several or reach a sampler that does
+            not say which rows it kept; if the last step has a prior of its own beside
+            weights, holds a threshold, is fitted already, or has one-hot labels.
         TypeError
-            If a step both transforms and resamples, or if a pipeline among the steps
-            holds more than samplers.
+            If a step transforms and resamples, or a pipeline inside holds more.
 
         Warns
         -----
         TreeWeightsWarning
             If the last step is a tree model and weights stand for dropped rows.
         CalibrationWarning
-            If a sampler changes the shares of the classes and makes no weights, and
-            the last step is a classifier; or if rows are repeated or made, and a later
-            step splits rows inside its fit.
+            If a classifier learns other shares of the classes than there are, by a
+            sampler without weights or its own parameters; or if a step that splits
+            rows inside its fit follows one that repeats or makes rows.
         """
         if sample_weight is not None:
             params["sample_weight"] = np.asarray(sample_weight, dtype=np.float64)
@@ -285,10 +277,6 @@ class Pipeline(ImblearnPipeline):
             refuse_one_hot(y)
         X, y, weights, resampled = self._carry(X, y, routed_params)
         name, step = self.steps[-1]
-        if is_classifier(self):
-            if resampled:
-                refuse_frozen(step)
-            warn_of_changed_shares(step, resampled)
         if weights is not None and self._final_estimator != "passthrough":
             taken = _give(step, routed_params[name], weights)
             check_last_step(step, weights, resampled, taken=taken)
@@ -297,7 +285,7 @@ class Pipeline(ImblearnPipeline):
                 totals = class_totals(drawn.labels, weights)
                 self._trained_on = (drawn, weights, totals)
         if is_classifier(self):
-            warn_of_own_prior(step)
+            warn_of_other_shares(step, resampled)
         return X, y
 
     def _carry(

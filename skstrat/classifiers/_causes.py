@@ -40,7 +40,8 @@ def known_cause(
                     "repeats or makes many times",
                     "Use DownsampleUpweight as resampler, which repeats no row",
                 )
-    chosen = not (resampled.at_random or resampled.by_row or resampled.plan)
+    # Whoever makes weights may know what rows chosen by their values stand for.
+    chosen = resampled.class_weight is None and not resampled.at_random
     if chosen and kept.min() < 1 and not is_near_one(kept / kept.max()):
         return (
             f"{type(final_estimator(estimator)).__name__} is trained on rows that "

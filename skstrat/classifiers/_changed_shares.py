@@ -6,13 +6,22 @@ import warnings
 from typing import Any
 
 from skstrat._core.own_prior import own_priors
+from skstrat.classifiers._own_prior import refuse_frozen
 from skstrat.classifiers._policy import is_near_one
 from skstrat.exceptions import CalibrationWarning
 from skstrat.resamplers._resampled import Resampled
 
 
-def warn_of_changed_shares(classifier: Any, resampled: list[Resampled]) -> None:
-    """Warn where a classifier learns other shares of the classes than there are."""
+def warn_of_other_shares(classifier: Any, resampled: list[Resampled]) -> None:
+    """Warn where a classifier predicts other shares of the classes than there are."""
+    if resampled:
+        refuse_frozen(classifier)
+    _warn_of_changed_shares(classifier, resampled)
+    _warn_of_own_prior(classifier)
+
+
+def _warn_of_changed_shares(classifier: Any, resampled: list[Resampled]) -> None:
+    """Warn of samplers that change the shares and make no weights."""
     names = [
         part.made_by
         for each in resampled
@@ -30,12 +39,12 @@ def warn_of_changed_shares(classifier: Any, resampled: list[Resampled]) -> None:
         "last step instead, which corrects the prior. If the new shares are wanted, "
         f'say so: Weighted({name}(...), weighting="uniform").',
         CalibrationWarning,
-        stacklevel=6,
+        stacklevel=7,
     )
 
 
-def warn_of_own_prior(classifier: Any) -> None:
-    """Warn where a classifier's parameters change the shares that it predicts."""
+def _warn_of_own_prior(classifier: Any) -> None:
+    """Warn of parameters that change the shares."""
     own = own_priors(classifier) if hasattr(classifier, "predict_proba") else []
     if not own:
         return
@@ -45,7 +54,7 @@ def warn_of_own_prior(classifier: Any) -> None:
         "resampler) the last step, which corrects the prior where it is known, or "
         "says what to do where it is not.",
         CalibrationWarning,
-        stacklevel=6,
+        stacklevel=7,
     )
 
 
