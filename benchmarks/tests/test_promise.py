@@ -42,6 +42,7 @@ def test_cells_hold_all_pairs(promise):
         assert found == {(cell[one], cell[other]) for cell in possible}
 
 
+@pytest.mark.slow
 def test_the_table_is_of_these_cells(promise):
     written = json.loads((BENCHMARKS / "results" / "promise.json").read_text())
     names = [(row["host"], row["sampler"], row["learner"]) for row in written]

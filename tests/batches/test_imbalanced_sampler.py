@@ -91,6 +91,7 @@ def test_weights_average_one_where_some_rows_are_never_drawn():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("some", [False, True], ids=["all", "indices"])
 def test_rows_of_zero_weight_are_not_there(seed, some):

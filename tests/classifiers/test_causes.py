@@ -53,6 +53,7 @@ def ratio_of(model):
     return model.predict_proba(X)[:, 1].mean() / y.mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "resampler",
     [
@@ -99,6 +100,7 @@ def test_weights_make_up_for_copies_and_a_wish_is_none_of_our_business(words):
     assert 0.8 < ratio < 1.25 or "prior_correction" in words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "estimator",
     [LogisticRegression(), GaussianNB(), MLPClassifier((8,), random_state=0)],

@@ -236,6 +236,7 @@ NAMED = re.compile(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COUNTED)
 @pytest.mark.parametrize("host", HOSTS)
 def test_every_own_prior_in_every_host(data, fresh, name, host):

@@ -310,6 +310,7 @@ def chances_by_hand(pilot, prevalence, factor):
     return chance + sure * max(0, missing) / max(share @ sure, 1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pilot", PILOTS.values(), ids=PILOTS)
 @pytest.mark.parametrize("weighting", ["original", "balanced", "uniform", {0: 3, 1: 1}])
 @pytest.mark.parametrize("weighted", [False, True])
@@ -348,6 +349,7 @@ def test_the_rates_of_a_known_population_come_out(pilot, weighting, weighted):
     assert (np.abs(np.mean(found, axis=0) - RATES) < 4 * error).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("weighting", ["balanced", "uniform", {0: 3, 1: 1}])
 def test_withheld_weights_lead_to_the_original_prior(seed, weighting):
@@ -362,6 +364,7 @@ def test_withheld_weights_lead_to_the_original_prior(seed, weighting):
         assert 0.8 < proba.mean() / p.mean() < 1.25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("use_weights", [True, False])
 @pytest.mark.parametrize("seed", range(2))
 def test_a_pilot_that_is_sure_of_most_rows(seed, use_weights):
