@@ -127,27 +127,29 @@ def check_by_rows(
     cross_fit: Callable[[], OutOfFold | None],
     *,
     at_once: bool,
+    n_fitted: int,
 ) -> CheckResult:
     """Check a model, its rows out of fold ``at_once`` or where it looks off."""
     out_of_fold = cross_fit() if at_once and held.has_rows_trained_on else None
-    result = _score(held, predict, out_of_fold)
+    result = _score(held, predict, out_of_fold, n_fitted)
     if at_once or not (result.in_training and is_off(result)):
         return result
     out_of_fold = cross_fit()
     if out_of_fold is None:
         return result
     # Models of fewer rows are less sure than they should be, as that of all is surer.
-    return nearest_to_one(result, _score(held, predict, out_of_fold))
+    return nearest_to_one(result, _score(held, predict, out_of_fold, n_fitted))
 
 
 def _score(
-    held: HoldOut, predict: Predict, out_of_fold: OutOfFold | None
+    held: HoldOut, predict: Predict, out_of_fold: OutOfFold | None, n_fitted: int
 ) -> CheckResult:
-    """Score few rows, and all of them where these leave a doubt.
+    """Score few rows, and as many as were fitted where these leave a doubt.
 
-    Time would be another measure of what is enough, but no two runs would agree.
+    So many cost a small part of the fit. Its time would be another measure of what is
+    enough, but no two runs would agree.
     """
-    for most in (FEW_ROWS, MOST_SCORED):
+    for most in (FEW_ROWS, min(n_fitted, MOST_SCORED)):
         sample = held.sample(most)
         if out_of_fold is not None:
             known = np.isin(sample.rows, out_of_fold.rows)
@@ -161,7 +163,7 @@ def _score(
             proba[trained_on] = out_of_fold.of(sample.rows[trained_on])
             proba[~trained_on] = predict(sample.rows[~trained_on])
         result = sample.check(proba, in_training=in_training)
-        if sample.is_all or _leaves_no_doubt(result):
+        if sample.is_all or most >= n_fitted or _leaves_no_doubt(result):
             break
     return result
 

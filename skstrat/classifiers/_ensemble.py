@@ -252,6 +252,7 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
             held,
             predict,
             lambda: kept,
+            n_fitted=sum(map(len, drawn)),
             at_once=kept is not None and len(kept.rows) == len(drawn[0]),
         )
         if not any(fit.told for fit in fits):

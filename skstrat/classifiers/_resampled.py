@@ -78,13 +78,14 @@ class ResampledClassifier(CorrectedClassifier):
         estimator's own.
     calibration_check : bool or "cv", default=True
         Whether the model is checked by rows that the resampler dropped, a free
-        hold-out: 2,000 rows are scored, and 20,000 if these leave a doubt. A cell
-        (class, or class and stratum) of which no row was dropped is checked by the
-        rows kept, which flatter models that fit every row. So estimators other
-        than linear models and naive Bayes are fitted again three times, on two thirds
-        of the rows each, to predict the others: if at most 5,000 rows were kept, and on
-        5,000 of more if they look off; what is nearest to 1 of the ratios between the
-        two counts then. ``"cv"`` does so on all rows, whatever it costs.
+        hold-out: 2,000 rows are scored, and if these leave a doubt as many as were
+        fitted, 20,000 at most. A cell (class, or class and stratum) of which no row was
+        dropped is checked by the rows kept, which flatter models that fit every row. So
+        estimators other than linear models and naive Bayes are fitted again three
+        times, on two thirds of the rows each, to predict the others: if at most 5,000
+        rows were kept, and on 5,000 of more if they look off; what is nearest to 1 of
+        the ratios between the two counts then. ``"cv"`` does so on all rows, whatever
+        it costs.
 
     Attributes
     ----------
@@ -238,8 +239,10 @@ class ResampledClassifier(CorrectedClassifier):
             among them, for logistic regression and boosting: a parameter that is not
             known here reweighs them. If ``calibration_check_`` is outside 0.8 to 1.25
             by more than two standard errors, unless ``prior_correction`` is False or
-            another warning has named the cause. If rows are repeated or made, and the
-            estimator splits rows inside its fit, as searches and early stopping do.
+            another warning has named the cause. If a cause is known and no check rules
+            it out: trees that learn repeated rows by heart, rows that a sampler chose
+            by their values. If rows are repeated or made, and the estimator splits rows
+            inside its fit, as searches and early stopping do.
         """
         self._validate_params()
         y = one_label_per_row(y)
@@ -330,6 +333,7 @@ class ResampledClassifier(CorrectedClassifier):
             lambda rows: self.predict_proba(take_rows(X, rows))[:, places],
             lambda: self._cross_fit(resampled, given, places),
             at_once=self.calibration_check == "cv" or is_quickly_fitted(resampled),
+            n_fitted=self.n_samples_fit_,
         )
         # Whoever switches the correction off wants the predictions to be off.
         if self.prior_correction and not told:
