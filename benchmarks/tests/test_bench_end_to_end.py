@@ -42,8 +42,12 @@ def test_every_arm_is_measured(small_run):
     assert process.stderr == ""
     result = json.loads(path.read_text(encoding="utf-8"))
     assert {row["arm"] for row in result["arms"]} == ARMS
+    ratio_of = {row["arm"]: row["mean_p_over_prevalence"] for row in result["arms"]}
     for row in result["arms"]:
-        assert row["warned"] == []
+        # So few rows leave some models off, and these say so.
+        off = ratio_of[row["arm"]] > 1.25 * ratio_of["full data"]
+        checked = row["arm"].startswith("ResampledClassifier")
+        assert row["warned"] == ["CalibrationWarning"] * (off and checked)
         assert row["wall_s"] > 0
         assert row["cpu_s"] > 0
         assert 0.5 < row["roc_auc"] <= 1

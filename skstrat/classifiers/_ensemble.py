@@ -197,7 +197,8 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
         check = None
         if self.calibration_check and not (is_dask(X) or is_dask(y)):
             check = self._check(X, check_samples(X, y, sample_weight), fits)
-        if leaves_cause_open(check) and not any(fit.told for fit in fits):
+        told = not self.calibration_check or any(fit.told for fit in fits)
+        if leaves_cause_open(check) and not told:
             warn_of_cause(fits[0].cause)
         self.calibration_check_ = None if check is None else check.ratio
         self.decision_ = _mean_decision(

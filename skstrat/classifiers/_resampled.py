@@ -252,7 +252,8 @@ class ResampledClassifier(CorrectedClassifier):
         given, told = self._train(resampled)
         cause = known_cause(self.estimator_, resampled, given)
         check = self._check(X, resampled, given, cause, told=told)
-        if self.prior_correction and not told and leaves_cause_open(check):
+        wants = bool(self.calibration_check) and self.prior_correction
+        if wants and not told and leaves_cause_open(check):
             warn_of_cause(cause)
         self.calibration_check_ = None if check is None else check.ratio
         self.decision_ = replace(self.decision_, check=check)
