@@ -402,15 +402,18 @@ def raked_with_give(weights, members, totals, grand_total, give=0.01):
         slope = np.log(new / weights) + members @ (off / (give * totals))
         return divergence + off @ (off / totals) / (2 * give), slope
 
-    found = minimize(
-        loss,
-        weights * grand_total / weights.sum(),
-        jac=True,
-        method="SLSQP",
-        bounds=[(1e-9, None)] * len(weights),
-        constraints={"type": "eq", "fun": lambda new: new.sum() - grand_total},
-        options={"ftol": 1e-14, "maxiter": 2000},
-    )
+    # An older scipy says that its method tried values outside the bounds.
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Values in x were outside bounds")
+        found = minimize(
+            loss,
+            weights * grand_total / weights.sum(),
+            jac=True,
+            method="SLSQP",
+            bounds=[(1e-9, None)] * len(weights),
+            constraints={"type": "eq", "fun": lambda new: new.sum() - grand_total},
+            options={"ftol": 1e-14, "maxiter": 2000},
+        )
     return found.x
 
 
