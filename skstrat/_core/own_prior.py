@@ -21,8 +21,8 @@ from skstrat._core.compat import BaseSearchCV
 from skstrat._core.estimators import inner_estimator, libraries_of
 
 # "weights" multiply the class totals, a "prior" replaces them, and after "resampling"
-# nobody knows them.
-Effect = Literal["weights", "prior", "resampling", "uncorrected"]
+# nobody knows them. Predictions "uncorrected" or for a "target" are for another prior.
+Effect = Literal["weights", "prior", "resampling", "uncorrected", "target"]
 
 # The effect of a parameter, and the values, as text, that have none.
 PARAMETERS: dict[str, tuple[Effect, tuple[str, ...]]] = {
@@ -38,6 +38,7 @@ PARAMETERS: dict[str, tuple[Effect, tuple[str, ...]]] = {
     "fit_prior": ("prior", ("True",)),
     "sampling_strategy": ("resampling", ()),
     "prior_correction": ("uncorrected", ("True",)),
+    "target_prior": ("target", ("None",)),
 }
 # These take all classes for equally frequent.
 _EQUAL_PRIORS: tuple[tuple[type, str, str], ...] = (
@@ -61,7 +62,7 @@ class OwnPrior:
         The parameter, or the name of a step.
     value : object
         Its value.
-    effect : {"weights", "prior", "resampling", "uncorrected"}
+    effect : {"weights", "prior", "resampling", "uncorrected", "target"}
         What it does to the class totals that the model was fitted with.
     encoded : bool
         Whether the model is fitted with 0, 1, ... for the labels.

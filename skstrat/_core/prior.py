@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,19 +15,63 @@ Floats = NDArray[np.float64]
 _ROW_SUM = 1e-2
 
 
+def check_prior(name: str, given: Any, classes: Any = None) -> Floats:
+    """Check a prior, and bring one by label into the order of the classes."""
+    values = _in_order(name, given, classes)
+    try:
+        values = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name} must hold a number for each class; got {given!r}. Give shares or "
+            "rows, as in [0.99, 0.01]."
+        ) from error
+    if values.ndim != 1 or len(values) < 2:
+        raise ValueError(
+            f"{name} must have shape (n_classes,) with at least two classes; got "
+            f"shape {values.shape}."
+        )
+    if classes is not None and len(values) != len(classes):
+        raise ValueError(
+            f"{name} must hold one value for each class of {_listed(classes)}, in this "
+            f"order; got {len(values)} values: {given!r}."
+        )
+    if not ((values > 0) & (values < np.inf)).all():
+        raise ValueError(
+            f"{name} must be positive and finite; got {given!r}. Give a class that is "
+            "hardly expected a small share."
+        )
+    return values
+
+
+def _in_order(name: str, given: Any, classes: Any) -> Any:
+    """Give the values of a dict, or of a pandas Series, in the order of the classes."""
+    by_label = given.to_dict() if hasattr(given, "to_dict") else given
+    if not isinstance(by_label, Mapping):
+        return given
+    if classes is None:
+        raise ValueError(
+            f"{name} must be an array where no classes are known; got {given!r}. Give "
+            "its values in the order of the probabilities."
+        )
+    labels = _listed(classes)
+    if set(by_label) != set(labels):
+        raise ValueError(
+            f"{name} must name every class of {labels}, and no other; got "
+            f"{list(by_label)}. Give shares or rows by label, or an array of them in "
+            "the order of the classes."
+        )
+    return [by_label[label] for label in labels]
+
+
+def _listed(classes: Any) -> list[Any]:
+    listed: list[Any] = np.asarray(classes).tolist()
+    return listed
+
+
 def prior_shift(train_prior: Any, target_prior: Any) -> Floats:
     """Give the log ratio of target and train prior, moved so that the first is 0."""
-    priors = {"train_prior": train_prior, "target_prior": target_prior}
-    for name, given in priors.items():
-        priors[name] = values = np.asarray(given, dtype=np.float64)
-        if values.ndim != 1 or len(values) < 2:
-            raise ValueError(
-                f"{name} must have shape (n_classes,) with at least two classes; got "
-                f"shape {values.shape}."
-            )
-        if not ((values > 0) & (values < np.inf)).all():
-            raise ValueError(f"{name} must be positive and finite; got {given!r}.")
-    train, target = priors.values()
+    train = check_prior("train_prior", train_prior)
+    target = check_prior("target_prior", target_prior)
     if train.shape != target.shape:
         raise ValueError(
             "train_prior and target_prior must have one value per class each; got "

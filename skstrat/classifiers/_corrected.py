@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skstrat._core.labels import by_label
+from skstrat._core.prior import check_prior
 from skstrat.classifiers._plain_model import plain_model
 from skstrat.classifiers._policy import (
     Correction,
@@ -28,8 +30,11 @@ class CorrectedClassifier(CorrectedPredictions):
     """A meta-classifier that learns the priors, and what comes of it without training.
 
     A subclass has ``estimator`` and ``prior_correction`` among its parameters; its
-    ``fit`` learns ``estimator_`` and calls :meth:`_learn_priors`.
+    ``fit`` learns ``estimator_`` and calls :meth:`_learn_priors`. Where
+    ``target_prior`` is a parameter, too, it is read at prediction.
     """
+
+    target_prior: Any = None
 
     def _learn_priors(
         self, classes: NDArray[Any], original: Floats, trained: Floats
@@ -37,17 +42,36 @@ class CorrectedClassifier(CorrectedPredictions):
         self.classes_ = getattr(self.estimator_, "classes_", classes)
         code_of = {label: code for code, label in enumerate(classes.tolist())}
         order = [code_of[label] for label in np.asarray(self.classes_).tolist()]
-        self.target_prior_ = original[order]
+        self.original_prior_ = original[order]
         self.train_prior_ = trained[order]
-        shifts = self._shift().any() or self._shifts_rows
-        if shifts and not hasattr(self.estimator_, "predict_proba"):
-            raise UnusedWeightsError(
-                f"{type(self.estimator_).__name__} was trained on other class totals "
-                f"({self.train_prior_.tolist()}) than the original "
-                f"({self.target_prior_.tolist()}) and has no predict_proba that could "
-                "be corrected. Use a resampler that restores the totals, wrap the "
-                "estimator in CalibratedClassifierCV, or set prior_correction=False."
+        # What cannot be corrected is refused here, and not only when it predicts.
+        self._shift()
+
+    def _check_target(self, classes: NDArray[Any]) -> Floats | None:
+        """Check the prior asked for, and put it in the order of the classes."""
+        if self.target_prior is None:
+            return None
+        if not self.prior_correction:
+            raise ValueError(
+                "target_prior needs prior_correction=True, for it is the prior that "
+                "predictions are turned to; got prior_correction=False and "
+                f"target_prior={self.target_prior!r}. Leave one of them out."
             )
+        return check_prior("target_prior", self.target_prior, classes)
+
+    @property
+    def target_prior_(self) -> Floats:
+        """Share, rows or total weight of each class that predictions are for."""
+        asked = self._check_target(self.classes_)
+        if asked is not None:
+            return asked
+        return self.original_prior_ if self.prior_correction else self.train_prior_
+
+    def _for_prior(self, target_prior: Any) -> Self:
+        """Give a shallow copy that predicts for another prior; None for the data's."""
+        model = copy(self)
+        model.target_prior = target_prior
+        return model
 
     def _keep_record(
         self,
@@ -56,12 +80,13 @@ class CorrectedClassifier(CorrectedPredictions):
         given: GivenWeights,
     ) -> None:
         """Write down what the model was trained on, and what was done about it."""
-        correction: Correction = "prior" if self._shift().any() else "none"
+        shift = self._for_prior(None)._shift()
+        correction: Correction = "prior" if shift.any() else "none"
         classes = np.asarray(self.classes_)
         self.decision_ = TrainingDecision(
             by_label(classes, rows_before),
             by_label(classes, rows_trained),
-            by_label(classes, self.target_prior_),
+            by_label(classes, self.original_prior_),
             by_label(classes, self.train_prior_),
             given.kind,
             given.reason,
@@ -70,12 +95,25 @@ class CorrectedClassifier(CorrectedPredictions):
 
     def _shift(self) -> Floats:
         shift = super()._shift()
-        return shift if self.prior_correction else np.zeros(len(shift))
+        due = shift.any() or self._shifts_rows
+        if due and not hasattr(self.estimator_, "predict_proba"):
+            remedy = "Use a resampler that restores the totals, wrap the estimator in "
+            last = "set prior_correction=False"
+            if self.target_prior is not None:
+                remedy, last = "Wrap the estimator in ", "leave target_prior out"
+            raise UnusedWeightsError(
+                f"{type(self.estimator_).__name__} was trained on other class totals "
+                f"({self.train_prior_.tolist()}) than predictions are for "
+                f"({self.target_prior_.tolist()}) and has no predict_proba that could "
+                f"be corrected. {remedy}CalibratedClassifierCV, or {last}."
+            )
+        return shift
 
     def to_sklearn(self) -> Any:
         r"""Give the fitted model without the sampler, for deployment.
 
-        What it predicts is what this classifier predicts, to rounding:
+        What it predicts is what this classifier predicts, to rounding, for the
+        ``target_prior`` of now:
 
         .. math:: \log p_c = \log q_c + \log(M_c / m_c) + \text{const}
 
@@ -118,7 +156,8 @@ class CorrectedClassifier(CorrectedPredictions):
         sklearn.exceptions.NotFittedError
             If this classifier is not fitted.
         ValueError
-            If the correction differs from row to row.
+            If the correction differs from row to row, or ``target_prior`` is not
+            usable.
 
         Notes
         -----
@@ -157,10 +196,11 @@ class CorrectedClassifier(CorrectedPredictions):
             )
         own = getattr(self.estimator_, "classes_", None)
         same = own is not None and np.array_equal(own, self.classes_)
-        trained = self.train_prior_ if self.prior_correction else self.target_prior_
+        # Refuses what has no probabilities.
+        self._shift()
         corrected = PriorCorrectedClassifier(
             self.estimator_,
-            train_prior=trained,
+            train_prior=self.train_prior_,
             target_prior=self.target_prior_,
             classes=None if same else self.classes_,
         )

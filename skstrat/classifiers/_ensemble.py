@@ -71,11 +71,17 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
     random_state : int, Generator, RandomState or None, default=None
         Where the seeds of all draws come from, and those of the estimators that have a
         ``random_state``.
+    target_prior : array-like of shape (n_classes,) or dict, default=None
+        As in :class:`ResampledClassifier`: it may be set after ``fit``. Each model's
+        probabilities are turned to it before their mean is taken.
 
     Attributes
     ----------
     estimators_ : list of ResampledClassifier
-        The fitted models.
+        The fitted models. By themselves they predict the original distribution.
+    target_prior_ : ndarray of shape (n_classes,)
+        What predictions are for: ``target_prior``; without one the rows (with
+        ``sample_weight``: total weight) of each class in the data.
     classes_ : ndarray of shape (n_classes,)
         The labels.
     calibration_check_ : float or None
@@ -120,6 +126,7 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
         "calibration_check": ["boolean"],
         "n_jobs": [Integral, None],
         "random_state": RANDOM_STATE,
+        "target_prior": ["array-like", dict, None],
     }
 
     def __init__(
@@ -132,6 +139,7 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
         calibration_check: bool = True,
         n_jobs: int | None = None,
         random_state: Any = None,
+        target_prior: Any = None,
     ) -> None:
         self.estimator = estimator
         self.resampler = resampler
@@ -140,6 +148,7 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
         self.calibration_check = calibration_check
         self.n_jobs = n_jobs
         self.random_state = random_state
+        self.target_prior = target_prior
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit all models, each on a draw of its own.
@@ -162,7 +171,9 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
         ------
         ValueError
             If the resampler has no ``random_state``, so that all draws would be one,
-            or y holds columns of labels, one-hot or several.
+            or y holds columns of labels, one-hot or several. If ``target_prior`` is
+            not one positive number for each class; all methods that predict raise it,
+            too.
 
         Warns
         -----
@@ -188,6 +199,7 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
                 X,
                 y,
                 sample_weight,
+                self.target_prior,
                 cross_fits=self.calibration_check and number == 0,
             )
             for number, model in enumerate(models)
@@ -268,8 +280,12 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
         return result
 
     def _proba(self, X: Any) -> NDArray[Any]:
-        total = sum(model.predict_proba(X) for model in self.estimators_)
+        total = sum(model.predict_proba(X) for model in self._turned())
         return np.asarray(total) / len(self.estimators_)
+
+    def _turned(self) -> list[ResampledClassifier]:
+        """Give the models with the prior that predictions are for."""
+        return [model._for_prior(self.target_prior) for model in self.estimators_]
 
     def to_sklearn(self) -> VotingClassifier:
         """Give the fitted models without the sampler, as a plain soft vote.
@@ -281,7 +297,7 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
             :meth:`ResampledClassifier.to_sklearn` gives.
         """
         check_is_fitted(self)
-        models = [model.to_sklearn() for model in self.estimators_]
+        models = [model.to_sklearn() for model in self._turned()]
         named = [(f"model_{number}", model) for number, model in enumerate(models)]
         vote = VotingClassifier(named, voting="soft", n_jobs=self.n_jobs)
         vote.estimators_, vote.named_estimators_ = models, Bunch(**dict(named))
@@ -289,6 +305,11 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
         if hasattr(models[0], "feature_names_in_"):
             vote.feature_names_in_ = models[0].feature_names_in_
         return vote
+
+    @property
+    def target_prior_(self) -> Floats:
+        """Share, rows or total weight of each class that predictions are for."""
+        return self._turned()[0].target_prior_
 
     @property
     def n_features_in_(self) -> int:
@@ -313,10 +334,17 @@ class _Fit:
 
 
 def _fit_model(
-    model: ResampledClassifier, X: Any, y: Any, sample_weight: Any, *, cross_fits: bool
+    model: ResampledClassifier,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    target_prior: Any,
+    *,
+    cross_fits: bool,
 ) -> _Fit:
     """Fit a model; rows that all models keep are cross-fitted by one of them."""
     resampled = model._resample(X, y, sample_weight)
+    model._for_prior(target_prior)._check_target(resampled.original[0])
     given, told = model._train(resampled)
     cause = known_cause(model.estimator_, resampled, given)
     model.calibration_check_ = None

@@ -102,6 +102,11 @@ def _refuse_unknown(own: OwnPrior) -> None:
             f"{own} inside leaves predictions in a prior that is not known here. Set "
             f"{own.name}=True there, and False on the classifier around it."
         )
+    if own.effect == "target":
+        raise ValueError(
+            f"{own} inside predicts for another prior than that of the rows it is "
+            f"given. Leave {own.name} out there, and set it on the classifier around."
+        )
 
 
 def refuse_own_weights(estimator: Any) -> None:

@@ -97,10 +97,13 @@ class PartialFitClassifier(CorrectedClassifier):
         The trained clone.
     classes_ : ndarray of shape (n_classes,)
         The labels.
-    target_prior_ : ndarray of shape (n_classes,)
+    original_prior_ : ndarray of shape (n_classes,)
         Rows (with ``sample_weight``: total weight) of each class in the data.
     train_prior_ : ndarray of shape (n_classes,)
         Rows (with weights: total weight) of each class served in an epoch.
+    target_prior_ : ndarray of shape (n_classes,)
+        What predictions are for: the original prior, with ``prior_correction=False``
+        that trained on.
     decision_ : TrainingDecision
         The record of what the estimator was trained on, as in
         :class:`ResampledClassifier`.

@@ -29,7 +29,9 @@ class ProbabilityClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator, 
 
     @available_if(estimator_has("predict_proba"))
     def predict_proba(self, X: Any) -> NDArray[Any]:
-        """Predict probabilities of the original distribution.
+        """Predict probabilities of the distribution that predictions are for.
+
+        It is the original one, or that of a ``target_prior``.
 
         Parameters
         ----------
@@ -51,7 +53,7 @@ class ProbabilityClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator, 
         return self._proba(X)
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Predict the most probable class under the original distribution.
+        """Predict the most probable class under the same distribution.
 
         Parameters
         ----------

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skstrat._core.compat import estimator_has
 from skstrat._core.dask import refuse_dask
-from skstrat._core.prior import correct_prior, prior_shift
+from skstrat._core.prior import check_prior, correct_prior, prior_shift
 from skstrat.classifiers._own_prior import refuse_threshold
 from skstrat.classifiers._plain_model import plain_model
 from skstrat.classifiers._predictions import ProbabilityClassifier
@@ -80,7 +80,7 @@ class CorrectedPredictions(ProbabilityClassifier):
 
     @available_if(estimator_has("predict_log_proba"))
     def predict_log_proba(self, X: Any) -> NDArray[Any]:
-        """Predict log probabilities of the original distribution.
+        """Predict log probabilities of the distribution that predictions are for.
 
         Parameters
         ----------
@@ -209,18 +209,18 @@ class PriorCorrectedClassifier(CorrectedPredictions):
     and Decaestecker, 2002).
 
     The classifier stays as it is, as in :class:`sklearn.frozen.FrozenEstimator`:
-    ``fit`` does nothing, and a clone has the same fitted classifier.
+    ``fit`` changes nothing, and a clone has the same fitted classifier.
 
     Parameters
     ----------
     estimator : estimator
         A fitted classifier with ``predict_proba``.
-    train_prior : array-like of shape (n_classes,)
-        Rows or total weight of each class that it was trained on, in the order of its
-        probabilities.
-    target_prior : array-like of shape (n_classes,)
-        Rows or total weight of each class in the distribution to predict. Only ratios
-        matter in either.
+    train_prior : array-like of shape (n_classes,) or dict of label to float
+        Share, rows or total weight of each class that it was trained on, in the order
+        of its probabilities or by label; a pandas Series is read by its index.
+    target_prior : array-like of shape (n_classes,) or dict of label to float
+        The same of the distribution to predict. Only ratios matter in either, and both
+        are read at prediction, so that they may be set at any time.
     classes : array-like of shape (n_classes,), default=None
         Labels in the order of the probabilities; None for the estimator's
         ``classes_``.
@@ -229,6 +229,8 @@ class PriorCorrectedClassifier(CorrectedPredictions):
     ----------
     classes_ : ndarray of shape (n_classes,)
         The labels.
+    train_prior_, target_prior_ : ndarray of shape (n_classes,)
+        The priors in the order of ``classes_``.
     coef_, feature_importances_ : ndarray
         The estimator's, if it has them.
     intercept_ : ndarray of shape (1,) or (n_classes,)
@@ -287,7 +289,7 @@ class PriorCorrectedClassifier(CorrectedPredictions):
         self.classes = classes
 
     def fit(self, X: Any = None, y: Any = None, **params: Any) -> Self:  # noqa: ARG002
-        """Do nothing: the estimator is fitted already.
+        """Check the parameters; the estimator is fitted already.
 
         Parameters
         ----------
@@ -308,9 +310,12 @@ class PriorCorrectedClassifier(CorrectedPredictions):
         ValueError
             If the estimator holds a decision threshold, which a correction of
             probabilities loses; ``predict`` raises it, too. It belongs around.
+            If a prior is not positive and finite, or has not one value for each class;
+            all methods that predict raise it, too.
         """
         refuse_threshold(self.estimator)
         check_is_fitted(self.estimator)
+        self._shift()
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -341,13 +346,17 @@ class PriorCorrectedClassifier(CorrectedPredictions):
 
     @property
     def train_prior_(self) -> Floats:
-        """Rows or total weight of each class that the estimator was trained on."""
-        return np.asarray(self.train_prior, dtype=np.float64)
+        """Share, rows or total weight of each class that it was trained on."""
+        return self._prior("train_prior", self.train_prior)
 
     @property
     def target_prior_(self) -> Floats:
-        """Rows or total weight of each class in the distribution to predict."""
-        return np.asarray(self.target_prior, dtype=np.float64)
+        """Share, rows or total weight of each class that predictions are for."""
+        return self._prior("target_prior", self.target_prior)
+
+    def _prior(self, name: str, given: Any) -> Floats:
+        # Some estimators do not tell their labels, and arrays need none.
+        return check_prior(name, given, getattr(self, "classes_", None))
 
     def onnx_parser(self) -> Any:
         """Give skl2onnx the outputs of this classifier.

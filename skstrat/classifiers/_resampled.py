@@ -12,6 +12,7 @@ from skstrat._core.compat import HasMethods, StrOptions, routing_enabled
 from skstrat._core.dask import is_dask
 from skstrat._core.estimators import request_weights
 from skstrat._core.labels import one_label_per_row
+from skstrat._core.prior import prior_shift
 from skstrat._core.rows import take_rows
 from skstrat._core.samples import drop_zero_weights
 from skstrat._core.weights import Floats, class_totals
@@ -50,11 +51,12 @@ class ResampledClassifier(CorrectedClassifier):
 
     .. math:: \log p_c = \log q_c + \log(M_c / m_c) + \text{const}
 
-    with *q* the estimator's probabilities, *M* the original total of each class and *m*
-    the total that the estimator really saw. With the restoring weights passed the
-    correction is nothing; with the weights withheld it is the classical prior
-    correction (Elkan, 2001; Saerens, Latinne and Decaestecker, 2002). It is an
-    ordinary classifier and sits in any pipeline, search or calibrator.
+    with *q* the estimator's probabilities, *M* the original total of each class, or its
+    ``target_prior``, and *m* the total that the estimator really saw. With the
+    restoring weights passed the correction to the original is nothing; with the weights
+    withheld it is the classical prior correction (Elkan, 2001; Saerens, Latinne and
+    Decaestecker, 2002). It is an ordinary classifier and sits in any pipeline, search
+    or calibrator.
 
     Parameters
     ----------
@@ -86,6 +88,12 @@ class ResampledClassifier(CorrectedClassifier):
         rows were kept, and on 5,000 of more if they look off; what is nearest to 1 of
         the ratios between the two counts then. ``"cv"`` does so on all rows, whatever
         it costs.
+    target_prior : array-like of shape (n_classes,) or dict, default=None
+        Share or rows of each class where the model is used, in the order of
+        ``classes_`` or by label (a pandas Series: by its index), if these are not those
+        of the training data. Only ratios matter. It is read at prediction, so it may be
+        set after ``fit``; a calibrator around this classifier undoes it. ``decision_``
+        and the check are always of the training data.
 
     Attributes
     ----------
@@ -95,10 +103,13 @@ class ResampledClassifier(CorrectedClassifier):
         The fitted clone.
     classes_ : ndarray of shape (n_classes,)
         The labels.
-    target_prior_ : ndarray of shape (n_classes,)
+    original_prior_ : ndarray of shape (n_classes,)
         Rows (with ``sample_weight``: total weight) of each class in the data.
     train_prior_ : ndarray of shape (n_classes,)
-        The same of what the estimator was fitted with.
+        The same of what the estimator was fitted with, and itself predicts for.
+    target_prior_ : ndarray of shape (n_classes,)
+        What predictions are for: ``target_prior``; without one the original, with
+        ``prior_correction=False`` what the estimator was fitted with.
     n_samples_fit_ : int
         Rows that the estimator was fitted with.
     calibration_check_ : float or None
@@ -176,6 +187,7 @@ class ResampledClassifier(CorrectedClassifier):
         "use_weights": [StrOptions({"auto"}), "boolean"],
         "prior_correction": ["boolean"],
         "calibration_check": ["boolean", StrOptions({"cv"})],
+        "target_prior": ["array-like", dict, None],
     }
 
     def __init__(
@@ -186,12 +198,14 @@ class ResampledClassifier(CorrectedClassifier):
         use_weights: Literal["auto"] | bool = "auto",
         prior_correction: bool = True,
         calibration_check: bool | Literal["cv"] = True,
+        target_prior: Any = None,
     ) -> None:
         self.estimator = estimator
         self.resampler = resampler
         self.use_weights = use_weights
         self.prior_correction = prior_correction
         self.calibration_check = calibration_check
+        self.target_prior = target_prior
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Resample, then fit a clone of the estimator.
@@ -223,7 +237,9 @@ class ResampledClassifier(CorrectedClassifier):
             passed: they cancel silently. If it resamples inside, is or holds a
             classifier that is fitted already (:class:`sklearn.frozen.FrozenEstimator`),
             or a decision threshold, which belongs around this classifier. If y holds
-            columns of labels, one-hot or several.
+            columns of labels, one-hot or several. If ``target_prior`` is not one
+            positive number for each class, or ``prior_correction`` is False; all
+            methods that predict raise it, too.
         TypeError
             If ``resampler`` is a pipeline with a transformer in it, or returns another
             number of results.
@@ -249,9 +265,11 @@ class ResampledClassifier(CorrectedClassifier):
         if not (is_dask(X) or is_dask(y)):
             X, y, sample_weight = drop_zero_weights(X, y, sample_weight)
         resampled = self._resample(X, y, sample_weight)
+        self._check_target(resampled.original[0])
         given, told = self._train(resampled)
         cause = known_cause(self.estimator_, resampled, given)
-        check = self._check(X, resampled, given, cause, told=told)
+        as_trained = self._for_prior(None)
+        check = as_trained._check(X, resampled, given, cause, told=told)
         wants = bool(self.calibration_check) and self.prior_correction
         if wants and not told and leaves_cause_open(check):
             warn_of_cause(cause)
@@ -369,4 +387,4 @@ class ResampledClassifier(CorrectedClassifier):
             return None
         shift: Floats = self.resampler_.log_odds_offset(X) + self._own_shift
         order = np.searchsorted(self.resampler_.classes_, self.classes_)
-        return shift[:, order]
+        return shift[:, order] + prior_shift(self.original_prior_, self.target_prior_)

@@ -128,7 +128,7 @@ def test_the_record_says_what_was_done(model, weight, given, reason, correction)
     assert decision.rows_before == {"rare": N_RARE, "usual": N_ROWS - N_RARE}
     assert sum(decision.rows_trained.values()) == model.n_samples_fit_
     assert list(decision.train_prior.values()) == model.train_prior_.tolist()
-    assert list(decision.target_prior.values()) == model.target_prior_.tolist()
+    assert list(decision.target_prior.values()) == model.original_prior_.tolist()
     unit = np.ones(N_ROWS) if weight is None else weight
     for label, total in decision.target_prior.items():
         assert total == pytest.approx(unit[label == Y].sum(), rel=1e-12)
