@@ -45,7 +45,9 @@ def _warn_of_changed_shares(classifier: Any, resampled: list[Resampled]) -> None
 
 def _warn_of_own_prior(classifier: Any) -> None:
     """Warn of parameters that change the shares."""
-    own = own_priors(classifier) if hasattr(classifier, "predict_proba") else []
+    found = own_priors(classifier) if hasattr(classifier, "predict_proba") else []
+    # Whoever names a target prior wants predictions for it.
+    own = [each for each in found if each.effect != "target"]
     if not own:
         return
     warnings.warn(

@@ -571,8 +571,8 @@ def test_classifier_restores_the_mass_for_linear_models(sampler):
     model = ResampledClassifier(
         LogisticRegression(), resampler, prior_correction=False, calibration_check=False
     ).fit(X, Y, incoming)
-    np.testing.assert_allclose(model.target_prior_, totals(Y, incoming), rtol=1e-12)
-    np.testing.assert_allclose(model.train_prior_, model.target_prior_, rtol=1e-9)
+    np.testing.assert_allclose(model.original_prior_, totals(Y, incoming), rtol=1e-12)
+    np.testing.assert_allclose(model.train_prior_, model.original_prior_, rtol=1e-9)
     X_new, y_new, weights = resampler.fit_resample(X, Y, sample_weight=incoming)
     expected = LogisticRegression().fit(X_new, y_new, sample_weight=weights)
     np.testing.assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
@@ -594,7 +594,7 @@ def test_classifier_withholds_the_class_factor_from_trees(sampler, weighted):
         rows = list(model.resampler_.sampling_strategy_.values())
         assert seen.round(9).tolist() == rows
     given = np.ones(N_ROWS) if incoming is None else incoming
-    np.testing.assert_allclose(model.target_prior_, totals(Y, given), rtol=1e-12)
+    np.testing.assert_allclose(model.original_prior_, totals(Y, given), rtol=1e-12)
 
 
 # Statistics ------------------------------------------------------------------------
