@@ -1,42 +1,104 @@
-"""Eval sets among fit parameters, in any of the forms that libraries take them in."""
+"""Eval sets among fit parameters, in any form that boosting libraries take.
+
+LightGBM, XGBoost and CatBoost take ``eval_set``: a pair of X and y, or a list of pairs;
+of CatBoost a Pool or a file, too. LightGBM from 4.7 on takes ``eval_X`` and ``eval_y``,
+scikit-learn's histogram boosting ``X_val`` and ``y_val``: two tables, or two tuples.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from os import PathLike
 from typing import Any
 
-EvalSet = tuple[Any, Any]
-
-# LightGBM's newer pair of arguments, and scikit-learn's.
 _PAIRS = (("eval_X", "eval_y"), ("X_val", "y_val"))
+
+# X and y; y is None where X is a Pool or a file of CatBoost, which holds both.
+EvalSet = tuple[Any, Any]
 
 
 def read_eval_sets(params: Mapping[str, Any]) -> list[EvalSet]:
-    """List the eval sets; y is None of a set that is one object, a CatBoost Pool."""
-    sets = params.get("eval_set")
-    if sets is not None:
-        return [
-            each if isinstance(each, tuple) else (each, None)
-            for each in (sets if isinstance(sets, list) else [sets])
-        ]
-    for name_X, name_y in _PAIRS:
-        X, y = params.get(name_X), params.get(name_y)
-        if X is not None and y is not None:
-            return list(zip(X, y, strict=True)) if isinstance(X, tuple) else [(X, y)]
-    return []
+    """List the eval sets among fit parameters; none if there are none.
+
+    Raises
+    ------
+    ValueError
+        If they are given twice, by half, or are not pairs of X and y.
+    """
+    form = _form(params)
+    if form is None:
+        return []
+    given = params[form[0]]
+    if len(form) == 1:
+        several = not _is_one(given)
+        return [_pair(each) for each in (given if several else [given])]
+    X, y = given, params[form[1]]
+    if not (isinstance(X, tuple) or isinstance(y, tuple)):
+        return [(X, y)]
+    if not (isinstance(X, tuple) and isinstance(y, tuple) and len(X) == len(y)):
+        raise ValueError(
+            f"{form[0]} and {form[1]} must both be tuples of one length, or neither; "
+            f"got {_describe(X)} and {_describe(y)}."
+        )
+    return list(zip(X, y, strict=True))
 
 
-def with_eval_sets(params: Mapping[str, Any], sets: list[EvalSet]) -> dict[str, Any]:
-    """Write eval sets back in the form in which they came."""
-    written = dict(params)
-    if params.get("eval_set") is not None:
-        written["eval_set"] = [X if y is None else (X, y) for X, y in sets]
-        return written
-    for name_X, name_y in _PAIRS:
-        if params.get(name_X) is None:
-            continue
-        X, y = [each for each, _ in sets], [each for _, each in sets]
-        several = isinstance(params[name_X], tuple)
-        written[name_X] = tuple(X) if several else X[0]
-        written[name_y] = tuple(y) if several else y[0]
-    return written
+def with_eval_sets(
+    params: Mapping[str, Any], sets: Sequence[EvalSet]
+) -> dict[str, Any]:
+    """Put as many other eval sets in the place of those among fit parameters."""
+    form = _form(params)
+    if form is None:
+        return dict(params)
+    if len(form) == 1:
+        # All libraries take a list, and XGBoost nothing else.
+        own = [X if y is None else (X, y) for X, y in sets]
+        return {**params, form[0]: own}
+    if isinstance(params[form[0]], tuple):
+        new = (tuple(X for X, _ in sets), tuple(y for _, y in sets))
+    else:
+        (new,) = sets
+    return {**params, **dict(zip(form, new, strict=True))}
+
+
+def _form(params: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Name the fit parameters that hold eval sets."""
+    names = [("eval_set",), *_PAIRS]
+    given = [form for form in names if any(params.get(n) is not None for n in form)]
+    if not given:
+        return None
+    if len(given) > 1:
+        written = " and ".join("/".join(form) for form in given)
+        raise ValueError(f"Eval sets must be given once; got {written}. Leave one out.")
+    (form,) = given
+    if absent := [name for name in form if params.get(name) is None]:
+        raise ValueError(
+            f"{form[0]} and {form[1]} must be given together; got no {absent[0]}."
+        )
+    return form
+
+
+def _is_one(given: Any) -> bool:
+    """Tell an eval set from a sequence of eval sets."""
+    if not isinstance(given, (tuple, list)):
+        return True
+    # XGBoost takes a tuple of pairs; elsewhere a tuple is one pair.
+    pairs = all(isinstance(each, tuple) and len(each) == 2 for each in given)
+    return isinstance(given, tuple) and not (pairs and given)
+
+
+def _pair(given: Any) -> EvalSet:
+    if isinstance(given, (tuple, list)) and len(given) == 2:
+        return given[0], given[1]
+    is_pool = type(given).__module__.partition(".")[0] == "catboost"
+    if is_pool or isinstance(given, (str, PathLike)):
+        return given, None
+    raise ValueError(
+        "eval_set must be a pair (X, y) or a list of such pairs, in CatBoost also of "
+        f"Pools; got {_describe(given)} for a pair."
+    )
+
+
+def _describe(value: Any) -> str:
+    size = f" of {len(value)}" if isinstance(value, (tuple, list)) else ""
+    return f"{type(value).__name__}{size}"
