@@ -179,6 +179,13 @@ class ResampledClassifier(CorrectedClassifier):
     (True, True)
     >>> model.decision_.weights, model.decision_.correction
     ('none', 'prior')
+
+    Where one row in ten is positive, the same model predicts more of them:
+
+    >>> found = model.predict(X).sum()
+    >>> model.target_prior = {False: 9, True: 1}
+    >>> bool(model.predict(X).sum() > found)
+    True
     """
 
     _parameter_constraints: dict[str, list[Any]] = {

@@ -215,6 +215,7 @@ def test_calibrated_where_the_prevalence_is_another(host, share):
 
 
 CHECKED = {
+    "no correction": ResampledClassifier(LogisticRegression(), down()),
     "dropped rows": ResampledClassifier(GaussianNB(), down()),
     "out of fold": ResampledClassifier(
         DecisionTreeClassifier(max_depth=3), down(), calibration_check="cv"
@@ -261,6 +262,13 @@ REFUSED = {
 }
 
 
+class Untrained(GaussianNB):
+    """Is not reached by a fit that refuses its arguments first."""
+
+    def fit(self, X, y):  # noqa: ARG002
+        raise AssertionError("trained")
+
+
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_is_no_prior_is_refused_at_fit_and_at_prediction(case):
     X, y = table(2, 500)
@@ -271,10 +279,12 @@ def test_what_is_no_prior_is_refused_at_fit_and_at_prediction(case):
     hosts = [resampled(GaussianNB()), ensemble(GaussianNB())]
     for host in (*hosts, wrapper):
         fitted = host if host is wrapper else clone(host).fit(X, y)
-        host.set_params(target_prior=prior)
         fitted.set_params(target_prior=prior)
+        unfitted = host
+        if host is not wrapper:
+            unfitted = clone(fitted).set_params(estimator=Untrained())
         with pytest.raises(ValueError, match=match):
-            host.fit(X, y)
+            unfitted.fit(X, y)
         for predict in (fitted.predict_proba, fitted.predict):
             with pytest.raises(ValueError, match=match):
                 predict(X)
