@@ -265,7 +265,7 @@ REFUSED = {
 class Untrained(GaussianNB):
     """Is not reached by a fit that refuses its arguments first."""
 
-    def fit(self, X, y):  # noqa: ARG002
+    def fit(self, X, y):
         raise AssertionError("trained")
 
 
@@ -276,21 +276,16 @@ def test_what_is_no_prior_is_refused_at_fit_and_at_prediction(case):
     match = re.escape(message)
     inside = GaussianNB().fit(X, y)
     wrapper = PriorCorrectedClassifier(inside, train_prior=[1, 1], target_prior=prior)
-    hosts = [resampled(GaussianNB()), ensemble(GaussianNB())]
-    for host in (*hosts, wrapper):
-        fitted = host if host is wrapper else clone(host).fit(X, y)
-        fitted.set_params(target_prior=prior)
-        unfitted = host
-        if host is not wrapper:
-            unfitted = clone(fitted).set_params(estimator=Untrained())
+    uses = [wrapper.fit, wrapper.predict_proba, wrapper.predict]
+    for host in (resampled(GaussianNB()), ensemble(GaussianNB())):
+        fitted = host.fit(X, y).set_params(target_prior=prior)
+        unfitted = clone(fitted).set_params(estimator=Untrained())
+        uses += [lambda X, model=unfitted: model.fit(X, y)]
+        uses += [fitted.predict_proba, fitted.predict]
+        uses += [lambda _, model=fitted: model.to_sklearn()]
+    for use in uses:
         with pytest.raises(ValueError, match=match):
-            unfitted.fit(X, y)
-        for predict in (fitted.predict_proba, fitted.predict):
-            with pytest.raises(ValueError, match=match):
-                predict(X)
-        if host is not wrapper:
-            with pytest.raises(ValueError, match=match):
-                fitted.to_sklearn()
+            use(X)
 
 
 @pytest.mark.parametrize("prior", [0.5, "balanced"])
