@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from imblearn.pipeline import Pipeline as ImblearnPipeline
 from imblearn.pipeline import make_pipeline as make_imblearn_pipeline
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import is_classifier
 from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.pipeline import Pipeline as SklearnPipeline
 from sklearn.utils import Bunch
@@ -18,7 +18,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from skstrat._core.compat import routing_enabled
 from skstrat._core.containers import read_column
-from skstrat._core.estimators import fit_arguments
 from skstrat._core.labels import refuse_one_hot
 from skstrat._core.rows import count_rows
 from skstrat._core.weights import Floats, class_totals
@@ -29,25 +28,17 @@ from skstrat.classifiers._policy import check_last_step
 from skstrat.classifiers._trained_share import warn_of_trained_share
 from skstrat.resamplers._any_sampler import resample
 from skstrat.resamplers._resampled import Resampled
+from skstrat.resamplers._steps import (
+    WeightCarrier,
+    carrier_of,
+    give_weights,
+    is_addressed,
+    rows_of_eval_sets,
+    take_rows_drawn,
+)
 
-_FIT_METHODS = ("fit", "fit_transform", "fit_predict")
 # Step names have no double underscore, so this is nobody's name.
 _GIVEN = "__given__"
-
-
-class _WeightCarrier(BaseEstimator):
-    """A sampler of two results for the stock pipeline; the third is kept aside."""
-
-    def __init__(self, sampler: Any) -> None:
-        self.sampler = sampler
-
-    def fit_resample(
-        self, X: Any, y: Any, sample_weight: Any = None, **params: Any
-    ) -> tuple[Any, Any]:
-        resampled = resample(self.sampler, X, y, sample_weight, **params)
-        # Without the rows, which the cache of the steps would keep twice.
-        self.resampled_ = replace(resampled, X=None)
-        return resampled.X, resampled.y
 
 
 class Pipeline(ImblearnPipeline):
@@ -68,7 +59,9 @@ class Pipeline(ImblearnPipeline):
         Transformers, samplers and a last estimator; ``None`` or ``'passthrough'``
         skips a step.
     transform_input : list of str, default=None
-        Metadata to be transformed on its way, with metadata routing enabled.
+        Metadata to be transformed on its way and never resampled, such as the rows of
+        an eval set, with metadata routing enabled: ``eval_X``, ``X_val``, or
+        ``eval_set`` with its pairs of rows and labels.
     memory : str or object with the joblib.Memory interface, default=None
         Cache of the fitted steps; a fitted step is used again only for equal weights.
     verbose : bool, default=False
@@ -119,6 +112,8 @@ class Pipeline(ImblearnPipeline):
     steps: list[tuple[str, Any]]
     # What the last step is fitted with, as long as that lasts.
     _trained_on: tuple[Resampled, Floats, Floats] | None = None
+    # What the first step is fitted on, as long as that lasts.
+    _data: Any = None
 
     __metadata_request__fit = {"sample_weight": True}
     # The weights of a score are requested by the last step, as in the base class.
@@ -138,7 +133,8 @@ class Pipeline(ImblearnPipeline):
         sample_weight : array-like of shape (n_rows,), default=None
             Incoming weights; positive if a sampler follows.
         **params : dict
-            As in ``imblearn.pipeline.Pipeline.fit``.
+            As in ``imblearn.pipeline.Pipeline.fit``. What has a value per row, such as
+            ``step__init_score``, follows the rows kept on its way to the step.
 
         Returns
         -------
@@ -150,9 +146,10 @@ class Pipeline(ImblearnPipeline):
         UnusedWeightsError
             If the last step cannot take the weights that reach it.
         ValueError
-            If weights are addressed to one step of several or reach a sampler that does
-            not say which rows it kept; if the last step has a prior of its own beside
-            weights, holds a threshold, is fitted already, or has one-hot labels.
+            If weights are addressed to one step of several; if they or other values of
+            rows cannot follow the rows of a sampler; if the last step has a prior of
+            its own beside weights, holds a threshold, is fitted already, or has one-hot
+            labels.
         TypeError
             If a step transforms and resamples, or a pipeline inside holds more.
 
@@ -241,6 +238,7 @@ class Pipeline(ImblearnPipeline):
         # With nothing to route the stock object is empty and cannot be written to.
         routed = {name: Bunch(**stock.get(name, {})) for name, _ in self.steps}
         self._refuse_addressed_weights(routed, incoming)
+        self._refuse_other_names(routed, props)
         routed[_GIVEN] = Bunch(sample_weight=incoming, params=props)
         return routed
 
@@ -260,12 +258,23 @@ class Pipeline(ImblearnPipeline):
         contradicted = incoming is not None and not routing_enabled()
         for name, step in self.steps:
             contradicted = contradicted or hasattr(step, "fit_resample")
-            if contradicted and _is_addressed(routed.get(name, {})):
+            if contradicted and is_addressed(routed.get(name, {})):
                 raise ValueError(
                     f"{name}__sample_weight cannot be given to a step at or after a "
                     "sampler, where the rows are others, nor beside sample_weight. "
                     "Give fit(X, y, sample_weight=...): the weights follow the rows "
                     "to every step that takes them."
+                )
+
+    def _refuse_other_names(self, routed: Any, props: Any) -> None:
+        """Refuse to transform what no step takes under that name."""
+        every = [params for own in routed.values() for params in own.values()]
+        for name in self.transform_input or ():
+            if name in props and not any(name in params for params in every):
+                raise ValueError(
+                    "transform_input must name a parameter as the step calls it that "
+                    f"takes it; got {name!r}, an alias of a request. Write the name in "
+                    "the step's fit instead, or it would not be transformed."
                 )
 
     def _fit(
@@ -278,7 +287,7 @@ class Pipeline(ImblearnPipeline):
         X, y, weights, resampled = self._carry(X, y, routed_params)
         name, step = self.steps[-1]
         if weights is not None and self._final_estimator != "passthrough":
-            taken = _give(step, routed_params[name], weights)
+            taken = give_weights(step, routed_params[name], weights)
             check_last_step(step, weights, resampled, taken=taken)
             if taken and resampled and resampled[-1].codes is not None:
                 drawn = replace(resampled[-1], X=X, y=y)
@@ -294,16 +303,20 @@ class Pipeline(ImblearnPipeline):
         """Fit all steps but the last, weights and all."""
         given = routed_params[_GIVEN]
         steps = list(self.steps)
-        self.steps = [(name, _carrier_of(step)) for name, step in steps[:-1]]
+        self.steps = [(name, carrier_of(step)) for name, step in steps[:-1]]
         self.steps += steps[-1:]
+        self._data = X
         try:
             X, y = super()._fit(X, y, routed_params, raw_params=given.params)
             for index, (_, step) in enumerate(self.steps):
                 warn_of_split_copies(step, self._resampled_before(index))
-            resampled = self._resampled_before(len(self.steps) - 1)
+            last = len(steps) - 1
+            resampled = self._resampled_before(last)
+            self._follow_data(last, routed_params[steps[last][0]], given.params)
         finally:
+            self._data = None
             self.steps = [
-                (name, step.sampler if isinstance(step, _WeightCarrier) else step)
+                (name, step.sampler if isinstance(step, WeightCarrier) else step)
                 for name, step in self.steps
             ]
         weights = resampled[-1].weights if resampled else given.sample_weight
@@ -312,50 +325,41 @@ class Pipeline(ImblearnPipeline):
     def _resampled_before(self, step_idx: int) -> list[Resampled]:
         """Give what the samplers before a step came to."""
         steps = [step for _, step in self.steps[:step_idx]]
-        return [step.resampled_ for step in steps if isinstance(step, _WeightCarrier)]
+        return [step.resampled_ for step in steps if isinstance(step, WeightCarrier)]
 
     def _get_metadata_for_step(
         self, *, step_idx: int, step_params: Any, all_params: Any
     ) -> Any:
         """Put the weights under way into what the base class gives a step."""
+        # The last step was given its own when all before it were fitted.
+        if step_idx < len(self.steps) - 1:
+            self._follow_data(step_idx, step_params, all_params)
+            resampled = self._resampled_before(step_idx)
+            incoming = all_params.get("sample_weight")
+            weights = resampled[-1].weights if resampled else incoming
+            if weights is not None:
+                give_weights(self.steps[step_idx][1], step_params, weights)
+        return step_params
+
+    def _follow_data(self, step_idx: int, step_params: Any, all_params: Any) -> None:
+        """Do with what a step is given as was done with the data.
+
+        In place, because the base class looks at no results for a sampler.
+        """
         resampled = self._resampled_before(step_idx)
-        incoming = all_params.get("sample_weight")
-        weights = resampled[-1].weights if resampled else incoming
-        # The last step was given them when all before it were fitted.
-        if weights is not None and step_idx < len(self.steps) - 1:
-            _give(self.steps[step_idx][1], step_params, weights)
-        # The base class transforms by all steps before, of which the last must not be
-        # a sampler; these transform nothing.
-        while step_idx and hasattr(self.steps[step_idx - 1][1], "fit_resample"):
+        prefix = "" if routing_enabled() else f"{self.steps[step_idx][0]}__"
+        # Rows that are only transformed are others than those of X.
+        apart = self.transform_input or ()
+        take_rows_drawn(step_params, resampled, self._data, apart, prefix)
+        # The base class transforms by all steps before, of which the last must
+        # transform; samplers do nothing there.
+        while step_idx and not hasattr(self.steps[step_idx - 1][1], "transform"):
             step_idx -= 1
-        return super()._get_metadata_for_step(
-            step_idx=step_idx, step_params=step_params, all_params=all_params
-        )
-
-
-def _carrier_of(step: Any) -> Any:
-    """Wrap a sampler; the base class refuses what transforms as well."""
-    both = hasattr(step, "transform") and not isinstance(step, SklearnPipeline)
-    return _WeightCarrier(step) if hasattr(step, "fit_resample") and not both else step
-
-
-def _is_addressed(step_params: Any) -> bool:
-    return any("sample_weight" in own for own in step_params.values())
-
-
-def _give(step: Any, step_params: Any, weights: Floats) -> bool:
-    """Add weights to a step's arguments; tell whether it takes them."""
-    if _is_addressed(step_params):
-        return True
-    methods: tuple[str, ...] = _FIT_METHODS
-    arguments: dict[str, Any] = {}
-    if isinstance(step, _WeightCarrier):
-        methods, arguments = ("fit_resample",), {"sample_weight": weights}
-    elif hasattr(step, "fit"):
-        arguments = fit_arguments(step, weights) or {}
-    for method in methods:
-        step_params[method] = {**step_params.get(method, {}), **arguments}
-    return bool(arguments)
+        with rows_of_eval_sets(step_params, apart):
+            ready = super()._get_metadata_for_step(
+                step_idx=step_idx, step_params=step_params, all_params=all_params
+            )
+            step_params.update(ready)
 
 
 def make_pipeline(
