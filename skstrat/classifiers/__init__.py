@@ -3,9 +3,9 @@
 from skstrat._core.prior import correct_prior
 from skstrat.classifiers._auto import recommend_factor
 from skstrat.classifiers._ensemble import ResampledEnsembleClassifier
-from skstrat.classifiers._focal import (
+from skstrat.classifiers._focal import FocalLossClassifier
+from skstrat.classifiers._focal_loss import (
     FocalLoss,
-    FocalLossClassifier,
     lightgbm_objective,
     xgboost_objective,
 )

@@ -11,6 +11,11 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from skstrat._core.labels import factorize, one_label_per_row
+
 _PAIRS = (("eval_X", "eval_y"), ("X_val", "y_val"))
 
 # X and y; y is None where X is a Pool or a file of CatBoost, which holds both.
@@ -59,6 +64,25 @@ def with_eval_sets(
     else:
         (new,) = sets
     return {**params, **dict(zip(form, new, strict=True))}
+
+
+def encode_eval_labels(y: Any, classes: NDArray[Any]) -> NDArray[np.intp]:
+    """Give the places of an eval set's labels in the classes of the training data.
+
+    Raises
+    ------
+    ValueError
+        If a label is not among them.
+    """
+    codes, own = factorize(one_label_per_row(y))
+    known = {label: code for code, label in enumerate(classes.tolist())}
+    if unknown := [label for label in own.tolist() if label not in known]:
+        raise ValueError(
+            "The labels of an eval set must be among those of y, "
+            f"{classes.tolist()!r}; got {unknown!r}. Leave these rows out, or write "
+            "labels as in y."
+        )
+    return np.array([known[label] for label in own.tolist()], dtype=np.intp)[codes]
 
 
 def _form(params: Mapping[str, Any]) -> tuple[str, ...] | None:

@@ -1,27 +1,38 @@
-"""The focal loss: its derivatives for boosting, and its way back to probabilities."""
+"""XGBoost and LightGBM trained with the focal loss, and calibrated."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 from numbers import Real
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
-from scipy.special import expit, log_expit, logit
+from scipy.special import expit, log_expit
 from sklearn.base import clone
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    get_routing_for_object,
+    process_routing,
+)
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skstrat._core.compat import HasMethods, Interval
+from skstrat._core.compat import HasMethods, Interval, routing_enabled
 from skstrat._core.labels import one_label_per_row
 from skstrat._core.samples import check_samples
-from skstrat._core.weights import class_totals
+from skstrat._core.weights import Floats, class_totals
+from skstrat.classifiers._eval_sets import (
+    encode_eval_labels,
+    read_eval_sets,
+    with_eval_sets,
+)
+from skstrat.classifiers._focal_loss import (
+    FocalLoss,
+    lightgbm_log_loss,
+    xgboost_log_loss,
+    xgboost_objective,
+)
 from skstrat.classifiers._predictions import ProbabilityClassifier
-
-Floats = NDArray[np.float64]
 
 # Settings, aliases too, that clash with the loss, and the values that do not.
 _OBJECTIVES = ("objective", "objective_type", "app", "application", "loss")
@@ -30,207 +41,16 @@ _FREE: dict[str, tuple[str, ...]] = {"scale_pos_weight": ("None", "1", "1.0")}
 _FREE |= dict.fromkeys(_OBJECTIVES, ("None", "binary", "binary:logistic"))
 _FREE |= dict.fromkeys(_UNBALANCE, ("None", "False"))
 _FREE |= dict.fromkeys(("base_score", "class_weight"), ("None",))
+# Fit parameters that would have training start from another score than the loss does.
+_STARTS = frozenset(
+    {"init_score", "eval_init_score", "base_margin", "base_margin_eval_set"}
+    | {"init_model", "xgb_model"}
+)
+# Where LightGBM is told a metric before fit.
+_METRIC = ("metric", "metrics", "metric_types")
 
-
-@dataclass(frozen=True)
-class FocalLoss:
-    r"""The focal loss of binary classification, with calibrated probabilities.
-
-    .. math:: L = -a (1 - u)^\gamma \log u
-
-    with *u* the probability of the row's own class that the raw score gives as log
-    odds, and *a* the weight of that class (Lin et al., 2017). Its minimiser is not the
-    class probability, but increases with it (Charoenphakdee et al., 2021): at .01 the
-    sigmoid of the best raw score is .073 for ``gamma=1`` and .154 for ``gamma=2``.
-
-    Parameters
-    ----------
-    gamma : float, default=2.0
-        How much less well classified rows count; 0 is the log loss.
-    alpha : float or None, default=None
-        Weight of class 1, between 0 and 1; class 0 gets ``1 - alpha``. None weighs
-        both by 1.
-
-    Methods
-    -------
-    loss(y, raw)
-        Loss of each row, for labels 0 or 1 and finite raw scores.
-    gradient(y, raw)
-        First derivative by the raw score.
-    hessian(y, raw)
-        Second derivative, which is negative for badly classified rows.
-    positive_hessian(y, raw)
-        The same, at least 1e-16 and *u* times the size of the gradient, for boosting.
-    derivatives(y, raw)
-        Gradient and positive hessian.
-    log_odds(raw)
-        Log odds of class 1 for which a raw score has the least expected loss.
-    probability(raw)
-        Probability of class 1 for which a raw score has the least expected loss.
-    raw_prediction(probability)
-        Raw score of least expected loss: infinite for 0 and 1.
-
-    Examples
-    --------
-    >>> from skstrat import FocalLoss
-    >>> loss = FocalLoss(gamma=2.0)
-    >>> round(float(loss.probability(loss.raw_prediction(0.01))), 3)
-    0.01
-    """
-
-    gamma: float = 2.0
-    alpha: float | None = None
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            real = isinstance(value, Real) and not isinstance(value, bool)
-            if not real and (name, value) != ("alpha", None):
-                raise TypeError(f"{name} must be a real number; got {value!r}.")
-        gamma, alpha = self.gamma, self.alpha
-        if not 0 <= gamma < np.inf:
-            raise ValueError(f"gamma must be finite and not negative; got {gamma!r}.")
-        if alpha is not None and not 0 < alpha < 1:
-            raise ValueError(f"alpha must be between 0 and 1, or None; got {alpha!r}.")
-
-    def loss(self, y: Any, raw: Any) -> Floats:
-        _, outer, log_u, _ = self._terms(y, raw)
-        return -outer * log_u
-
-    def gradient(self, y: Any, raw: Any) -> Floats:
-        return self._derivatives(y, raw)[0]
-
-    def hessian(self, y: Any, raw: Any) -> Floats:
-        return self._derivatives(y, raw)[2]
-
-    def positive_hessian(self, y: Any, raw: Any) -> Floats:
-        return self._derivatives(y, raw)[1]
-
-    def derivatives(self, y: Any, raw: Any) -> tuple[Floats, Floats]:
-        return self._derivatives(y, raw)[:2]
-
-    def log_odds(self, raw: Any) -> Floats:
-        raw = np.asarray(raw, dtype=np.float64)
-        upper = np.log1p(self.gamma * _softplus_share(raw))
-        lower = np.log1p(self.gamma * _softplus_share(-raw))
-        weights = 0.0 if self.alpha is None else logit(self.alpha)
-        odds: Floats = (1 + self.gamma) * raw + upper - lower - weights
-        return odds
-
-    def probability(self, raw: Any) -> Floats:
-        return expit(self.log_odds(raw))
-
-    def raw_prediction(self, probability: Any) -> Floats:
-        p = np.asarray(probability, dtype=np.float64)
-        if not ((p >= 0) & (p <= 1)).all():
-            raise ValueError(f"probability must be between 0 and 1; got {p}.")
-        wanted = logit(p)
-        # The two logarithms of log_odds move it by no more than log(1 + gamma).
-        middle = (wanted - self.log_odds(0)) / (1 + self.gamma)
-        width = np.log1p(self.gamma) / (1 + self.gamma)
-        low, high = middle - width, middle + width
-        for _ in range(64):  # takes the bracket below rounding
-            middle = (low + high) / 2
-            below = self.log_odds(middle) < wanted
-            low, high = np.where(below, middle, low), np.where(below, high, middle)
-        return (low + high) / 2
-
-    def _terms(self, y: Any, raw: Any) -> tuple[Floats, Floats, Floats, Floats]:
-        """Give the sign of the class, a (1 - u)^gamma, log u and log(1 - u)."""
-        y, raw = np.asarray(y, dtype=np.float64), np.asarray(raw, dtype=np.float64)
-        if y.shape != raw.shape:
-            raise ValueError(
-                f"y and raw must have the same shape; got {y.shape} and {raw.shape}."
-            )
-        if len(unknown := y[(y != 0) & (y != 1)]):
-            raise ValueError(f"y must be 0 or 1; got {unknown[0]}. Encode it first.")
-        sign = 2 * y - 1
-        log_u, log_rest = log_expit(sign * raw), log_expit(-sign * raw)
-        one, zero = (1.0, 1.0) if self.alpha is None else (self.alpha, 1 - self.alpha)
-        outer = np.where(y == 1, one, zero) * np.exp(self.gamma * log_rest)
-        return sign, outer, log_u, log_rest
-
-    def _derivatives(self, y: Any, raw: Any) -> tuple[Floats, Floats, Floats]:
-        """Give gradient, positive hessian and hessian."""
-        sign, outer, log_u, log_rest = self._terms(y, raw)
-        u, rest, gamma = np.exp(log_u), np.exp(log_rest), self.gamma
-        # (1 - u)^gamma (1 - u - gamma u log u): positive terms, so that none cancel.
-        size = outer * (rest - gamma * u * log_u)
-        # (1 + 2 gamma)(1 - u) + gamma (1 - u - gamma u) log u, times u (1 - u)^gamma.
-        bend = (1 + 2 * gamma) * rest + gamma * (rest - gamma * u) * log_u
-        hessian = outer * u * bend
-        # XGBoost cuts its own logistic loss off at the same value.
-        positive = np.maximum(np.maximum(hessian, u * size), 1e-16)
-        return -sign * size, positive, hessian
-
-
-def _softplus_share(raw: Floats) -> Floats:
-    """Give log(1 + e^z) / e^z, which falls from 1 to 0."""
-    tail = np.exp(-np.abs(raw))
-    # Beyond an underflow the quotient is at its limit, which this gives as well.
-    seen = np.maximum(tail, np.finfo(np.float64).tiny)
-    # The bounds keep an infinite score from meeting a tail of zero.
-    rising = np.clip(raw, 0, 1e3) + np.log1p(tail)
-    return np.where(raw < 0, np.log1p(seen) / seen, rising * tail)
-
-
-def xgboost_objective(loss: FocalLoss) -> Callable[..., tuple[Floats, Floats]]:
-    """Make an objective for XGBoost's scikit-learn classes.
-
-    XGBoost starts it from a raw score of 0. ``loss.probability`` turns raw scores,
-    ``predict(X, output_margin=True)``, into probabilities; ``predict_proba`` does not.
-
-    Parameters
-    ----------
-    loss : FocalLoss
-        The loss.
-
-    Returns
-    -------
-    callable
-        ``objective(y_true, y_pred, sample_weight=None)`` that gives gradient and
-        positive hessian, weights multiplied in. It can be pickled.
-
-    Examples
-    --------
-    >>> from skstrat import FocalLoss, xgboost_objective
-    >>> objective = xgboost_objective(FocalLoss(gamma=0.0))
-    >>> gradient, hessian = objective([0, 1], [0.0, 0.0], [1.0, 3.0])
-    >>> gradient.tolist(), hessian.tolist()
-    ([0.5, -1.5], [0.25, 0.75])
-    """
-    if not isinstance(loss, FocalLoss):
-        raise TypeError(f"loss must be a FocalLoss; got {loss!r}.")
-    return partial(_objective, loss)
-
-
-def lightgbm_objective(loss: FocalLoss) -> Callable[..., tuple[Floats, Floats]]:
-    """Make an objective for LightGBM's scikit-learn classes.
-
-    Parameters
-    ----------
-    loss : FocalLoss
-        The loss.
-
-    Returns
-    -------
-    callable
-        As of :func:`xgboost_objective`. Raw scores: ``predict(X, raw_score=True)``.
-
-    Examples
-    --------
-    >>> from skstrat import FocalLoss, lightgbm_objective
-    >>> objective = lightgbm_objective(FocalLoss(gamma=2.0))
-    """
-    return xgboost_objective(loss)
-
-
-def _objective(
-    loss: FocalLoss, y_true: Any, y_pred: Any, sample_weight: Any = None
-) -> tuple[Floats, Floats]:
-    gradient, hessian = loss.derivatives(y_true, np.reshape(y_pred, np.shape(y_true)))
-    # Both libraries use what they get as it is, so the weights must be in it.
-    weight = 1.0 if sample_weight is None else np.asarray(sample_weight, np.float64)
-    return gradient * weight, hessian * weight
+_Params = dict[str, Any]
+_Rows = tuple[Any, Any]
 
 
 class FocalLossClassifier(ProbabilityClassifier):
@@ -299,7 +119,7 @@ class FocalLossClassifier(ProbabilityClassifier):
         self.gamma = gamma
         self.alpha = alpha
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **fit_params: Any) -> Self:
         """Fit a clone of the estimator with the focal loss.
 
         Parameters
@@ -310,14 +130,33 @@ class FocalLossClassifier(ProbabilityClassifier):
             Labels of two classes, of any type.
         sample_weight : array-like of shape (n_rows,), default=None
             Weights. A row of zero weight is not there.
+        **fit_params : dict
+            What else the estimator's ``fit`` takes, such as ``eval_set``, ``eval_X``
+            and ``eval_y``, ``callbacks``, ``categorical_feature`` or ``verbose``;
+            with metadata routing enabled what it requests. Eval sets have labels as y.
+            Early stopping goes by ``"log_loss"``, that of the predicted probabilities,
+            unless you set a metric: callables get raw scores and labels 0 and 1.
+            The library's own, such as ``"logloss"``, are not of the probabilities.
 
         Returns
         -------
         FocalLossClassifier
             The fitted classifier.
+
+        Raises
+        ------
+        TypeError
+            If the estimator is another one.
+        ValueError
+            If y or an eval set has other labels, or a parameter of the estimator or of
+            ``fit`` clashes with the loss: objectives, weights of classes, starting
+            scores, and models to go on from.
         """
         self._validate_params()
         is_xgboost = _check_estimator(self.estimator)
+        if routing_enabled():
+            fit_params = process_routing(self, "fit", **fit_params)["estimator"]["fit"]
+        _check_fit_params(fit_params)
         samples = check_samples(X, one_label_per_row(y), sample_weight)
         labels, weights = samples.labels, samples.sample_weight
         if len(labels.classes) > 2:
@@ -326,19 +165,16 @@ class FocalLossClassifier(ProbabilityClassifier):
                 f"{len(labels.classes)}: {labels.classes[:5].tolist()!r}... Wrap this "
                 "classifier in sklearn.multiclass.OneVsRestClassifier."
             )
-        X = self._checked(samples.take(X), reset=True)
         self.classes_, self.loss_ = labels.classes, FocalLoss(self.gamma, self.alpha)
         total = class_totals(labels, weights)
         self.raw_init_ = float(self.loss_.raw_prediction(total[1] / total.sum()))
+        rows = self._checked(samples.take(X), reset=True), labels.codes.astype(int)
         estimator = clone(self.estimator)
         estimator.set_params(objective=xgboost_objective(self.loss_))
-        arguments: dict[str, Any] = {"sample_weight": weights}
-        if is_xgboost:
-            estimator.set_params(base_score=float(expit(self.raw_init_)))
-        else:
-            arguments["init_score"] = np.full(len(labels.codes), self.raw_init_)
+        prepare = self._prepare_xgboost if is_xgboost else self._prepare_lightgbm
+        arguments = prepare(estimator, fit_params, (X, y), rows)
         try:
-            self.estimator_ = estimator.fit(X, labels.codes.astype(int), **arguments)
+            self.estimator_ = estimator.fit(*rows, sample_weight=weights, **arguments)
         except Exception as error:
             # With an objective of its own LightGBM would give a model of one value.
             if "num_features" not in str(error):
@@ -348,6 +184,48 @@ class FocalLossClassifier(ProbabilityClassifier):
                 f"rows for min_child_samples={estimator.min_child_samples}: lower that."
             ) from error
         return self
+
+    def _prepare_xgboost(
+        self, estimator: Any, params: _Params, _given: _Rows, _rows: _Rows
+    ) -> _Params:
+        """Set what XGBoost starts from and is evaluated by; encode eval sets."""
+        estimator.set_params(base_score=float(expit(self.raw_init_)))
+        if not (sets := read_eval_sets(params)):
+            return params
+        if estimator.eval_metric is None:
+            estimator.set_params(
+                eval_metric=xgboost_log_loss(self.loss_),
+                disable_default_eval_metric=True,
+            )
+        return with_eval_sets(params, [self._eval_set(*each) for each in sets])
+
+    def _prepare_lightgbm(
+        self, estimator: Any, params: _Params, given: _Rows, rows: _Rows
+    ) -> _Params:
+        """Do the same for LightGBM, which is told the start of every row."""
+        params = {**params, "init_score": np.full(len(rows[1]), self.raw_init_)}
+        if not (sets := read_eval_sets(params)):
+            return params
+        own = estimator.get_params()
+        if all(own.get(name) is None for name in _METRIC):
+            # Its default takes raw scores for probabilities.
+            estimator.set_params(metric="None")
+            if params.get("eval_metric") is None:
+                params["eval_metric"] = lightgbm_log_loss(self.loss_)
+        # It knows the training set in eval_set, and does not stop by it.
+        in_set = params.get("eval_set") is not None
+        sets = [
+            rows
+            if in_set and each[0] is given[0] and each[1] is given[1]
+            else self._eval_set(*each)
+            for each in sets
+        ]
+        params["eval_init_score"] = [np.full(len(y), self.raw_init_) for _, y in sets]
+        return with_eval_sets(params, sets)
+
+    def _eval_set(self, X: Any, y: Any) -> _Rows:
+        """Check an eval set as data to predict are checked, and encode its labels."""
+        return self._checked(X, reset=False), encode_eval_labels(y, self.classes_)
 
     def decision_function(self, X: Any) -> Floats:
         check_is_fitted(self)
@@ -375,6 +253,23 @@ class FocalLossClassifier(ProbabilityClassifier):
         # LightGBM predicts of sparse matrices, not of sparse arrays.
         return sparse.csr_matrix(X) if sparse.issparse(X) else X
 
+    def get_metadata_routing(self) -> Any:
+        """Give what ``fit`` requests itself, and what it hands to the estimator.
+
+        Returns
+        -------
+        MetadataRouter
+            Weights are requested by this classifier alone, which hands them on.
+        """
+        estimator = get_routing_for_object(self.estimator)
+        estimator.fit.add_request(param="sample_weight", alias=False)
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        return (
+            MetadataRouter(owner=type(self).__name__)
+            .add_self_request(self)
+            .add(estimator=estimator, method_mapping=mapping)
+        )
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
@@ -398,3 +293,20 @@ def _check_estimator(estimator: Any) -> bool:
                 "loss. Leave it out; weigh classes by alpha or sample_weight."
             )
     return is_xgboost
+
+
+def _check_fit_params(params: _Params) -> None:
+    """Refuse fit parameters that clash with the loss."""
+    given = [name for name, value in params.items() if value is not None]
+    if starts := [name for name in given if name in _STARTS]:
+        raise ValueError(
+            f"{starts[0]} must not be given: the focal loss starts training from "
+            "raw_init_, the raw score of the class prior, in all rows and eval sets; "
+            f"got {type(params[starts[0]]).__name__}. Leave it out."
+        )
+    if "eval_class_weight" in given:
+        raise ValueError(
+            "eval_class_weight must not be given: alpha weighs classes, and "
+            "eval_sample_weight the rows of eval sets; got "
+            f"{params['eval_class_weight']!r}. Leave it out."
+        )
