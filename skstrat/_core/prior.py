@@ -81,6 +81,29 @@ def prior_shift(train_prior: Any, target_prior: Any) -> Floats:
     return shift - shift[0]
 
 
+def check_probabilities(name: str, given: Any, n_classes: int) -> Floats:
+    """Check predicted probabilities; of two classes one dimension is enough."""
+    values = np.asarray(given, dtype=np.float64)
+    expected = {1: (2,), 2: values.shape[1:]}.get(values.ndim)
+    if expected != (n_classes,):
+        raise ValueError(
+            f"{name} must have shape (n_rows, n_classes), or (n_rows,) for two "
+            f"classes; got shape {values.shape} for {n_classes} classes."
+        )
+    # Probabilities computed in float32 may pass 1 by a rounding.
+    if not ((values >= 0) & (values <= 1 + 1e-6)).all():
+        raise ValueError(
+            f"{name} must lie in [0, 1]; got values from {values.min()} to "
+            f"{values.max()}."
+        )
+    if values.ndim == 2 and (np.abs(values.sum(axis=1) - 1) > _ROW_SUM).any():
+        raise ValueError(
+            f"{name} must sum to 1 in every row; got sums from "
+            f"{values.sum(axis=1).min()} to {values.sum(axis=1).max()}."
+        )
+    return values
+
+
 def correct_prior(p: Any, *, train_prior: Any, target_prior: Any) -> Floats:
     r"""Turn probabilities learned under one prior into those under another.
 
@@ -120,23 +143,7 @@ def correct_prior(p: Any, *, train_prior: Any, target_prior: Any) -> Floats:
     array([0.048, 0.31 ])
     """
     shift = prior_shift(train_prior, target_prior)
-    values = np.asarray(p, dtype=np.float64)
-    expected = {1: (2,), 2: values.shape[1:]}.get(values.ndim)
-    if expected != (len(shift),):
-        raise ValueError(
-            "p must have shape (n_rows, n_classes), or (n_rows,) for two classes; "
-            f"got shape {values.shape} for {len(shift)} classes."
-        )
-    # Probabilities computed in float32 may pass 1 by a rounding.
-    if not ((values >= 0) & (values <= 1 + 1e-6)).all():
-        raise ValueError(
-            f"p must lie in [0, 1]; got values from {values.min()} to {values.max()}."
-        )
-    if values.ndim == 2 and (np.abs(values.sum(axis=1) - 1) > _ROW_SUM).any():
-        raise ValueError(
-            "p must sum to 1 in every row; got sums from "
-            f"{values.sum(axis=1).min()} to {values.sum(axis=1).max()}."
-        )
+    values = check_probabilities("p", p, len(shift))
     if values.ndim == 1:
         return np.asarray(expit(logit(np.minimum(values, 1)) + shift[1]))
     with np.errstate(divide="ignore"):

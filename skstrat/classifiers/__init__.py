@@ -13,6 +13,7 @@ from skstrat.classifiers._hold_out import CheckResult
 from skstrat.classifiers._partial_fit import PartialFitClassifier
 from skstrat.classifiers._policy import TrainingDecision
 from skstrat.classifiers._prior_corrected import PriorCorrectedClassifier
+from skstrat.classifiers._prior_estimate import PriorEstimate, estimate_prior
 from skstrat.classifiers._resampled import ResampledClassifier
 
 __all__ = [
@@ -21,10 +22,12 @@ __all__ = [
     "FocalLossClassifier",
     "PartialFitClassifier",
     "PriorCorrectedClassifier",
+    "PriorEstimate",
     "ResampledClassifier",
     "ResampledEnsembleClassifier",
     "TrainingDecision",
     "correct_prior",
+    "estimate_prior",
     "lightgbm_objective",
     "recommend_factor",
     "xgboost_objective",
