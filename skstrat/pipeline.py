@@ -33,6 +33,7 @@ from skstrat.resamplers._steps import (
     carrier_of,
     give_weights,
     is_addressed,
+    refuse_other_names,
     rows_of_eval_sets,
     take_rows_drawn,
 )
@@ -238,7 +239,7 @@ class Pipeline(ImblearnPipeline):
         # With nothing to route the stock object is empty and cannot be written to.
         routed = {name: Bunch(**stock.get(name, {})) for name, _ in self.steps}
         self._refuse_addressed_weights(routed, incoming)
-        self._refuse_other_names(routed, props)
+        refuse_other_names(self.transform_input, routed, props)
         routed[_GIVEN] = Bunch(sample_weight=incoming, params=props)
         return routed
 
@@ -264,17 +265,6 @@ class Pipeline(ImblearnPipeline):
                     "sampler, where the rows are others, nor beside sample_weight. "
                     "Give fit(X, y, sample_weight=...): the weights follow the rows "
                     "to every step that takes them."
-                )
-
-    def _refuse_other_names(self, routed: Any, props: Any) -> None:
-        """Refuse to transform what no step takes under that name."""
-        every = [params for own in routed.values() for params in own.values()]
-        for name in self.transform_input or ():
-            if name in props and not any(name in params for params in every):
-                raise ValueError(
-                    "transform_input must name a parameter as the step calls it that "
-                    f"takes it; got {name!r}, an alias of a request. Write the name in "
-                    "the step's fit instead, or it would not be transformed."
                 )
 
     def _fit(

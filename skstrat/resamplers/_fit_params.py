@@ -12,9 +12,9 @@ from skstrat._core.containers import is_mapping
 from skstrat._core.rows import count_rows, gather_rows
 from skstrat.resamplers._resampled import Resampled
 
-# Rows that are never resampled: LightGBM's, XGBoost's and CatBoost's eval sets, and
-# scikit-learn's X_val. A set as long as the training data is still another set.
-_OTHER_ROWS = re.compile(r"eval_.*|.*_eval_set|.*_val|val_.*|valid.*")
+# A word in the names of what belongs to rows that are never resampled: eval_X,
+# base_margin_eval_set, X_val. A set as long as the training data is still another.
+_OTHER_ROWS = frozenset({"eval", "val", "valid", "validation", "test"})
 # A value per column or per call: a table may have as many columns as rows.
 _NO_ROWS = re.compile(
     r"cat_features|categorical_features?|text_features|embedding_features"
@@ -84,7 +84,7 @@ def resample_fit_params(
 
 def _is_by_row(kind: str, value: Any, n_rows: int) -> bool:
     """Tell whether a fit parameter has a value per row."""
-    if _OTHER_ROWS.fullmatch(kind) or _NO_ROWS.fullmatch(kind):
+    if _OTHER_ROWS.intersection(kind.split("_")) or _NO_ROWS.fullmatch(kind):
         return False
     if isinstance(value, (str, bytes)) or is_mapping(value):
         return False

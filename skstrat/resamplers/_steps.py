@@ -64,6 +64,18 @@ def give_weights(step: Any, step_params: Any, weights: Floats) -> bool:
     return bool(arguments)
 
 
+def refuse_other_names(names: Collection[str] | None, routed: Any, given: Any) -> None:
+    """Refuse to transform what no step takes under that name."""
+    every = [params for own in routed.values() for params in own.values()]
+    for name in names or ():
+        if name in given and not any(name in params for params in every):
+            raise ValueError(
+                "transform_input must name a parameter as the step calls it that takes "
+                f"it; got {name!r}, an alias of a request. Write the name in the "
+                "step's fit instead, or it would not be transformed."
+            )
+
+
 def take_rows_drawn(
     step_params: Any,
     resampled: list[Resampled],

@@ -87,7 +87,7 @@ def test_what_is_no_value_per_row_stays_the_same_object(data):
     long = list(range(len(y)))
     given = {
         **dict.fromkeys(
-            ("eval_X", "eval_set", "base_margin_eval_set", "X_val", "callbacks"), long
+            ("eval_X", "eval_set", "base_margin_eval_set", "y_valid", "callbacks"), long
         ),
         **dict.fromkeys(("cat_features", "categorical_feature", "feature_name"), long),
         "model__eval_set": long,
