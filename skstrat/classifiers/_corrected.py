@@ -59,13 +59,12 @@ class CorrectedClassifier(CorrectedPredictions):
             )
         return check_prior("target_prior", self.target_prior, classes)
 
-    @property
-    def target_prior_(self) -> Floats:
-        """Share, rows or total weight of each class that predictions are for."""
-        asked = self._check_target(self.classes_)
-        if asked is not None:
-            return asked
-        return self.original_prior_ if self.prior_correction else self.train_prior_
+    def _priors(self) -> tuple[Floats, Floats]:
+        target = self._check_target(self.classes_)
+        if target is None:
+            kept = self.prior_correction
+            target = self.original_prior_ if kept else self.train_prior_
+        return self.train_prior_, target
 
     def _for_prior(self, target_prior: Any) -> Self:
         """Give a shallow copy that predicts for another prior; None for the data's."""

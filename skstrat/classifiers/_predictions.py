@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,22 @@ from sklearn.utils.validation import check_is_fitted
 
 from skstrat._core.compat import estimator_has
 from skstrat._core.dask import refuse_dask
+
+
+def attribute(compute: Callable[[Any], Any]) -> property:
+    """Make a property for hasattr and dir, which know no other error than this."""
+
+    @wraps(compute)
+    def get(self: Any) -> Any:
+        try:
+            return compute(self)
+        # What says that a model is not fitted is a ValueError, too.
+        except AttributeError:
+            raise
+        except ValueError as error:
+            raise AttributeError(str(error)) from error
+
+    return property(get)
 
 
 class ProbabilityClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator, ABC):

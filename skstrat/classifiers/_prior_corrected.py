@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import replace
 from typing import Any, Self
 
@@ -18,7 +19,7 @@ from skstrat._core.dask import refuse_dask
 from skstrat._core.prior import check_prior, correct_prior, prior_shift
 from skstrat.classifiers._own_prior import refuse_threshold
 from skstrat.classifiers._plain_model import plain_model
-from skstrat.classifiers._predictions import ProbabilityClassifier
+from skstrat.classifiers._predictions import ProbabilityClassifier, attribute
 
 # Priors that agree to rounding leave predictions as they are, to the last bit.
 _ROUNDING = 1e-9
@@ -30,15 +31,24 @@ class CorrectedPredictions(ProbabilityClassifier):
     """The half of a meta-classifier that predicts.
 
     A subclass has ``estimator`` among its parameters and, once it is fitted,
-    ``estimator_``, ``classes_``, ``train_prior_`` and ``target_prior_``.
+    ``estimator_`` and ``classes_``.
     """
 
     # Whether the correction differs from row to row.
     _shifts_rows = False
 
+    @abstractmethod
+    def _priors(self) -> tuple[Floats, Floats]:
+        """Check and give the prior trained on and that which predictions are for."""
+
+    @attribute
+    def target_prior_(self) -> Floats:
+        """Share, rows or total weight of each class that predictions are for."""
+        return self._priors()[1]
+
     def _shift(self) -> Floats:
         """Give what is added to the log probability of each class."""
-        shift = prior_shift(self.train_prior_, self.target_prior_)
+        shift = prior_shift(*self._priors())
         if self._shifts_rows or np.ptp(shift) < _ROUNDING:
             return np.zeros(len(shift))
         return shift
@@ -74,9 +84,8 @@ class CorrectedPredictions(ProbabilityClassifier):
             return softmax(log_proba + shift, axis=1)
         if not self._shift().any():
             return np.asarray(proba)
-        return correct_prior(
-            proba, train_prior=self.train_prior_, target_prior=self.target_prior_
-        )
+        train, target = self._priors()
+        return correct_prior(proba, train_prior=train, target_prior=target)
 
     @available_if(estimator_has("predict_log_proba"))
     def predict_log_proba(self, X: Any) -> NDArray[Any]:
@@ -146,17 +155,16 @@ class CorrectedPredictions(ProbabilityClassifier):
         """Importances of the columns to the fitted estimator, if it has such."""
         return self._learned("feature_importances_")
 
-    @property
+    @attribute
     def intercept_(self) -> Any:
         """Intercept of the fitted estimator, if it has such, with the correction."""
         own = self._learned("intercept_")
         if not self._shift().any():
             return own
+        train, target = self._priors()
         plain = plain_model(
             PriorCorrectedClassifier(
-                self.estimator_,
-                train_prior=self.train_prior_,
-                target_prior=self.target_prior_,
+                self.estimator_, train_prior=train, target_prior=target
             )
         )
         if "intercept_" not in vars(plain):
@@ -344,19 +352,16 @@ class PriorCorrectedClassifier(CorrectedPredictions):
         own = self.estimator.classes_ if self.classes is None else self.classes
         return np.asarray(own)
 
-    @property
+    @attribute
     def train_prior_(self) -> Floats:
         """Share, rows or total weight of each class that it was trained on."""
-        return self._prior("train_prior", self.train_prior)
+        return self._priors()[0]
 
-    @property
-    def target_prior_(self) -> Floats:
-        """Share, rows or total weight of each class that predictions are for."""
-        return self._prior("target_prior", self.target_prior)
-
-    def _prior(self, name: str, given: Any) -> Floats:
+    def _priors(self) -> tuple[Floats, Floats]:
         # Some estimators do not tell their labels, and arrays need none.
-        return check_prior(name, given, getattr(self, "classes_", None))
+        classes = getattr(self, "classes_", None)
+        train = check_prior("train_prior", self.train_prior, classes)
+        return train, check_prior("target_prior", self.target_prior, classes)
 
     def onnx_parser(self) -> Any:
         """Give skl2onnx the outputs of this classifier.

@@ -394,4 +394,4 @@ class ResampledClassifier(CorrectedClassifier):
             return None
         shift: Floats = self.resampler_.log_odds_offset(X) + self._own_shift
         order = np.searchsorted(self.resampler_.classes_, self.classes_)
-        return shift[:, order] + prior_shift(self.original_prior_, self.target_prior_)
+        return shift[:, order] + prior_shift(self.original_prior_, self._priors()[1])

@@ -288,6 +288,21 @@ def test_what_is_no_prior_is_refused_at_fit_and_at_prediction(case):
             use(X)
 
 
+def test_attributes_that_are_not_known_do_not_break_a_look_at_a_model():
+    X, y = table(2, 500)
+    wrapper = PriorCorrectedClassifier(
+        LogisticRegression().fit(X, y), train_prior=[1, 1], target_prior=[1, 2, 3]
+    )
+    for host in (resampled(LogisticRegression()), ensemble(GaussianNB())):
+        model = host.fit(X, y).set_params(target_prior=[1, 2, 3])
+        for unknown in (model, wrapper):
+            assert "target_prior_" not in dir(unknown)
+            assert "estimator" in unknown._repr_html_()
+            with pytest.raises(AttributeError, match="one value for each class"):
+                unknown.target_prior_  # noqa: B018
+            assert not hasattr(unknown, "intercept_")
+
+
 @pytest.mark.parametrize("prior", [0.5, "balanced"])
 def test_other_types_are_refused(prior):
     X, y = table(2, 500)
