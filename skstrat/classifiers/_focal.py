@@ -111,6 +111,8 @@ class FocalLossClassifier(ProbabilityClassifier):
         "gamma": [Interval(Real, 0, None, closed="left")],
         "alpha": [Interval(Real, 0, 1, closed="neither"), None],
     }
+    # Who hands weights to a router goes by its requests, not by its arguments.
+    __metadata_request__fit = {"sample_weight": True}
 
     def __init__(
         self, estimator: Any, gamma: float = 2.0, alpha: float | None = None
@@ -262,7 +264,9 @@ class FocalLossClassifier(ProbabilityClassifier):
             Weights are requested by this classifier alone, which hands them on.
         """
         estimator = get_routing_for_object(self.estimator)
-        estimator.fit.add_request(param="sample_weight", alias=False)
+        # Routers have no fit; they are none of the estimators that fit takes.
+        if hasattr(estimator, "fit"):
+            estimator.fit.add_request(param="sample_weight", alias=False)
         mapping = MethodMapping().add(caller="fit", callee="fit")
         return (
             MetadataRouter(owner=type(self).__name__)
