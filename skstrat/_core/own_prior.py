@@ -37,7 +37,7 @@ PARAMETERS: dict[str, tuple[Effect, tuple[str, ...]]] = {
     "class_prior": ("prior", ("None",)),
     "fit_prior": ("prior", ("True",)),
     "sampling_strategy": ("resampling", ()),
-    "prior_correction": ("uncorrected", ("True",)),
+    "prior_correction": ("uncorrected", ("True", "outside")),
     "target_prior": ("target", ("None",)),
 }
 # These take all classes for equally frequent.

@@ -78,13 +78,3 @@ def check_lengths(X: Any, y: Any) -> int:
             f"inconsistent numbers of samples: {n_rows} in X and {n_labels} in y."
         )
     return n_rows
-
-
-def drop_zero_weights(
-    X: Any, y: Any, sample_weight: Any
-) -> tuple[Any, Any, Floats | None]:
-    """Leave out rows of zero weight, for what takes no weights and would use them."""
-    if sample_weight is None:
-        return X, y, None
-    samples = check_samples(X, y, sample_weight)
-    return samples.take(X), samples.y, samples.sample_weight

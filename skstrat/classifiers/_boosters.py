@@ -24,8 +24,8 @@ _CLASSES = {
     "xgboost": "XGBClassifier",
     "catboost": "CatBoostClassifier",
 }
-_LOG_LOSS = ("None", "binary", "multiclass", "softmax", "binary:logistic")
-_LOG_LOSS += ("multi:softprob", "Logloss", "MultiClass")
+_LOG_LOSS: tuple[str, ...] = ("None", "binary", "multiclass", "softmax")
+_LOG_LOSS += ("binary:logistic", "multi:softprob", "Logloss", "MultiClass")
 # Parameters, aliases too, and the values, as text, with which raw scores are log odds.
 _PLAIN: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("objective", "objective_type", "app", "application"), _LOG_LOSS),

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
 from sklearn.model_selection import (
     StratifiedGroupKFold,
     StratifiedKFold,
@@ -30,6 +29,7 @@ from skstrat._core.rows import take_rows
 from skstrat._core.samples import CheckedSamples
 from skstrat._core.weights import Floats
 from skstrat.classifiers._causes import Cause
+from skstrat.classifiers._fitting import Fitting
 from skstrat.classifiers._hold_out import (
     CheckResult,
     HoldOut,
@@ -94,7 +94,7 @@ def hold_out_of(resampled: Resampled) -> HoldOut | None:
         # Where it is not known which were kept of a class, all stand for it.
         trained_on = (resampled.class_change[0] >= 1)[codes]
     cells = cells_of(resampled, samples)
-    return hold_out(samples, cells, trained_on, _seed_of(resampled))
+    return hold_out(samples, cells, trained_on, seed_of(resampled))
 
 
 def rows_trained_on(rows: Indices, n_rows: int) -> Mask:
@@ -111,7 +111,7 @@ def cells_of(resampled: Resampled, samples: CheckedSamples) -> Cells | None:
     return resampled.cells or Cells.of_classes(samples.labels)
 
 
-def _seed_of(resampled: Resampled) -> int:
+def seed_of(resampled: Resampled) -> int:
     return 0 if resampled.plan is None else resampled.plan.seed
 
 
@@ -212,9 +212,8 @@ def _last_step(estimator: Any) -> Any:
 
 
 def cross_fitted(
-    estimator: Any,
+    fitting: Fitting,
     resampled: Resampled,
-    arguments: dict[str, Any],
     predict: Callable[[Any, Any], Floats],
     *,
     whole: bool,
@@ -232,7 +231,7 @@ def cross_fitted(
             "keep more rows."
         )
     # Data in an order, of time for one, would give each fold another distribution.
-    shuffled = {"shuffle": True, "random_state": _seed_of(resampled) % 2**32}
+    shuffled = {"shuffle": True, "random_state": seed_of(resampled) % 2**32}
     chosen, codes = np.arange(len(rows)), labels.codes
     if len(rows) > _MOST_CROSS_FITTED and not whole:
         splitter = StratifiedShuffleSplit(
@@ -249,9 +248,8 @@ def cross_fitted(
     proba = np.empty((len(rows), len(labels.classes)))
     for train, test in folds:
         kept = chosen[train]
-        part = {name: values[kept] for name, values in arguments.items()}
-        fitted = clone(estimator).fit(
-            take_rows(resampled.X, kept), take_rows(resampled.y, kept), **part
+        fitted = fitting.fit_part(
+            take_rows(resampled.X, kept), take_rows(resampled.y, kept), kept
         )
         proba[test] = predict(fitted, take_rows(resampled.X, chosen[test]))
     return OutOfFold(rows, proba)

@@ -74,22 +74,28 @@ class CorrectedClassifier(CorrectedPredictions):
 
     def _keep_record(
         self,
+        classes: NDArray[Any],
         rows_before: NDArray[Any],
+        original: Floats,
         rows_trained: NDArray[Any],
+        trained: Floats,
         given: GivenWeights,
+        *,
+        inside: bool = False,
     ) -> None:
         """Write down what the model was trained on, and what was done about it."""
         shift = self._for_prior(None)._shift()
         correction: Correction = "prior" if shift.any() else "none"
-        classes = np.asarray(self.classes_)
+        if inside or self._shifts_rows:
+            correction = "inside" if inside else "row by row"
         self.decision_ = TrainingDecision(
             by_label(classes, rows_before),
             by_label(classes, rows_trained),
-            by_label(classes, self.original_prior_),
-            by_label(classes, self.train_prior_),
+            by_label(classes, original),
+            by_label(classes, trained),
             given.kind,
             given.reason,
-            "row by row" if self._shifts_rows else correction,
+            correction,
         )
 
     def _shift(self) -> Floats:

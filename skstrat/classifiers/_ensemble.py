@@ -19,7 +19,7 @@ from skstrat._core.compat import HasMethods, Interval, StrOptions
 from skstrat._core.dask import is_dask
 from skstrat._core.labels import one_label_per_row
 from skstrat._core.rows import take_rows
-from skstrat._core.samples import CheckedSamples, check_samples, drop_zero_weights
+from skstrat._core.samples import CheckedSamples, check_samples
 from skstrat._core.targets import RANDOM_STATE, seed_of
 from skstrat._core.weights import Floats
 from skstrat.classifiers._calibration_check import (
@@ -31,15 +31,17 @@ from skstrat.classifiers._calibration_check import (
     rows_trained_on,
     warn_of_ratio,
 )
-from skstrat.classifiers._causes import Cause, known_cause, warn_of_cause
+from skstrat.classifiers._causes import Cause, warn_of_cause
 from skstrat.classifiers._hold_out import CheckResult, hold_out
 from skstrat.classifiers._policy import TrainingDecision
 from skstrat.classifiers._predictions import ProbabilityClassifier
 from skstrat.classifiers._resampled import ResampledClassifier
+from skstrat.classifiers._routing import RoutesFitParams
+from skstrat.classifiers._training_rows import counted_rows
 from skstrat.resamplers._resampled import Resampled
 
 
-class ResampledEnsembleClassifier(ProbabilityClassifier):
+class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
     r"""The mean of many :class:`ResampledClassifier`, each with a draw of its own.
 
     .. math:: p_c(x) = \frac{1}{m} \sum_{i=1}^{m} p_c^{(i)}(x)
@@ -150,7 +152,7 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
         self.random_state = random_state
         self.target_prior = target_prior
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **fit_params: Any) -> Self:
         """Fit all models, each on a draw of its own.
 
         Parameters
@@ -161,6 +163,9 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
             Labels.
         sample_weight : array-like of shape (n_rows,), default=None
             Incoming weights; the original distribution is the weighted one.
+        **fit_params : dict
+            As in :meth:`ResampledClassifier.fit`, for every model. Rows that
+            ``eval_set="dropped"`` sets aside are others for each.
 
         Returns
         -------
@@ -188,9 +193,10 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
                 "resampler must have a random_state, or all models would be fitted on "
                 f"the same rows; got {self.resampler!r}."
             )
-        y = one_label_per_row(y)
-        if not (is_dask(X) or is_dask(y)):
-            X, y, sample_weight = drop_zero_weights(X, y, sample_weight)
+        fit_params = self._routed(fit_params)
+        X, y, sample_weight, fit_params = counted_rows(
+            X, one_label_per_row(y), sample_weight, fit_params
+        )
         generator = np.random.default_rng(seed_of(self.random_state))
         models = [self._make_model(generator) for _ in range(self.n_estimators)]
         fits = Parallel(n_jobs=self.n_jobs)(
@@ -199,6 +205,7 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
                 X,
                 y,
                 sample_weight,
+                fit_params,
                 self.target_prior,
                 cross_fits=self.calibration_check and number == 0,
             )
@@ -237,7 +244,7 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
         self, X: Any, samples: CheckedSamples, fits: list[_Fit]
     ) -> CheckResult | None:
         """Check the mean by rows that models dropped, each by those that did."""
-        drawn = [fit.resampled.rows for fit in fits]
+        drawn = [fit.rows for fit in fits]
         if any(rows is None for rows in drawn):
             return None
         n_rows, resampled = len(samples.labels.codes), fits[0].resampled
@@ -265,8 +272,8 @@ class ResampledEnsembleClassifier(ProbabilityClassifier):
             held,
             predict,
             lambda: kept,
-            n_fitted=sum(map(len, drawn)),
-            at_once=kept is not None and len(kept.rows) == len(drawn[0]),
+            n_fitted=sum(len(fit.resampled.rows) for fit in fits),
+            at_once=kept is not None and len(kept.rows) == len(resampled.rows),
         )
         if not any(fit.told for fit in fits):
             first = self.estimators_[0]
@@ -328,9 +335,16 @@ class _Fit:
 
     model: ResampledClassifier
     resampled: Resampled
+    set_aside: NDArray[np.intp]
     out_of_fold: OutOfFold | None
     told: bool
     cause: Cause | None
+
+    @property
+    def rows(self) -> Any:
+        """Rows that it was trained on or stopped by."""
+        drawn = self.resampled.rows
+        return None if drawn is None else np.concatenate([drawn, self.set_aside])
 
 
 def _fit_model(
@@ -338,23 +352,24 @@ def _fit_model(
     X: Any,
     y: Any,
     sample_weight: Any,
+    fit_params: dict[str, Any],
     target_prior: Any,
     *,
     cross_fits: bool,
 ) -> _Fit:
     """Fit a model; rows that all models keep are cross-fitted by one of them."""
-    resampled = model._resample(X, y, sample_weight)
-    model._for_prior(target_prior)._check_target(resampled.original[0])
-    given, told = model._train(resampled)
-    cause = known_cause(model.estimator_, resampled, given)
+    rows = model._training_rows(X, y, sample_weight, fit_params)
+    model._for_prior(target_prior)._check_target(rows.drawn.original[0])
+    trained = model._train(rows)
+    resampled = rows.resampled
     model.calibration_check_ = None
     out_of_fold = None
     known = resampled.samples is not None and resampled.rows is not None
     if cross_fits and known:
         places = places_of(model.classes_, resampled.labels.classes)
-        out_of_fold = model._cross_fit(resampled, given, places)
+        out_of_fold = model._cross_fit(resampled, trained.fitting, places)
     drawn = replace(resampled, X=None, y=None, samples=None)
-    return _Fit(model, drawn, out_of_fold, told, cause)
+    return _Fit(model, drawn, rows.set_aside, out_of_fold, trained.told, trained.cause)
 
 
 def _mean_decision(

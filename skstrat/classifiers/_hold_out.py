@@ -126,6 +126,13 @@ class HoldOut:
         """Whether rows that were trained on stand for others."""
         return any(map(len, self.by_group[1::2]))
 
+    def without(self, rows: Indices) -> HoldOut:
+        """Leave rows out; those left stand for all."""
+        if not len(rows):
+            return self
+        left = [own[~np.isin(own, rows)] for own in self.by_group]
+        return replace(self, by_group=left)
+
     def sample(self, most: int) -> Sample:
         """Choose at most so many rows, equally many of every large group."""
         sizes = np.array(list(map(len, self.by_group)))

@@ -259,7 +259,8 @@ class PartialFitClassifier(CorrectedClassifier):
         self._learn_priors(classes, original, trained)
         kind: WeightKind = "all" if weighted else "incoming"
         given = GivenWeights("none" if weigh is None else kind, reason)
-        self._keep_record(everything.labels.counts, train.labels.counts, given)
+        before, after = everything.labels.counts, train.labels.counts
+        self._keep_record(classes, before, original, after, trained, given)
         return self
 
     def _hold_out(self, everything: Part, seed: int) -> tuple[Part, Part | None]:

@@ -18,6 +18,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline as SklearnPipeline
 
 from skstrat._core.compat import BaseSearchCV
+from skstrat.classifiers._boosters import add_to_scores, library_of, scores_of
 
 Floats = NDArray[np.float64]
 
@@ -35,7 +36,9 @@ def plain_model(corrected: Any) -> Any:
         *steps, (name, last) = estimator.steps
         folded = plain_model(_changed(corrected, estimator=last))
         return _with_steps(estimator, [*steps, (name, folded)])
-    fold = _FOLDS.get(type(estimator)) if corrected.classes is None else None
+    fold = _fold_booster if library_of(estimator) else _FOLDS.get(type(estimator))
+    if corrected.classes is not None:
+        fold = None
     folded = fold(estimator, shift) if fold else None
     return _changed(corrected, estimator=estimator) if folded is None else folded
 
@@ -97,6 +100,11 @@ def _changed(model: Any, **attributes: Any) -> Any:
     made = copy(model)
     vars(made).update(attributes)
     return made
+
+
+def _fold_booster(model: Any, shift: Floats) -> Any:
+    made = deepcopy(model)
+    return made if add_to_scores(made, scores_of(shift)) else None
 
 
 def _fold_linear(model: Any, shift: Floats) -> Any:

@@ -32,7 +32,7 @@ from skstrat.exceptions import TreeWeightsWarning, UnusedWeightsError
 from skstrat.resamplers._resampled import Resampled
 
 UseWeights = Literal["auto"] | bool
-Correction = Literal["prior", "row by row", "none"]
+Correction = Literal["prior", "row by row", "inside", "none"]
 WeightKind = Literal["all", "incoming", "none"]
 
 # A ratio of what is predicted to what there is, or of weights that should be equal, is
@@ -61,8 +61,9 @@ class TrainingDecision:
         of them that came in with the rows, or none.
     reason : str
         Why these.
-    correction : {"prior", "row by row", "none"}
-        How predictions are turned to the original distribution.
+    correction : {"prior", "row by row", "inside", "none"}
+        How predictions are turned to the original distribution; "inside" is in the
+        scores of a booster.
     check : CheckResult or None
         What the dropped rows say of the model; None if nothing was checked.
     """

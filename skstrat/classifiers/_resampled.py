@@ -9,27 +9,14 @@ import numpy as np
 from sklearn.base import clone
 
 from skstrat._core.compat import HasMethods, StrOptions, routing_enabled
-from skstrat._core.dask import is_dask
 from skstrat._core.estimators import request_weights
 from skstrat._core.labels import one_label_per_row
 from skstrat._core.prior import prior_shift
-from skstrat._core.rows import take_rows
-from skstrat._core.samples import drop_zero_weights
 from skstrat._core.weights import Floats, class_totals
-from skstrat.classifiers._calibration_check import (
-    OutOfFold,
-    check_by_rows,
-    cross_fitted,
-    hold_out_of,
-    is_quickly_fitted,
-    leaves_cause_open,
-    pays_to_cross_fit,
-    places_of,
-    warn_of_ratio,
-)
-from skstrat.classifiers._causes import Cause, known_cause, warn_of_cause
-from skstrat.classifiers._corrected import CorrectedClassifier
-from skstrat.classifiers._hold_out import CheckResult
+from skstrat.classifiers._calibration_check import leaves_cause_open
+from skstrat.classifiers._causes import known_cause, warn_of_cause
+from skstrat.classifiers._checked import CheckedClassifier
+from skstrat.classifiers._fitting import Fitting, Trained, offset_of, plan_fitting
 from skstrat.classifiers._inner_validation import warn_of_split_copies
 from skstrat.classifiers._own_prior import trained_totals
 from skstrat.classifiers._policy import (
@@ -37,13 +24,12 @@ from skstrat.classifiers._policy import (
     warn_of_weighted_trees,
     weights_for,
 )
+from skstrat.classifiers._routing import RoutesFitParams
 from skstrat.classifiers._trained_share import warn_of_trained_share
-from skstrat.resamplers._any_sampler import resample
-from skstrat.resamplers._base import BaseResampler
-from skstrat.resamplers._resampled import Resampled
+from skstrat.classifiers._training_rows import TrainingRows, training_rows
 
 
-class ResampledClassifier(CorrectedClassifier):
+class ResampledClassifier(RoutesFitParams, CheckedClassifier):
     r"""Any classifier, trained on resampled rows, calibrated to the original prior.
 
     ``fit`` resamples the training data and fits the estimator on the rows drawn;
@@ -192,7 +178,7 @@ class ResampledClassifier(CorrectedClassifier):
         "estimator": [HasMethods(["fit"])],
         "resampler": [HasMethods(["fit_resample"]), None],
         "use_weights": [StrOptions({"auto"}), "boolean"],
-        "prior_correction": ["boolean"],
+        "prior_correction": ["boolean", StrOptions({"outside"})],
         "calibration_check": ["boolean", StrOptions({"cv"})],
         "target_prior": ["array-like", dict, None],
     }
@@ -203,7 +189,7 @@ class ResampledClassifier(CorrectedClassifier):
         resampler: Any = None,
         *,
         use_weights: Literal["auto"] | bool = "auto",
-        prior_correction: bool = True,
+        prior_correction: bool | Literal["outside"] = True,
         calibration_check: bool | Literal["cv"] = True,
         target_prior: Any = None,
     ) -> None:
@@ -214,7 +200,7 @@ class ResampledClassifier(CorrectedClassifier):
         self.calibration_check = calibration_check
         self.target_prior = target_prior
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **fit_params: Any) -> Self:
         """Resample, then fit a clone of the estimator.
 
         Parameters
@@ -268,130 +254,96 @@ class ResampledClassifier(CorrectedClassifier):
             inside its fit, as searches and early stopping do.
         """
         self._validate_params()
-        y = one_label_per_row(y)
-        if not (is_dask(X) or is_dask(y)):
-            X, y, sample_weight = drop_zero_weights(X, y, sample_weight)
-        resampled = self._resample(X, y, sample_weight)
-        self._check_target(resampled.original[0])
-        given, told = self._train(resampled)
-        cause = known_cause(self.estimator_, resampled, given)
-        as_trained = self._for_prior(None)
-        check = as_trained._check(X, resampled, given, cause, told=told)
-        wants = bool(self.calibration_check) and self.prior_correction
-        if wants and not told and leaves_cause_open(check):
-            warn_of_cause(cause)
+        fit_params = self._routed(fit_params)
+        rows = self._training_rows(X, one_label_per_row(y), sample_weight, fit_params)
+        self._check_target(rows.drawn.original[0])
+        trained = self._train(rows)
+        check = self._for_prior(None)._check(rows, trained)
+        wants = bool(self.calibration_check and self.prior_correction)
+        if wants and not trained.told and leaves_cause_open(check):
+            warn_of_cause(trained.cause)
         self.calibration_check_ = None if check is None else check.ratio
         self.decision_ = replace(self.decision_, check=check)
         return self
 
-    def _resample(self, X: Any, y: Any, sample_weight: Any) -> Resampled:
-        """Resample with a clone of the resampler; rows come into memory."""
+    def _training_rows(
+        self, X: Any, y: Any, sample_weight: Any, fit_params: dict[str, Any]
+    ) -> TrainingRows:
+        """Resample with a clone of the resampler."""
         self.resampler_: Any = None
         if self.resampler is not None:
             self.resampler_ = clone(self.resampler)
-        if is_dask(X) or is_dask(y):
-            if not isinstance(self.resampler_, BaseResampler):
-                raise TypeError(
-                    "resampler must be one of skstrat's that picks rows by their "
-                    f"labels for Dask collections; got {self.resampler!r}."
-                )
-            return resample(self.resampler_, X, y, sample_weight).in_memory()
-        resampled = resample(self.resampler_, X, y, sample_weight)
-        if resampled.by_row and resampled.parts:
-            raise ValueError(
-                "resampler must be GuidedDownsample alone, not in a pipeline: by other "
-                "rows its inclusion probabilities would not hold for the data; got "
-                f"{self.resampler!r}."
-            )
-        kept, classes = resampled.labels.classes, resampled.original[0]
-        if len(kept) != len(classes):
-            raise ValueError(
-                "resampler must keep rows of every class; it kept "
-                f"{kept.tolist()!r} of {classes.tolist()!r}."
-            )
-        return resampled
+        return training_rows(
+            self.estimator, self.resampler_, X, y, sample_weight, fit_params
+        )
 
-    def _train(self, resampled: Resampled) -> tuple[GivenWeights, bool]:
-        """Fit a clone; say what weights it was given, and whether it is warned of."""
+    def _train(self, rows: TrainingRows) -> Trained:
+        """Fit a clone of the estimator, and learn what it believes in."""
+        resampled, labels = rows.resampled, rows.resampled.labels
         estimator = clone(self.estimator)
         if routing_enabled():
             request_weights(estimator)
         given = weights_for(estimator, resampled, self.use_weights)
         warn_of_split_copies(estimator, [resampled])
-        self.estimator_ = estimator.fit(resampled.X, resampled.y, **given.arguments)
-        self.n_samples_fit_ = len(resampled.labels.codes)
-        trained = trained_totals(self.estimator_, resampled.labels, given.weights)
+        self._share_left = rows.share_left
         by_row = resampled.by_row and given.kind != "all"
-        self._shifts_rows = by_row and self.prior_correction
+        shift = self._original_shift if by_row else None
+        offset = offset_of(estimator, resampled, given.weights, shift)
+        fitting = plan_fitting(
+            estimator,
+            resampled.X,
+            {**rows.params, **given.arguments},
+            rows.eval_rows,
+            offset if self.prior_correction else None,
+            inside=self.prior_correction is True,
+        )
+        self.estimator_, inside = fitting.fit(resampled.X, resampled.y)
+        self.n_samples_fit_ = len(labels.codes)
+        trained = trained_totals(self.estimator_, labels, given.weights)
         told = False
         if self.prior_correction and self.use_weights == "auto":
             told = warn_of_weighted_trees(estimator, trained, resampled)
         if self.prior_correction:
+            undone = fitting.undone(inside=inside)
             told |= warn_of_trained_share(
-                self.estimator_, resampled, given.weights, trained
+                self.estimator_, resampled, given.weights, trained, undone
             )
-        classes, rows, totals = resampled.original
-        # What the estimator's own parameters did to the shares of the rows drawn.
-        drawn = class_totals(resampled.labels, given.weights)
-        self._own_shift = np.log(drawn) - np.log(trained)
-        self._learn_priors(classes, totals, trained)
-        self._keep_record(rows, resampled.labels.counts, given)
-        return given, told
+        self._learn(rows, given, trained, fitting, inside=inside)
+        cause = known_cause(self.estimator_, resampled, given)
+        return Trained(fitting, given, cause, told)
 
-    def _check(
+    def _learn(
         self,
-        X: Any,
-        resampled: Resampled,
+        rows: TrainingRows,
         given: GivenWeights,
-        cause: Cause | None,
+        trained: Floats,
+        fitting: Fitting,
         *,
-        told: bool,
-    ) -> CheckResult | None:
-        """Check the fitted model by the rows that were dropped."""
-        if not (self.calibration_check and hasattr(self.estimator_, "predict_proba")):
-            return None
-        held = hold_out_of(resampled)
-        if held is None:
-            return None
-        places = places_of(self.classes_, held.classes)
-        result = check_by_rows(
-            held,
-            lambda rows: self.predict_proba(take_rows(X, rows))[:, places],
-            lambda: self._cross_fit(resampled, given, places),
-            at_once=self.calibration_check == "cv" or is_quickly_fitted(resampled),
-            n_fitted=self.n_samples_fit_,
+        inside: bool,
+    ) -> None:
+        """Learn what predictions are for, and what is to be done about it."""
+        labels = rows.resampled.labels
+        classes, counts, totals = rows.drawn.original
+        # What the estimator's own parameters did to the shares of the rows drawn.
+        self._own_shift = np.log(class_totals(labels, given.weights) / trained)
+        started = fitting.starts is not None
+        by_row = rows.resampled.by_row and given.kind != "all" and not started
+        self._shifts_rows = by_row and bool(self.prior_correction)
+        believed = np.full(len(totals), totals.mean()) if started else trained
+        self._learn_priors(classes, totals, totals if inside else believed)
+        after = labels.counts
+        self._keep_record(
+            classes, counts, totals, after, trained, given, inside=inside or started
         )
-        # Whoever switches the correction off wants the predictions to be off.
-        if self.prior_correction and not told:
-            more = ', unless calibration_check="cv"'
-            warn_of_ratio(result, self.estimator_, resampled, given.kind, cause, more)
-        return result
 
-    def _cross_fit(
-        self, resampled: Resampled, given: GivenWeights, places: list[int]
-    ) -> OutOfFold | None:
-        """Predict rows kept out of fold, where that is asked for or pays."""
-        asked = self.calibration_check == "cv"
-        if resampled.rows is None or not (asked or pays_to_cross_fit(self.estimator)):
-            return None
-        try:
-            return cross_fitted(
-                self.estimator,
-                resampled,
-                given.arguments,
-                lambda fitted, rows: self._proba_of(fitted, rows)[:, places],
-                whole=asked,
-            )
-        # Some estimators need more rows than a part has, or warn of it where warnings
-        # are errors: nobody asked for these fits.
-        except (ValueError, Warning):
-            if asked:
-                raise
-            return None
+    def _original_shift(self, X: Any, own_shift: Floats) -> Floats:
+        """Give what leads to the original distribution, row by row."""
+        offset: Floats = self.resampler_.log_odds_offset(X)
+        return offset + own_shift - np.log(self._share_left)
 
     def _row_shift(self, X: Any) -> Floats | None:
         if not self._shifts_rows:
             return None
-        shift: Floats = self.resampler_.log_odds_offset(X) + self._own_shift
+        shift = self._original_shift(X, self._own_shift)
         order = np.searchsorted(self.resampler_.classes_, self.classes_)
         return shift[:, order] + prior_shift(self.original_prior_, self._priors()[1])

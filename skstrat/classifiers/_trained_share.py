@@ -43,12 +43,17 @@ _STANDARD_ERRORS = 3.0
 
 
 def warn_of_trained_share(
-    fitted: Any, resampled: Resampled, weights: Floats | None, trained: Floats
+    fitted: Any,
+    resampled: Resampled,
+    weights: Floats | None,
+    trained: Floats,
+    undone: Floats | None = None,
 ) -> bool:
     """Warn, and say so, where the mean prediction of rows trained on is off.
 
     ``weights`` are those the model was fitted with, ``trained`` the class totals that
-    it is believed to have learned from.
+    it is believed to have learned from, and ``undone`` is what leads from its log
+    probabilities, of all rows alike or of each, back to these.
     """
     labels = resampled.labels
     if not (hasattr(fitted, "predict_proba") and _keeps_shares(fitted)):
@@ -60,6 +65,9 @@ def warn_of_trained_share(
     proba = np.asarray(fitted.predict_proba(take_rows(resampled.X, rows)))
     known = np.asarray(getattr(fitted, "classes_", labels.classes)).tolist()
     proba = proba[:, [known.index(label) for label in labels.classes.tolist()]]
+    if undone is not None:
+        proba = proba * np.exp(undone if undone.ndim == 1 else undone[rows])
+        proba /= proba.sum(axis=1, keepdims=True)
     ratio, error = _ratios(proba, labels.codes[rows], weight, whole, trained)
     margins = _STANDARD_ERRORS * error
     if all(map(is_near_one, ratio.tolist(), margins.tolist())):

@@ -61,11 +61,13 @@ class TimedClassifier(ResampledClassifier):
         Seconds that resampling and fitting took.
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, **fit_params: Any
+    ) -> Self:
         """Fit as :class:`ResampledClassifier` does, and look at the clock."""
         with threadpool_limits(1):
             start = perf_counter()
-            super().fit(X, y, sample_weight)
+            super().fit(X, y, sample_weight, **fit_params)
             self.fit_time_ = perf_counter() - start
         return self
 

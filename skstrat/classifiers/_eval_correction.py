@@ -1,0 +1,155 @@
+"""Early stopping sees the loss that the user gets, on rows of the original prior.
+
+What is evaluated while a model trains on other shares of the classes is made right in
+one of two ways. Eval rows start from the correction as their score, where raw scores
+are log odds: the loss is then that of the corrected prediction. Elsewhere they get the
+weights that make them rows of the training distribution: other numbers, and the same
+minimiser.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from skstrat._core.rows import count_rows
+from skstrat._core.weights import Floats
+from skstrat.classifiers._boosters import library_of
+from skstrat.classifiers._eval_sets import encode_eval_labels, with_eval_sets
+from skstrat.exceptions import CalibrationWarning
+
+# What a CatBoost model and its eval sets must be told alike.
+_COLUMNS = ("cat_features", "text_features", "embedding_features")
+
+
+@dataclass(frozen=True)
+class EvalRows:
+    """Rows that a model is evaluated on while it trains.
+
+    Attributes
+    ----------
+    X, y : array-like of shape (n_rows, ...)
+        The rows and their labels; y is None where X is a Pool of CatBoost.
+    scores : ndarray of shape (n_rows,) or (n_rows, n_classes), or None
+        What their scores start from.
+    weights : ndarray of shape (n_rows,) or None
+        What their weights are multiplied by.
+    """
+
+    X: Any
+    y: Any
+    scores: Floats | None = None
+    weights: Floats | None = None
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return int(self.X.num_row()) if self.y is None else count_rows(self.X)
+
+    def codes(self, classes: NDArray[Any]) -> NDArray[np.intp]:
+        """Give the class code of each row."""
+        labels = self.X.get_label() if self.y is None else self.y
+        return encode_eval_labels(labels, classes)
+
+
+def warn_of_eval_rows(estimator: Any) -> None:
+    """Warn where nobody knows how to make the loss on eval rows right."""
+    warnings.warn(
+        f"{type(estimator).__name__} is trained on other shares of the classes than "
+        "its eval set has, so it stops by another loss than that of the corrected "
+        "predictions. Give eval sets to LightGBM, XGBoost, CatBoost or "
+        "HistGradientBoostingClassifier, alone or as last step of a pipeline, and put "
+        "searches and calibrators around this classifier.",
+        CalibrationWarning,
+        stacklevel=4,
+    )
+
+
+def is_corrected(model: Any) -> bool:
+    """Tell whether the loss that a model sees on its eval rows is made right."""
+    return bool(library_of(model)) or isinstance(model, HistGradientBoostingClassifier)
+
+
+def eval_arguments(
+    model: Any, params: dict[str, Any], sets: list[EvalRows]
+) -> dict[str, Any]:
+    """Write eval rows, with their scores and weights, into fit parameters."""
+    if not sets:
+        return params
+    return _WRITE.get(library_of(model), _write_others)(model, dict(params), sets)
+
+
+def _write_lightgbm(
+    _model: Any, params: dict[str, Any], sets: list[EvalRows]
+) -> dict[str, Any]:
+    _combine(params, "eval_init_score", [each.scores for each in sets], np.add)
+    _combine(params, "eval_sample_weight", [each.weights for each in sets], np.multiply)
+    return with_eval_sets(params, [(each.X, each.y) for each in sets])
+
+
+def _write_xgboost(
+    _model: Any, params: dict[str, Any], sets: list[EvalRows]
+) -> dict[str, Any]:
+    weights = [each.weights for each in sets]
+    _combine(params, "base_margin_eval_set", [each.scores for each in sets], np.add)
+    _combine(params, "sample_weight_eval_set", weights, np.multiply)
+    return with_eval_sets(params, [(each.X, each.y) for each in sets])
+
+
+def _write_catboost(
+    model: Any, params: dict[str, Any], sets: list[EvalRows]
+) -> dict[str, Any]:
+    columns = {name: model.get_params().get(name) for name in _COLUMNS}
+    columns |= {name: params[name] for name in _COLUMNS if params.get(name) is not None}
+    pools = []
+    for each in sets:
+        if each.y is None:
+            # A copy, for it is the user's.
+            pool = each.X.slice(np.arange(each.n_rows))
+        else:
+            pool = sys.modules["catboost"].Pool(each.X, each.y, **columns)
+        if each.scores is not None:
+            pool.set_baseline(each.scores.reshape(each.n_rows, -1))
+        if each.weights is not None:
+            pool.set_weight(each.weights * np.asarray(pool.get_weight()))
+        pools.append((pool, None))
+    return with_eval_sets(params, pools)
+
+
+def _write_others(
+    _model: Any, params: dict[str, Any], sets: list[EvalRows]
+) -> dict[str, Any]:
+    weights = sets[0].weights
+    if weights is not None:
+        given = params.get("sample_weight_val")
+        params["sample_weight_val"] = weights * (1 if given is None else given)
+    return with_eval_sets(params, [(each.X, each.y) for each in sets])
+
+
+def _combine(
+    params: dict[str, Any], name: str, values: list[Any], combine: Callable[..., Any]
+) -> None:
+    """Put a value per eval row for each set beside what the user gave."""
+    if all(each is None for each in values):
+        return
+    before = params.get(name)
+    if before is not None:
+        values = [
+            combine(np.asarray(own), value)
+            for own, value in zip(before, values, strict=True)
+        ]
+    params[name] = values
+
+
+_WRITE: dict[str, Callable[[Any, dict[str, Any], list[EvalRows]], dict[str, Any]]] = {
+    "lightgbm": _write_lightgbm,
+    "xgboost": _write_xgboost,
+    "catboost": _write_catboost,
+}

@@ -1,0 +1,287 @@
+"""How an estimator is fitted on rows drawn, once for all or on some of them.
+
+Fit parameters reach it, eval sets pass the transformers before it, and a booster starts
+from what corrects its rows, so that it predicts the original distribution by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from skstrat._core.labels import Labels
+from skstrat._core.rows import count_rows
+from skstrat._core.weights import Floats, class_totals
+from skstrat.classifiers._boosters import (
+    START,
+    add_to_scores,
+    fix_start,
+    library_of,
+    scores_of,
+    takes_scores,
+)
+from skstrat.classifiers._causes import Cause
+from skstrat.classifiers._eval_correction import (
+    EvalRows,
+    eval_arguments,
+    is_corrected,
+    warn_of_eval_rows,
+)
+from skstrat.classifiers._own_prior import believed_totals
+from skstrat.classifiers._pipeline_steps import (
+    Params,
+    fit_steps,
+    last_model,
+    model_params,
+)
+from skstrat.classifiers._policy import GivenWeights
+from skstrat.resamplers._fit_params import resample_fit_params
+from skstrat.resamplers._resampled import Resampled
+
+# Priors that agree to rounding need no correction.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Offset:
+    """What leads from an estimator's log probabilities to the original distribution.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (n_classes,)
+        The labels.
+    log_prior : ndarray of shape (n_classes,)
+        Log shares of the original distribution.
+    shift : ndarray of shape (n_classes,)
+        What is added in all rows alike, if nothing differs from row to row.
+    own_shift : ndarray of shape (n_classes,)
+        The part of it that undoes the estimator's own class weights.
+    by_row : callable or None
+        Gives, of rows, what is added where that differs from row to row.
+    """
+
+    classes: NDArray[Any]
+    log_prior: Floats
+    shift: Floats
+    own_shift: Floats
+    by_row: Callable[[Any], Floats] | None = None
+
+
+def offset_of(
+    estimator: Any,
+    resampled: Resampled,
+    weights: Floats | None,
+    by_row: Callable[..., Floats] | None,
+) -> Offset | None:
+    """Find what corrects an estimator that is fitted with rows so weighted.
+
+    ``by_row`` gives, of rows and of the estimator's own shift, what is added where that
+    differs from row to row.
+    """
+    classes, _, totals = resampled.original
+    labels: Labels = resampled.labels
+    drawn = class_totals(labels, weights)
+    trained = drawn
+    if is_corrected(last_model(estimator)):
+        trained = believed_totals(estimator, labels, drawn)
+    shift, own_shift = np.log(totals / trained), np.log(drawn / trained)
+    if by_row is None and np.ptp(shift) < _ROUNDING:
+        return None
+    rows = None if by_row is None else partial(by_row, own_shift=own_shift)
+    return Offset(classes, np.log(totals / totals.sum()), shift, own_shift, rows)
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """One way to fit an estimator on resampled rows.
+
+    Attributes
+    ----------
+    estimator : estimator
+        Unfitted; clones are fitted.
+    params : dict
+        Arguments of its ``fit``, those with a value per row for the rows drawn.
+    n_rows : int
+        Rows drawn.
+    offset : Offset or None
+        What corrects it; None for nothing.
+    inside : bool
+        Whether a booster takes the correction up.
+    starts : ndarray of shape (n_rows, n_classes) or None
+        Log probabilities that a booster's rows start from.
+    eval_rows : list of EvalRows
+        Rows to evaluate on, corrected.
+    """
+
+    estimator: Any
+    params: Params
+    n_rows: int
+    offset: Offset | None
+    inside: bool
+    starts: Floats | None
+    eval_rows: list[EvalRows]
+
+    def fit(self, X: Any, y: Any) -> tuple[Any, bool]:
+        """Fit on all rows; tell whether the estimator took the correction up."""
+        return self._fit(X, y, self.params, self.starts)
+
+    def undone(self, *, inside: bool) -> Floats | None:
+        """Give what leads from a fitted estimator's log probabilities back to training.
+
+        Of each row drawn, or of all alike; None if nothing does.
+        """
+        if self.offset is None:
+            return None
+        if self.starts is not None:
+            return self.starts - (self.offset.log_prior if inside else 0)
+        return -self.offset.shift if inside else None
+
+    def fit_part(self, X: Any, y: Any, kept: NDArray[np.intp]) -> Any:
+        """Fit on some of the rows, which are given alone."""
+        part = Resampled(X=None, y=kept, rows=kept, moves_rows=True)
+        params = resample_fit_params(self.params, part, self.n_rows)
+        # What callbacks record is of the fit that the user asked for.
+        params = {
+            name: deepcopy(value) if name.endswith("callbacks") else value
+            for name, value in params.items()
+        }
+        starts = None if self.starts is None else self.starts[kept]
+        return self._fit(X, y, params, starts)[0]
+
+    def _fit(
+        self, X: Any, y: Any, params: Params, starts: Floats | None
+    ) -> tuple[Any, bool]:
+        estimator = clone(self.estimator)
+        if starts is None and not self.eval_rows:
+            fitted = estimator.fit(X, y, **params)
+        else:
+            eval_X = [each.X for each in self.eval_rows]
+            job = _Job(self, starts)
+            fitted = fit_steps(estimator, X, y, params, eval_X, job.fit)
+        return fitted, self._take_up(fitted)
+
+    def _take_up(self, fitted: Any) -> bool:
+        """Move the scores of a booster to the original distribution."""
+        offset = self.offset
+        if offset is None or not self.inside:
+            return False
+        model = last_model(fitted)
+        if not library_of(model):
+            return False
+        moved = offset.shift if self.starts is None else offset.log_prior
+        known = offset.classes.tolist()
+        order = [known.index(label) for label in np.asarray(model.classes_).tolist()]
+        return add_to_scores(model, scores_of(moved[order]))
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What the last model of a pipeline is fitted with beside its rows."""
+
+    fitting: Fitting
+    starts: Floats | None
+
+    def fit(self, model: Any, X: Any, y: Any, params: Params, eval_X: list[Any]) -> Any:
+        sets = [
+            replace(each, X=rows)
+            for each, rows in zip(self.fitting.eval_rows, eval_X, strict=True)
+        ]
+        offset, library = self.fitting.offset, library_of(model)
+        scored = self.starts is not None or any(s.scores is not None for s in sets)
+        if offset is not None and scored and library == "xgboost":
+            base = self._fix_start(model, offset)
+            sets = [
+                each
+                if each.scores is None
+                else replace(each, scores=each.scores + base)
+                for each in sets
+            ]
+        params = eval_arguments(model, params, sets)
+        if self.starts is not None:
+            params = {**params, START[library]: scores_of(self.starts)}
+        return model.fit(X, y, **params)
+
+    def _fix_start(self, model: Any, offset: Offset) -> Floats:
+        if self.starts is None:
+            return fix_start(model, offset.log_prior - offset.shift)
+        model.set_params(base_score=None)
+        n_classes = len(offset.classes)
+        return fix_start(model, np.full(n_classes, -np.log(n_classes)))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What is known of a fit: how, with what weights, and what may be wrong.
+
+    Attributes
+    ----------
+    fitting : Fitting
+        How it was fitted.
+    given : GivenWeights
+        The weights.
+    cause : Cause or None
+        A known cause for which probabilities are off.
+    told : bool
+        Whether a warning has said that they are.
+    """
+
+    fitting: Fitting
+    given: GivenWeights
+    cause: Cause | None
+    told: bool
+
+
+def plan_fitting(
+    estimator: Any,
+    X: Any,
+    params: Params,
+    eval_rows: list[EvalRows],
+    offset: Offset | None,
+    *,
+    inside: bool,
+) -> Fitting:
+    """Decide how an estimator is fitted on the rows drawn, ``X``."""
+    model = last_model(estimator)
+    starts = None
+    if offset is not None and eval_rows and not is_corrected(model):
+        warn_of_eval_rows(model)
+    elif offset is not None:
+        own = model_params(estimator, params)
+        given = own.get(START.get(library_of(model), "")) is not None
+        scored = takes_scores(model, len(offset.classes))
+        if offset.by_row is not None and inside and scored and not given:
+            starts = offset.log_prior - offset.by_row(X)
+        by_score = scored and (starts is not None or library_of(model) != "catboost")
+        eval_rows = [
+            _corrected(each, offset, model, starts, by_score=by_score)
+            for each in eval_rows
+        ]
+    return Fitting(estimator, params, count_rows(X), offset, inside, starts, eval_rows)
+
+
+def _corrected(
+    rows: EvalRows, offset: Offset, model: Any, starts: Floats | None, *, by_score: bool
+) -> EvalRows:
+    """Turn eval rows to the loss of corrected predictions."""
+    shift = offset.shift if starts is None else offset.log_prior
+    if starts is None and offset.by_row is not None:
+        shift = offset.by_row(rows.X)
+    shift = np.broadcast_to(shift, (rows.n_rows, len(offset.classes)))
+    if by_score:
+        return replace(rows, scores=scores_of(shift))
+    # CatBoost multiplies the weights of eval rows by those of its own parameters.
+    if library_of(model) == "catboost":
+        shift = shift - offset.own_shift
+    codes = rows.codes(offset.classes)
+    weights = np.exp(-shift[np.arange(len(codes)), codes])
+    weights *= len(weights) / weights.sum()
+    return replace(
+        rows, weights=weights * (1 if rows.weights is None else rows.weights)
+    )

@@ -1,0 +1,81 @@
+"""What reaches the last step of a pipeline, and how eval rows get there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sklearn.pipeline import Pipeline as SklearnPipeline
+from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
+
+from skstrat._core.compat import routing_enabled
+
+Params = dict[str, Any]
+# Fits a model with its fit parameters and the rows to evaluate on.
+FitModel = Callable[[Any, Any, Any, Params, list[Any]], Any]
+
+
+def last_model(estimator: Any) -> Any:
+    """Look through pipelines for the step that learns."""
+    while isinstance(estimator, SklearnPipeline):
+        estimator = estimator.steps[-1][1]
+    return estimator
+
+
+def addressed(estimator: Any, params: Params) -> Params:
+    """Put the names of the steps before parameters that are for a pipeline's model."""
+    prefix = ""
+    while isinstance(estimator, SklearnPipeline) and not routing_enabled():
+        name, estimator = estimator.steps[-1]
+        prefix += f"{name}__"
+    return {
+        name if "__" in name else prefix + name: value for name, value in params.items()
+    }
+
+
+def model_params(estimator: Any, params: Params) -> Params:
+    """Find what reaches the last model of a pipeline."""
+    while isinstance(estimator, SklearnPipeline):
+        params = _split(estimator, params)[1]
+        estimator = estimator.steps[-1][1]
+    return params
+
+
+def _split(pipeline: SklearnPipeline, params: Params) -> tuple[Params, Params]:
+    """Tell the parameters of the steps before the last from its own."""
+    name = pipeline.steps[-1][0]
+    if routing_enabled():
+        own = dict(process_routing(pipeline, "fit", **params)[name]["fit"])
+        routing = get_routing_for_object(pipeline[:-1])
+        before = routing.consumes("fit_transform", list(params))
+        return {key: params[key] for key in before}, own
+    prefix = f"{name}__"
+    own = {
+        key.removeprefix(prefix): value
+        for key, value in params.items()
+        if key.startswith(prefix)
+    }
+    return {k: v for k, v in params.items() if not k.startswith(prefix)}, own
+
+
+def fit_steps(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    params: Params,
+    eval_X: list[Any],
+    fit_model: FitModel,
+) -> Any:
+    """Fit step by step, so that eval rows pass the steps before the last."""
+    if not isinstance(estimator, SklearnPipeline):
+        return fit_model(estimator, X, y, params, eval_X)
+    before, own = _split(estimator, params)
+    name, last = estimator.steps[-1]
+    fitted = []
+    if len(estimator.steps) > 1:
+        head = estimator[:-1]
+        X = head.fit_transform(X, y, **before)
+        eval_X = [head.transform(each) for each in eval_X]
+        fitted = head.steps
+    estimator.steps = [*fitted, (name, fit_steps(last, X, y, own, eval_X, fit_model))]
+    return estimator

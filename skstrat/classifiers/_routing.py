@@ -1,0 +1,43 @@
+"""Fit parameters on their way to the estimator of a meta-classifier."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.base import BaseEstimator
+from sklearn.utils.metadata_routing import (
+    MetadataRequest,
+    MetadataRouter,
+    MethodMapping,
+    get_routing_for_object,
+    process_routing,
+)
+
+from skstrat._core.compat import routing_enabled
+
+
+class RoutesFitParams(BaseEstimator):
+    """A meta-classifier that hands fit parameters to its ``estimator``."""
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Give the routing of fit parameters to the estimator.
+
+        Returns
+        -------
+        MetadataRouter
+            Of ``sample_weight`` here, and of all else to the estimator.
+        """
+        inner = get_routing_for_object(self.estimator)
+        # The weights of the estimator are decided here, whatever it requests.
+        if isinstance(inner, MetadataRequest):
+            inner.fit.requests.pop("sample_weight", None)
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        router = MetadataRouter(owner=self).add_self_request(self)
+        return router.add(estimator=inner, method_mapping=mapping)
+
+    def _routed(self, fit_params: dict[str, Any]) -> dict[str, Any]:
+        """Give the fit parameters that the estimator has requested."""
+        # CatBoost requests nothing, for it knows nothing of that.
+        if not (routing_enabled() and hasattr(self.estimator, "get_metadata_routing")):
+            return fit_params
+        return dict(process_routing(self, "fit", **fit_params)["estimator"]["fit"])

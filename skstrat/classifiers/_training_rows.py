@@ -1,0 +1,253 @@
+"""The rows that an estimator is trained on, and those that tell when to stop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import has_fit_parameter
+
+from skstrat._core.dask import is_dask
+from skstrat._core.rows import count_rows, take_rows
+from skstrat._core.samples import check_samples
+from skstrat._core.weights import Floats, class_totals, totals_of
+from skstrat.classifiers._calibration_check import cells_of, rows_trained_on, seed_of
+from skstrat.classifiers._eval_correction import EvalRows, is_corrected
+from skstrat.classifiers._eval_sets import read_eval_sets
+from skstrat.classifiers._pipeline_steps import addressed, last_model, model_params
+from skstrat.resamplers._any_sampler import resample
+from skstrat.resamplers._base import BaseResampler
+from skstrat.resamplers._fit_params import resample_fit_params
+from skstrat.resamplers._resampled import Resampled
+
+Indices = NDArray[np.intp]
+
+# As many rows of a class as scikit-learn's boosting sets aside, twice over: where none
+# was dropped they are few.
+_SHARE_SET_ASIDE = 0.2
+_DROPPED = "dropped"
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """What an estimator is trained on.
+
+    Attributes
+    ----------
+    X : array-like of shape (n_rows, ...)
+        The rows before resampling that have a weight.
+    drawn : Resampled
+        What resampling came to.
+    resampled : Resampled
+        The same without the rows set aside.
+    params : dict
+        Fit parameters, those with a value per row for the rows of ``resampled``.
+    eval_rows : list of EvalRows
+        Eval sets, as given or set aside.
+    set_aside : ndarray of shape (n_set_aside,)
+        Rows of X that tell when to stop.
+    share_left : ndarray of shape (n_classes,)
+        Weight of each class in ``resampled`` over that in ``drawn``.
+    """
+
+    X: Any
+    drawn: Resampled
+    resampled: Resampled
+    params: dict[str, Any]
+    eval_rows: list[EvalRows]
+    set_aside: Indices
+    share_left: Floats
+
+
+def training_rows(
+    estimator: Any,
+    resampler: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    fit_params: dict[str, Any],
+) -> TrainingRows:
+    """Resample, and take the fit parameters along."""
+    X, y, sample_weight, params = counted_rows(X, y, sample_weight, fit_params)
+    params = addressed(estimator, params)
+    drawn = draw_rows(resampler, X, y, sample_weight)
+    nothing = np.empty(0, dtype=np.intp)
+    share_left = np.ones(len(drawn.original[0]))
+    if not params:
+        return TrainingRows(X, drawn, drawn, {}, [], nothing, share_left)
+    resampled, set_aside, weights = drawn, nothing, None
+    own = model_params(estimator, params)
+    if isinstance(asked := own.get("eval_set"), str):
+        _check_asked(asked, last_model(estimator))
+        set_aside, weights = _choose(drawn)
+        resampled, share_left = _without(drawn, set_aside)
+        rows = take_rows(X, set_aside), take_rows(y, set_aside)
+        params = _with_eval_set(estimator, params, rows)
+        own = model_params(estimator, params)
+    params = resample_fit_params(params, resampled, count_rows(y))
+    sets = [EvalRows(*each, weights=weights) for each in read_eval_sets(own)]
+    return TrainingRows(X, drawn, resampled, params, sets, set_aside, share_left)
+
+
+def counted_rows(
+    X: Any, y: Any, sample_weight: Any, fit_params: dict[str, Any]
+) -> tuple[Any, Any, Floats | None, dict[str, Any]]:
+    """Leave out rows of zero weight, for what takes no weights and would use them."""
+    _refuse_addressed_weights(fit_params)
+    if sample_weight is None or is_dask(X) or is_dask(y):
+        return X, y, sample_weight, fit_params
+    samples = check_samples(X, y, sample_weight)
+    params = fit_params
+    if samples.positions is not None:
+        counted = Resampled(X, y, samples=samples)
+        params = resample_fit_params(fit_params, counted, count_rows(y))
+    return samples.take(X), samples.y, samples.sample_weight, params
+
+
+def draw_rows(resampler: Any, X: Any, y: Any, sample_weight: Any) -> Resampled:
+    """Resample; rows come into memory."""
+    if is_dask(X) or is_dask(y):
+        if not isinstance(resampler, BaseResampler):
+            raise TypeError(
+                "resampler must be one of skstrat's that picks rows by their "
+                f"labels for Dask collections; got {resampler!r}."
+            )
+        return resample(resampler, X, y, sample_weight).in_memory()
+    resampled = resample(resampler, X, y, sample_weight)
+    if resampled.by_row and resampled.parts:
+        raise ValueError(
+            "resampler must be GuidedDownsample alone, not in a pipeline: by other "
+            "rows its inclusion probabilities would not hold for the data; got "
+            f"{resampler!r}."
+        )
+    kept, classes = resampled.labels.classes, resampled.original[0]
+    if len(kept) != len(classes):
+        raise ValueError(
+            "resampler must keep rows of every class; it kept "
+            f"{kept.tolist()!r} of {classes.tolist()!r}."
+        )
+    return resampled
+
+
+def _refuse_addressed_weights(fit_params: dict[str, Any]) -> None:
+    for name in fit_params:
+        if name.rpartition("__")[2] == "sample_weight":
+            raise ValueError(
+                f"{name} cannot be given to the estimator: its rows are resampled, and "
+                "which weights it gets is decided here. Give fit(X, y, "
+                "sample_weight=...): the weights follow the rows."
+            )
+
+
+def _with_eval_set(
+    estimator: Any, params: dict[str, Any], rows: tuple[Any, Any]
+) -> dict[str, Any]:
+    """Put rows set aside where the estimator looks for them."""
+    names = [name for name in params if name.rpartition("__")[2] == "eval_set"]
+    (name,) = names
+    others = {key: value for key, value in params.items() if key != name}
+    prefix, model = name.removesuffix("eval_set"), last_model(estimator)
+    # LightGBM is about to give eval_set up, and scikit-learn never had it.
+    for pair in (("eval_X", "eval_y"), ("X_val", "y_val")):
+        if all(has_fit_parameter(model, each) for each in pair):
+            by_name = zip(pair, rows, strict=True)
+            return others | {prefix + each: value for each, value in by_name}
+    return {**others, name: [rows]}
+
+
+def _check_asked(asked: str, model: Any) -> None:
+    if asked != _DROPPED:
+        raise ValueError(
+            f'eval_set must be "{_DROPPED}" or rows with their labels; got {asked!r}.'
+        )
+    if not is_corrected(model):
+        raise ValueError(
+            f'eval_set="{_DROPPED}" is for LightGBM, XGBoost, CatBoost and '
+            "HistGradientBoostingClassifier, alone or as last step of a pipeline; got "
+            f"{type(model).__name__}. Put searches and calibrators around this "
+            "classifier, or give rows as eval set."
+        )
+
+
+def _choose(drawn: Resampled) -> tuple[Indices, Floats]:
+    """Set rows aside, dropped ones and some of those kept; give their weights."""
+    samples, kept = drawn.samples, drawn.rows
+    if samples is None or kept is None or (kept < 0).any() or not drawn.moves_rows:
+        raise ValueError(
+            f'eval_set="{_DROPPED}" needs a resampler that drops rows and says which '
+            f"it kept; got {drawn.made_by or 'none'}. Give rows as eval set."
+        )
+    cells = cells_of(drawn, samples)
+    labels = samples.labels
+    trained_on = rows_trained_on(kept, len(labels.codes))
+    if cells is None:
+        # Rows kept and rows dropped are other rows, so either stand for themselves.
+        pool = 2 * labels.codes.astype(np.intp) + trained_on
+        class_of = np.repeat(np.arange(len(labels.classes)), 2)
+    else:
+        pool, class_of = cells.cells.codes, cells.class_of
+    n_pools = len(class_of)
+    dropped_of = np.bincount(pool[~trained_on], minlength=n_pools)
+    generator = np.random.default_rng(seed_of(drawn))
+    chosen = []
+    for code in range(len(labels.classes)):
+        own = labels.codes == code
+        dropped = np.flatnonzero(own & ~trained_on)
+        most = min(len(dropped) // 2, len(kept))
+        chosen.append(generator.choice(dropped, most, replace=False))
+        # Pools of which nothing was dropped are seen by nothing else.
+        if len(dropped) < 2 or (dropped_of[class_of == code] == 0).any():
+            rest = np.flatnonzero(own & trained_on)
+            chosen.append(_some_of(rest, labels.classes.tolist()[code], generator))
+    rows = np.sort(np.concatenate(chosen))
+    return rows, _weigh(rows, pool, class_of, samples.sample_weight)
+
+
+def _some_of(rows: Indices, label: Any, generator: np.random.Generator) -> Indices:
+    if len(rows) < 2:
+        raise ValueError(
+            f'eval_set="{_DROPPED}" sets aside some of the rows kept of a class, so '
+            f"two must be kept; got {len(rows)} of class {label!r}. Give rows as eval "
+            "set, or keep more."
+        )
+    n_chosen = max(1, round(_SHARE_SET_ASIDE * len(rows)))
+    return generator.choice(rows, n_chosen, replace=False)
+
+
+def _weigh(
+    rows: Indices, pool: NDArray[Any], class_of: Indices, incoming: Floats | None
+) -> Floats:
+    """Let rows stand for all of their pool, and of their class if pools have none."""
+    n_pools = len(class_of)
+    weights = np.ones(len(rows)) if incoming is None else incoming[rows]
+    totals = totals_of(pool, incoming, n_pools)
+    there = np.bincount(pool[rows], weights, minlength=n_pools)
+    weights = weights * (totals / np.where(there > 0, there, 1))[pool[rows]]
+    classes = class_of[pool[rows]]
+    reached = np.bincount(classes, weights)
+    return weights * (np.bincount(class_of, totals) / reached)[classes]
+
+
+def _without(drawn: Resampled, set_aside: Indices) -> tuple[Resampled, Floats]:
+    """Leave rows out, and let those left have the weight of their class."""
+    left = np.flatnonzero(~np.isin(drawn.rows, set_aside))
+    labels = drawn.labels
+    n_classes = len(labels.classes)
+    part: dict[str, Any] = {
+        name: None if (value := getattr(drawn, name)) is None else value[left]
+        for name in ("weights", "incoming", "within_class", "rows")
+    }
+    codes = labels.codes[left]
+    before = class_totals(labels, drawn.incoming)
+    after = totals_of(codes, part["incoming"], n_classes)
+    if part["weights"] is not None:
+        whole = totals_of(codes, part["weights"], n_classes)
+        part["weights"] *= (class_totals(labels, drawn.weights) / whole)[codes]
+    by_class = drawn.class_weight
+    if by_class is not None:
+        by_class = by_class * before / after
+    part |= {"codes": codes, "classes": labels.classes, "class_weight": by_class}
+    part |= {"X": take_rows(drawn.X, left), "y": take_rows(drawn.y, left)}
+    return replace(drawn, **part), after / before
