@@ -126,11 +126,19 @@ def test_the_training_set_may_be_among_the_eval_sets(library):
     best = len(recorded(model)) - PATIENCE
     expected = log_loss(y, model.predict_proba(X), sample_weight=weight)
     assert recorded(model)[best - 1] == pytest.approx(expected, abs=1e-6)
+    if library == "lightgbm":
+        # By this name it knows what it must not stop by.
+        assert list(model.estimator_.evals_result_) == ["training", "valid_1"]
     # The loss of the training set falls on; the other one has ended it.
     assert recorded(model).argmin() == len(recorded(model)) - 1
     alone = clone(model).fit(
         X, y, sample_weight=weight, **evaluated(library, X_eval, y_eval)
     )
+    if library == "lightgbm" and NEW:
+        # In this form it takes weights of the training set, too: those of all rows.
+        tables = {"eval_X": (X, X_eval), "eval_y": (y, y_eval), **params}
+        other = clone(model).fit(X, y, sample_weight=weight, **tables)
+        np.testing.assert_allclose(recorded(other), recorded(model), atol=1e-9)
     np.testing.assert_array_equal(alone.predict_proba(X), model.predict_proba(X))
 
 
@@ -224,17 +232,21 @@ def test_routing_brings_an_eval_set_to_the_library(library):
             **dict.fromkeys(params, True)
         )
         model = FocalLossClassifier(inner).set_score_request(sample_weight=True)
-        results = cross_validate(
-            model,
-            X,
-            y,
-            cv=[(np.arange(600), np.arange(600, 900))],
-            params={**params, "sample_weight": weight},
-            return_estimator=True,
-            error_score="raise",
+        unweighted = clone(model).set_fit_request(sample_weight=False)
+        routed, routed_unweighted = (
+            cross_validate(
+                each,
+                X,
+                y,
+                cv=[(np.arange(600), np.arange(600, 900))],
+                params={**params, "sample_weight": weight},
+                return_estimator=True,
+                error_score="raise",
+            )["estimator"][0]
+            for each in (model, unweighted)
         )
-        (routed,) = results["estimator"]
         directly = clone(model).fit(X[:600], y[:600], sample_weight=weight[:600])
+        plainly = clone(model).fit(X[:600], y[:600])
         pipeline = Pipeline(
             [("scale", StandardScaler()), ("model", model)],
             transform_input=["eval_X"],
@@ -244,7 +256,8 @@ def test_routing_brings_an_eval_set_to_the_library(library):
         unasked = FocalLossClassifier(trees(library))
         with pytest.raises(UnsetMetadataPassedError, match="not explicitly set"):
             unasked.fit(X, y, **params)
-    np.testing.assert_array_equal(routed.predict_proba(X), directly.predict_proba(X))
+    for got, expected in ((routed, directly), (routed_unweighted, plainly)):
+        np.testing.assert_array_equal(got.predict_proba(X), expected.predict_proba(X))
     expected = log_loss(y_eval, routed.predict_proba(X_eval))
     assert recorded(routed)[-1] == pytest.approx(expected, abs=1e-6)
     if "eval_X" in params:
