@@ -9,15 +9,9 @@ import numpy as np
 from scipy import sparse
 from scipy.special import expit, log_expit
 from sklearn.base import clone
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    get_routing_for_object,
-    process_routing,
-)
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skstrat._core.compat import HasMethods, Interval, routing_enabled
+from skstrat._core.compat import HasMethods, Interval
 from skstrat._core.labels import one_label_per_row
 from skstrat._core.samples import check_samples
 from skstrat._core.weights import Floats, class_totals
@@ -33,6 +27,7 @@ from skstrat.classifiers._focal_loss import (
     xgboost_objective,
 )
 from skstrat.classifiers._predictions import ProbabilityClassifier
+from skstrat.classifiers._routing import RoutesFitParams
 
 # Settings, aliases too, that clash with the loss, and the values that do not.
 _OBJECTIVES = ("objective", "objective_type", "app", "application", "loss")
@@ -53,7 +48,7 @@ _Params = dict[str, Any]
 _Rows = tuple[Any, Any]
 
 
-class FocalLossClassifier(ProbabilityClassifier):
+class FocalLossClassifier(RoutesFitParams, ProbabilityClassifier):
     """XGBoost or LightGBM trained with the focal loss, probabilities calibrated.
 
     The sigmoid of such trees is many times too high for a rare class, so predictions
@@ -111,8 +106,6 @@ class FocalLossClassifier(ProbabilityClassifier):
         "gamma": [Interval(Real, 0, None, closed="left")],
         "alpha": [Interval(Real, 0, 1, closed="neither"), None],
     }
-    # Who hands weights to a router goes by its requests, not by its arguments.
-    __metadata_request__fit = {"sample_weight": True}
 
     def __init__(
         self, estimator: Any, gamma: float = 2.0, alpha: float | None = None
@@ -156,8 +149,7 @@ class FocalLossClassifier(ProbabilityClassifier):
         """
         self._validate_params()
         is_xgboost = _check_estimator(self.estimator)
-        if routing_enabled():
-            fit_params = process_routing(self, "fit", **fit_params)["estimator"]["fit"]
+        fit_params = self._routed(fit_params)
         _check_fit_params(fit_params)
         samples = check_samples(X, one_label_per_row(y), sample_weight)
         labels, weights = samples.labels, samples.sample_weight
@@ -254,25 +246,6 @@ class FocalLossClassifier(ProbabilityClassifier):
         X = validate_data(self, X, reset=reset, **checks)
         # LightGBM predicts of sparse matrices, not of sparse arrays.
         return sparse.csr_matrix(X) if sparse.issparse(X) else X
-
-    def get_metadata_routing(self) -> Any:
-        """Give what ``fit`` requests itself, and what it hands to the estimator.
-
-        Returns
-        -------
-        MetadataRouter
-            Weights are requested by this classifier alone, which hands them on.
-        """
-        estimator = get_routing_for_object(self.estimator)
-        # Routers have no fit; they are none of the estimators that fit takes.
-        if hasattr(estimator, "fit"):
-            estimator.fit.add_request(param="sample_weight", alias=False)
-        mapping = MethodMapping().add(caller="fit", callee="fit")
-        return (
-            MetadataRouter(owner=type(self).__name__)
-            .add_self_request(self)
-            .add(estimator=estimator, method_mapping=mapping)
-        )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -19,6 +19,9 @@ from skstrat._core.compat import routing_enabled
 class RoutesFitParams(BaseEstimator):
     """A meta-classifier that hands fit parameters to its ``estimator``."""
 
+    # Who hands weights to a router goes by its requests, not by its arguments.
+    __metadata_request__fit = {"sample_weight": True}
+
     def get_metadata_routing(self) -> MetadataRouter:
         """Give the routing of fit parameters to the estimator.
 

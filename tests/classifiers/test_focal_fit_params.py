@@ -272,6 +272,7 @@ def test_weights_of_a_resampler_reach_it_with_routing_on(library):
     focal = FocalLossClassifier(trees(library, n_estimators=5))
     for host in (
         make_pipeline(resampler, focal),
+        make_pipeline(resampler, ResampledClassifier(focal)),
         ResampledClassifier(
             focal, resampler, use_weights=True, calibration_check=False
         ),
