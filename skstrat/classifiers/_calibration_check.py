@@ -112,6 +112,7 @@ def cells_of(resampled: Resampled, samples: CheckedSamples) -> Cells | None:
 
 
 def seed_of(resampled: Resampled) -> int:
+    """Give the seed of the draw; 0 if it is not known."""
     return 0 if resampled.plan is None else resampled.plan.seed
 
 

@@ -140,6 +140,9 @@ class CorrectedClassifier(CorrectedPredictions):
         MultinomialNB
         HistGradientBoostingClassifier     the score that boosting starts from
         GradientBoostingClassifier         the leaves of the first tree of each class
+        LGBMClassifier                     the leaves of the first tree of each class
+        XGBClassifier                      ``base_score`` of its booster
+        CatBoostClassifier                 the bias of its scores
         =================================  ==========================================
 
         Pipelines become plain ones of scikit-learn without their samplers, their last

@@ -61,9 +61,12 @@ class ResampledClassifier(RoutesFitParams, CheckedClassifier):
         are corrected row by row. ``True`` and ``False`` force it. Weights given to
         ``fit`` are always passed on, and so are those of a resampler that moves no
         row, which would otherwise do nothing.
-    prior_correction : bool, default=True
-        Whether predictions are turned to the original prior. False gives the
-        estimator's own.
+    prior_correction : bool or "outside", default=True
+        Whether predictions are turned to the original prior. LGBMClassifier,
+        XGBClassifier and CatBoostClassifier, alone or as last step of a pipeline, take
+        the correction up, so that ``estimator_`` is a plain booster that predicts the
+        original distribution; of all others, and with ``"outside"``, predictions are
+        corrected afterwards. False gives the estimator's own.
     calibration_check : bool or "cv", default=True
         Whether the model is checked by rows that the resampler dropped, a free
         hold-out: 2,000 rows are scored, and if these leave a doubt as many as were
@@ -131,6 +134,18 @@ class ResampledClassifier(RoutesFitParams, CheckedClassifier):
     classifier mends them. It costs three fits and predicts the mean of three models,
     and the calibrated model has no ``to_sklearn``.
 
+    Boosters: the correction of uniform rows is added to the fitted scores and costs
+    nothing. That of :class:`GuidedDownsample` differs from row to row: rows start from
+    minus it in training (``init_score``, ``base_margin``, ``baseline``), so the trees
+    learn what the pilot knew, and no pilot runs in ``predict``. Outside, the pilot's
+    knowledge is stacked on top: a log loss about 1 % lower in our benchmark, at twice
+    the time to predict, without ``to_sklearn``.
+
+    Early stopping: eval rows start from the correction, so that the metric is that of
+    corrected predictions; of CatBoost with uniform rows, HistGradientBoostingClassifier
+    and losses other than the log loss, eval rows are weighted to the shares trained on,
+    which has the same minimum.
+
     Parameters by which the estimator itself sets or changes its prior (``priors``,
     ``class_prior``, ``fit_prior``, ``class_weight``, ``scale_pos_weight``,
     ``is_unbalance``, ``auto_class_weights`` and the like) are counted in as part of
@@ -165,6 +180,18 @@ class ResampledClassifier(RoutesFitParams, CheckedClassifier):
     (True, True)
     >>> model.decision_.weights, model.decision_.correction
     ('none', 'prior')
+
+    A booster that stops early by rows that were dropped, and predicts by itself:
+
+    >>> from lightgbm import LGBMClassifier, early_stopping
+    >>> trees = LGBMClassifier(n_estimators=500, num_leaves=7, verbose=-1)
+    >>> model = ResampledClassifier(
+    ...     trees, DownsampleUpweight(factor=10, random_state=0)
+    ... ).fit(
+    ...     X, y, eval_set="dropped", callbacks=[early_stopping(20, verbose=False)]
+    ... )
+    >>> model.to_sklearn() is model.estimator_, model.estimator_.best_iteration_ < 500
+    (True, True)
 
     Where one row in ten is positive, the same model predicts more of them:
 
@@ -214,6 +241,15 @@ class ResampledClassifier(RoutesFitParams, CheckedClassifier):
         sample_weight : array-like of shape (n_rows,), default=None
             Incoming weights; the original distribution is the weighted one. A row of
             zero weight is not there.
+        **fit_params : dict
+            Handed to the ``fit`` of the estimator; of a pipeline to the step before
+            ``__``, or to the last. Those with a value per row follow the rows. With
+            metadata routing the estimator must request them.
+            Eval sets (``eval_set``, ``eval_X`` and ``eval_y``, ``X_val`` and
+            ``y_val``) hold rows of the original distribution. They pass the steps of a
+            pipeline before the last, and training stops by the loss of corrected
+            predictions. ``eval_set="dropped"`` makes one of rows that the resampler
+            dropped, and of a fifth of the rows kept of each class that has too few.
 
         Returns
         -------
@@ -232,7 +268,8 @@ class ResampledClassifier(RoutesFitParams, CheckedClassifier):
             or a decision threshold, which belongs around this classifier. If y holds
             columns of labels, one-hot or several. If ``target_prior`` is not one
             positive number for each class, or ``prior_correction`` is False; all
-            methods that predict raise it, too.
+            methods that predict raise it, too. If a fit parameter has a value per row
+            and rows were made, or no rows were dropped for ``eval_set="dropped"``.
         TypeError
             If ``resampler`` is a pipeline with a transformer in it, or returns another
             number of results.
@@ -251,7 +288,8 @@ class ResampledClassifier(RoutesFitParams, CheckedClassifier):
             another warning has named the cause. If a cause is known and no check rules
             it out: trees that learn repeated rows by heart, rows that a sampler chose
             by their values. If rows are repeated or made, and the estimator splits rows
-            inside its fit, as searches and early stopping do.
+            inside its fit, as searches and early stopping do. If there are eval sets,
+            and the loss that the estimator sees on them cannot be corrected.
         """
         self._validate_params()
         fit_params = self._routed(fit_params)
