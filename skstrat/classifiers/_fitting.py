@@ -105,7 +105,7 @@ class Fitting:
     Attributes
     ----------
     estimator : estimator
-        Unfitted; clones are fitted.
+        What is fitted on all rows; clones are on parts of them.
     params : dict
         Arguments of its ``fit``, those with a value per row for the rows drawn.
     n_rows : int
@@ -130,7 +130,7 @@ class Fitting:
 
     def fit(self, X: Any, y: Any) -> tuple[Any, bool]:
         """Fit on all rows; tell whether the estimator took the correction up."""
-        return self._fit(X, y, self.params, self.starts)
+        return self._fit(self.estimator, X, y, self.params, self.starts)
 
     def undone(self, *, inside: bool) -> Floats | None:
         """Give what leads from a fitted estimator's log probabilities back to training.
@@ -153,12 +153,11 @@ class Fitting:
             for name, value in params.items()
         }
         starts = None if self.starts is None else self.starts[kept]
-        return self._fit(X, y, params, starts)[0]
+        return self._fit(clone(self.estimator), X, y, params, starts)[0]
 
     def _fit(
-        self, X: Any, y: Any, params: Params, starts: Floats | None
+        self, estimator: Any, X: Any, y: Any, params: Params, starts: Floats | None
     ) -> tuple[Any, bool]:
-        estimator = clone(self.estimator)
         if starts is None and not self.eval_rows:
             fitted = estimator.fit(X, y, **params)
         else:
