@@ -20,6 +20,7 @@ _LIBRARIES = (
     "pyarrow",
     "lightgbm",
     "xgboost",
+    "catboost",
 )
 
 
