@@ -264,7 +264,8 @@ def believed(estimator, y, resampler=None, **settings):
     X = np.random.default_rng(0).random((len(y), 2)) + y[:, None]
     settings = {"calibration_check": False, **settings}
     model = ResampledClassifier(estimator, resampler, **settings).fit(X, y)
-    return model.train_prior_ / model.train_prior_.sum()
+    trained = np.array(list(model.decision_.train_prior.values()))
+    return trained / trained.sum()
 
 
 @pytest.mark.filterwarnings("ignore::skstrat.TreeWeightsWarning")

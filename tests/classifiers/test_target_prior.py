@@ -431,7 +431,9 @@ def test_boosters(library, n_classes):
     model.target_prior = by_label(model, TARGETS[n_classes])
     np.testing.assert_allclose(model.predict_proba(X), expected, rtol=1e-6)
     plain = model.to_sklearn()
-    np.testing.assert_allclose(plain.predict_proba(X), expected, rtol=1e-6)
+    assert type(plain) is type(model.estimator)
+    # XGBoost's probabilities, which are the witness, are of single precision.
+    np.testing.assert_allclose(plain.predict_proba(X), expected, rtol=0, atol=1e-6)
     most = model.classes_[expected.argmax(axis=1)]
     assert (model.predict(X) == most).mean() > 0.999
 
