@@ -12,13 +12,14 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from skstrat._core.labels import factorize, one_label_per_row
 from skstrat._core.rows import count_rows
 from skstrat._core.weights import Floats
 from skstrat.classifiers._boosters import library_of
@@ -78,12 +79,17 @@ def is_corrected(model: Any) -> bool:
 
 
 def eval_arguments(
-    model: Any, params: dict[str, Any], sets: list[EvalRows]
+    model: Any, y: Any, params: dict[str, Any], sets: list[EvalRows]
 ) -> dict[str, Any]:
     """Write eval rows, with their scores and weights, into fit parameters."""
     if not sets:
         return params
-    return _WRITE.get(library_of(model), _write_others)(model, dict(params), sets)
+    library = library_of(model)
+    if library == "lightgbm" and params.get("eval_X") is not None:
+        # Release 4.7 encodes the labels of y and of eval_set, but not these.
+        classes = factorize(one_label_per_row(y))[1]
+        sets = [replace(each, y=each.codes(classes)) for each in sets]
+    return _WRITE.get(library, _write_others)(model, dict(params), sets)
 
 
 def _write_lightgbm(

@@ -87,19 +87,23 @@ def encode_eval_labels(y: Any, classes: NDArray[Any]) -> NDArray[np.intp]:
 
 def _form(params: Mapping[str, Any]) -> tuple[str, ...] | None:
     """Name the fit parameters that hold eval sets."""
-    names = [("eval_set",), *_PAIRS]
-    given = [form for form in names if any(params.get(n) is not None for n in form)]
+    # Of a step in a pipeline or a search that is not looked into, the last part tells.
+    named = {
+        name.rpartition("__")[2]: name for name in params if params[name] is not None
+    }
+    forms: list[tuple[str, ...]] = [("eval_set",), *_PAIRS]
+    given = [form for form in forms if named.keys() & set(form)]
     if not given:
         return None
     if len(given) > 1:
         written = " and ".join("/".join(form) for form in given)
         raise ValueError(f"Eval sets must be given once; got {written}. Leave one out.")
     (form,) = given
-    if absent := [name for name in form if params.get(name) is None]:
+    if absent := [name for name in form if name not in named]:
         raise ValueError(
             f"{form[0]} and {form[1]} must be given together; got no {absent[0]}."
         )
-    return form
+    return tuple(named[name] for name in form)
 
 
 def _is_one(given: Any) -> bool:

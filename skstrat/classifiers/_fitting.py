@@ -147,9 +147,8 @@ class Fitting:
         """Fit on some of the rows, which are given alone."""
         part = Resampled(X=None, y=kept, rows=kept, moves_rows=True)
         params = resample_fit_params(self.params, part, self.n_rows)
-        # What callbacks record is of the fit that the user asked for.
         params = {
-            name: deepcopy(value) if name.endswith("callbacks") else value
+            name: _copied(value) if name.endswith("callbacks") else value
             for name, value in params.items()
         }
         starts = None if self.starts is None else self.starts[kept]
@@ -180,6 +179,17 @@ class Fitting:
         return add_to_scores(model, scores_of(moved[order]))
 
 
+def _copied(callbacks: Any) -> Any:
+    """Let callbacks record nothing but the fit that the user asked for."""
+    try:
+        return deepcopy(callbacks)
+    except TypeError as error:
+        raise ValueError(
+            "callbacks must be such that copy.deepcopy copies them, for the fits of "
+            f'calibration_check="cv"; got {callbacks!r} ({error}). Set it to True.'
+        ) from error
+
+
 @dataclass(frozen=True)
 class _Job:
     """What the last model of a pipeline is fitted with beside its rows."""
@@ -202,7 +212,7 @@ class _Job:
                 else replace(each, scores=each.scores + base)
                 for each in sets
             ]
-        params = eval_arguments(model, params, sets)
+        params = eval_arguments(model, y, params, sets)
         if self.starts is not None:
             params = {**params, START[library]: scores_of(self.starts)}
         return model.fit(X, y, **params)

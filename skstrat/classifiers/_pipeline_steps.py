@@ -17,9 +17,26 @@ FitModel = Callable[[Any, Any, Any, Params, list[Any]], Any]
 
 def last_model(estimator: Any) -> Any:
     """Look through pipelines for the step that learns."""
-    while isinstance(estimator, SklearnPipeline):
+    while _is_stepwise(estimator):
         estimator = estimator.steps[-1][1]
     return estimator
+
+
+def _is_stepwise(estimator: Any) -> bool:
+    """Tell whether it is a pipeline whose last step gets the rows given, transformed.
+
+    A sampler inside gives it others.
+    """
+    return isinstance(estimator, SklearnPipeline) and not any(
+        hasattr(step, "fit_resample") for _, step in estimator.steps
+    )
+
+
+def transforms(estimator: Any) -> bool:
+    """Tell whether rows are transformed before the last model."""
+    while _is_stepwise(estimator) and len(estimator.steps) == 1:
+        estimator = estimator.steps[-1][1]
+    return isinstance(estimator, SklearnPipeline)
 
 
 def addressed(estimator: Any, params: Params) -> Params:
@@ -35,7 +52,7 @@ def addressed(estimator: Any, params: Params) -> Params:
 
 def model_params(estimator: Any, params: Params) -> Params:
     """Find what reaches the last model of a pipeline."""
-    while isinstance(estimator, SklearnPipeline):
+    while _is_stepwise(estimator):
         params = _split(estimator, params)[1]
         estimator = estimator.steps[-1][1]
     return params
@@ -67,7 +84,7 @@ def fit_steps(
     fit_model: FitModel,
 ) -> Any:
     """Fit step by step, so that eval rows pass the steps before the last."""
-    if not isinstance(estimator, SklearnPipeline):
+    if not _is_stepwise(estimator):
         return fit_model(estimator, X, y, params, eval_X)
     before, own = _split(estimator, params)
     name, last = estimator.steps[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,12 @@ from skstrat._core.weights import Floats, class_totals, totals_of
 from skstrat.classifiers._calibration_check import cells_of, rows_trained_on, seed_of
 from skstrat.classifiers._eval_correction import EvalRows, is_corrected
 from skstrat.classifiers._eval_sets import read_eval_sets
-from skstrat.classifiers._pipeline_steps import addressed, last_model, model_params
+from skstrat.classifiers._pipeline_steps import (
+    addressed,
+    last_model,
+    model_params,
+    transforms,
+)
 from skstrat.resamplers._any_sampler import resample
 from skstrat.resamplers._base import BaseResampler
 from skstrat.resamplers._fit_params import resample_fit_params
@@ -88,6 +94,7 @@ def training_rows(
         own = model_params(estimator, params)
     params = resample_fit_params(params, resampled, count_rows(y))
     sets = [EvalRows(*each, weights=weights) for each in read_eval_sets(own)]
+    _refuse_unread(sets, estimator)
     return TrainingRows(X, drawn, resampled, params, sets, set_aside, share_left)
 
 
@@ -155,6 +162,21 @@ def _with_eval_set(
             by_name = zip(pair, rows, strict=True)
             return others | {prefix + each: value for each, value in by_name}
     return {**others, name: [rows]}
+
+
+def _refuse_unread(sets: list[EvalRows], estimator: Any) -> None:
+    """Refuse eval sets whose rows are not there, or cannot be transformed."""
+    for each in sets:
+        if isinstance(each.X, (str, PathLike)):
+            remedy = "Read the file, and give its rows."
+        elif each.y is None and transforms(estimator):
+            remedy = "Give X and y, for the steps before the model do not take a Pool."
+        else:
+            continue
+        raise ValueError(
+            "eval_set must hold rows with their labels, which are corrected; got "
+            f"{type(each.X).__name__}. {remedy}"
+        )
 
 
 def _check_asked(asked: str, model: Any) -> None:
