@@ -2,6 +2,7 @@
 
 from skstrat.batches import BalancedBatches, ImbalancedSampler, iter_batches
 from skstrat.classifiers import (
+    BoosterData,
     FocalLoss,
     FocalLossClassifier,
     PartialFitClassifier,
@@ -9,6 +10,7 @@ from skstrat.classifiers import (
     PriorEstimate,
     ResampledClassifier,
     ResampledEnsembleClassifier,
+    booster_data,
     correct_prior,
     estimate_prior,
     lightgbm_objective,
@@ -46,6 +48,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AbsentClassWarning",
     "BalancedBatches",
+    "BoosterData",
     "CalibrationWarning",
     "ClassWeight",
     "CombinedResample",
@@ -70,6 +73,7 @@ __all__ = [
     "TreeWeightsWarning",
     "UnusedWeightsError",
     "Weighted",
+    "booster_data",
     "compare_strategies",
     "correct_prior",
     "estimate_prior",

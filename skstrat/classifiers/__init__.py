@@ -2,6 +2,7 @@
 
 from skstrat._core.prior import correct_prior
 from skstrat.classifiers._auto import recommend_factor
+from skstrat.classifiers._booster_data import BoosterData, booster_data
 from skstrat.classifiers._ensemble import ResampledEnsembleClassifier
 from skstrat.classifiers._focal import FocalLossClassifier
 from skstrat.classifiers._focal_loss import (
@@ -17,6 +18,7 @@ from skstrat.classifiers._prior_estimate import PriorEstimate, estimate_prior
 from skstrat.classifiers._resampled import ResampledClassifier
 
 __all__ = [
+    "BoosterData",
     "CheckResult",
     "FocalLoss",
     "FocalLossClassifier",
@@ -26,6 +28,7 @@ __all__ = [
     "ResampledClassifier",
     "ResampledEnsembleClassifier",
     "TrainingDecision",
+    "booster_data",
     "correct_prior",
     "estimate_prior",
     "lightgbm_objective",

@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 from scipy.special import expit, logit
 
+from skstrat._core.own_prior import PARAMETERS
 from skstrat._core.weights import Floats
 
 # What the libraries call the scores that training starts from.
@@ -24,18 +26,23 @@ _CLASSES = {
     "xgboost": "XGBClassifier",
     "catboost": "CatBoostClassifier",
 }
+# What each library's own ``train`` gives.
+_OWN = {"lightgbm": "Booster", "xgboost": "Booster", "catboost": "CatBoost"}
 _LOG_LOSS: tuple[str, ...] = ("None", "binary", "multiclass", "softmax")
 _LOG_LOSS += ("binary:logistic", "multi:softprob", "Logloss", "MultiClass")
+_TREES = ("gbdt", "goss", "dart", "Plain", "Ordered")
 # Parameters, aliases too, and the values, as text, with which raw scores are log odds.
 _PLAIN: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("objective", "objective_type", "app", "application"), _LOG_LOSS),
     **dict.fromkeys(("loss", "loss_function"), _LOG_LOSS),
-    **dict.fromkeys(("boosting_type", "boosting", "boost"), ("gbdt", "goss", "dart")),
+    **dict.fromkeys(("boosting_type", "boosting", "boost"), _TREES),
     **dict.fromkeys(("sigmoid",), ("None", "1", "1.0")),
     "booster": ("None", "gbtree", "dart"),
     "multi_strategy": ("None", "one_output_per_tree"),
     "boost_from_average": ("None", "False", "True"),
 }
+# Of this objective XGBoost's start is a probability.
+_OF_TWO = "binary:logistic"
 # XGBoost keeps its start in single precision.
 _ROUNDING = 1e-5
 # The first release whose start differs from class to class.
@@ -44,8 +51,17 @@ _XGBOOST_OF_CLASSES = (3, 1)
 
 def library_of(model: Any) -> str:
     """Name the library of a booster; "" for any other model, subclasses too."""
+    return _library_among(_CLASSES, model)
+
+
+def fitted_library(model: Any) -> str:
+    """Name the library of a fitted booster, its own class or that of scikit-learn."""
+    return library_of(model) or _library_among(_OWN, model)
+
+
+def _library_among(classes: dict[str, str], model: Any) -> str:
     library = type(model).__module__.partition(".")[0]
-    return library if _CLASSES.get(library) == type(model).__name__ else ""
+    return library if classes.get(library) == type(model).__name__ else ""
 
 
 def takes_scores(model: Any, n_classes: int) -> bool:
@@ -59,11 +75,39 @@ def takes_scores(model: Any, n_classes: int) -> bool:
     # CatBoost takes no baseline beside this.
     if library == "catboost" and parameters.get("boost_from_average"):
         return False
-    return all(
-        str(value) in _PLAIN[name]
+    return not _changes_scores(parameters)
+
+
+def _changes_scores(parameters: dict[str, Any]) -> list[str]:
+    """Name the parameters with which raw scores are no log odds."""
+    return [
+        name
         for name, value in parameters.items()
-        if name in _PLAIN and name != "base_score"
-    )
+        if name in _PLAIN and str(value) not in _PLAIN[name]
+    ]
+
+
+def unsuited_parameters(model: Any) -> dict[str, Any]:
+    """List what a fitted booster learned other log odds by than those of its rows."""
+    library, own = fitted_library(model), _own_model(model)
+    learned: dict[str, Any] = {}
+    if library == "lightgbm":
+        learned = own.params
+    elif library == "catboost":
+        learned = own.get_all_params()
+    else:
+        objective = _learner(own)["objective"]
+        weight = objective.get("reg_loss_param", {}).get("scale_pos_weight")
+        learned = {"objective": objective["name"], "scale_pos_weight": weight}
+    given = model.get_params() if hasattr(model, "get_params") else {}
+    learned = {**given, **learned}
+    names = _changes_scores(learned)
+    names += [
+        name
+        for name, (effect, harmless) in PARAMETERS.items()
+        if effect == "weights" and str(learned.get(name)) not in ("None", *harmless)
+    ]
+    return {name: learned[name] for name in names}
 
 
 def scores_of(log_proba: Floats) -> Floats:
@@ -71,6 +115,20 @@ def scores_of(log_proba: Floats) -> Floats:
     if log_proba.shape[-1] == 2:
         return log_proba[..., 1] - log_proba[..., 0]
     return log_proba
+
+
+def start_parameter(scores: Floats) -> float | list[float]:
+    """Write scores of all rows alike as XGBoost's ``base_score``."""
+    if np.ndim(scores) == 0:
+        return float(expit(scores))
+    import_module("xgboost")
+    if not _starts_by_class():
+        raise ValueError(
+            "XGBoost must be of release 3.1 or later, which starts each class from a "
+            f"score of its own; got {sys.modules['xgboost'].__version__} for "
+            f"{len(scores)} classes. Install a newer one, or use LightGBM."
+        )
+    return scores.tolist()
 
 
 def fix_start(model: Any, log_prior: Floats) -> Floats:
@@ -91,13 +149,43 @@ def add_to_scores(model: Any, scores: Floats) -> bool:
     """Move a fitted booster's scores, of all rows alike, in place; False if it cannot.
 
     LightGBM keeps what it starts from in the leaves of its first trees, XGBoost in
-    ``base_score`` and CatBoost in its bias.
+    ``base_score`` and CatBoost in its bias. The model is an object of the library's own
+    or of its class for scikit-learn.
     """
-    return _ADD[library_of(model)](model, np.atleast_1d(scores))
+    add = _ADD.get(fitted_library(model))
+    return add is not None and add(_own_model(model), np.atleast_1d(scores))
 
 
-def _add_lightgbm(model: Any, scores: Floats) -> bool:
-    booster = model.booster_
+def predict_from(model: Any, scores: Floats) -> bool:
+    """Have a booster that was trained from scores of its rows predict from these.
+
+    In place, of all rows alike; False if it cannot.
+    """
+    if fitted_library(model) == "xgboost":
+        # Its start is no part of what it learned.
+        scores = scores - _start_of(_own_model(model))
+    return add_to_scores(model, scores)
+
+
+def raw_scores(model: Any, X: Any) -> Floats | None:
+    """Predict the scores of a fitted LightGBM or CatBoost model; None of XGBoost's."""
+    library = fitted_library(model)
+    if library == "xgboost":
+        return None
+    wanted: dict[str, Any] = {"raw_score": True}
+    if library == "catboost":
+        wanted = {"prediction_type": "RawFormulaVal"}
+    return np.asarray(model.predict(X, **wanted))
+
+
+def _own_model(model: Any) -> Any:
+    """Take the library's own object out of its class for scikit-learn."""
+    if hasattr(model, "get_booster"):
+        return model.get_booster()
+    return getattr(model, "booster_", model)
+
+
+def _add_lightgbm(booster: Any, scores: Floats) -> bool:
     learned = booster.dump_model(num_iteration=1)
     objective, _, settings = str(learned.get("objective")).partition(" ")
     trees = learned["tree_info"]
@@ -118,36 +206,37 @@ def _add_lightgbm(model: Any, scores: Floats) -> bool:
     return True
 
 
-def _add_xgboost(model: Any, scores: Floats) -> bool:
-    booster = model.get_booster()
-    learner = json.loads(booster.save_config())["learner"]
-    objective = learner["objective"]["name"]
-    if objective not in ("binary:logistic", "multi:softprob"):
+def _add_xgboost(booster: Any, scores: Floats) -> bool:
+    objective = _learner(booster)["objective"]["name"]
+    if objective not in (_OF_TWO, "multi:softprob"):
         return False
-    binary = objective == "binary:logistic"
     before = _start_of(booster)
     if len(before) != len(scores):
         return False
-    moved = expit(logit(before) + scores) if binary else before + scores
-    values: list[float] = moved.tolist()
-    _set_start(booster, values)
-    reached = _start_of(booster)
-    if binary:
-        reached, moved = logit(reached), logit(before) + scores
+    moved = before + scores
+    _set_start(booster, moved)
     # Single precision, and a bound on the prior, may keep it from getting there.
-    if np.allclose(reached, moved, atol=_ROUNDING):
+    if np.allclose(_start_of(booster), moved, atol=_ROUNDING):
         return True
-    _set_start(booster, before.tolist())
+    _set_start(booster, before)
     return False
 
 
+def _learner(booster: Any) -> dict[str, Any]:
+    learner: dict[str, Any] = json.loads(booster.save_config())["learner"]
+    return learner
+
+
 def _start_of(booster: Any) -> Floats:
-    learner = json.loads(booster.save_config())["learner"]
+    learner = _learner(booster)
     # A list since release 3.1.
-    return np.atleast_1d(json.loads(learner["learner_model_param"]["base_score"]))
+    start = np.atleast_1d(json.loads(learner["learner_model_param"]["base_score"]))
+    return logit(start) if learner["objective"]["name"] == _OF_TWO else start
 
 
-def _set_start(booster: Any, values: list[float]) -> None:
+def _set_start(booster: Any, scores: Floats) -> None:
+    of_two = _learner(booster)["objective"]["name"] == _OF_TWO
+    values = (expit(scores) if of_two else scores).tolist()
     start: Any = values[0] if len(values) == 1 else json.dumps(values)
     booster.set_param({"base_score": start})
 
@@ -167,7 +256,6 @@ def _add_catboost(model: Any, scores: Floats) -> bool:
 
 
 _ADD: dict[str, Callable[[Any, Floats], bool]] = {
-    "": lambda _model, _scores: False,
     "lightgbm": _add_lightgbm,
     "xgboost": _add_xgboost,
     "catboost": _add_catboost,

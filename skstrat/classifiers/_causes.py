@@ -9,7 +9,7 @@ import numpy as np
 
 from skstrat._core.estimators import final_estimator, is_tree_model
 from skstrat._core.own_prior import classifiers_inside
-from skstrat._core.weights import class_totals
+from skstrat._core.weights import Floats, class_totals
 from skstrat.classifiers._policy import GivenWeights, is_near_one
 from skstrat.exceptions import CalibrationWarning
 from skstrat.resamplers._resampled import Resampled
@@ -28,21 +28,15 @@ def known_cause(
     """Say why the rows trained on are no random sample of their class for a model."""
     if not resampled.moves_rows:
         return None
-    labels, (_, rows, totals) = resampled.labels, resampled.original
-    kept = labels.counts / rows
-    if resampled.adds_rows:
-        # Weights that restore the totals make up for copies.
-        copies = class_totals(labels, given.weights) / totals
-        for model in map(final_estimator, classifiers_inside(estimator)):
-            if copies.max() >= _most_copies(model):
-                return (
-                    f"{type(model).__name__} learns by heart what {resampled.made_by} "
-                    "repeats or makes many times",
-                    "Use DownsampleUpweight as resampler, which repeats no row",
-                )
-    # Whoever makes weights may know what rows chosen by their values stand for.
-    chosen = resampled.class_weight is None and not resampled.at_random
-    if chosen and kept.min() < 1 and not is_near_one(kept / kept.max()):
+    copies = times_repeated(resampled, given.weights)
+    for model in map(final_estimator, classifiers_inside(estimator)):
+        if copies >= _most_copies(model):
+            return (
+                f"{type(model).__name__} learns by heart what {resampled.made_by} "
+                "repeats or makes many times",
+                "Use DownsampleUpweight as resampler, which repeats no row",
+            )
+    if chosen_by_values(resampled):
         return (
             f"{type(final_estimator(estimator)).__name__} is trained on rows that "
             f"{resampled.made_by} chose by their values, which are no random sample of "
@@ -50,6 +44,23 @@ def known_cause(
             "Use a resampler that draws at random, DownsampleUpweight for one",
         )
     return None
+
+
+def times_repeated(resampled: Resampled, weights: Floats | None) -> float:
+    """Tell how much weight repeated or made rows have, over that of their class."""
+    if not resampled.adds_rows:
+        return 0.0
+    # Weights that restore the totals make up for copies.
+    copies = class_totals(resampled.labels, weights) / resampled.original[2]
+    return float(copies.max())
+
+
+def chosen_by_values(resampled: Resampled) -> bool:
+    """Tell whether rows were dropped by their values, and nobody knows how."""
+    kept = resampled.labels.counts / resampled.original[1]
+    # Whoever makes weights may know what rows chosen by their values stand for.
+    chosen = resampled.class_weight is None and not resampled.at_random
+    return chosen and bool(kept.min() < 1) and not is_near_one(kept / kept.max())
 
 
 def warn_of_cause(cause: Cause | None) -> None:

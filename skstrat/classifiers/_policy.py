@@ -116,7 +116,7 @@ def weights_for(
 ) -> GivenWeights:
     """Choose what weights an estimator is fitted with on resampled rows."""
     refuse_unsuited(estimator)
-    full, part = resampled.weights, _without_class_weight(resampled)
+    full, part = resampled.weights, without_class_weight(resampled)
     if full is None:
         return GivenWeights("none", "none were given or made")
     passes, reason = _passes_class_weights(estimator, resampled, use_weights)
@@ -132,7 +132,7 @@ def weights_for(
     return GivenWeights("all" if passes else "incoming", reason, weights, arguments)
 
 
-def _without_class_weight(resampled: Resampled) -> Floats | None:
+def without_class_weight(resampled: Resampled) -> Floats | None:
     """Multiply the parts of the weights that are not of the class."""
     incoming, within = resampled.incoming, resampled.within_class
     if incoming is None or within is None:
@@ -231,7 +231,7 @@ def warn_of_weighted_trees(
     """Warn, and say so, where a correction would undo weights trees do not follow."""
     if resampled.by_row:
         return False
-    factor = trained / class_totals(resampled.labels, _without_class_weight(resampled))
+    factor = trained / class_totals(resampled.labels, without_class_weight(resampled))
     if factor.max() < LARGE_WEIGHT_RATIO * factor.min() or not is_tree_model(estimator):
         return False
     cause = weighs_itself(estimator)
