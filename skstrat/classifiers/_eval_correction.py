@@ -18,12 +18,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.utils.validation import has_fit_parameter
 
 from skstrat._core.labels import factorize, one_label_per_row
 from skstrat._core.rows import count_rows
 from skstrat._core.weights import Floats
 from skstrat.classifiers._boosters import library_of
-from skstrat.classifiers._eval_sets import encode_eval_labels, with_eval_sets
+from skstrat.classifiers._eval_sets import (
+    EVAL_PAIRS,
+    encode_eval_labels,
+    read_eval_sets,
+    with_eval_sets,
+)
 from skstrat.exceptions import CalibrationWarning
 
 # What a CatBoost model and its eval sets must be told alike.
@@ -84,12 +90,23 @@ def eval_arguments(
     """Write eval rows, with their scores and weights, into fit parameters."""
     if not sets:
         return params
+    if not read_eval_sets(params):
+        params = {**params, **_as_eval_set(model, sets[0])}
     library = library_of(model)
     if library == "lightgbm" and params.get("eval_X") is not None:
         # Release 4.7 encodes the labels of y and of eval_set, but not these.
         classes = factorize(one_label_per_row(y))[1]
         sets = [replace(each, y=each.codes(classes)) for each in sets]
     return _WRITE.get(library, _write_others)(model, dict(params), sets)
+
+
+def _as_eval_set(model: Any, rows: EvalRows) -> dict[str, Any]:
+    """Name rows set aside as the model does."""
+    # LightGBM is about to give eval_set up, and scikit-learn never had it.
+    for pair in EVAL_PAIRS:
+        if all(has_fit_parameter(model, name) for name in pair):
+            return dict(zip(pair, (rows.X, rows.y), strict=True))
+    return {"eval_set": [(rows.X, rows.y)]}
 
 
 def _write_lightgbm(

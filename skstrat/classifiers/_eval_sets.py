@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from skstrat._core.labels import factorize, one_label_per_row
 
-_PAIRS = (("eval_X", "eval_y"), ("X_val", "y_val"))
+EVAL_PAIRS = (("eval_X", "eval_y"), ("X_val", "y_val"))
 
 # X and y; y is None where X is a Pool or a file of CatBoost, which holds both.
 EvalSet = tuple[Any, Any]
@@ -91,7 +91,7 @@ def _form(params: Mapping[str, Any]) -> tuple[str, ...] | None:
     named = {
         name.rpartition("__")[2]: name for name in params if params[name] is not None
     }
-    forms: list[tuple[str, ...]] = [("eval_set",), *_PAIRS]
+    forms: list[tuple[str, ...]] = [("eval_set",), *EVAL_PAIRS]
     given = [form for form in forms if named.keys() & set(form)]
     if not given:
         return None

@@ -43,4 +43,8 @@ class RoutesFitParams(BaseEstimator):
         # CatBoost requests nothing, for it knows nothing of that.
         if not (routing_enabled() and hasattr(self.estimator, "get_metadata_routing")):
             return fit_params
-        return dict(process_routing(self, "fit", **fit_params)["estimator"]["fit"])
+        # By a word this classifier is asked to make one, whatever the estimator takes.
+        words = {"eval_set"} if isinstance(fit_params.get("eval_set"), str) else set()
+        others = {name: fit_params[name] for name in fit_params if name not in words}
+        routed = process_routing(self, "fit", **others)["estimator"]["fit"]
+        return {**routed, **{name: fit_params[name] for name in words}}

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import has_fit_parameter
 
 from skstrat._core.dask import is_dask
 from skstrat._core.rows import count_rows, take_rows
@@ -84,16 +83,17 @@ def training_rows(
     if not params:
         return TrainingRows(X, drawn, drawn, {}, [], nothing, share_left)
     resampled, set_aside, weights = drawn, nothing, None
+    (name,) = addressed(estimator, {"eval_set": None})
+    asked = params.pop(name) if isinstance(params.get(name), str) else None
     own = model_params(estimator, params)
-    if isinstance(asked := own.get("eval_set"), str):
+    given = read_eval_sets(own if asked is None else {**own, "eval_set": asked})
+    if asked is not None:
         _check_asked(asked, last_model(estimator))
         set_aside, weights = _choose(drawn)
         resampled, share_left = _without(drawn, set_aside)
-        rows = take_rows(X, set_aside), take_rows(y, set_aside)
-        params = _with_eval_set(estimator, params, rows)
-        own = model_params(estimator, params)
+        given = [(take_rows(X, set_aside), take_rows(y, set_aside))]
     params = resample_fit_params(params, resampled, count_rows(y))
-    sets = [EvalRows(*each, weights=weights) for each in read_eval_sets(own)]
+    sets = [EvalRows(*each, weights=weights) for each in given]
     _refuse_unread(sets, estimator)
     return TrainingRows(X, drawn, resampled, params, sets, set_aside, share_left)
 
@@ -146,22 +146,6 @@ def _refuse_addressed_weights(fit_params: dict[str, Any]) -> None:
                 "which weights it gets is decided here. Give fit(X, y, "
                 "sample_weight=...): the weights follow the rows."
             )
-
-
-def _with_eval_set(
-    estimator: Any, params: dict[str, Any], rows: tuple[Any, Any]
-) -> dict[str, Any]:
-    """Put rows set aside where the estimator looks for them."""
-    names = [name for name in params if name.rpartition("__")[2] == "eval_set"]
-    (name,) = names
-    others = {key: value for key, value in params.items() if key != name}
-    prefix, model = name.removesuffix("eval_set"), last_model(estimator)
-    # LightGBM is about to give eval_set up, and scikit-learn never had it.
-    for pair in (("eval_X", "eval_y"), ("X_val", "y_val")):
-        if all(has_fit_parameter(model, each) for each in pair):
-            by_name = zip(pair, rows, strict=True)
-            return others | {prefix + each: value for each, value in by_name}
-    return {**others, name: [rows]}
 
 
 def _refuse_unread(sets: list[EvalRows], estimator: Any) -> None:
