@@ -281,6 +281,12 @@ def _corrected(
     """Turn eval rows to the loss of corrected predictions."""
     shift = offset.shift if starts is None else offset.log_prior
     if starts is None and offset.by_row is not None:
+        if rows.y is None:
+            raise ValueError(
+                "eval_set must hold rows with their labels; got "
+                f"{type(rows.X).__name__}. Give X and y, for the correction differs "
+                "from row to row."
+            )
         shift = offset.by_row(rows.X)
     shift = np.broadcast_to(shift, (rows.n_rows, len(offset.classes)))
     if by_score:
