@@ -198,7 +198,8 @@ class CorrectedClassifier(CorrectedPredictions):
             raise ValueError(
                 f"{type(self.resampler_).__name__} with its weights withheld needs a "
                 "correction that differs from row to row, and no intercept or prior "
-                "can hold that. Take DownsampleUpweight as resampler, or fit with "
+                "can hold that. Take DownsampleUpweight as resampler; or LightGBM, "
+                "XGBoost or CatBoost, which learn it in training; or fit with "
                 "use_weights=True where the estimator follows weights, as linear "
                 "models do: they leave nothing to correct."
             )

@@ -99,8 +99,9 @@ class GuidedDownsample(BaseResampler):
     See Also
     --------
     DownsampleUpweight : The same without a look at X.
-    ResampledClassifier : Passes these weights to linear models; predictions of all
-        others it corrects by the inclusion probability at each row.
+    ResampledClassifier : Passes these weights to linear models. LightGBM, XGBoost and
+        CatBoost it trains from the inclusion probability of each row, and predictions
+        of all others it corrects by that.
 
     Notes
     -----
