@@ -123,7 +123,7 @@ def draw_rows(resampler: Any, X: Any, y: Any, sample_weight: Any) -> Resampled:
             )
         return resample(resampler, X, y, sample_weight).in_memory()
     resampled = resample(resampler, X, y, sample_weight)
-    if resampled.by_row and resampled.parts:
+    if resampled.by_row and not isinstance(resampler, BaseResampler):
         raise ValueError(
             "resampler must be GuidedDownsample alone, not in a pipeline: by other "
             "rows its inclusion probabilities would not hold for the data; got "
