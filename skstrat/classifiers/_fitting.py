@@ -170,6 +170,9 @@ class Fitting:
         offset = self.offset
         if offset is None or not self.inside:
             return False
+        # What differs from row to row is not in the scores unless they started from it.
+        if offset.by_row is not None and self.starts is None:
+            return False
         model = last_model(fitted)
         if not library_of(model):
             return False
