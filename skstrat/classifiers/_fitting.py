@@ -292,13 +292,16 @@ def _corrected(
             )
         shift = offset.by_row(rows.X)
     shift = np.broadcast_to(shift, (rows.n_rows, len(offset.classes)))
+    log_weights = -shift
     if by_score:
-        return replace(rows, scores=scores_of(shift))
+        rows, log_weights = replace(rows, scores=scores_of(shift)), 0 * shift
     # CatBoost multiplies the weights of eval rows by those of its own parameters.
     if library_of(model) == "catboost":
-        shift = shift - offset.own_shift
+        log_weights = log_weights + offset.own_shift
+    if not log_weights.any():
+        return rows
     codes = rows.codes(offset.classes)
-    weights = np.exp(-shift[np.arange(len(codes)), codes])
+    weights = np.exp(log_weights[np.arange(len(codes)), codes])
     weights *= len(weights) / weights.sum()
     return replace(
         rows, weights=weights * (1 if rows.weights is None else rows.weights)
