@@ -195,16 +195,24 @@ def test_fresh_rows_are_predicted_at_their_rate(library, seed):
     assert abs(ratio - 1) < 4 * np.sqrt(variance)
 
 
-def test_rows_are_those_of_the_resampler():
+@pytest.mark.parametrize("stratified", [False, True])
+def test_rows_are_those_of_the_resampler(stratified):
     X, y, weight = generated(3000, 0)
     weight[:7] = 0
-    resampler = DownsampleUpweight(factor=5, random_state=3)
+    strata = np.digitize(X[:, 2], [-1, 0, 1]) if stratified else None
+    resampler = DownsampleUpweight(factor=5, strata=strata, random_state=3)
     data = booster_data(X, y, resampler, sample_weight=weight)
-    X_res, y_res, _ = resampler.fit_resample(X, y, sample_weight=weight)
+    X_res, y_res, w_res = resampler.fit_resample(X, y, sample_weight=weight)
     np.testing.assert_array_equal(data.X, X_res)
     np.testing.assert_array_equal(data.classes[data.y], y_res)
     np.testing.assert_array_equal(data.sample_indices, resampler.sample_indices_)
-    np.testing.assert_array_equal(data.sample_weight, weight[data.sample_indices])
+    # The weights of the rows, without what they are multiplied by for their class.
+    incoming = weight[data.sample_indices]
+    for code in range(2):
+        own = data.y == code
+        expected = w_res[own] * incoming[own].sum() / w_res[own].sum()
+        np.testing.assert_allclose(data.sample_weight[own], expected)
+    assert np.allclose(data.sample_weight, incoming) == (not stratified)
     share = np.average(y_res == "rare", weights=data.sample_weight)
     np.testing.assert_allclose(data.init_score, logit(share))
     prior = np.average(y == "rare", weights=weight)
