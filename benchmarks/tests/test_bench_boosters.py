@@ -1,5 +1,6 @@
-"""The benchmark of boosters measures every arm, and its medians are of its runs."""
+"""The benchmark of boosters measures every arm, and its tables are of its runs."""
 
+import json
 from importlib import import_module
 from pathlib import Path
 
@@ -64,3 +65,9 @@ def test_a_factor_is_at_most_that_of_the_classes(bench):
     }
     assert {factor for factor, *_ in arms[3]} == {1, 5}
     assert {factor for factor, *_ in arms[7]} == {1, 5, 20}
+
+
+def test_the_table_is_that_of_the_sets(bench):
+    written = json.loads(bench.RESULTS.read_text(encoding="utf-8"))
+    assert bench.summarise(written["sets"]["by_set"]) == written["sets"]["table"]
+    assert len(written["generated"]["table"]) == 3 * 2 * 9
