@@ -474,7 +474,7 @@ def test_correction_by_row_is_refused():
     X, y = table(2)
     guided = GuidedDownsample(LogisticRegression(), factor=FACTOR, random_state=0)
     model = ResampledClassifier(GaussianNB(), guided, use_weights=False).fit(X, y)
-    with pytest.raises(ValueError, match="Take DownsampleUpweight as resampler, or"):
+    with pytest.raises(ValueError, match="Take DownsampleUpweight as resampler; or"):
         model.to_sklearn()
     weighted = ResampledClassifier(GaussianNB(), guided, use_weights=True).fit(X, y)
     assert weighted.to_sklearn() is weighted.estimator_
