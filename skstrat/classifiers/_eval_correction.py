@@ -81,7 +81,9 @@ def warn_of_eval_rows(estimator: Any) -> None:
 
 def is_corrected(model: Any) -> bool:
     """Tell whether the loss that a model sees on its eval rows is made right."""
-    return bool(library_of(model)) or isinstance(model, HistGradientBoostingClassifier)
+    # It takes eval sets from scikit-learn 1.7 on.
+    histogram = isinstance(model, HistGradientBoostingClassifier)
+    return bool(library_of(model)) or (histogram and has_fit_parameter(model, "X_val"))
 
 
 def eval_arguments(
