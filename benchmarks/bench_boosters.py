@@ -207,6 +207,7 @@ def measure_fit(
     }
 
 
+@threadpool_limits.wrap(limits=1)
 def measure_split(
     train: Any, test: Any, settings: Settings, seed: int, turn: int
 ) -> list[dict[str, Any]]:
@@ -316,22 +317,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     result: dict[str, Any] = {}
     if options.json.exists():
         result = json.loads(options.json.read_text(encoding="utf-8"))
-    with threadpool_limits(1):
-        if options.folder is not None:
-            by_set = measure_sets(options.folder, options.largest, options.seeds)
-            result["sets"] = {
-                "machine": machine_facts(),
-                "settings": asdict(SETS),
-                "table": summarise(by_set),
-                "by_set": by_set,
-            }
-        if options.rows:
-            result["generated"] = {
-                "machine": machine_facts(),
-                "settings": asdict(TABLE),
-                "rows": options.rows,
-                "table": measure_table(options.rows),
-            }
+    if options.folder is not None:
+        by_set = measure_sets(options.folder, options.largest, options.seeds)
+        result["sets"] = {
+            "machine": machine_facts(),
+            "settings": asdict(SETS),
+            "table": summarise(by_set),
+            "by_set": by_set,
+        }
+    if options.rows:
+        result["generated"] = {
+            "machine": machine_facts(),
+            "settings": asdict(TABLE),
+            "rows": options.rows,
+            "table": measure_table(options.rows),
+        }
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     for title, part in result.items():
