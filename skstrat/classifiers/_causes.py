@@ -81,4 +81,5 @@ def _most_copies(model: Any) -> float:
     """Give how often a row may be there before a model learns it by heart."""
     if is_tree_model(model):
         return MANY_COPIES
-    return float(getattr(model, "n_neighbors", np.inf))
+    # Neighbours within a radius have a number, and it is None.
+    return float(getattr(model, "n_neighbors", None) or np.inf)
