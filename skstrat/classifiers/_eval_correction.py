@@ -167,7 +167,7 @@ def _combine(
     before = params.get(name)
     if before is not None:
         values = [
-            combine(np.asarray(own), value)
+            value if own is None else combine(np.asarray(own), value)
             for own, value in zip(before, values, strict=True)
         ]
     params[name] = values

@@ -209,11 +209,16 @@ class _Job:
         scored = self.starts is not None or any(s.scores is not None for s in sets)
         if offset is not None and scored and library == "xgboost":
             base = self._fix_start(model, offset)
+            given = params.get("base_margin_eval_set")
+            # The user's own margins are whole ones, too.
+            starts_anew = [
+                given is None or given[at] is None for at in range(len(sets))
+            ]
             sets = [
-                each
-                if each.scores is None
-                else replace(each, scores=each.scores + base)
-                for each in sets
+                replace(each, scores=each.scores + base)
+                if each.scores is not None and anew
+                else each
+                for each, anew in zip(sets, starts_anew, strict=True)
             ]
         params = eval_arguments(model, y, params, sets)
         if self.starts is not None:

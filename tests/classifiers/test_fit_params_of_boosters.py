@@ -95,6 +95,55 @@ def test_eval_sets_reach_every_library_in_every_host(
     np.testing.assert_array_equal(y_val, before[1])
 
 
+START = {"lightgbm": "init_score", "xgboost": "base_margin", "catboost": "baseline"}
+
+
+@pytest.mark.parametrize("library", START)
+def test_scores_of_the_user_follow_the_rows(trees, library):
+    X, y = generated()
+    start, zeros = 0.5 * X[:, 1], np.arange(N_ROWS) % 3
+    given = {START[library]: start}
+    model = wrapped(trees(library), prior_correction=False)
+    model.fit(X, y, sample_weight=zeros, **given)
+    # Rows of zero weight are not there.
+    there = zeros > 0
+    X_kept, y_kept, _ = down().fit_resample(X[there], y[there])
+    rows = X_kept[:, 0].astype(int)
+    # The weights that came in, and not those of the resampler.
+    own = trees(library).fit(
+        X_kept, y_kept, sample_weight=zeros[rows], **{START[library]: start[rows]}
+    )
+    np.testing.assert_allclose(model.predict_proba(X), own.predict_proba(X), atol=1e-9)
+    # Rows start from one score, so that of guided rows stays outside.
+    taken = wrapped(trees(library), guided()).fit(X, y, **given)
+    assert taken.decision_.correction == "row by row"
+
+
+@pytest.mark.parametrize("library", ["lightgbm", "xgboost"])
+def test_scores_of_the_user_and_the_correction_add_up(trees, eval_losses, library):
+    X, y = generated()
+    X_val, y_val = generated(seed=1)
+    names = {"lightgbm": "eval_init_score", "xgboost": "base_margin_eval_set"}
+    start = {START[library]: 0.5 * X[:, 1]}
+    params = {names[library]: [0.5 * X_val[:, 1]], "eval_set": [(X_val, y_val)]}
+    params |= {"verbose": False} if library == "xgboost" else {}
+    model = wrapped(trees(library)).fit(X, y, **start, **params)
+    plain = wrapped(trees(library), prior_correction=False).fit(X, y, **start)
+    if library == "xgboost":
+        matrix = xgboost_matrix(X_val, 0.5 * X_val[:, 1])
+        scores = plain.estimator_.get_booster().predict(matrix, output_margin=True)
+    else:
+        scores = plain.estimator_.predict(X_val, raw_score=True) + 0.5 * X_val[:, 1]
+    kept = model.decision_.rows_trained
+    odds = kept[0] / (y == 0).sum() * np.exp(scores)
+    expected = log_loss(y_val, odds / (1 + odds))
+    assert eval_losses(model.estimator_)[-1] == pytest.approx(expected, abs=1e-6)
+
+
+def xgboost_matrix(X, margin):
+    return pytest.importorskip("xgboost").DMatrix(X, base_margin=margin)
+
+
 @pytest.mark.parametrize("labels", ["text", "1, 2"])
 def test_histogram_boosting_gets_its_eval_set(trees, evaluated, eval_losses, labels):
     X, y = generated(labels=LABELS[labels])
