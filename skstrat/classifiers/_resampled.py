@@ -269,8 +269,9 @@ class ResampledClassifier(RoutesFitParams, CheckedClassifier):
             or a decision threshold, which belongs around this classifier. If y holds
             columns of labels, one-hot or several. If ``target_prior`` is not one
             positive number for each class, or ``prior_correction`` is False; all
-            methods that predict raise it, too. If a fit parameter has a value per row
-            and rows were made, or no rows were dropped for ``eval_set="dropped"``.
+            methods that predict raise it, too. If a fit parameter has a value per row,
+            or ``eval_set="dropped"`` is asked for, and rows were made or it is not
+            known which were kept; the latter also where no row moves.
         TypeError
             If ``resampler`` is a pipeline with a transformer in it, or returns another
             number of results.
