@@ -323,12 +323,12 @@ class Pipeline(ImblearnPipeline):
         """Put the weights under way into what the base class gives a step."""
         # The last step was given its own when all before it were fitted.
         if step_idx < len(self.steps) - 1:
-            self._follow_data(step_idx, step_params, all_params)
             resampled = self._resampled_before(step_idx)
             incoming = all_params.get("sample_weight")
             weights = resampled[-1].weights if resampled else incoming
             if weights is not None:
                 give_weights(self.steps[step_idx][1], step_params, weights)
+            self._follow_data(step_idx, step_params, all_params)
         return step_params
 
     def _follow_data(self, step_idx: int, step_params: Any, all_params: Any) -> None:
@@ -340,7 +340,8 @@ class Pipeline(ImblearnPipeline):
         prefix = "" if routing_enabled() else f"{self.steps[step_idx][0]}__"
         # Rows that are only transformed are others than those of X.
         apart = self.transform_input or ()
-        take_rows_drawn(step_params, resampled, self._data, apart, prefix)
+        followed = {*apart, "sample_weight"}
+        take_rows_drawn(step_params, resampled, self._data, followed, prefix)
         # The base class transforms by all steps before, of which the last must
         # transform; samplers do nothing there.
         while step_idx and not hasattr(self.steps[step_idx - 1][1], "transform"):

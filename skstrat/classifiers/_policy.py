@@ -229,8 +229,6 @@ def warn_of_weighted_trees(
     estimator: Any, trained: Floats, resampled: Resampled
 ) -> bool:
     """Warn, and say so, where a correction would undo weights trees do not follow."""
-    if resampled.by_row:
-        return False
     factor = trained / class_totals(resampled.labels, without_class_weight(resampled))
     if factor.max() < LARGE_WEIGHT_RATIO * factor.min() or not is_tree_model(estimator):
         return False

@@ -138,9 +138,9 @@ class ResampledClassifier(RoutesFitParams, CheckedClassifier):
     nothing. That of :class:`GuidedDownsample` differs from row to row: rows start from
     minus it in training (``init_score``, ``base_margin``, ``baseline``), so the trees
     learn what the pilot knew, and no pilot runs in ``predict``. Outside, the pilot's
-    knowledge is stacked on top. That is worth a log loss lower by 0 to 1.5 % on two
-    million rows and by up to 5 % on small sets, at 1.3 to 12 times the CPU to predict
-    and without ``to_sklearn`` (``benchmarks/bench_boosters.py``).
+    knowledge is stacked on top. In most arms of ``benchmarks/bench_boosters.py`` that
+    lowers the log loss, by up to 1.5 % on two million rows and up to 5 % on small sets,
+    at 1.3 to 12 times the CPU to predict and without ``to_sklearn``.
 
     Early stopping: eval rows start from the correction, so that the metric is that of
     corrected predictions; of CatBoost with uniform rows, HistGradientBoostingClassifier
@@ -188,9 +188,7 @@ class ResampledClassifier(RoutesFitParams, CheckedClassifier):
     >>> trees = LGBMClassifier(n_estimators=500, num_leaves=7, verbose=-1)
     >>> model = ResampledClassifier(
     ...     trees, DownsampleUpweight(factor=10, random_state=0)
-    ... ).fit(
-    ...     X, y, eval_set="dropped", callbacks=[early_stopping(20, verbose=False)]
-    ... )
+    ... ).fit(X, y, eval_set="dropped", callbacks=[early_stopping(20, verbose=False)])
     >>> model.to_sklearn() is model.estimator_, model.estimator_.best_iteration_ < 500
     (True, True)
 

@@ -61,9 +61,7 @@ class TimedClassifier(ResampledClassifier):
         Seconds that resampling and fitting took.
     """
 
-    def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, **fit_params: Any
-    ) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **fit_params: Any) -> Self:
         """Fit as :class:`ResampledClassifier` does, and look at the clock."""
         with threadpool_limits(1):
             start = perf_counter()

@@ -293,7 +293,7 @@ class GuidedDownsample(BaseResampler):
 
 def _default_pilot(X: Any) -> Any:
     """Make a model that finds both straight and crooked boundaries."""
-    linear = LogisticRegression()
+    linear = LogisticRegression(max_iter=1000)
     if sparse.issparse(X) or hasattr(X, "sparse"):
         return make_pipeline(MaxAbsScaler(), linear)
     trees = HistGradientBoostingClassifier(

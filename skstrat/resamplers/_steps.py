@@ -67,7 +67,8 @@ def give_weights(step: Any, step_params: Any, weights: Floats) -> bool:
 def refuse_other_names(names: Collection[str] | None, routed: Any, given: Any) -> None:
     """Refuse to transform what no step takes under that name."""
     every = [params for own in routed.values() for params in own.values()]
-    for name in names or ():
+    # Weights are carried to every step under this name.
+    for name in set(names or ()) - {"sample_weight"}:
         if name in given and not any(name in params for params in every):
             raise ValueError(
                 "transform_input must name a parameter as the step calls it that takes "
