@@ -72,8 +72,9 @@ def takes_scores(model: Any, n_classes: int) -> bool:
     if library == "xgboost" and n_classes > 2 and not _starts_by_class():
         return False
     parameters = model.get_params()
-    # CatBoost takes no baseline beside this.
-    if library == "catboost" and parameters.get("boost_from_average"):
+    # CatBoost takes no baseline beside the one, and the other may be another order.
+    apart = "boost_from_average", "class_names"
+    if library == "catboost" and any(parameters.get(name) for name in apart):
         return False
     return not _changes_scores(parameters)
 

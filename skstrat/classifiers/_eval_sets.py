@@ -18,6 +18,15 @@ from skstrat._core.labels import factorize, one_label_per_row
 
 EVAL_PAIRS = (("eval_X", "eval_y"), ("X_val", "y_val"))
 
+# What eval rows start from and weigh: of boosters a list, with an array for each set.
+EVAL_VALUES = (
+    "eval_init_score",
+    "eval_sample_weight",
+    "base_margin_eval_set",
+    "sample_weight_eval_set",
+    "sample_weight_val",
+)
+
 # X and y; y is None where X is a Pool or a file of CatBoost, which holds both.
 EvalSet = tuple[Any, Any]
 
@@ -66,6 +75,37 @@ def with_eval_sets(
     return {**params, **dict(zip(form, new, strict=True))}
 
 
+def check_eval_values(params: Mapping[str, Any], n_rows: list[int]) -> None:
+    """Refuse values per eval row that are not one for each row of each eval set.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ.
+    """
+    for name in EVAL_VALUES:
+        given = params.get(name)
+        if given is None:
+            continue
+        if name == "sample_weight_val":
+            given = [given]
+        lengths = None
+        if isinstance(given, (list, tuple)):
+            lengths = [None if own is None else np.shape(own)[:1] for own in given]
+        wanted = [(n,) for n in n_rows]
+        if lengths is None or len(lengths) != len(wanted):
+            raise ValueError(
+                f"{name} must be a list with an array for each eval set, of {n_rows} "
+                f"rows; got {_describe(given)}."
+            )
+        for own, n in zip(lengths, wanted, strict=True):
+            if own not in (None, n):
+                raise ValueError(
+                    f"{name} must hold a value for each row of the eval sets, of "
+                    f"{n_rows} rows; got shape {own} for {n[0]} rows."
+                )
+
+
 def encode_eval_labels(y: Any, classes: NDArray[Any]) -> NDArray[np.intp]:
     """Give the places of an eval set's labels in the classes of the training data.
 
@@ -112,7 +152,7 @@ def _is_one(given: Any) -> bool:
         return True
     # XGBoost takes a tuple of pairs; elsewhere a tuple is one pair.
     pairs = all(isinstance(each, tuple) and len(each) == 2 for each in given)
-    return isinstance(given, tuple) and not (pairs and given)
+    return isinstance(given, tuple) and bool(given) and not pairs
 
 
 def _pair(given: Any) -> EvalSet:

@@ -271,8 +271,10 @@ def plan_fitting(
         warn_of_eval_rows(model)
     elif offset is not None:
         own = model_params(estimator, params)
+        # Rows start from the scores of a model that is trained further.
+        further = own.get("init_model") is not None
         given = own.get(START.get(library_of(model), "")) is not None
-        scored = takes_scores(model, len(offset.classes))
+        scored = takes_scores(model, len(offset.classes)) and not further
         if offset.by_row is not None and inside and scored and not given:
             starts = offset.log_prior - offset.by_row(X)
         by_score = scored and (starts is not None or library_of(model) != "catboost")

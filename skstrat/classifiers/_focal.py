@@ -287,3 +287,9 @@ def _check_fit_params(params: _Params) -> None:
             "eval_sample_weight the rows of eval sets; got "
             f"{params['eval_class_weight']!r}. Leave it out."
         )
+    for rows, labels in read_eval_sets(params):
+        if labels is None:
+            raise ValueError(
+                "eval_set must hold pairs of rows and their labels; got "
+                f"{type(rows).__name__}. Give (X, y), of rows not trained on."
+            )

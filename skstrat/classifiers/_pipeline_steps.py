@@ -9,6 +9,7 @@ from sklearn.pipeline import Pipeline as SklearnPipeline
 from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
 
 from skstrat._core.compat import routing_enabled
+from skstrat._core.estimators import fit_arguments
 
 Params = dict[str, Any]
 # Fits a model with its fit parameters and the rows to evaluate on.
@@ -72,6 +73,9 @@ def _split(pipeline: SklearnPipeline, params: Params) -> tuple[Params, Params]:
         for key, value in params.items()
         if key.startswith(prefix)
     }
+    if (weights := params.get("sample_weight")) is not None:
+        # A Pipeline of this package carries weights to every step by itself.
+        own |= fit_arguments(pipeline.steps[-1][1], weights) or {}
     return {k: v for k, v in params.items() if not k.startswith(prefix)}, own
 
 

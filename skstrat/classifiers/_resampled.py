@@ -142,6 +142,9 @@ class ResampledClassifier(RoutesFitParams, CheckedClassifier):
     lowers the log loss, by up to 1.5 % on two million rows and up to 5 % on small sets,
     at 1.3 to 12 times the CPU to predict and without ``to_sklearn``.
 
+    CatBoost changes lists of columns, classes or weights that it is given, so that
+    scikit-learn cannot clone it: give tuples, or ``cat_features`` to ``fit``.
+
     Early stopping: eval rows start from the correction, so that the metric is that of
     corrected predictions; of CatBoost with uniform rows, HistGradientBoostingClassifier
     and losses other than the log loss, eval rows are weighted to the shares trained on,
@@ -249,6 +252,8 @@ class ResampledClassifier(RoutesFitParams, CheckedClassifier):
             pipeline before the last, and training stops by the loss of corrected
             predictions. ``eval_set="dropped"`` makes one of rows that the resampler
             dropped, and of a fifth of the rows kept of each class that has too few.
+            Where nothing is corrected (``prior_correction=False``) eval sets are handed
+            on as they are, and so compare predictions with another prior.
 
         Returns
         -------

@@ -15,7 +15,11 @@ from skstrat._core.samples import check_samples
 from skstrat._core.weights import Floats, class_totals, totals_of
 from skstrat.classifiers._calibration_check import cells_of, rows_trained_on, seed_of
 from skstrat.classifiers._eval_correction import EvalRows, is_corrected
-from skstrat.classifiers._eval_sets import read_eval_sets
+from skstrat.classifiers._eval_sets import (
+    EVAL_VALUES,
+    check_eval_values,
+    read_eval_sets,
+)
 from skstrat.classifiers._pipeline_steps import (
     addressed,
     last_model,
@@ -88,13 +92,15 @@ def training_rows(
     own = model_params(estimator, params)
     given = read_eval_sets(own if asked is None else {**own, "eval_set": asked})
     if asked is not None:
-        _check_asked(asked, last_model(estimator))
+        _check_asked(asked, last_model(estimator), own)
+        _refuse_dask(X, y)
         set_aside, weights = _choose(drawn)
         resampled, share_left = _without(drawn, set_aside)
         given = [(take_rows(X, set_aside), take_rows(y, set_aside))]
     params = resample_fit_params(params, resampled, count_rows(y))
     sets = [EvalRows(*each, weights=weights) for each in given]
     _refuse_unread(sets, estimator)
+    check_eval_values(own, [each.n_rows for each in sets])
     return TrainingRows(X, drawn, resampled, params, sets, set_aside, share_left)
 
 
@@ -163,7 +169,15 @@ def _refuse_unread(sets: list[EvalRows], estimator: Any) -> None:
         )
 
 
-def _check_asked(asked: str, model: Any) -> None:
+def _refuse_dask(X: Any, y: Any) -> None:
+    if is_dask(X) or is_dask(y):
+        raise ValueError(
+            f'eval_set="{_DROPPED}" needs data in memory: of Dask collections only '
+            "the rows drawn are; got one. Give rows as eval set."
+        )
+
+
+def _check_asked(asked: str, model: Any, params: dict[str, Any]) -> None:
     if asked != _DROPPED:
         raise ValueError(
             f'eval_set must be "{_DROPPED}" or rows with their labels; got {asked!r}.'
@@ -174,6 +188,12 @@ def _check_asked(asked: str, model: Any) -> None:
             "HistGradientBoostingClassifier, alone or as last step of a pipeline; got "
             f"{type(model).__name__}. Put searches and calibrators around this "
             "classifier, or give rows as eval set."
+        )
+    if beside := [name for name in EVAL_VALUES if params.get(name) is not None]:
+        raise ValueError(
+            f'{beside[0]} must not be given beside eval_set="{_DROPPED}", whose rows '
+            "are yet to be chosen and have weights of their own; got "
+            f"{type(params[beside[0]]).__name__}. Leave it out."
         )
 
 
