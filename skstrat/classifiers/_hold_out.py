@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from skstrat._core.cells import Cells
 from skstrat._core.labels import by_label
@@ -230,7 +231,9 @@ def hold_out(
     n_parts = 2 * len(own.classes)
     parts = own.codes.astype(np.min_scalar_type(n_parts)) * 2 + trained_on
     rows_of = np.bincount(parts, minlength=n_parts)
-    held = totals_of(parts, incoming, n_parts)
+    held = rows_of.astype(np.float64)
+    if incoming is not None:
+        held = totals_of(parts, incoming, n_parts)
     totals = held.copy()
     if cells is not None:
         by_cell = totals.reshape(-1, 2)
@@ -238,16 +241,23 @@ def hold_out(
         by_cell[dropped, 0] += by_cell[dropped, 1]
         by_cell[dropped, 1] = 0
     group_of = 2 * np.repeat(class_of, 2) + np.tile([0, 1], len(class_of))
-    # Parts that stand for nothing come last.
-    n_groups = 2 * len(labels.classes)
-    sorted_by = np.where(totals > 0, group_of, n_groups)
-    small = sorted_by.astype(np.min_scalar_type(n_groups))
-    order = np.argsort(small[parts], kind="stable")
-    ends = np.cumsum(np.bincount(sorted_by, rows_of, minlength=n_groups + 1))
-    by_group = np.split(order, ends[:-1].astype(np.intp))[:-1]
+    by_group = _rows_by_group(parts, group_of, totals > 0, 2 * len(labels.classes))
     return HoldOut(
         labels.classes, parts, incoming, held, totals, group_of, by_group, seed
     )
+
+
+def _rows_by_group(
+    parts: NDArray[Any], group_of: Indices, counted: Mask, n_groups: int
+) -> list[Indices]:
+    """List the rows of each group, ascending, of the parts that count."""
+    # Groups are the columns of a matrix, for its other form is a sort in one pass.
+    columns = np.where(counted, group_of, n_groups)[parts]
+    ones = np.ones(len(parts), dtype=bool)
+    places = np.arange(len(parts) + 1)
+    shape = len(parts), n_groups + 1
+    by_column = sparse.csr_array((ones, columns, places), shape).tocsc()
+    return np.split(by_column.indices, by_column.indptr[1:-1])[:n_groups]
 
 
 def _share(counts: NDArray[np.int64], most: int) -> NDArray[np.int64]:
