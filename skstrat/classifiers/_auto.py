@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from numbers import Real
 from typing import Any
 
@@ -16,27 +17,24 @@ def recommend_factor(
     X: Any,
     y: Any,
     estimator: Any = None,
-    target_efficiency: float = 0.9,
+    max_loss: float = 0.01,
     *,
+    guided: bool = False,
     sample_weight: Any = None,
     random_state: Any = None,
 ) -> FactorRecommendation:
     r"""Recommend a factor by which to downsample the most frequent class.
 
-    A pilot of up to 2000 rows of the other classes and as many of the most frequent
-    one tells how well the classes can be told apart, and so what efficiency would be
-    left: the better they can, the more is lost, since only few negatives are like
-    positives. With the prior corrected it is, over the positive rows with odds *o*,
+    It is the largest whose predicted log loss is at most ``max_loss`` more than that
+    of a fit to all rows:
 
-    .. math:: E(k) = \sum \frac{1}{1 + k o} \Big/ \sum \frac{1}{1 + o}
+    .. math:: \mathrm{ratio}(k) = 1 + g \, (1 / e(k) - 1)
 
-    and with weights :math:`E(k) = d / \operatorname{tr}(A^{-1} B_k)` with the
-    information :math:`A = \sum v p (1 - p) x x'` and the variance :math:`B_k = \sum v
-    (p (1 - p)^2 + k p^2 (1 - p)) x x'` of the *d* coefficients of a logistic
-    regression (Horvitz and Thompson, 1952; Wang, 2020). An efficiency of .9 is that
-    of a random nine tenths of all rows, both classes alike. The factor is the
-    largest with the efficiency asked for that leaves 5 negatives per positive and of
-    the most frequent class 1000 rows and 20 per column.
+    with *g* the share of the log loss that more rows would remove and *e* the relative
+    efficiency of the rows kept, both from a pilot of up to 2000 rows of the other
+    classes and as many of the most frequent one. For linear models :math:`g = d / (2 n
+    L)` with *d* coefficients (effective ones, if there is a ridge penalty; times one
+    less than the classes), *n* rows and the log loss *L* of the pilot.
 
     Parameters
     ----------
@@ -53,8 +51,11 @@ def recommend_factor(
         linear models weights decide, for others the prior correction, as in
         :class:`ResampledClassifier`, and also where the efficiency with weights is
         not known, which may then be less.
-    target_efficiency : float, default=0.9
-        The least efficiency that shall be left, in (0, 1].
+    max_loss : float, default=0.01
+        The largest share of log loss that may be lost, above 0.
+    guided : bool, default=False
+        Whether it is for the rows of :class:`GuidedDownsample` with the offset of
+        each row.
     sample_weight : array-like of shape (n_rows,), default=None
         Incoming weights, 1 for every row if None; a row of zero weight is not there.
         The totals of the classes, negatives per positive, the sums of the formulas and
@@ -71,7 +72,7 @@ def recommend_factor(
     Raises
     ------
     ValueError
-        If ``target_efficiency`` is not in (0, 1], lengths differ, labels are missing
+        If ``max_loss`` is not a positive number, lengths differ, labels are missing
         or of one class, fewer than two rows are of the most frequent class or of the
         others, weights are negative or not finite, or the estimator has class weights
         of its own.
@@ -99,14 +100,14 @@ def recommend_factor(
     >>> X = rng.normal(size=(40_000, 3))
     >>> y = (rng.random(40_000) < 0.01 * np.exp(X[:, 0] / 2)).astype(int)
     >>> recommendation = recommend_factor(X, y, random_state=0)
-    >>> recommendation.rows < 10_000, round(recommendation.efficiency, 2)
-    (True, 0.9)
+    >>> recommendation.rows < 10_000, recommendation.loss <= 0.01
+    (True, True)
     """
-    real = isinstance(target_efficiency, Real)
-    if not (real and 0 < float(target_efficiency) <= 1):
+    real = isinstance(max_loss, Real)
+    if not (real and 0 < float(max_loss) < inf):
         raise ValueError(
-            "target_efficiency must be a number in (0, 1], the least efficiency that "
-            f"shall be left; got {target_efficiency!r}. 0.9 is the default."
+            "max_loss must be a positive number, the largest share of log loss that "
+            f"may be lost; got {max_loss!r}. 0.01 is the default."
         )
     if estimator is not None and not hasattr(estimator, "predict_proba"):
         raise TypeError(
@@ -122,6 +123,7 @@ def recommend_factor(
         X,
         check_samples(X, y, sample_weight),
         estimator,
-        float(target_efficiency),
+        float(max_loss),
         seed=seed_of(random_state),
+        guided=guided,
     )

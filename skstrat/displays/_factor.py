@@ -1,10 +1,12 @@
-"""What efficiency is left at every factor, and which factor was chosen."""
+"""What log loss is predicted at every factor, and which factor was chosen."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
+
+import numpy as np
 
 from skstrat.displays._axes import (
     Display,
@@ -15,32 +17,28 @@ from skstrat.displays._axes import (
 )
 from skstrat.displays._style import PALETTE, SMALL
 
-_CURVES = (
-    ("weights", PALETTE[2], "-", "o"),
-    ("prior correction", PALETTE[1], "--", "s"),
-)
-
 
 @dataclass(repr=False, eq=False)
 class FactorDisplay(Display):
-    """Predicted efficiency against the factor, the target and the choice.
+    """Predicted log loss against the factor, the limit and the choice.
 
-    The factor is on a logarithmic axis. The curve that the choice was made by goes
-    through the large point.
+    The factor is on a logarithmic axis; the loss is in percent more than that of all
+    rows, up to three times the limit. The bar at the choice is its range.
 
     Parameters
     ----------
     factors : sequence of float
         Factors.
-    efficiency : mapping of str to sequence of float
-        Predicted efficiency at each factor, by ``"weights"`` or
-        ``"prior correction"``.
-    target_efficiency : float
-        The efficiency asked for.
+    loss : sequence of float
+        Predicted log loss at each over that of all rows, less 1.
+    max_loss : float
+        The largest that was allowed.
     factor : float
         The factor chosen.
-    chosen_efficiency : float
-        Predicted efficiency at it.
+    chosen_loss : float
+        Predicted loss at it.
+    loss_range : tuple of (float, float)
+        Where that is expected.
     rows : int
         Rows kept at it.
 
@@ -59,10 +57,11 @@ class FactorDisplay(Display):
     >>> from skstrat.displays import FactorDisplay
     >>> display = FactorDisplay(
     ...     factors=[1, 5, 10],
-    ...     efficiency={"weights": [1, 0.94, 0.87]},
-    ...     target_efficiency=0.9,
-    ...     factor=7.5,
-    ...     chosen_efficiency=0.9,
+    ...     loss=[0, 0.005, 0.012],
+    ...     max_loss=0.01,
+    ...     factor=8.6,
+    ...     chosen_loss=0.01,
+    ...     loss_range=(0.006, 0.016),
     ...     rows=1340,
     ... ).plot()
     >>> display.ax_.get_xlabel()
@@ -71,10 +70,11 @@ class FactorDisplay(Display):
     """
 
     factors: Sequence[float]
-    efficiency: Mapping[str, Sequence[float]]
-    target_efficiency: float
+    loss: Sequence[float]
+    max_loss: float
     factor: float
-    chosen_efficiency: float
+    chosen_loss: float
+    loss_range: tuple[float, float]
     rows: int
 
     @classmethod
@@ -98,21 +98,19 @@ class FactorDisplay(Display):
         ImportError
             If matplotlib is not installed.
         """
-        efficiency = {"prior correction": recommendation.efficiency_offset}
-        if recommendation.efficiency_weights is not None:
-            efficiency["weights"] = recommendation.efficiency_weights
         display = cls(
             recommendation.factors,
-            efficiency,
-            recommendation.target_efficiency,
+            recommendation.loss_by_factor,
+            recommendation.max_loss,
             recommendation.factor,
-            recommendation.efficiency,
+            recommendation.loss,
+            recommendation.loss_range,
             recommendation.rows,
         )
         return display.plot(ax)
 
     def plot(self, ax: Any = None) -> Self:
-        """Draw the curves, the target and the choice.
+        """Draw the curve, the limit and the choice.
 
         Parameters
         ----------
@@ -131,28 +129,28 @@ class FactorDisplay(Display):
         """
         self._open(ax, size=(6.4, 4.4))
         ax = self.ax_
-        for name, color, dash, marker in _CURVES:
-            if name in self.efficiency:
-                ax.plot(
-                    self.factors,
-                    self.efficiency[name],
-                    color=color,
-                    linestyle=dash,
-                    marker=marker,
-                    markersize=4,
-                    linewidth=1.6,
-                    label=name,
-                )
-        reach = (min(self.factors), max(*self.factors, self.factor, 2.0))
-        draw_reference(
-            ax,
-            reach,
-            [self.target_efficiency] * 2,
-            f"target, {self.target_efficiency:g}",
-        )
+        # The choice is a point of the curve, which would else pass it by.
+        x = np.array([*self.factors, self.factor])
+        y = 100 * np.array([*self.loss, self.chosen_loss])
+        order = np.argsort(x, kind="stable")
         ax.plot(
+            x[order],
+            y[order],
+            color=PALETTE[2],
+            marker="o",
+            markersize=4,
+            linewidth=1.6,
+            label="predicted",
+        )
+        reach = (float(x.min()), float(max(x.max(), 2.0)))
+        limit = 100 * self.max_loss
+        draw_reference(ax, reach, [limit] * 2, f"limit, {limit:g} %")
+        low, high = (100 * bound for bound in self.loss_range)
+        chosen = 100 * self.chosen_loss
+        ax.errorbar(
             [self.factor],
-            [self.chosen_efficiency],
+            [chosen],
+            yerr=[[max(0.0, chosen - low)], [max(0.0, high - chosen)]],
             color=PALETTE[0],
             marker="D",
             markersize=9,
@@ -160,12 +158,12 @@ class FactorDisplay(Display):
             zorder=4,
             label=f"chosen, {self.factor:.3g} ({self.rows:,} rows)",
         )
-        choose_scale(ax, "x", self.factors, log=True)
+        choose_scale(ax, "x", x, log=True)
         ax.set_xlim(reach[0] / 1.05, reach[1] * 1.05)
-        ax.set_ylim(0, 1.03)
+        ax.set_ylim(0, 3 * limit)
         plain_log_ticks(ax.xaxis)
         ax.set_xlabel("Downsampling factor")
-        ax.set_ylabel("Predicted efficiency\n(1: as precise as all rows)")
+        ax.set_ylabel("Predicted log loss\n(% more than all rows)")
         ax.tick_params(labelsize=SMALL + 0.5)
         add_legend(ax, outside=False)
         return self

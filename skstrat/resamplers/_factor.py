@@ -1,4 +1,4 @@
-"""By how much to downsample: as far as the predicted efficiency allows."""
+"""By how much to downsample: the largest factor whose predicted loss is allowed."""
 
 from __future__ import annotations
 
@@ -14,15 +14,28 @@ from numpy.typing import NDArray
 from skstrat._core.labels import Labels
 from skstrat._core.samples import CheckedSamples
 from skstrat._core.weights import class_totals
+from skstrat.resamplers._efficiency import (
+    guided_efficiency,
+    offset_efficiency,
+    variance_traces,
+    weights_efficiency,
+)
 from skstrat.resamplers._factor_recommendation import (
     LEAST_RATIO,
+    Correction,
     FactorRecommendation,
     Limit,
 )
-from skstrat.resamplers._pilot import run_pilot
+from skstrat.resamplers._pilot import Pilot, run_pilot
 
 Floats = NDArray[np.float64]
 Efficiency = Callable[[float], float]
+# A value with its range: value, low, high.
+Ranged = tuple[float, float, float]
+
+# Where neither parameters can be counted nor a learning curve was measured, as much as
+# boosted trees were measured to have at some hundreds of positives.
+UNKNOWN_SHARE: Ranged = (0.1, 0.02, 0.3)
 
 _LEAST_ROWS = 1000
 _ROWS_PER_COLUMN = 20
@@ -33,54 +46,109 @@ def recommend(
     X: Any,
     samples: CheckedSamples,
     estimator: Any = None,
-    target_efficiency: float = 0.9,
+    max_loss: float = 0.01,
     *,
     seed: int,
+    guided: bool = False,
+    estimation_share: Ranged | None = None,
+    seconds: Callable[[int], float | None] = lambda _: None,
 ) -> FactorRecommendation:
-    """Recommend a factor for the most frequent class, from a pilot."""
+    """Recommend a factor for the most frequent class, from a pilot.
+
+    ``estimation_share`` is measured; if None, it is counted for linear models, and
+    for all others it is ``UNKNOWN_SHARE``. ``seconds`` predicts the time of a fit.
+    """
     labels = samples.labels
     majority = int(labels.counts.argmax())
     split = _split(labels, majority)
     pilot = run_pilot(X, split, samples, estimator, seed)
-    odds_of, worth = pilot.p[pilot.positive], pilot.weights[pilot.positive]
-    with_offset = partial(offset_efficiency, odds_of, weights=worth)
-    with_weights: Efficiency | None = None
-    if pilot.design is not None:
-        mean_p = mean_leverage_probability(pilot.design, pilot.p, pilot.weights)
-        with_weights = partial(weights_efficiency, mean_p)
-    decides: Efficiency = with_weights or with_offset
+    correction: Correction = "offset"
+    if guided:
+        correction = "guided"
+    elif pilot.design is not None:
+        correction = "weights"
+    share = estimation_share or _count_share(pilot, len(labels.classes))
+    efficiency = _efficiency(pilot, correction, len(labels.classes))
     n0, n1 = split.counts.tolist()
     ratio = np.divide(*class_totals(split, samples.sample_weight)).item()
+
+    def loss(factor: float) -> float:
+        return share[0] * (1 / efficiency(factor) - 1)
+
     kept, limited_by = choose_rows(
-        decides, target_efficiency, n0, ratio, pilot.n_columns
+        loss, max_loss, n0, ratio, pilot.n_columns, LEAST_RATIO[correction]
     )
-    factors = _factors(ratio)
+    factor, factors = n0 / kept, _factors(ratio)
+    lost = 1 / efficiency(factor) - 1
     return FactorRecommendation(
-        factor=n0 / kept,
-        efficiency=decides(n0 / kept),
+        factor=factor,
         rows=n1 + kept,
-        limited_by=limited_by,
-        target_efficiency=target_efficiency,
-        correction="offset" if with_weights is None else "weights",
-        majority=labels.classes.tolist()[majority],
         n_rows=n0 + n1,
+        majority=labels.classes.tolist()[majority],
+        correction=correction,
+        max_loss=max_loss,
+        loss=share[0] * lost,
+        loss_range=(share[1] * lost, share[2] * lost),
+        estimation_share=share[0],
+        efficiency=efficiency(factor),
+        limited_by=limited_by,
+        seconds=seconds(n1 + kept),
+        full_seconds=seconds(n0 + n1),
         factors=factors,
-        rows_by_factor=tuple(n1 + max(1, round(n0 / factor)) for factor in factors),
-        efficiency_weights=with_weights and tuple(map(with_weights, factors)),
-        efficiency_offset=tuple(map(with_offset, factors)),
+        rows_by_factor=tuple(n1 + max(1, round(n0 / each)) for each in factors),
+        loss_by_factor=tuple(map(loss, factors)),
+        efficiency_by_factor=tuple(map(efficiency, factors)),
     )
+
+
+def _efficiency(pilot: Pilot, correction: Correction, n_classes: int) -> Efficiency:
+    """Give the relative efficiency as a function of the factor."""
+    positive, weights = pilot.positive, pilot.weights
+    if correction == "guided":
+        return partial(_guided, pilot)
+    if correction == "offset" or pilot.design is None:
+        return partial(offset_efficiency, pilot.p[positive], weights=weights[positive])
+    whole, growth = variance_traces(
+        pilot.design, pilot.p, weights, pilot.incoming, pilot.penalty
+    )
+    # What is lost of telling the most frequent class from the others is lost once; the
+    # coefficients that tell the others from each other lose nothing.
+    return partial(weights_efficiency, growth / whole / (n_classes - 1))
+
+
+def _guided(pilot: Pilot, factor: float) -> float:
+    return guided_efficiency(pilot.p, pilot.positive, factor, pilot.weights)
+
+
+def _count_share(pilot: Pilot, n_classes: int) -> Ranged:
+    r"""Count what share of the log loss of all rows is due to estimation.
+
+    .. math:: g = d (K - 1) / (2 n L)
+
+    with *d* the effective number of coefficients of two classes, half the trace of
+    :func:`variance_traces` at 1 in the place of :math:`d / 2`.
+    """
+    if pilot.design is None:
+        return UNKNOWN_SHARE
+    whole, _ = variance_traces(
+        pilot.design, pilot.p, pilot.weights, pilot.incoming, pilot.penalty
+    )
+    total = pilot.weights.sum() * pilot.loss
+    share = float(whole * (n_classes - 1) / (2 * total))
+    return share, share / 2, share * 2
 
 
 def choose_rows(
-    efficiency: Efficiency,
-    target_efficiency: float,
+    loss: Callable[[float], float],
+    max_loss: float,
     n_negatives: int,
     ratio: float,
     n_columns: int,
+    least_ratio: float = 1.0,
 ) -> tuple[int, Limit]:
-    """Find the fewest negatives that leave the efficiency, and enough of them."""
+    """Find the fewest negatives whose predicted loss is allowed, and enough of them."""
     least: dict[Limit, int] = {
-        "negatives_per_positive": ceil(LEAST_RATIO * n_negatives / ratio),
+        "negatives_per_positive": ceil(least_ratio * n_negatives / ratio),
         "least_rows": max(_LEAST_ROWS, _ROWS_PER_COLUMN * n_columns),
     }
     limit = max(least, key=lambda name: least[name])
@@ -88,11 +156,11 @@ def choose_rows(
         return n_negatives, limit
     rows = bisect_left(
         range(n_negatives),
-        target_efficiency,
+        -max_loss,
         lo=least[limit],
-        key=lambda kept: efficiency(n_negatives / kept),
+        key=lambda kept: -loss(n_negatives / kept),
     )
-    return rows, limit if rows == least[limit] else "target_efficiency"
+    return rows, limit if rows == least[limit] else "max_loss"
 
 
 def _split(labels: Labels, majority: int) -> Labels:
@@ -113,44 +181,3 @@ def _factors(ratio: float) -> tuple[float, ...]:
     powers = range(len(str(max(1, int(ratio)))))
     listed = [step * 10.0**power for power in powers for step in _SERIES]
     return tuple(factor for factor in listed if factor <= max(1.0, ratio))
-
-
-def offset_efficiency(p: Floats, factor: float, weights: Floats | None = None) -> float:
-    r"""Predict the relative efficiency of a model whose prior is corrected.
-
-    .. math:: E(k) = \sum_i \frac{v_i}{1 + k o_i} \Big/ \sum_i \frac{v_i}{1 + o_i}
-
-    over the positive rows, with odds :math:`o = p / (1 - p)` (Wang, 2020, "Logistic
-    regression for massive data with rare events"). It takes the directions of the
-    features for alike, and so is near the truth for any classifier.
-    """
-    left = (1 - p) / ((1 - p) + factor * p)
-    whole = (1 - p) / ((1 - p) + p)
-    return float(np.average(left, weights=weights) / np.average(whole, weights=weights))
-
-
-def weights_efficiency(mean_p: float, factor: float) -> float:
-    r"""Predict the relative efficiency of logistic regression with weights.
-
-    .. math:: E(k) = d / \operatorname{tr}(A^{-1} B_k) = 1 / (1 + (k - 1) \bar p)
-
-    with :math:`A = \sum v p (1 - p) x x'`, :math:`B_k = \sum v (p (1 - p)^2 +
-    k p^2 (1 - p)) x x'` and *d* coefficients, the intercept among them: the ratio of
-    the expected excess log losses on all rows and on those kept (from the variance of
-    weighted likelihoods, Horvitz and Thompson, 1952).
-    """
-    return 1 / (1 + (factor - 1) * mean_p)
-
-
-def mean_leverage_probability(design: Floats, p: Floats, weights: Floats) -> float:
-    """Average the probabilities of rows by their leverages."""
-    # Scaling changes no leverage, but the rank is found more safely.
-    scale = design.std(axis=0)
-    scaled = (design - design.mean(axis=0)) / np.where(scale > 0, scale, 1)
-    rows = np.column_stack([np.ones(len(p)), scaled])
-    information = weights * p * (1 - p)
-    rows *= np.sqrt(information / information.max())[:, np.newaxis]
-    left, singular, _ = np.linalg.svd(rows, full_matrices=False)
-    smallest = singular[0] * max(rows.shape) * np.finfo(np.float64).eps
-    leverage = (left[:, singular > smallest] ** 2).sum(axis=1)
-    return float(np.average(p, weights=leverage))

@@ -9,11 +9,17 @@ import numpy as np
 
 from skstrat._core.compat import check_pandas_support
 
-Limit = Literal["target_efficiency", "negatives_per_positive", "least_rows"]
+Limit = Literal["max_loss", "negatives_per_positive", "least_rows"]
+Correction = Literal["weights", "offset", "guided"]
 
-# Boosted trees with the prior corrected were best or near best with 5 to 20 negatives
-# per positive, whatever the efficiency of a linear model at fewer.
-LEAST_RATIO = 5
+# Trees were best or near best with 5 to 20 negatives per positive, and far from it with
+# one. Of linear models the formulas hold down to one, where little is left to save.
+LEAST_RATIO: dict[Correction, int] = {"weights": 1, "offset": 5, "guided": 5}
+_HOW = {
+    "weights": "with weights",
+    "offset": "with the prior corrected",
+    "guided": "chosen by a pilot, with the offset of each row,",
+}
 
 
 @dataclass(frozen=True)
@@ -26,34 +32,44 @@ class FactorRecommendation:
     ----------
     factor : float
         By what to downsample ``majority``, at least 1; the ``factor`` of
-        :class:`DownsampleUpweight`, which then keeps ``rows`` rows.
-    efficiency : float
-        Predicted relative efficiency at the factor, by ``correction``.
+        :class:`DownsampleUpweight` or :class:`GuidedDownsample`, which then keeps
+        ``rows`` rows.
     rows : int
         Rows kept, of all classes.
-    limited_by : {"target_efficiency", "negatives_per_positive", "least_rows"}
-        Why the factor is not larger: the efficiency would be less than
-        ``target_efficiency``; there would be less than 5 negatives per positive; or
-        less than 1000 rows of the majority class, or 20 per column.
-    target_efficiency : float
-        The least efficiency that was asked for.
-    correction : {"weights", "offset"}
-        What the efficiency is predicted for: rows that are weighted, or a model whose
-        prior is corrected.
-    majority : label
-        The most frequent class.
     n_rows : int
         Rows of all the data, without those of zero weight.
+    majority : label
+        The most frequent class.
+    correction : {"weights", "offset", "guided"}
+        What is predicted: random rows that are weighted; random rows, the model's prior
+        corrected; or the rows of :class:`GuidedDownsample`, predictions moved by the
+        offset of each row.
+    max_loss : float
+        The largest share of log loss that may be lost.
+    loss : float
+        Predicted log loss at the factor over that of all rows, less 1.
+    loss_range : tuple of (float, float)
+        Where that is expected, from the sampling error of what it is predicted by.
+    estimation_share : float
+        Share of the log loss of a fit to all rows that more rows would remove.
+    efficiency : float
+        Predicted relative efficiency at the factor.
+    limited_by : {"max_loss", "negatives_per_positive", "least_rows"}
+        Why the factor is not larger: the loss would be more than ``max_loss``; there
+        would be fewer negatives than one per positive (five if it is not ``"weights"``
+        that is predicted); or fewer than 1000 rows of the majority class, or 20 per
+        column.
+    seconds, full_seconds : float or None
+        Predicted time of a fit to ``rows`` and to all rows; None if it is not known
+        for the learner. Nothing is timed: the same seed gives the same recommendation.
     factors : tuple of float
         Factors from 1 to about as many negatives as positives.
     rows_by_factor : tuple of int
         Rows kept at each, of all classes.
-    efficiency_weights : tuple of float or None
-        Predicted efficiency at each with weights; None where no linear model can be
-        thought of: other estimators, columns that are not all finite numbers, or more
-        columns than positive rows in the pilot.
-    efficiency_offset : tuple of float
-        Predicted efficiency at each with the prior corrected.
+    loss_by_factor : tuple of float
+        Predicted loss at each.
+    efficiency_by_factor : tuple of float
+        Predicted efficiency at each.
 
     Notes
     -----
@@ -70,73 +86,76 @@ class FactorRecommendation:
     >>> X = rng.normal(size=(60_000, 2))
     >>> y = np.where(rng.random(60_000) < 0.01 * np.exp(X[:, 0] / 2), "fraud", "ok")
     >>> recommendation = recommend_factor(X, y, random_state=0)
-    >>> 5 < recommendation.factor < 15
-    True
-    >>> recommendation.limited_by, recommendation.correction
-    ('target_efficiency', 'weights')
+    >>> 10 < recommendation.factor < 60, recommendation.loss <= 0.01
+    (True, True)
+    >>> recommendation.correction
+    'weights'
     >>> str(recommendation).partition(" by a factor of ")[0]
     "Downsample class 'ok'"
     """
 
     factor: float
-    efficiency: float
     rows: int
-    limited_by: Limit
-    target_efficiency: float
-    correction: Literal["weights", "offset"]
-    majority: Any
     n_rows: int
+    majority: Any
+    correction: Correction
+    max_loss: float
+    loss: float
+    loss_range: tuple[float, float]
+    estimation_share: float
+    efficiency: float
+    limited_by: Limit
+    seconds: float | None
+    full_seconds: float | None
     factors: tuple[float, ...] = field(repr=False)
     rows_by_factor: tuple[int, ...] = field(repr=False)
-    efficiency_weights: tuple[float, ...] | None = field(repr=False)
-    efficiency_offset: tuple[float, ...] = field(repr=False)
+    loss_by_factor: tuple[float, ...] = field(repr=False)
+    efficiency_by_factor: tuple[float, ...] = field(repr=False)
 
     @property
     def time_fraction(self) -> float:
-        """Share of the training time that is saved, if time is proportional to rows.
+        """Predicted share of the training time that is saved.
 
-        Nothing is timed, so the same seed gives the same recommendation; learners that
-        take more than proportional time save more.
+        By ``seconds`` if they are known, else as if time were proportional to rows.
         """
-        return 1 - self.rows / self.n_rows
+        if self.seconds is None or self.full_seconds is None:
+            return 1 - self.rows / self.n_rows
+        return 1 - self.seconds / self.full_seconds
 
     @property
     def table_(self) -> Any:
-        """Rows and efficiencies by factor, a pandas DataFrame with one row a factor.
+        """Rows, loss and efficiency by factor, a pandas DataFrame of a row a factor.
 
-        ``rows`` kept of all classes, ``time_fraction`` saved, and predicted
-        efficiencies ``efficiency_weights`` (NaN if there are none) and
-        ``efficiency_offset``; the index is the factor.
+        ``rows`` kept of all classes, predicted ``loss`` and ``efficiency``; the index
+        is the factor.
         """
         pandas = check_pandas_support("FactorRecommendation.table_")
-        rows = np.array(self.rows_by_factor)
-        weights = self.efficiency_weights
         columns = {
-            "rows": rows,
-            "time_fraction": 1 - rows / self.n_rows,
-            "efficiency_weights": np.nan if weights is None else np.array(weights),
-            "efficiency_offset": np.array(self.efficiency_offset),
+            "rows": np.array(self.rows_by_factor),
+            "loss": np.array(self.loss_by_factor),
+            "efficiency": np.array(self.efficiency_by_factor),
         }
         return pandas.DataFrame(
             columns, index=pandas.Index(self.factors, name="factor")
         )
 
     def __str__(self) -> str:
+        least = LEAST_RATIO[self.correction]
         why = {
-            "target_efficiency": f"less than {self.target_efficiency:g} efficiency",
-            "negatives_per_positive": f"less than {LEAST_RATIO} negatives a positive",
-            "least_rows": f"too few rows of class {self.majority!r}",
+            "max_loss": f"lose more than {self.max_loss:.2g}",
+            "negatives_per_positive": f"leave fewer than {least} negatives a positive",
+            "least_rows": f"leave too few rows of class {self.majority!r}",
         }[self.limited_by]
         if self.factor == 1:
             return (
                 f"Keep all {self.n_rows:,} rows: any downsampling of class "
-                f"{self.majority!r} would leave {why}."
+                f"{self.majority!r} would {why}."
             )
-        how = "weights" if self.correction == "weights" else "the prior corrected"
+        low, high = self.loss_range
         return (
             f"Downsample class {self.majority!r} by a factor of {self.factor:.3g}: "
-            f"{self.rows:,} of {self.n_rows:,} rows with {how} keep about "
-            f"{self.efficiency:.0%} of the statistical efficiency and save about "
-            f"{self.time_fraction:.0%} of the training time if that is proportional "
-            f"to rows; a larger factor would leave {why}."
+            f"{self.rows:,} of {self.n_rows:,} rows {_HOW[self.correction]} are "
+            f"predicted to have {self.loss:.2%} more log loss than all rows "
+            f"({low:.2%} to {high:.2%}) and to save {self.time_fraction:.0%} of the "
+            f"training time; a larger factor would {why}."
         )

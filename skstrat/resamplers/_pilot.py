@@ -11,11 +11,13 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline as SklearnPipeline
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skstrat._core.compat import routing_enabled
 from skstrat._core.estimators import (
+    final_estimator,
     fit_arguments,
     is_linear,
     request_weights,
@@ -54,18 +56,33 @@ class Pilot:
         Whether the row is of it.
     weights : ndarray of shape (n_pilot,)
         What each row stands for; they add up to the totals of the classes.
+    incoming : ndarray of shape (n_pilot,)
+        Weight that each row came with, 1 if none.
     design : ndarray of shape (n_pilot, n_columns) or None
-        Columns of a linear model; None if the model is another, the columns are not
-        all finite numbers, or there are more of them than positive rows.
+        Columns as a linear model sees them; None if the model is another, the columns
+        are not all finite numbers, or there are more of them than positive rows.
+    penalty : float
+        Of the squared coefficients of the linear model, in the unit of the weights.
+    second : ndarray of shape (n_pilot,)
+        Whether the row is in the second half.
     n_columns : int
-        Columns of X.
+        Columns of X, or of ``design``.
     """
 
     p: Floats
     positive: NDArray[np.bool_]
     weights: Floats
+    incoming: Floats
     design: Floats | None
+    penalty: float
+    second: NDArray[np.bool_]
     n_columns: int
+
+    @property
+    def loss(self) -> float:
+        """Mean log loss of the rows, by models that were not fitted on them."""
+        own = np.where(self.positive, self.p, 1 - self.p)
+        return float(-np.average(np.log(own), weights=self.weights))
 
 
 def run_pilot(
@@ -83,15 +100,19 @@ def run_pilot(
     table = _as_table(rows)
     design = _as_numbers(table)
     linear = estimator is None or is_linear(estimator)
+    # A penalty weighs against the total weight, which has no unit of its own.
+    unit = 1.0 if weights is None or estimator is not None else weights.mean()
     if estimator is None:
         linear, estimator, rows = _default_model(table, design)
     else:
         refuse_own_prior(estimator, "estimator")
-    p = _cross_fitted(estimator, rows, drawn, weights, totals, seed)
+    if linear and isinstance(estimator, SklearnPipeline):
+        design = _as_seen(estimator, rows, codes)
+    second = _halves(drawn, seed)
+    p = _cross_fitted(estimator, rows, drawn, weights, totals, second, seed)
     if weights is None:
         weights = np.ones(len(codes))
-    small = table.shape[1] <= n_positives
-    if not (linear and small):
+    if not linear or design is None or design.shape[1] > n_positives:
         design = None
     elif sparse.issparse(design):
         design = design.toarray()
@@ -99,9 +120,29 @@ def run_pilot(
         p=np.clip(p, _SUREST, 1 - _SUREST),
         positive=codes == 1,
         weights=weights * (totals / class_totals(drawn, weights))[codes],
+        incoming=weights,
         design=design,
-        n_columns=int(table.shape[1]),
+        penalty=_penalty(estimator) * unit,
+        second=second,
+        n_columns=int(table.shape[1] if design is None else design.shape[1]),
     )
+
+
+def _as_seen(pipeline: Any, rows: Any, codes: NDArray[Any]) -> Any:
+    """Transform rows as for the model at the end, or give None if that needs more."""
+    if len(pipeline.steps) == 1:
+        return _as_numbers(_as_table(rows))
+    before = clone(pipeline[:-1])
+    return _as_numbers(_as_table(before.fit_transform(rows, codes.astype(np.intp))))
+
+
+def _penalty(estimator: Any) -> float:
+    """Give the ridge penalty of a logistic regression; 0 for all others."""
+    model = final_estimator(estimator)
+    ridge = getattr(model, "penalty", None) in ("l2", "deprecated")
+    if not (type(model) is LogisticRegression and ridge) or model.l1_ratio:
+        return 0.0
+    return 1 / float(model.C)
 
 
 def _as_table(rows: Any) -> Any:
@@ -170,20 +211,26 @@ def _as_codes(column: NDArray[Any]) -> tuple[Floats, bool]:
     return numbers, names
 
 
+def _halves(drawn: Labels, seed: int) -> NDArray[np.bool_]:
+    """Tell which rows are in the second half of each class."""
+    rng = np.random.default_rng(seed)
+    second = np.zeros(len(drawn.codes), dtype=bool)
+    for code in (0, 1):
+        own = np.flatnonzero(drawn.codes == code)
+        second[rng.permutation(own)[: len(own) // 2]] = True
+    return second
+
+
 def _cross_fitted(
     estimator: Any,
     rows: Any,
     drawn: Labels,
     weights: Floats | None,
     totals: Floats,
+    second: NDArray[np.bool_],
     seed: int,
 ) -> Floats:
     """Predict each half of the rows by a model of the other, under the true prior."""
-    rng = np.random.default_rng(seed)
-    second = np.zeros(len(drawn.codes), dtype=bool)
-    for code in (0, 1):
-        own = np.flatnonzero(drawn.codes == code)
-        second[rng.permutation(own)[: len(own) // 2]] = True
     p = np.empty(len(second))
     for tested in (second, ~second):
         train, test = np.flatnonzero(~tested), np.flatnonzero(tested)
