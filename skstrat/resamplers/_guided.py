@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
 
@@ -23,8 +23,7 @@ from skstrat._core.compat import HasMethods, Interval
 from skstrat._core.hashing import hash_integers, mix_seed
 from skstrat._core.labels import Labels, encode_labels
 from skstrat._core.own_prior import refuse_own_prior
-from skstrat._core.prior import correct_prior
-from skstrat._core.rows import count_rows, take_rows
+from skstrat._core.rows import take_rows
 from skstrat._core.samples import CheckedSamples
 from skstrat._core.targets import (
     RANDOM_STATE,
@@ -35,8 +34,12 @@ from skstrat._core.targets import (
 from skstrat._core.weights import WEIGHTING, Floats, Weighting, totals_of
 from skstrat.resamplers._base import BaseResampler, CellWeights
 from skstrat.resamplers._resampled import Resampled
-
-_ROWS_SCORED_AT_A_TIME = 1 << 16
+from skstrat.resamplers._row_offset import (
+    RowOffset,
+    inclusion_probability,
+    pilot_proba,
+    row_blocks,
+)
 
 
 class GuidedDownsample(BaseResampler):
@@ -215,8 +218,8 @@ class GuidedDownsample(BaseResampler):
                 self.pilot, X, rows[fit], labels.codes[fit], self._seed
             )
             self.pilots_.append(pilot)
-            for block in _blocks(score):
-                proba = _predict(pilot, take_rows(X, rows[block]), labels.counts)
+            for block in row_blocks(score):
+                proba = pilot_proba(pilot, take_rows(X, rows[block]), labels.counts)
                 own = proba[np.arange(len(block)), labels.codes[block]]
                 hardness[block] = 1 - own
         return hardness
@@ -232,21 +235,21 @@ class GuidedDownsample(BaseResampler):
         chance = np.ones(len(codes))
         kept = np.ones(len(codes), dtype=bool)
         hash_seed = mix_seed(self._seed)
-        self._slopes = np.full(len(self._factors), np.inf)
+        # Of a class that is not cut down every row is kept.
+        self._slopes = np.zeros(len(self._factors))
         self._floors = np.ones(len(self._factors))
         for code in np.flatnonzero(self._factors > 1).tolist():
             own = np.flatnonzero(codes == code)
             self._slopes[code], self._floors[code] = _solve_chance(
                 hardness[own], wanted[code], self.floor
             )
-            chance[own] = self._chance_of(hardness[own], code)
+            chance[own] = inclusion_probability(
+                hardness[own], self._slopes[code], self._floors[code]
+            )
             kept[own] = False
             drawn = _smallest_ranks(rows[own], chance[own], wanted[code], hash_seed)
             kept[own[drawn]] = True
         return chance, np.flatnonzero(kept)
-
-    def _chance_of(self, hardness: Floats, code: int) -> Floats:
-        return np.clip(self._slopes[code] * hardness, self._floors[code], 1)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -278,17 +281,17 @@ class GuidedDownsample(BaseResampler):
         ndarray of shape (n_rows, n_classes)
             Added to log probabilities.
         """
-        offset = np.zeros((count_rows(X), len(self.classes_)))
-        offset += self._log_scale
-        for block in _blocks(np.arange(len(offset))):
-            part = take_rows(X, block)
-            proba = np.mean(
-                [_predict(pilot, part, self._counts) for pilot in self.pilots_], axis=0
-            )
-            for code in np.flatnonzero(self._factors > 1).tolist():
-                chance = self._chance_of(1 - proba[:, code], code)
-                offset[block, code] -= np.log(chance)
-        return offset
+        return self._row_offset()(X)
+
+    def _row_offset(self) -> RowOffset:
+        return RowOffset(
+            self.classes_,
+            self.pilots_,
+            self._counts,
+            self._slopes,
+            self._floors,
+            self._log_scale,
+        )
 
 
 def _default_pilot(X: Any) -> Any:
@@ -330,14 +333,6 @@ def _fit_balanced(
     return pilot.fit(take_rows(X, rows[drawn]), codes[drawn])
 
 
-def _predict(pilot: Any, X: Any, counts: NDArray[np.int64]) -> Floats:
-    """Predict under the true prior what was learned from balanced rows."""
-    balanced = np.ones(len(counts))
-    return correct_prior(
-        pilot.predict_proba(X), train_prior=balanced, target_prior=counts
-    )
-
-
 def _solve_chance(hardness: Floats, wanted: int, floor: float) -> tuple[float, float]:
     """Find the slope and the least chance at which the rows wanted are expected."""
     mean = wanted / len(hardness)
@@ -371,8 +366,3 @@ def _smallest_ranks(
     if wanted >= len(rows):
         return np.arange(len(rows))
     return np.argpartition(rank, wanted - 1)[:wanted]
-
-
-def _blocks(rows: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
-    for start in range(0, len(rows), _ROWS_SCORED_AT_A_TIME):
-        yield rows[start : start + _ROWS_SCORED_AT_A_TIME]

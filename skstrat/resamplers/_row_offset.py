@@ -1,0 +1,77 @@
+"""What leads from rows that a pilot chose to the original distribution, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skstrat._core.prior import correct_prior
+from skstrat._core.rows import count_rows, take_rows
+from skstrat._core.weights import Floats
+
+_ROWS_SCORED_AT_A_TIME = 1 << 16
+
+
+@dataclass(frozen=True)
+class RowOffset:
+    """What is added to the log probabilities of a model of rows that a pilot chose.
+
+    It holds what the pilots learned, and no row. Called with rows it gives an array of
+    shape (n_rows, n_classes).
+
+    Attributes
+    ----------
+    classes : ndarray of shape (n_classes,)
+        The labels, sorted.
+    pilots : list of classifier
+        The fitted pilots, of which the mean is taken.
+    counts : ndarray of shape (n_classes,)
+        Rows of each class in the data, the prior that pilots are corrected to.
+    slopes, floors : ndarray of shape (n_classes,)
+        The inclusion probability is the slope times one minus the probability of the
+        class, within floor and 1. Slope 0 and floor 1 keep every row.
+    log_scale : ndarray of shape (n_classes,)
+        What is added in all rows alike.
+    """
+
+    classes: NDArray[Any]
+    pilots: list[Any]
+    counts: NDArray[np.int64]
+    slopes: Floats
+    floors: Floats
+    log_scale: Floats
+
+    def __call__(self, X: Any) -> Floats:
+        offset = np.empty((count_rows(X), len(self.classes)))
+        for block in row_blocks(np.arange(len(offset))):
+            part = take_rows(X, block)
+            proba = np.mean(
+                [pilot_proba(pilot, part, self.counts) for pilot in self.pilots], axis=0
+            )
+            chance = inclusion_probability(1 - proba, self.slopes, self.floors)
+            offset[block] = self.log_scale - np.log(chance)
+        return offset
+
+
+def inclusion_probability(hardness: Floats, slope: Any, floor: Any) -> Floats:
+    """Give the chance of rows to be kept by how hard they are to tell."""
+    chance: Floats = np.clip(slope * hardness, floor, 1)
+    return chance
+
+
+def pilot_proba(pilot: Any, X: Any, counts: NDArray[np.int64]) -> Floats:
+    """Predict under the true prior what was learned from balanced rows."""
+    balanced = np.ones(len(counts))
+    return correct_prior(
+        pilot.predict_proba(X), train_prior=balanced, target_prior=counts
+    )
+
+
+def row_blocks(rows: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
+    """Cut rows into blocks that are scored at a time."""
+    for start in range(0, len(rows), _ROWS_SCORED_AT_A_TIME):
+        yield rows[start : start + _ROWS_SCORED_AT_A_TIME]
