@@ -21,6 +21,7 @@ from skstrat.classifiers._prior_corrected import (
     CorrectedPredictions,
     PriorCorrectedClassifier,
 )
+from skstrat.classifiers._row_corrected import row_corrected
 from skstrat.exceptions import UnusedWeightsError
 
 Floats = NDArray[np.float64]
@@ -150,6 +151,11 @@ class CorrectedClassifier(CorrectedPredictions):
         Every other model comes back in a :class:`PriorCorrectedClassifier`. If no
         correction is due, the model comes back as it is.
 
+        Of :class:`GuidedDownsample` with its weights withheld the correction differs
+        from row to row, and no model takes that up. The fitted model and the pilots,
+        which tell it, come back in a ``RowCorrectedClassifier``, frozen as well; of
+        boosters that learned it in training the model alone.
+
         Returns
         -------
         estimator
@@ -164,12 +170,12 @@ class CorrectedClassifier(CorrectedPredictions):
         sklearn.exceptions.NotFittedError
             If this classifier is not fitted.
         ValueError
-            If the correction differs from row to row, or ``target_prior`` is not
-            usable.
+            If ``target_prior`` is not usable.
 
         Notes
         -----
-        The result goes through ``skl2onnx.to_onnx`` where the model inside does.
+        The result goes through ``skl2onnx.to_onnx`` where the model inside and the
+        pilots do.
         Check what that makes of the model without a correction, too: skl2onnx 1.20
         doubles the log odds of a discriminant analysis of two classes, and refuses
         histogram boosting with protobuf 7.
@@ -194,23 +200,17 @@ class CorrectedClassifier(CorrectedPredictions):
         True
         """
         check_is_fitted(self)
-        if self._shifts_rows:
-            raise ValueError(
-                f"{type(self.resampler_).__name__} with its weights withheld needs a "
-                "correction that differs from row to row, and no intercept or prior "
-                "can hold that. Take DownsampleUpweight as resampler; or LightGBM, "
-                "XGBoost or CatBoost, which learn it in training; or fit with "
-                "use_weights=True where the estimator follows weights, as linear "
-                "models do: they leave nothing to correct."
-            )
         own = getattr(self.estimator_, "classes_", None)
         same = own is not None and np.array_equal(own, self.classes_)
+        classes = None if same else self.classes_
         # Refuses what has no probabilities.
         self._shift()
+        if self._shifts_rows:
+            return row_corrected(self, classes)
         corrected = PriorCorrectedClassifier(
             self.estimator_,
             train_prior=self.train_prior_,
             target_prior=self.target_prior_,
-            classes=None if same else self.classes_,
+            classes=classes,
         )
         return plain_model(corrected)

@@ -28,7 +28,7 @@ _LIBRARIES = frozenset({"sklearn", "imblearn", "skstrat"})
 
 def plain_model(corrected: Any) -> Any:
     """Fold a ``PriorCorrectedClassifier`` into the model inside, where it fits in."""
-    estimator = _unwrap(corrected.estimator)
+    estimator = unwrapped(corrected.estimator)
     shift = corrected._shift()
     if not shift.any():
         return estimator
@@ -47,7 +47,7 @@ def plain_pipeline(pipeline: Any) -> SklearnPipeline:
     """Leave the samplers out of a fitted pipeline."""
     last = pipeline.steps[-1][1]
     steps = [
-        (name, _unwrap(step) if step is last else _without_skstrat(step))
+        (name, unwrapped(step) if step is last else _without_skstrat(step))
         for name, step in pipeline.steps
         if not hasattr(step, "fit_resample")
     ]
@@ -63,16 +63,16 @@ def plain_pipeline(pipeline: Any) -> SklearnPipeline:
     return _with_steps(pipeline, steps)
 
 
-def _unwrap(estimator: Any) -> Any:
+def unwrapped(estimator: Any) -> Any:
     """Take out the model that predicts of what was around it in training."""
     if _is_stock(estimator, SklearnPipeline):
         return plain_pipeline(estimator)
     if hasattr(estimator, "to_sklearn"):
         return estimator.to_sklearn()
     if _is_stock(estimator, BaseSearchCV):
-        return _unwrap(estimator.best_estimator_)
+        return unwrapped(estimator.best_estimator_)
     if type(estimator) is FrozenEstimator:
-        return _unwrap(estimator.estimator)
+        return unwrapped(estimator.estimator)
     return estimator
 
 

@@ -285,12 +285,12 @@ class GuidedDownsample(BaseResampler):
 
     def _row_offset(self) -> RowOffset:
         return RowOffset(
-            self.classes_,
             self.pilots_,
             self._counts,
             self._slopes,
             self._floors,
             self._log_scale,
+            order=np.arange(len(self.classes_)),
         )
 
 

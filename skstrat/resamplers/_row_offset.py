@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,36 +25,48 @@ class RowOffset:
 
     Attributes
     ----------
-    classes : ndarray of shape (n_classes,)
-        The labels, sorted.
     pilots : list of classifier
         The fitted pilots, of which the mean is taken.
     counts : ndarray of shape (n_classes,)
-        Rows of each class in the data, the prior that pilots are corrected to.
+        Rows of each class in the data, the prior that pilots are corrected to, in the
+        order of the pilots' classes.
     slopes, floors : ndarray of shape (n_classes,)
         The inclusion probability is the slope times one minus the probability of the
         class, within floor and 1. Slope 0 and floor 1 keep every row.
     log_scale : ndarray of shape (n_classes,)
         What is added in all rows alike.
+    order : ndarray of shape (n_classes,)
+        The pilots' classes in the order of all but the counts.
     """
 
-    classes: NDArray[Any]
     pilots: list[Any]
     counts: NDArray[np.int64]
     slopes: Floats
     floors: Floats
     log_scale: Floats
+    order: NDArray[np.intp]
 
     def __call__(self, X: Any) -> Floats:
-        offset = np.empty((count_rows(X), len(self.classes)))
+        offset = np.empty((count_rows(X), len(self.order)))
         for block in row_blocks(np.arange(len(offset))):
             part = take_rows(X, block)
             proba = np.mean(
                 [pilot_proba(pilot, part, self.counts) for pilot in self.pilots], axis=0
             )
-            chance = inclusion_probability(1 - proba, self.slopes, self.floors)
+            hardness = 1 - proba[:, self.order]
+            chance = inclusion_probability(hardness, self.slopes, self.floors)
             offset[block] = self.log_scale - np.log(chance)
         return offset
+
+    def in_order(self, order: NDArray[np.intp]) -> RowOffset:
+        """Give the same with the classes in another order."""
+        return replace(
+            self,
+            slopes=self.slopes[order],
+            floors=self.floors[order],
+            log_scale=self.log_scale[order],
+            order=self.order[order],
+        )
 
 
 def inclusion_probability(hardness: Floats, slope: Any, floor: Any) -> Floats:
