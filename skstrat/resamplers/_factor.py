@@ -33,9 +33,11 @@ Efficiency = Callable[[float], float]
 # A value with its range: value, low, high.
 Ranged = tuple[float, float, float]
 
-# Where neither parameters can be counted nor a learning curve was measured, as much as
-# boosted trees were measured to have at some hundreds of positives.
-UNKNOWN_SHARE: Ranged = (0.1, 0.02, 0.3)
+# Parameters that a learner is taken for where they cannot be counted and no learning
+# curve was measured: as many as trees were seen to lose by, on generated data with 500
+# to 5,000 positives, and a few times that at the worst.
+ASSUMED_PARAMETERS = (400, 100, 1600)
+_LARGEST_SHARE = 0.5
 
 _LEAST_ROWS = 1000
 _ROWS_PER_COLUMN = 20
@@ -50,18 +52,31 @@ def recommend(
     *,
     seed: int,
     guided: bool = False,
+    seconds: Callable[[int], float | None] = lambda _: None,
+) -> FactorRecommendation:
+    """Recommend a factor for the most frequent class, from a pilot."""
+    split = split_majority(samples.labels)
+    pilot = run_pilot(X, split, samples, estimator, seed)
+    return recommend_by(pilot, split, samples, max_loss, guided=guided, seconds=seconds)
+
+
+def recommend_by(
+    pilot: Pilot,
+    split: Labels,
+    samples: CheckedSamples,
+    max_loss: float,
+    *,
+    guided: bool = False,
     estimation_share: Ranged | None = None,
     seconds: Callable[[int], float | None] = lambda _: None,
 ) -> FactorRecommendation:
-    """Recommend a factor for the most frequent class, from a pilot.
+    """Recommend a factor for the most frequent class, by what a pilot says.
 
     ``estimation_share`` is measured; if None, it is counted for linear models, and
-    for all others it is ``UNKNOWN_SHARE``. ``seconds`` predicts the time of a fit.
+    assumed for all others. ``seconds`` predicts the time of a fit.
     """
     labels = samples.labels
     majority = int(labels.counts.argmax())
-    split = _split(labels, majority)
-    pilot = run_pilot(X, split, samples, estimator, seed)
     correction: Correction = "offset"
     if guided:
         correction = "guided"
@@ -128,12 +143,17 @@ def _count_share(pilot: Pilot, n_classes: int) -> Ranged:
     with *d* the effective number of coefficients of two classes, half the trace of
     :func:`variance_traces` at 1 in the place of :math:`d / 2`.
     """
+    total = pilot.weights.sum() * pilot.loss
     if pilot.design is None:
-        return UNKNOWN_SHARE
+        # Rows of unequal weights are as good as fewer.
+        total /= np.average(pilot.incoming, weights=pilot.weights)
+        value, low, high = (
+            min(each / (2 * total), _LARGEST_SHARE) for each in ASSUMED_PARAMETERS
+        )
+        return value, low, high
     whole, _ = variance_traces(
         pilot.design, pilot.p, pilot.weights, pilot.incoming, pilot.penalty
     )
-    total = pilot.weights.sum() * pilot.loss
     share = float(whole * (n_classes - 1) / (2 * total))
     return share, share / 2, share * 2
 
@@ -163,8 +183,9 @@ def choose_rows(
     return rows, limit if rows == least[limit] else "max_loss"
 
 
-def _split(labels: Labels, majority: int) -> Labels:
+def split_majority(labels: Labels) -> Labels:
     """Set the most frequent class against all others."""
+    majority = int(labels.counts.argmax())
     n0 = int(labels.counts[majority])
     counts = np.array([n0, len(labels.codes) - n0])
     if counts.min() < 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,9 +87,18 @@ class Pilot:
 
 
 def run_pilot(
-    X: Any, split: Labels, samples: CheckedSamples, estimator: Any, seed: int
+    X: Any,
+    split: Labels,
+    samples: CheckedSamples,
+    estimator: Any,
+    seed: int,
+    *,
+    linear: bool = True,
 ) -> Pilot:
-    """Draw a balanced part of the rows and predict each half of it from the other."""
+    """Draw a balanced part of the rows and predict each half of it from the other.
+
+    Without an estimator, it is a linear model where that is asked for and can be.
+    """
     n_positives = min(int(split.counts[1]), MOST_POSITIVES)
     wanted = np.array([min(n_positives, int(split.counts[0])), n_positives])
     _, indices = Plan.draw(split, wanted, seed, key=samples.positions)
@@ -99,12 +109,12 @@ def run_pilot(
     rows = take_rows(X, samples.position_of(indices))
     table = _as_table(rows)
     design = _as_numbers(table)
-    linear = estimator is None or is_linear(estimator)
     # A penalty weighs against the total weight, which has no unit of its own.
     unit = 1.0 if weights is None or estimator is not None else weights.mean()
     if estimator is None:
-        linear, estimator, rows = _default_model(table, design)
+        linear, estimator, rows = _default_model(table, design, linear)
     else:
+        linear = is_linear(estimator)
         refuse_own_prior(estimator, "estimator")
     if linear and isinstance(estimator, SklearnPipeline):
         design = _as_seen(estimator, rows, codes)
@@ -173,23 +183,27 @@ def _as_numbers(table: Any) -> Any:
     return numbers if (np.abs(values) < _LARGEST).all() else None
 
 
-def _default_model(table: Any, design: Any) -> tuple[bool, Any, Any]:
+def _default_model(table: Any, design: Any, linear: bool) -> tuple[bool, Any, Any]:
     """Choose a model; tell whether it is linear, and give it its rows."""
-    if design is not None:
+    if design is not None and (linear or sparse.issparse(design)):
         scaler = StandardScaler(with_mean=not sparse.issparse(design))
-        return True, make_pipeline(scaler, LogisticRegression(max_iter=1000)), design
-    if sparse.issparse(table):
-        table = table.toarray()
-    coded = [_as_codes(table[:, column]) for column in range(table.shape[1])]
+        model = make_pipeline(scaler, LogisticRegression(max_iter=1000))
+        return linear, model, design
+    names = None
+    if design is None:
+        table = table.toarray() if sparse.issparse(table) else table
+        coded = [_as_codes(table[:, column]) for column in range(table.shape[1])]
+        names = [are_names for _, are_names in coded]
+        design = np.column_stack([values for values, _ in coded])
     trees = HistGradientBoostingClassifier(
-        categorical_features=[names for _, names in coded],
+        categorical_features=names,
         l2_regularization=1.0,
         # In so few rows more trees only make it surer of what it does not know.
         max_iter=50,
         max_leaf_nodes=8,
         early_stopping=False,
     )
-    return False, trees, np.column_stack([values for values, _ in coded])
+    return False, trees, design
 
 
 def _as_codes(column: NDArray[Any]) -> tuple[Floats, bool]:
@@ -235,22 +249,46 @@ def _cross_fitted(
     for tested in (second, ~second):
         train, test = np.flatnonzero(~tested), np.flatnonzero(tested)
         codes = drawn.codes[train]
-        model = _seeded(clone(estimator), seed)
-        passed, arguments = None, {}
-        if weights is not None:
-            if routing_enabled():
-                request_weights(model)
-            # A penalty weighs against the total weight, which has no unit.
-            scaled = weights[train] / weights[train].mean()
-            found = fit_arguments(model, scaled)
-            if found is not None:
-                passed, arguments = scaled, found
-        model.fit(take_rows(rows, train), codes.astype(np.intp), **arguments)
-        proba = model.predict_proba(take_rows(rows, test))
-        fitted = Labels(codes, drawn.classes, np.bincount(codes, minlength=2))
-        seen = class_totals(fitted, passed)
-        p[test] = correct_prior(proba, train_prior=seen, target_prior=totals)[:, 1]
+        half = Labels(codes, drawn.classes, np.bincount(codes, minlength=2))
+        predict = fit_corrected(
+            estimator,
+            take_rows(rows, train),
+            half,
+            None if weights is None else weights[train],
+            totals,
+            seed,
+        )
+        p[test] = predict(take_rows(rows, test))
     return p
+
+
+def fit_corrected(
+    estimator: Any,
+    rows: Any,
+    labels: Labels,
+    weights: Floats | None,
+    totals: Floats,
+    seed: int,
+) -> Callable[[Any], Floats]:
+    """Fit a clone of a model; give how it predicts positives under the true prior."""
+    model = _seeded(clone(estimator), seed)
+    passed, arguments = None, {}
+    if weights is not None:
+        if routing_enabled():
+            request_weights(model)
+        # A penalty weighs against the total weight, which has no unit.
+        scaled = weights / weights.mean()
+        found = fit_arguments(model, scaled)
+        if found is not None:
+            passed, arguments = scaled, found
+    model.fit(rows, labels.codes.astype(np.intp), **arguments)
+    seen = class_totals(labels, passed)
+
+    def predict(X: Any) -> Floats:
+        proba = model.predict_proba(X)
+        return correct_prior(proba, train_prior=seen, target_prior=totals)[:, 1]
+
+    return predict
 
 
 def _seeded(model: Any, seed: int) -> Any:
