@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import inf
 from numbers import Real
 from typing import Any
 
+from sklearn.linear_model import LogisticRegression
+
 from skstrat._core.dask import is_dask
-from skstrat._core.samples import check_samples
+from skstrat._core.estimators import is_linear
+from skstrat._core.samples import CheckedSamples, check_samples
 from skstrat._core.targets import seed_of
-from skstrat.resamplers._factor import recommend
+from skstrat.classifiers._fit_time import predict_seconds
+from skstrat.classifiers._learning_curve import measured_share
+from skstrat.resamplers._factor import recommend_by, split_majority
 from skstrat.resamplers._factor_recommendation import FactorRecommendation
+from skstrat.resamplers._pilot import run_pilot
+
+# A learning curve may cost a fit's time by this.
+_CURVE_COSTS = 10
 
 
 def recommend_factor(
@@ -119,11 +129,53 @@ def recommend_factor(
             "X and y must be in memory; got a Dask collection. Give a random part of "
             "its rows, such as some of its partitions, computed."
         )
-    return recommend(
+    return recommend_for(
+        estimator,
         X,
         check_samples(X, y, sample_weight),
-        estimator,
-        float(max_loss),
-        seed=seed_of(random_state),
         guided=guided,
+        max_loss=float(max_loss),
+        seed=seed_of(random_state),
     )
+
+
+def recommend_for(
+    estimator: Any,
+    X: Any,
+    samples: CheckedSamples,
+    *,
+    guided: bool,
+    max_loss: float,
+    seed: int,
+) -> FactorRecommendation:
+    """Recommend a factor for an estimator, from a pilot and what it loses itself."""
+    linear = estimator is None or is_linear(estimator)
+    split = split_majority(samples.labels)
+    # Trees find how well the classes can be told apart at less cost than most
+    # learners, and read columns of text.
+    pilot = run_pilot(
+        X, split, samples, estimator if linear else None, seed, linear=linear
+    )
+    learner = LogisticRegression() if estimator is None else estimator
+    n_classes = len(samples.labels.classes)
+
+    def seconds(rows: int) -> float | None:
+        return predict_seconds(learner, rows, pilot.n_columns, n_classes)
+
+    by = partial(
+        recommend_by, pilot, split, samples, max_loss, guided=guided, seconds=seconds
+    )
+    found = by()
+    if linear:
+        return found
+
+    def cost(rows: int) -> float:
+        known = seconds(rows)
+        return rows if known is None else known
+
+    # Where few rows are kept anyway, there is little time to be gained by knowing.
+    budget = min(cost(found.n_rows) / _CURVE_COSTS, cost(found.rows) / 2)
+    share = measured_share(
+        estimator, X, split, samples, pilot, cost=cost, budget=budget, seed=seed
+    )
+    return found if share is None else by(estimation_share=share)

@@ -55,7 +55,7 @@ def _remedy_of(model: Any, n_rows: int) -> str:
     # Known by parameters, not by class, so that other libraries' models are, too.
     params = model.get_params(deep=False)
     name = type(model).__name__
-    if _stops_early(params, n_rows):
+    if stops_early(params, n_rows):
         return "Set early_stopping=False."
     if "early_stopping" not in params and params.get("n_iter_no_change") is not None:
         return "Set n_iter_no_change=None."
@@ -70,7 +70,7 @@ def _remedy_of(model: Any, n_rows: int) -> str:
     return f"Leave {name}'s search out, and put GridSearchCV around the resampling."
 
 
-def _stops_early(params: dict[str, Any], n_rows: int) -> bool:
+def stops_early(params: dict[str, Any], n_rows: int) -> bool:
     """Tell whether training stops by rows held out of those given."""
     # Without a fraction boosting stops by the rows trained on, and lbfgs never does.
     if params.get("validation_fraction", 0) is None or params.get("solver") == "lbfgs":

@@ -1,0 +1,195 @@
+"""How much of a learner's loss is due to few rows, from its own learning curve."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from skstrat._core.labels import Labels
+from skstrat._core.own_prior import refuse_own_prior
+from skstrat._core.plan import Plan
+from skstrat._core.rows import take_rows
+from skstrat._core.samples import CheckedSamples
+from skstrat._core.weights import class_totals
+from skstrat.classifiers._inner_validation import stops_early
+from skstrat.classifiers._pipeline_steps import last_model
+from skstrat.resamplers._efficiency import offset_efficiency
+from skstrat.resamplers._factor import Ranged
+from skstrat.resamplers._pilot import Pilot, fit_corrected
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.intp]
+
+# Negatives per positive in every part, as many as are kept where few are.
+_MOST_NEGATIVES = 10
+# Rows of each part in those of the first; the last are those to test with.
+_PARTS, _TEST = (1, 2, 4), 4
+# With fewer in the first part, the curve is still another one.
+_FEWEST_POSITIVES = 50
+# A certain error costs as much as it does in scikit-learn's log loss.
+_TINY = np.finfo(np.float64).eps
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """Rows of each class in random order: nested parts, then rows to test with."""
+
+    by_class: tuple[Rows, Rows]
+    positives: int
+    ratio: float
+
+    def rows_of(self, first: int, last: int) -> Rows:
+        """Take rows from so many first parts on, both classes alike."""
+        size = self.positives * np.array([self.ratio, 1.0])
+        cuts = np.rint(np.outer([first, last], size)).astype(np.intp)
+        taken = [
+            own[start:stop]
+            for own, start, stop in zip(self.by_class, *cuts, strict=True)
+        ]
+        return np.sort(np.concatenate(taken))
+
+
+def measured_share(
+    estimator: Any,
+    X: Any,
+    split: Labels,
+    samples: CheckedSamples,
+    pilot: Pilot,
+    *,
+    cost: Callable[[int], float],
+    budget: float,
+    seed: int,
+) -> Ranged | None:
+    r"""Measure the share of the loss that is due to estimation, and its range.
+
+    Clones are fitted on three nested parts of the rows, *m* positives and up to ten
+    negatives for each, and tested on other rows, weighted back to all. Least squares
+    give their losses as :math:`L(m) = a + c / m`, so that of all rows
+
+    .. math:: g = \frac{c / M}{a + c / M}, \quad M = N_1 / E
+
+    with all positives :math:`N_1`, and the efficiency *E* of so few negatives, by the
+    pilot. The range is two standard errors of the paired losses, and at its high end
+    also those of the slower law :math:`a + c / \sqrt m`, whose slope at all rows is
+    half its share. None if parts that are large enough cost more than the budget.
+    """
+    refuse_own_prior(estimator, "estimator")
+    drawn = _draw(split, samples, cost, budget, seed)
+    if drawn is None:
+        return None
+    test = drawn.rows_of(_PARTS[-1], _PARTS[-1] + _TEST)
+    losses = np.array(
+        [
+            _row_losses(
+                estimator, X, split, samples, drawn.rows_of(0, part), test, seed
+            )
+            for part in _PARTS
+        ]
+    )
+    codes, weights = split.codes[test], samples.weights_of(test)
+    weights = np.ones(len(test)) if weights is None else weights
+    totals = class_totals(split, samples.sample_weight)
+    weights *= (totals / totals.sum() / np.bincount(codes, weights))[codes]
+    return _extrapolate(losses, weights, codes, drawn, _reach(split, pilot, drawn))
+
+
+def _reach(split: Labels, pilot: Pilot, drawn: _Drawn) -> float:
+    """Say how many positives with so few negatives are as good as all rows."""
+    n_negatives, n_positives = split.counts.tolist()
+    factor = n_negatives / (n_positives * drawn.ratio)
+    positive = pilot.positive
+    left = offset_efficiency(pilot.p[positive], factor, pilot.weights[positive])
+    return float(n_positives / left)
+
+
+def _draw(
+    split: Labels,
+    samples: CheckedSamples,
+    cost: Callable[[int], float],
+    budget: float,
+    seed: int,
+) -> _Drawn | None:
+    """Draw as many rows as the budget lets."""
+    n_negatives, n_positives = split.counts.tolist()
+    ratio = min(_MOST_NEGATIVES, n_negatives / n_positives)
+
+    def costs(positives: int) -> float:
+        rows = (1 + ratio) * positives
+        # Three predictions of the rows to test with, taken for one fit of them.
+        return sum(cost(round(part * rows)) for part in (*_PARTS, _TEST))
+
+    most = int(n_positives // (_PARTS[-1] + _TEST))
+    positives = bisect_right(range(most + 1), budget, key=costs) - 1
+    if positives < _FEWEST_POSITIVES:
+        return None
+    n_drawn = positives * (_PARTS[-1] + _TEST) * np.array([ratio, 1.0])
+    wanted = np.minimum(np.rint(n_drawn).astype(np.int64), split.counts)
+    _, indices = Plan.draw(split, wanted, seed, key=samples.positions)
+    rng = np.random.default_rng(seed)
+    codes = split.codes[indices]
+    negatives, some = (rng.permutation(indices[codes == code]) for code in (0, 1))
+    return _Drawn((negatives, some), positives, ratio)
+
+
+def _row_losses(
+    estimator: Any,
+    X: Any,
+    split: Labels,
+    samples: CheckedSamples,
+    part: Rows,
+    test: Rows,
+    seed: int,
+) -> Floats:
+    """Fit on a part of the rows; give the loss of every row to test with."""
+    model = clone(estimator)
+    params = last_model(model).get_params(deep=False)
+    if params.get("early_stopping") == "auto":
+        # As it would be with all rows, of which these have to tell.
+        last_model(model).set_params(
+            early_stopping=stops_early(params, len(split.codes))
+        )
+    codes = split.codes[part]
+    predict = fit_corrected(
+        model,
+        take_rows(X, samples.position_of(part)),
+        Labels(codes, split.classes, np.bincount(codes, minlength=2)),
+        samples.weights_of(part),
+        class_totals(split, samples.sample_weight),
+        seed,
+    )
+    p = predict(take_rows(X, samples.position_of(test)))
+    return -np.log(np.maximum(np.where(split.codes[test] == 1, p, 1 - p), _TINY))
+
+
+def _extrapolate(
+    losses: Floats, weights: Floats, codes: NDArray[Any], drawn: _Drawn, reach: float
+) -> Ranged:
+    """Fit both laws by least squares, and give the share at all rows with its range."""
+    at = drawn.positives * np.array(_PARTS, dtype=np.float64)
+    value, low, high = _share(losses, weights, codes, 1 / at, 1 / reach)
+    _, _, slow = _share(losses, weights, codes, at**-0.5, reach**-0.5)
+    return value, low, max(high, slow / 2)
+
+
+def _share(
+    losses: Floats, weights: Floats, codes: NDArray[Any], at: Floats, whole: float
+) -> Ranged:
+    """Give the share of what vanishes with ``at`` in the loss at ``whole``."""
+    centred = at - at.mean()
+    slopes = (centred / (centred**2).sum()) @ losses
+    slope = float(weights @ slopes)
+    # The classes were drawn apart, so each varies about its own mean.
+    own = np.bincount(codes, weights * slopes) / np.bincount(codes, weights)
+    margin = 2 * float(np.linalg.norm(weights * (slopes - own[codes])))
+    loss = float((losses @ weights).mean()) + slope * (whole - at.mean())
+    value, low, high = (
+        float(np.clip(each * whole / max(loss, _TINY), 0, 1))
+        for each in (slope, slope - margin, slope + margin)
+    )
+    return value, low, high
