@@ -11,6 +11,7 @@ from skstrat.classifiers._focal_loss import (
     xgboost_objective,
 )
 from skstrat.classifiers._hold_out import CheckResult
+from skstrat.classifiers._newton import FullFit
 from skstrat.classifiers._partial_fit import PartialFitClassifier
 from skstrat.classifiers._policy import TrainingDecision
 from skstrat.classifiers._prior_corrected import PriorCorrectedClassifier
@@ -22,6 +23,7 @@ __all__ = [
     "CheckResult",
     "FocalLoss",
     "FocalLossClassifier",
+    "FullFit",
     "PartialFitClassifier",
     "PriorCorrectedClassifier",
     "PriorEstimate",

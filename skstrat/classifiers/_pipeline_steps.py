@@ -33,6 +33,16 @@ def _is_stepwise(estimator: Any) -> bool:
     )
 
 
+def steps_before(estimator: Any) -> list[Any]:
+    """Give what rows pass, one after the other, before the last model."""
+    before = []
+    while _is_stepwise(estimator):
+        if len(estimator.steps) > 1:
+            before.append(estimator[:-1])
+        estimator = estimator.steps[-1][1]
+    return before
+
+
 def transforms(estimator: Any) -> bool:
     """Tell whether rows are transformed before the last model."""
     while _is_stepwise(estimator) and len(estimator.steps) == 1:

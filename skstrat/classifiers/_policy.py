@@ -21,6 +21,7 @@ from skstrat._core.estimators import (
 )
 from skstrat._core.weights import Floats, class_totals
 from skstrat.classifiers._hold_out import CheckResult
+from skstrat.classifiers._newton import FullFit
 from skstrat.classifiers._own_prior import (
     refuse_own_prior_as_last_step,
     refuse_own_weights,
@@ -66,6 +67,8 @@ class TrainingDecision:
         scores of a booster.
     check : CheckResult or None
         What the dropped rows say of the model; None if nothing was checked.
+    full_fit : FullFit or None
+        How far the fit was brought to that on all rows; None if it was not.
     """
 
     rows_before: dict[Any, int]
@@ -76,6 +79,7 @@ class TrainingDecision:
     reason: str
     correction: Correction
     check: CheckResult | None = None
+    full_fit: FullFit | None = None
 
     def __str__(self) -> str:
         lines = [
@@ -86,7 +90,10 @@ class TrainingDecision:
         ]
         weights = f"weights given: {self.weights} ({self.reason})"
         check = f"check by dropped rows: {self.check or 'none'}"
-        return "\n".join([*lines, weights, f"correction: {self.correction}", check])
+        lines += [weights, f"correction: {self.correction}", check]
+        if self.full_fit is not None:
+            lines.append(f"full fit: {self.full_fit}")
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True)

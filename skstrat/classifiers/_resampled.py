@@ -5,32 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Literal, Self
 
-import numpy as np
-from sklearn.base import clone
-
-from skstrat._core.compat import HasMethods, StrOptions, routing_enabled
-from skstrat._core.estimators import request_weights
+from skstrat._core.compat import HasMethods, StrOptions
 from skstrat._core.labels import one_label_per_row
-from skstrat._core.prior import prior_shift
-from skstrat._core.weights import Floats, class_totals
 from skstrat.classifiers._calibration_check import leaves_cause_open
-from skstrat.classifiers._causes import known_cause, warn_of_cause
-from skstrat.classifiers._checked import CheckedClassifier
-from skstrat.classifiers._fitting import Fitting, Trained, offset_of, plan_fitting
-from skstrat.classifiers._inner_validation import warn_of_split_copies
-from skstrat.classifiers._own_prior import trained_totals
-from skstrat.classifiers._policy import (
-    GivenWeights,
-    warn_of_weighted_trees,
-    weights_for,
-)
+from skstrat.classifiers._causes import warn_of_cause
+from skstrat.classifiers._full_fit import check_full_fit, finish_fit
 from skstrat.classifiers._routing import RoutesFitParams
-from skstrat.classifiers._trained_share import warn_of_trained_share
-from skstrat.classifiers._training_rows import TrainingRows, training_rows
-from skstrat.resamplers._row_offset import RowOffset
+from skstrat.classifiers._trained_on_draw import TrainedOnDraw
 
 
-class ResampledClassifier(RoutesFitParams, CheckedClassifier):
+class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
     r"""Any classifier, trained on resampled rows, calibrated to the original prior.
 
     ``fit`` resamples the training data and fits the estimator on the rows drawn;
@@ -84,6 +68,9 @@ class ResampledClassifier(RoutesFitParams, CheckedClassifier):
         of the training data. Only ratios matter. It is read at prediction, so it may be
         set after ``fit``; a calibrator around this classifier undoes it. ``decision_``
         and the check are always of the training data.
+    full_fit : bool, default=False
+        Whether a LogisticRegression, alone or as last step of a pipeline, is brought
+        from the fit on the rows drawn to that on all rows: see Notes.
 
     Attributes
     ----------
@@ -156,6 +143,21 @@ class ResampledClassifier(RoutesFitParams, CheckedClassifier):
     ``is_unbalance``, ``auto_class_weights`` and the like) are counted in as part of
     *m*. Where it is not known what they do, as with samplers inside, ``fit`` refuses.
 
+    Full fit: Newton steps from the fit on the rows drawn lower the penalised loss on
+    all rows, *F*, with gradients over all rows, in blocks, and the Hessian *H* of the
+    rows drawn, or of all rows where that is cheap or the other misleads. They end where
+    the decrement
+
+    .. math:: \tfrac{1}{2} g^\top H^{-1} g \approx F - \min F
+
+    (Boyd and Vandenberghe, 2004, section 9.5) proves the log loss on all rows to be
+    within 0.1 % of that of the full fit, after six passes over the rows at most. *H* of
+    the rows drawn is at most as many times the full one as a row drawn counts for, and
+    so is the decrement taken. One step is the classical one-step estimator (Le Cam,
+    1956; Bickel, 1975). Transformers before the model stay as the rows drawn fitted
+    them, and are taken to look at each row by itself. ``n_iter_`` is of the first fit,
+    dropped rows are no hold-out any more, and where none was dropped nothing is done.
+
     Thresholds: ``predict`` finds fewer positives than after plain under-sampling. That
     is the true prior; put :class:`sklearn.model_selection.TunedThresholdClassifierCV`
     around. On mammograms (260 of 11,183 rows positive, logistic regression on as many
@@ -211,6 +213,7 @@ class ResampledClassifier(RoutesFitParams, CheckedClassifier):
         "prior_correction": ["boolean", StrOptions({"outside"})],
         "calibration_check": ["boolean", StrOptions({"cv"})],
         "target_prior": ["array-like", dict, None],
+        "full_fit": ["boolean"],
     }
 
     def __init__(
@@ -222,6 +225,7 @@ class ResampledClassifier(RoutesFitParams, CheckedClassifier):
         prior_correction: bool | Literal["outside"] = True,
         calibration_check: bool | Literal["cv"] = True,
         target_prior: Any = None,
+        full_fit: bool = False,
     ) -> None:
         self.estimator = estimator
         self.resampler = resampler
@@ -229,6 +233,7 @@ class ResampledClassifier(RoutesFitParams, CheckedClassifier):
         self.prior_correction = prior_correction
         self.calibration_check = calibration_check
         self.target_prior = target_prior
+        self.full_fit = full_fit
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **fit_params: Any) -> Self:
         """Resample, then fit a clone of the estimator.
@@ -275,7 +280,9 @@ class ResampledClassifier(RoutesFitParams, CheckedClassifier):
             positive number for each class, or ``prior_correction`` is False; all
             methods that predict raise it, too. If a fit parameter has a value per row,
             or ``eval_set="dropped"`` is asked for, and rows were made or it is not
-            known which were kept; the latter also where no row moves.
+            known which were kept; the latter also where no row moves. If ``full_fit``
+            is asked of another estimator, penalty, solver or target than it knows, of
+            more than 2,000 coefficients, or of data that are not in memory.
         TypeError
             If ``resampler`` is a pipeline with a transformer in it, or returns another
             number of results.
@@ -296,12 +303,19 @@ class ResampledClassifier(RoutesFitParams, CheckedClassifier):
             by their values. If rows are repeated or made, and the estimator splits rows
             inside its fit, as searches and early stopping do. If there are eval sets,
             and the loss that the estimator sees on them cannot be corrected.
+        ConvergenceWarning
+            If ``full_fit`` did not reach the fit on all rows.
         """
         self._validate_params()
         fit_params = self._routed(fit_params)
         rows = self._training_rows(X, one_label_per_row(y), sample_weight, fit_params)
         self._check_target(rows.drawn.original[0])
+        if self.full_fit:
+            check_full_fit(self.estimator, rows, self.use_weights)
         trained = self._train(rows)
+        if self.full_fit:
+            finished = finish_fit(self.estimator_, rows, trained.given)
+            self.decision_ = replace(self.decision_, full_fit=finished)
         check = self._for_prior(None)._check(rows, trained)
         wants = bool(self.calibration_check and self.prior_correction)
         if wants and not trained.told and leaves_cause_open(check):
@@ -309,89 +323,3 @@ class ResampledClassifier(RoutesFitParams, CheckedClassifier):
         self.calibration_check_ = None if check is None else check.ratio
         self.decision_ = replace(self.decision_, check=check)
         return self
-
-    def _training_rows(
-        self, X: Any, y: Any, sample_weight: Any, fit_params: dict[str, Any]
-    ) -> TrainingRows:
-        """Resample with a clone of the resampler."""
-        self.resampler_: Any = None
-        if self.resampler is not None:
-            self.resampler_ = clone(self.resampler)
-        return training_rows(
-            self.estimator, self.resampler_, X, y, sample_weight, fit_params
-        )
-
-    def _train(self, rows: TrainingRows) -> Trained:
-        """Fit a clone of the estimator, and learn what it believes in."""
-        resampled, labels = rows.resampled, rows.resampled.labels
-        estimator = clone(self.estimator)
-        if routing_enabled():
-            request_weights(estimator)
-        given = weights_for(estimator, resampled, self.use_weights)
-        warn_of_split_copies(estimator, [resampled])
-        self._share_left = rows.share_left
-        by_row = resampled.by_row and given.kind != "all"
-        shift = self._original_shift if by_row else None
-        offset = offset_of(estimator, resampled, given.weights, shift)
-        fitting = plan_fitting(
-            estimator,
-            resampled.X,
-            {**rows.params, **given.arguments},
-            rows.eval_rows,
-            offset if self.prior_correction else None,
-            inside=self.prior_correction is True,
-        )
-        self.estimator_, inside = fitting.fit(resampled.X, resampled.y)
-        self.n_samples_fit_ = len(labels.codes)
-        trained = trained_totals(self.estimator_, labels, given.weights)
-        told = False
-        if self.prior_correction and self.use_weights == "auto":
-            told = warn_of_weighted_trees(estimator, trained, resampled)
-        if self.prior_correction:
-            undone = fitting.undone(inside=inside)
-            told |= warn_of_trained_share(
-                self.estimator_, resampled, given.weights, trained, undone
-            )
-        self._learn(rows, given, trained, fitting, inside=inside)
-        cause = known_cause(self.estimator_, resampled, given)
-        return Trained(fitting, given, cause, told)
-
-    def _learn(
-        self,
-        rows: TrainingRows,
-        given: GivenWeights,
-        trained: Floats,
-        fitting: Fitting,
-        *,
-        inside: bool,
-    ) -> None:
-        """Learn what predictions are for, and what is to be done about it."""
-        labels = rows.resampled.labels
-        classes, counts, totals = rows.drawn.original
-        # What the estimator's own parameters did to the shares of the rows drawn.
-        self._own_shift = np.log(class_totals(labels, given.weights) / trained)
-        started = fitting.starts is not None
-        by_row = rows.resampled.by_row and given.kind != "all" and not started
-        self._shifts_rows = by_row and bool(self.prior_correction)
-        believed = np.full(len(totals), totals.mean()) if started else trained
-        self._learn_priors(classes, totals, totals if inside else believed)
-        after = labels.counts
-        self._keep_record(
-            classes, counts, totals, after, trained, given, inside=inside or started
-        )
-
-    def _original_shift(self, X: Any, own_shift: Floats) -> Floats:
-        """Give what leads to the original distribution, row by row."""
-        return self._row_offset(own_shift)(X)
-
-    def _row_offset(self, own_shift: Floats) -> RowOffset:
-        offset: RowOffset = self.resampler_._row_offset()
-        scale = offset.log_scale + own_shift - np.log(self._share_left)
-        return replace(offset, log_scale=scale)
-
-    def _row_shift(self, X: Any) -> Floats | None:
-        if not self._shifts_rows:
-            return None
-        shift = self._original_shift(X, self._own_shift)
-        order = np.searchsorted(self.resampler_.classes_, self.classes_)
-        return shift[:, order] + prior_shift(self.original_prior_, self._priors()[1])

@@ -1,0 +1,167 @@
+"""Bring a logistic regression on the rows drawn to the fit on all rows."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+
+from skstrat._core.labels import by_label
+from skstrat._core.weights import Floats, class_totals
+from skstrat.classifiers._full_loss import PenalisedLogLoss
+from skstrat.classifiers._newton import FullFit, minimise
+from skstrat.classifiers._pipeline_steps import last_model, steps_before
+from skstrat.classifiers._policy import GivenWeights
+from skstrat.classifiers._training_rows import TrainingRows
+from skstrat.resamplers._resampled import Resampled
+
+# A Hessian of 2,000 columns has 32 megabytes, and a second of a core solves it.
+MOST_COEFFICIENTS = 2000
+# Class totals that went through weights differ by this much.
+_ROUNDING = 1e-6
+_ALL_ROWS = "Leave full_fit out, or fit the estimator on all rows."
+
+
+def check_full_fit(estimator: Any, rows: TrainingRows, use_weights: Any) -> None:
+    """Refuse what has no full fit, before anything is fitted."""
+    model = last_model(estimator)
+    if type(model) is not LogisticRegression:
+        raise ValueError(
+            "full_fit=True needs a LogisticRegression of scikit-learn, alone or as "
+            f"last step of a pipeline; got {type(model).__name__}. Leave full_fit out."
+        )
+    params = model.get_params()
+    _penalty_of(params)
+    refused = {
+        "solver": params["solver"] == "liblinear",
+        "class_weight": params["class_weight"] is not None,
+        "multi_class": params.get("multi_class", "auto") not in ("auto", "deprecated"),
+    }
+    for name in [name for name, refuse in refused.items() if refuse]:
+        raise ValueError(
+            f"full_fit=True needs a LogisticRegression {_RULES[name]}; got "
+            f"{name}={params[name]!r}. Leave {name} or full_fit out."
+        )
+    if use_weights is False:
+        raise ValueError(
+            "full_fit=True starts from a fit with the weights of the rows drawn; got "
+            'use_weights=False. Leave it at "auto".'
+        )
+    _refuse_draw(rows.resampled)
+
+
+def _refuse_draw(resampled: Resampled) -> None:
+    """Refuse rows that do not stand for those there were."""
+    made_by, samples, drawn = resampled.made_by, resampled.samples, resampled.rows
+    if samples is None:
+        raise ValueError(
+            "full_fit=True reads all rows again and needs them in memory; got a Dask "
+            "collection. Compute it, or leave full_fit out."
+        )
+    names, _, totals = resampled.original
+    change = class_totals(resampled.labels, resampled.weights) / totals
+    if not np.allclose(change, 1, rtol=0, atol=_ROUNDING):
+        raise ValueError(
+            "full_fit=True needs a resampler whose weights restore the total of each "
+            f"class, for the full fit is of the original rows; {made_by} multiplied "
+            f'them by {by_label(names, change)}. Use weighting="original", or put '
+            "Weighted around a sampler that makes no weights."
+        )
+    if resampled.moves_rows and (drawn is None or (drawn < 0).any()):
+        raise ValueError(
+            "full_fit=True needs a resampler that picks rows and says which; got "
+            f"{made_by}. Leave full_fit out, or use DownsampleUpweight."
+        )
+
+
+_RULES = {
+    "solver": "whose solver leaves the intercept without penalty",
+    "class_weight": "that weighs no classes by itself",
+    "multi_class": "whose probabilities are one softmax",
+}
+
+
+def _penalty_of(params: dict[str, Any]) -> float:
+    """Read what half the squared coefficients are multiplied by."""
+    # Since scikit-learn 1.8 the kind of penalty is in l1_ratio, and none is C=inf.
+    penalty, ratio = params["penalty"], params["l1_ratio"]
+    if penalty is None:
+        return 0.0
+    if penalty == "l2" or (penalty == "deprecated" and ratio in (None, 0)):
+        return 1 / params["C"]
+    given = f"l1_ratio={ratio!r}" if penalty == "deprecated" else f"penalty={penalty!r}"
+    raise ValueError(
+        "full_fit=True needs a LogisticRegression with the l2 penalty or none, whose "
+        f"loss is smooth; got {given}. {_ALL_ROWS}"
+    )
+
+
+def finish_fit(
+    estimator: Any, rows: TrainingRows, given: GivenWeights
+) -> FullFit | None:
+    """Replace the coefficients of a fitted model by those of the fit on all rows.
+
+    None if no row was dropped or repeated, so that it is that fit already.
+    """
+    resampled, samples = rows.resampled, rows.resampled.samples
+    if samples is None or not resampled.moves_rows:
+        return None
+    model = last_model(estimator)
+    _refuse_many(model.coef_.size)
+    known = model.classes_.tolist()
+    place = np.array([known.index(label) for label in samples.labels.classes.tolist()])
+    settings: dict[str, Any] = {
+        "transformers": steps_before(estimator),
+        "penalty": _penalty_of(model.get_params()),
+        "intercept": model.fit_intercept,
+    }
+    full = PenalisedLogLoss(
+        rows.X, place[samples.labels.codes], samples.sample_weight, **settings
+    )
+    drawn = PenalisedLogLoss(
+        resampled.X, place[resampled.labels.codes], given.weights, **settings
+    )
+    start = model.coef_.astype(np.float64)
+    if model.fit_intercept:
+        start = np.column_stack([start, model.intercept_])
+    at, found = minimise(full, drawn, start, _excess(resampled, given.weights))
+    n_columns = model.coef_.shape[1]
+    model.coef_ = at[:, :n_columns].copy()
+    if model.fit_intercept:
+        model.intercept_ = at[:, n_columns].copy()
+    if not found.converged:
+        _warn()
+    return found
+
+
+def _excess(resampled: Resampled, weights: Floats | None) -> float:
+    """Give the most that a row drawn weighs more than in the full data."""
+    samples: Any = resampled.samples
+    if weights is None:
+        weights = np.ones(len(resampled.rows))
+    counted: Floats = np.bincount(resampled.rows, weights).astype(np.float64)
+    if samples.sample_weight is not None:
+        counted /= samples.sample_weight[: len(counted)]
+    return float(counted.max())
+
+
+def _refuse_many(n_coefficients: int) -> None:
+    if n_coefficients > MOST_COEFFICIENTS:
+        raise ValueError(
+            f"full_fit=True is for at most {MOST_COEFFICIENTS:,} coefficients, whose "
+            f"Hessian is a matrix; got {n_coefficients:,}. {_ALL_ROWS}"
+        )
+
+
+def _warn() -> None:
+    warnings.warn(
+        "full_fit did not reach the fit on all rows: in the passes allowed the Newton "
+        "decrement stayed too large (decision_.full_fit has it). The rows drawn tell "
+        "too little of the others, as where classes are nearly separated. Lower the "
+        "factor of the resampler, lower C, or fit the estimator on all rows.",
+        ConvergenceWarning,
+        stacklevel=4,
+    )

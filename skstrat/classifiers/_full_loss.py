@@ -1,0 +1,200 @@
+"""The penalised log loss of a logistic regression over rows of any container."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.utils import check_array
+
+from skstrat._core.rows import count_rows, take_rows
+from skstrat._core.weights import Floats
+
+# Four megabytes of numbers stay in the cache of a core while they are used.
+_NUMBERS = 2**19
+_LEAST_ROWS = 1024
+
+
+@dataclass(frozen=True)
+class Derivatives:
+    """A loss and its derivatives at one point.
+
+    Attributes
+    ----------
+    at : ndarray of shape (n_scores, n_parameters)
+        The point: coefficients, and the intercept in the last column if there is one.
+    log_loss : float
+        Sum over the rows, weighted.
+    total : float
+        The same with the penalty.
+    gradient : ndarray of shape (n_scores, n_parameters)
+        Of the total.
+    hessian : ndarray of shape (n_scores * n_parameters,) * 2 or None
+        Of the total; None if it was not asked for.
+    """
+
+    at: Floats
+    log_loss: float
+    total: float
+    gradient: Floats
+    hessian: Any
+
+
+@dataclass(frozen=True)
+class PenalisedLogLoss:
+    """Sum of the weighted log losses of rows, and the penalty of the coefficients.
+
+    Two classes have one score, more have one each (softmax), as in scikit-learn.
+
+    Attributes
+    ----------
+    X : array-like of shape (n_rows, ...)
+        The rows.
+    codes : ndarray of shape (n_rows,)
+        Their classes.
+    weights : ndarray of shape (n_rows,) or None
+        Their weights; None if all are 1.
+    transformers : list of transformer
+        Fitted; the rows pass them one after the other.
+    penalty : float
+        What half the squared coefficients are multiplied by.
+    intercept : bool
+        Whether there is one.
+    """
+
+    X: Any
+    codes: NDArray[Any]
+    weights: Floats | None
+    transformers: list[Any]
+    penalty: float
+    intercept: bool
+
+    @property
+    def n_rows(self) -> int:
+        """Rows that one look reads."""
+        return len(self.codes)
+
+    def penalty_slope(self, at: Floats) -> Floats:
+        """Give the gradient of the penalty, which leaves the intercept alone."""
+        slope = self.penalty * at
+        slope[:, self._n_columns(at) :] = 0
+        return slope
+
+    def look(self, at: Floats, *, hessian: bool) -> Derivatives:
+        """Read all rows once."""
+        n_columns = self._n_columns(at)
+        slope = self.penalty_slope(at)
+        gradient, log_loss = np.zeros(at.shape), 0.0
+        curvature: Any = np.zeros(at.shape * 2) if hessian else None
+        for X, codes, weights in self._blocks(n_columns):
+            scores = X @ at[:, :n_columns].T
+            if self.intercept:
+                scores += at[:, n_columns]
+            losses, p, q = _log_losses(scores, codes)
+            log_loss += float(losses.sum() if weights is None else losses @ weights)
+            residual = _residuals(p, q, codes)
+            if weights is not None:
+                residual *= weights[:, None]
+            gradient[:, :n_columns] += (X.T @ residual).T
+            gradient[:, n_columns:] += residual.sum(axis=0)[:, None]
+            if curvature is not None:
+                self._add_curvature(curvature, X, p, q, weights)
+        total = float(log_loss + (slope * at).sum() / 2)
+        if curvature is not None:
+            curvature = curvature.reshape((at.size, at.size))
+            bends = self.penalty_slope(np.ones(at.shape)).ravel()
+            curvature[np.diag_indices(at.size)] += bends
+        return Derivatives(at, log_loss, total, gradient + slope, curvature)
+
+    def _n_columns(self, at: Floats) -> int:
+        return at.shape[1] - self.intercept
+
+    def _blocks(
+        self, n_columns: int
+    ) -> Iterator[tuple[Any, NDArray[Any], Floats | None]]:
+        """Give the rows as numbers, some at a time."""
+        n_rows = count_rows(self.X)
+        step = max(_LEAST_ROWS, _NUMBERS // max(n_columns, 1))
+        for start in range(0, n_rows, step):
+            part = slice(start, min(start + step, n_rows))
+            X = _take_slice(self.X, part)
+            for transformer in self.transformers:
+                X = transformer.transform(X)
+            X = check_array(X, accept_sparse="csr", dtype=np.float64)
+            weights = None if self.weights is None else self.weights[part]
+            yield X, self.codes[part], weights
+
+    def _add_curvature(
+        self, curvature: Floats, X: Any, p: Floats, q: Floats, weights: Floats | None
+    ) -> None:
+        for first in range(p.shape[1]):
+            for second in range(first + 1):
+                same = first == second
+                spread = p[:, first] * (q[:, first] if same else p[:, second])
+                if weights is not None:
+                    spread *= weights
+                gram = _gram(X, spread, intercept=self.intercept)
+                if same:
+                    curvature[first, :, first] += gram
+                else:
+                    curvature[first, :, second] -= gram
+                    curvature[second, :, first] -= gram
+
+
+def _take_slice(X: Any, part: slice) -> Any:
+    """Take neighbouring rows, without a copy where the container can."""
+    if isinstance(X, np.ndarray) or (sparse.issparse(X) and X.format == "csr"):
+        return X[part]
+    return take_rows(X, np.arange(part.start, part.stop))
+
+
+def _log_losses(scores: Floats, codes: NDArray[Any]) -> tuple[Floats, Floats, Floats]:
+    """Give log losses, probabilities and their complements, each precise."""
+    if scores.shape[1] == 1:
+        decay = np.exp(-np.abs(scores))
+        losses = np.log1p(decay[:, 0])
+        losses += np.maximum(np.where(codes == 1, -scores[:, 0], scores[:, 0]), 0)
+        larger, smaller = 1 / (1 + decay), decay / (1 + decay)
+        positive = scores > 0
+        p = np.where(positive, larger, smaller)
+        return losses, p, np.where(positive, smaller, larger)
+    scores = scores - scores.max(axis=1, keepdims=True)
+    p = np.exp(scores)
+    sums = p.sum(axis=1, keepdims=True)
+    losses = np.log(sums[:, 0]) - scores[np.arange(len(codes)), codes]
+    p /= sums
+    return losses, p, 1 - p
+
+
+def _residuals(p: Floats, q: Floats, codes: NDArray[Any]) -> Floats:
+    """Give the slope of each row's log loss by its scores."""
+    if p.shape[1] == 1:
+        return np.where(codes[:, None] == 1, -q, p)
+    residuals = p.copy()
+    own = np.arange(len(codes)), codes
+    residuals[own] = -q[own]
+    return residuals
+
+
+def _gram(X: Any, spread: Floats, *, intercept: bool) -> Floats:
+    """Multiply the columns with one another, rows weighted."""
+    n_rows, n_columns = X.shape
+    if sparse.issparse(X):
+        gram = np.empty((n_columns + intercept,) * 2)
+        weighted = X.T @ sparse.diags_array(spread)
+        gram[:n_columns, :n_columns] = (weighted @ X).toarray()
+        if intercept:
+            gram[n_columns, :n_columns] = gram[:n_columns, n_columns] = X.T @ spread
+            gram[n_columns, n_columns] = spread.sum()
+        return gram
+    root = np.sqrt(spread)
+    scaled = np.empty((n_rows, n_columns + intercept))
+    np.multiply(X, root[:, None], out=scaled[:, :n_columns])
+    if intercept:
+        scaled[:, n_columns] = root
+    # Of a matrix with itself half is computed.
+    return scaled.T @ scaled
