@@ -110,7 +110,7 @@ def recommend_factor(
     >>> X = rng.normal(size=(40_000, 3))
     >>> y = (rng.random(40_000) < 0.01 * np.exp(X[:, 0] / 2)).astype(int)
     >>> recommendation = recommend_factor(X, y, random_state=0)
-    >>> recommendation.rows < 10_000, recommendation.loss <= 0.01
+    >>> recommendation.rows < 15_000, recommendation.loss <= 0.01
     (True, True)
     """
     real = isinstance(max_loss, Real)
@@ -166,7 +166,7 @@ def recommend_for(
         recommend_by, pilot, split, samples, max_loss, guided=guided, seconds=seconds
     )
     found = by()
-    if linear:
+    if linear or found.limited_by != "max_loss":
         return found
 
     def cost(rows: int) -> float:

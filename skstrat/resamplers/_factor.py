@@ -21,7 +21,6 @@ from skstrat.resamplers._efficiency import (
     weights_efficiency,
 )
 from skstrat.resamplers._factor_recommendation import (
-    LEAST_RATIO,
     Correction,
     FactorRecommendation,
     Limit,
@@ -39,7 +38,8 @@ Ranged = tuple[float, float, float]
 ASSUMED_PARAMETERS = (400, 100, 1600)
 _LARGEST_SHARE = 0.5
 
-_LEAST_ROWS = 1000
+# With fewer there is no time to gain.
+_LEAST_ROWS = 10_000
 _ROWS_PER_COLUMN = 20
 _SERIES = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
 
@@ -90,9 +90,7 @@ def recommend_by(
     def loss(factor: float) -> float:
         return share[0] * (1 / efficiency(factor) - 1)
 
-    kept, limited_by = choose_rows(
-        loss, max_loss, n0, ratio, pilot.n_columns, LEAST_RATIO[correction]
-    )
+    kept, limited_by = choose_rows(loss, max_loss, n0, ratio, pilot.n_columns)
     factor, factors = n0 / kept, _factors(ratio)
     lost = 1 / efficiency(factor) - 1
     return FactorRecommendation(
@@ -164,11 +162,10 @@ def choose_rows(
     n_negatives: int,
     ratio: float,
     n_columns: int,
-    least_ratio: float = 1.0,
 ) -> tuple[int, Limit]:
     """Find the fewest negatives whose predicted loss is allowed, and enough of them."""
     least: dict[Limit, int] = {
-        "negatives_per_positive": ceil(least_ratio * n_negatives / ratio),
+        "negatives_per_positive": ceil(n_negatives / ratio),
         "least_rows": max(_LEAST_ROWS, _ROWS_PER_COLUMN * n_columns),
     }
     limit = max(least, key=lambda name: least[name])

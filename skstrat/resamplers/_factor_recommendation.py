@@ -12,9 +12,6 @@ from skstrat._core.compat import check_pandas_support
 Limit = Literal["max_loss", "negatives_per_positive", "least_rows"]
 Correction = Literal["weights", "offset", "guided"]
 
-# Trees were best or near best with 5 to 20 negatives per positive, and far from it with
-# one. Of linear models the formulas hold down to one, where little is left to save.
-LEAST_RATIO: dict[Correction, int] = {"weights": 1, "offset": 5, "guided": 5}
 _HOW = {
     "weights": "with weights",
     "offset": "with the prior corrected",
@@ -56,9 +53,8 @@ class FactorRecommendation:
         Predicted relative efficiency at the factor.
     limited_by : {"max_loss", "negatives_per_positive", "least_rows"}
         Why the factor is not larger: the loss would be more than ``max_loss``; there
-        would be fewer negatives than one per positive (five if it is not ``"weights"``
-        that is predicted); or fewer than 1000 rows of the majority class, or 20 per
-        column.
+        would be fewer negatives than one per positive; or fewer than 10,000 rows of the
+        majority class, or 20 per column.
     seconds, full_seconds : float or None
         Predicted time of a fit to ``rows`` and to all rows; None if it is not known
         for the learner. Nothing is timed: the same seed gives the same recommendation.
@@ -83,8 +79,8 @@ class FactorRecommendation:
     >>> import numpy as np
     >>> from skstrat import recommend_factor
     >>> rng = np.random.default_rng(0)
-    >>> X = rng.normal(size=(60_000, 2))
-    >>> y = np.where(rng.random(60_000) < 0.01 * np.exp(X[:, 0] / 2), "fraud", "ok")
+    >>> X = rng.normal(size=(300_000, 2))
+    >>> y = np.where(rng.random(300_000) < 0.01 * np.exp(X[:, 0] / 2), "fraud", "ok")
     >>> recommendation = recommend_factor(X, y, random_state=0)
     >>> 10 < recommendation.factor < 60, recommendation.loss <= 0.01
     (True, True)
@@ -140,10 +136,9 @@ class FactorRecommendation:
         )
 
     def __str__(self) -> str:
-        least = LEAST_RATIO[self.correction]
         why = {
             "max_loss": f"lose more than {self.max_loss:.2g}",
-            "negatives_per_positive": f"leave fewer than {least} negatives a positive",
+            "negatives_per_positive": "leave fewer negatives than positives",
             "least_rows": f"leave too few rows of class {self.majority!r}",
         }[self.limited_by]
         if self.factor == 1:
