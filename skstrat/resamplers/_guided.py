@@ -8,21 +8,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 from scipy.optimize import brentq
-from sklearn.base import clone
-from sklearn.ensemble import HistGradientBoostingClassifier, VotingClassifier
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
-from skstrat._core.cells import Cells, Draw
+from skstrat._core.cells import Draw
 from skstrat._core.compat import HasMethods, Interval
 from skstrat._core.hashing import hash_integers, mix_seed
-from skstrat._core.labels import Labels, encode_labels
-from skstrat._core.own_prior import refuse_own_prior
+from skstrat._core.labels import Labels
 from skstrat._core.rows import take_rows
 from skstrat._core.samples import CheckedSamples
 from skstrat._core.targets import (
@@ -33,6 +25,7 @@ from skstrat._core.targets import (
 )
 from skstrat._core.weights import WEIGHTING, Floats, Weighting, totals_of
 from skstrat.resamplers._base import BaseResampler, CellWeights
+from skstrat.resamplers._guided_pilot import fit_balanced
 from skstrat.resamplers._resampled import Resampled
 from skstrat.resamplers._row_offset import (
     RowOffset,
@@ -41,19 +34,30 @@ from skstrat.resamplers._row_offset import (
     row_blocks,
 )
 
+# Of a class that is cut down so many rows are scored, or so many for each row that is
+# wanted if these are more.
+_FEWEST_SCORED = 250_000
+_SCORED_PER_ROW = 4
+# Which rows are scored, what the pilot learns and which rows are kept are three draws.
+_SEED_OF_PILOT, _SEED_OF_SCORED = 1, 2
+
 
 class GuidedDownsample(BaseResampler):
     r"""Keep the rows of the big classes that a pilot model finds hard to tell.
 
     Of a class that is cut down, row *i* is kept with probability
 
-    .. math:: \pi_i = \mathrm{clip}(\rho \, (1 - \tilde p_c(x_i)), \phi \, m_c / n_c, 1)
+    .. math:: \pi_i = \frac{M_c}{n_c} \,
+        \mathrm{clip}(\rho \, (1 - \tilde p_c(x_i)), \phi \, m_c / M_c, 1)
 
     where :math:`\tilde p_c` is the pilot's probability of the row's own class,
     :math:`\phi` the floor, :math:`m_c = \max(1, \mathrm{round}(n_c / k))` the rows kept
-    of :math:`n_c` at the factor *k*, and :math:`\rho` such that the probabilities add
-    up to them. Where a pilot is sure of so many rows that no :math:`\rho` does, the
-    others are kept with probability 1 and these share the rest evenly. A row weighs
+    of :math:`n_c` at the factor *k*, :math:`M_c = \min(n_c, \max(250000, 4 m_c))` the
+    rows that the pilot is asked about, drawn at random from a large class (two-phase
+    sampling: Neyman, 1938), and :math:`\rho` such that their probabilities after the
+    first phase add up to the rows kept. Where a pilot is sure of so many rows that no
+    :math:`\rho` does, the others are kept with probability 1 and these share the rest
+    evenly. A row weighs
     :math:`w_i / \pi_i`, scaled so that the class keeps its total (Wang, Zhang and
     Wang, 2021, whose choice for rare events is :math:`\pi \propto \tilde p`; ratio
     form of Hajek, 1971). At the same number of rows such weights lose far less than
@@ -63,10 +67,11 @@ class GuidedDownsample(BaseResampler):
     ----------
     pilot : classifier, default=None
         Any classifier with ``predict_proba``. A clone of it is fitted on equally many
-        rows of each class, as many as the smallest has, and its prior corrected. None
-        for the mean of a logistic regression and small boosted trees, for columns of
-        numbers, some of which may be missing (logistic regression alone if X is
-        sparse).
+        rows of each class, as many as the smallest has, but no more than a hundredth
+        of all rows, within 500 and 1000; its prior is corrected. None for the mean of
+        a logistic regression and small boosted trees (logistic regression alone if X
+        is sparse), for columns of numbers, dates and names, some of which may be
+        missing; names are coded by their sorted order.
     factor : float or dict of label to float, default=20
         Original rows per kept row, at least 1: of the most frequent class, or of
         each class named.
@@ -110,9 +115,12 @@ class GuidedDownsample(BaseResampler):
     -----
     Rows are drawn by order sampling (Rosen, 1997): with a number *u* from the hash of
     the position and the seed, those with the smallest
-    :math:`u (1 - \pi) / ((1 - u) \pi)` are kept, so that their number is fixed and
-    their inclusion probabilities are those above to a small error; for that their sum
-    must be this number.
+    :math:`u (1 - \pi') / ((1 - u) \pi')` are kept, :math:`\pi' = \pi n_c / M_c`, so
+    that their number is fixed and their inclusion probabilities are those above to a
+    small error; for that their sum must be this number. Which rows the pilot is asked
+    about goes by another hash of the position and the seed.
+
+    The default pilot and the draw cost a small part of the fit of 100 boosted trees.
 
     Examples
     --------
@@ -175,20 +183,23 @@ class GuidedDownsample(BaseResampler):
             )
         labels, self._factors = cells.labels, targets.factor
         self._counts = labels.counts
-        rows = samples.position_of(np.arange(len(labels.codes)))
-        hardness = self._fit_pilots(X, labels, rows)
+        scored = self._choose_scored(cells, targets, samples)
+        rows = samples.position_of(scored)
+        hardness = self._fit_pilots(X, labels, samples, scored)
         chance, drawn = self._draw_by_hardness(
-            hardness, labels.codes, rows, targets.rows
+            hardness, labels.codes[scored], rows, targets.rows
         )
+        kept = scored[drawn]
         return Draw(
-            drawn,
+            kept,
             cells,
-            labels.codes[drawn],
+            labels.codes[kept],
             targets.rows,
             targets.factor,
-            incoming=samples.weights_of(drawn),
-            moves_rows=len(drawn) < len(rows),
-            inverse_chance=1 / chance[drawn],
+            incoming=samples.weights_of(kept),
+            moves_rows=len(kept) < len(labels.codes),
+            inverse_chance=1
+            / (self._scored_shares[labels.codes[kept]] * chance[drawn]),
         )
 
     def _remember(
@@ -199,29 +210,59 @@ class GuidedDownsample(BaseResampler):
             draw.codes, draw.weights_before_scaling(), len(weighed.totals)
         )
         self._log_scale = np.log(weighed.totals) - np.log(stands_for)
+        # Slopes and floors are those among the rows scored.
+        self._log_scale -= np.log(self._scored_shares)
         return super()._remember(samples, draw, weighed)
 
-    def _fit_pilots(self, X: Any, labels: Labels, rows: NDArray[np.intp]) -> Floats:
-        """Fit the pilots, and give how hard each row is to tell."""
-        hardness = np.empty(len(rows))
-        everything = np.arange(len(rows))
-        folds: Any = [(everything, everything)]
+    def _choose_scored(
+        self, cells: Any, targets: Targets, samples: CheckedSamples
+    ) -> NDArray[np.intp]:
+        """Draw the rows that may be kept; all of each class that is not cut down."""
+        counts = cells.labels.counts
+        most = np.maximum(_FEWEST_SCORED, _SCORED_PER_ROW * targets.rows)
+        wanted = np.where(self._factors > 1, np.minimum(counts, most), counts)
+        self._scored_shares = wanted / counts
+        if (wanted == counts).all():
+            return np.arange(len(cells.labels.codes))
+        # By the hashes of the draw among them, those with large ones would be kept in
+        # no case.
+        seed = mix_seed(self._seed + _SEED_OF_SCORED)
+        of_scored = targets_from_rows(cells.labels, wanted)
+        return np.asarray(cells.draw(of_scored, samples, seed).indices)
+
+    def _fit_pilots(
+        self,
+        X: Any,
+        labels: Labels,
+        samples: CheckedSamples,
+        scored: NDArray[np.intp],
+    ) -> Floats:
+        """Fit the pilots, and give how hard each scored row is to tell."""
+        everything = np.arange(len(labels.codes))
+        rows = samples.position_of(everything)
+        folds: Any = [(everything, None)]
         if self.pilot_folds is not None:
             seed = self._seed % 2**32
             splitter = StratifiedKFold(
                 self.pilot_folds, shuffle=True, random_state=seed
             )
             folds = splitter.split(everything, labels.codes)
+        # Rows of which all are kept need no score.
+        asked = np.flatnonzero(self._factors[labels.codes[scored]] > 1)
+        hardness = np.zeros(len(scored))
         self.pilots_ = []
         for fit, score in folds:
-            pilot = _fit_balanced(
-                self.pilot, X, rows[fit], labels.codes[fit], self._seed
-            )
+            # By the seed of the draw, the rows that the pilot has seen would be kept
+            # as a matter of course.
+            seed = mix_seed(self._seed + _SEED_OF_PILOT)
+            pilot = fit_balanced(self.pilot, X, rows[fit], labels.codes[fit], seed)
             self.pilots_.append(pilot)
-            for block in row_blocks(score):
-                proba = pilot_proba(pilot, take_rows(X, rows[block]), labels.counts)
-                own = proba[np.arange(len(block)), labels.codes[block]]
-                hardness[block] = 1 - own
+            own = asked if score is None else asked[np.isin(scored[asked], score)]
+            for block in row_blocks(own):
+                part = take_rows(X, rows[scored[block]])
+                proba = pilot_proba(pilot, part, labels.counts)
+                codes = labels.codes[scored[block]]
+                hardness[block] = 1 - proba[np.arange(len(block)), codes]
         return hardness
 
     def _draw_by_hardness(
@@ -231,7 +272,7 @@ class GuidedDownsample(BaseResampler):
         rows: NDArray[np.intp],
         wanted: NDArray[np.int64],
     ) -> tuple[Floats, NDArray[np.intp]]:
-        """Turn hardness into inclusion probabilities, and draw by them."""
+        """Turn hardness into probabilities to be kept once scored, and draw by them."""
         chance = np.ones(len(codes))
         kept = np.ones(len(codes), dtype=bool)
         hash_seed = mix_seed(self._seed)
@@ -250,11 +291,6 @@ class GuidedDownsample(BaseResampler):
             drawn = _smallest_ranks(rows[own], chance[own], wanted[code], hash_seed)
             kept[own[drawn]] = True
         return chance, np.flatnonzero(kept)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = tags.input_tags.categorical = False
-        return tags
 
     def log_odds_offset(self, X: Any) -> Floats:
         r"""Give what a model fitted without the weights is to be moved by.
@@ -294,45 +330,6 @@ class GuidedDownsample(BaseResampler):
         )
 
 
-def _default_pilot(X: Any) -> Any:
-    """Make a model that finds both straight and crooked boundaries."""
-    linear = LogisticRegression(max_iter=1000)
-    if sparse.issparse(X) or hasattr(X, "sparse"):
-        return make_pipeline(MaxAbsScaler(), linear)
-    trees = HistGradientBoostingClassifier(
-        max_iter=50,
-        max_leaf_nodes=15,
-        l2_regularization=10,
-        early_stopping=False,
-        random_state=0,
-    )
-    line = make_pipeline(SimpleImputer(), StandardScaler(), linear)
-    return VotingClassifier([("linear", line), ("trees", trees)], voting="soft")
-
-
-def _fit_balanced(
-    pilot: Any,
-    X: Any,
-    rows: NDArray[np.intp],
-    codes: NDArray[Any],
-    seed: int,
-) -> Any:
-    """Fit a pilot on equally many rows of each class, as many as the smallest has."""
-    pilot = _default_pilot(X) if pilot is None else clone(pilot)
-    refuse_own_prior(pilot, "pilot")
-    labels = encode_labels(codes)
-    cells = Cells.of_classes(labels)
-    fewest = np.full(len(labels.counts), labels.counts.min())
-    # Another seed, or the rows that the pilot has seen would be kept as a matter of
-    # course.
-    drawn = cells.draw(
-        targets_from_rows(labels, fewest),
-        CheckedSamples(codes, None, None),
-        mix_seed(seed + 1),
-    ).indices
-    return pilot.fit(take_rows(X, rows[drawn]), codes[drawn])
-
-
 def _solve_chance(hardness: Floats, wanted: int, floor: float) -> tuple[float, float]:
     """Find the slope and the least chance at which the rows wanted are expected."""
     mean = wanted / len(hardness)
@@ -341,13 +338,18 @@ def _solve_chance(hardness: Floats, wanted: int, floor: float) -> tuple[float, f
     if floor == 1 or not len(positive):
         return 0.0, mean
 
+    ordered = np.sort(positive)
+    sums = np.concatenate([[0.0], np.cumsum(ordered)])
+    n_sure = len(hardness) - len(positive)
+
     def surplus(log_slope: float) -> float:
-        chance = np.clip(np.exp(log_slope) * hardness, least, 1)
-        return float(chance.sum()) - wanted
+        slope = np.exp(log_slope)
+        low, high = np.searchsorted(ordered, [least / slope, 1 / slope])
+        between = slope * (sums[high] - sums[low])
+        return float((n_sure + low) * least + between + len(ordered) - high - wanted)
 
     # A little more than what makes the chance of every positive hardness 1.
-    low, high = np.log(least / positive.max()), 1e-9 - np.log(positive.min())
-    n_sure = len(hardness) - len(positive)
+    low, high = np.log(least / ordered[-1]), 1e-9 - np.log(ordered[0])
     if surplus(high) > 0:
         high = brentq(surplus, low, high, xtol=1e-12)
     elif n_sure:

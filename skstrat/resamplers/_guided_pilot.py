@@ -1,0 +1,68 @@
+"""Pilots of guided draws: fitted on few balanced rows, cheap to ask about many."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.ensemble import GradientBoostingClassifier, VotingClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler, StandardScaler
+
+from skstrat._core.cells import Cells
+from skstrat._core.labels import encode_labels
+from skstrat._core.own_prior import refuse_own_prior
+from skstrat._core.rows import take_rows
+from skstrat._core.samples import CheckedSamples
+from skstrat._core.targets import targets_from_rows
+from skstrat.resamplers._pilot_columns import ColumnCoder, as_sparse
+
+# A pilot of twice the rows keeps hardly more of the information, and costs twice as
+# much: of all rows this share of each class, within these bounds.
+_PILOT_SHARE = 1 / 100
+_FEWEST, _MOST = 500, 1000
+
+
+def default_pilot(X: Any) -> Any:
+    """Make a model that finds both straight and crooked boundaries."""
+    linear = LogisticRegression(max_iter=1000)
+    if as_sparse(X) is not None:
+        return make_pipeline(ColumnCoder(), MaxAbsScaler(), linear)
+    # Few rows and columns for each tree make its search for splits cheap; histograms
+    # have a fixed price a tree that such small samples do not win back.
+    trees = GradientBoostingClassifier(
+        n_estimators=10,
+        max_depth=4,
+        learning_rate=0.4,
+        min_samples_leaf=5,
+        subsample=0.5,
+        max_features=0.5,
+        random_state=0,
+    )
+    line = make_pipeline(StandardScaler(), linear)
+    return make_pipeline(
+        ColumnCoder(),
+        # A column without a value stays, as new rows may have values there.
+        SimpleImputer(keep_empty_features=True),
+        VotingClassifier([("linear", line), ("trees", trees)], voting="soft"),
+    )
+
+
+def fit_balanced(
+    pilot: Any, X: Any, rows: NDArray[np.intp], codes: NDArray[Any], seed: int
+) -> Any:
+    """Fit a pilot on equally many rows of each class."""
+    labels = encode_labels(codes)
+    most = np.clip(int(len(codes) * _PILOT_SHARE), _FEWEST, _MOST)
+    of_each = np.full(len(labels.counts), min(labels.counts.min(), most))
+    targets = targets_from_rows(labels, of_each)
+    samples = CheckedSamples(codes, None, None)
+    drawn = Cells.of_classes(labels).draw(targets, samples, seed).indices
+    part = take_rows(X, rows[drawn])
+    pilot = default_pilot(part) if pilot is None else clone(pilot)
+    refuse_own_prior(pilot, "pilot")
+    return pilot.fit(part, codes[drawn])
