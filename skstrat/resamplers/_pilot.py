@@ -199,7 +199,8 @@ def _default_model(table: Any, design: Any, linear: bool) -> tuple[bool, Any, An
         categorical_features=names,
         l2_regularization=1.0,
         # In so few rows more trees only make it surer of what it does not know.
-        max_iter=50,
+        max_iter=20,
+        learning_rate=0.25,
         max_leaf_nodes=8,
         early_stopping=False,
     )
