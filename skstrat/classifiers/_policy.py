@@ -30,6 +30,7 @@ from skstrat.classifiers._own_prior import (
     weighs_itself,
 )
 from skstrat.exceptions import TreeWeightsWarning, UnusedWeightsError
+from skstrat.resamplers._factor_recommendation import FactorRecommendation
 from skstrat.resamplers._resampled import Resampled
 
 UseWeights = Literal["auto"] | bool
@@ -69,6 +70,10 @@ class TrainingDecision:
         What the dropped rows say of the model; None if nothing was checked.
     full_fit : FullFit or None
         How far the fit was brought to that on all rows; None if it was not.
+    chosen : str
+        What ``"auto"`` chose for a resampler, and why; "" if one was given.
+    recommendation : FactorRecommendation or None
+        What its factor comes from; None if no factor was asked for.
     """
 
     rows_before: dict[Any, int]
@@ -80,6 +85,8 @@ class TrainingDecision:
     correction: Correction
     check: CheckResult | None = None
     full_fit: FullFit | None = None
+    chosen: str = ""
+    recommendation: FactorRecommendation | None = None
 
     def __str__(self) -> str:
         lines = [
@@ -93,6 +100,8 @@ class TrainingDecision:
         lines += [weights, f"correction: {self.correction}", check]
         if self.full_fit is not None:
             lines.append(f"full fit: {self.full_fit}")
+        if self.chosen:
+            lines.insert(0, f"chosen: {self.chosen}")
         return "\n".join(lines)
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 
 from skstrat._core.compat import HasMethods, StrOptions
 from skstrat._core.labels import one_label_per_row
+from skstrat._core.targets import RANDOM_STATE
 from skstrat.classifiers._calibration_check import leaves_cause_open
 from skstrat.classifiers._causes import warn_of_cause
 from skstrat.classifiers._full_fit import check_full_fit, finish_fit
@@ -33,10 +34,15 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
     ----------
     estimator : estimator
         Any classifier, pipelines included. A clone of it is fitted.
-    resampler : resampler or None, default=None
+    resampler : resampler, "auto" or None, default=None
         A resampler of this package, one of imbalanced-learn's, any other whose
         ``fit_resample`` returns two or three results, or a pipeline of such alone;
-        None trains on the true distribution.
+        None trains on the true distribution. ``"auto"`` takes as few rows as a
+        predicted loss of 1 % allows (:func:`recommend_factor`): for linear models
+        weighted ones of :class:`DownsampleUpweight`, for all others those of
+        :class:`GuidedDownsample`, or :class:`DownsampleUpweight` where X is no table.
+        It keeps all rows where less than a tenth of the fit or of a second would be
+        saved, by predicted times.
     use_weights : {"auto"} or bool, default="auto"
         Whether the estimator is fitted with the weights of the resampled rows.
         ``"auto"`` passes them to linear models, which keep their full-data target
@@ -71,13 +77,15 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
     full_fit : bool, default=False
         Whether a LogisticRegression, alone or as last step of a pipeline, is brought
         from the fit on the rows drawn to that on all rows: see Notes.
+    random_state : int, Generator, RandomState or None, default=None
+        Where the seed of ``resampler="auto"`` comes from. All others have their own.
 
     Attributes
     ----------
     estimator_ : estimator
         The fitted clone.
     resampler_ : resampler or None
-        The fitted clone.
+        The fitted clone, or what ``"auto"`` chose.
     classes_ : ndarray of shape (n_classes,)
         The labels.
     original_prior_ : ndarray of shape (n_classes,)
@@ -208,12 +216,13 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
 
     _parameter_constraints: dict[str, list[Any]] = {
         "estimator": [HasMethods(["fit"])],
-        "resampler": [HasMethods(["fit_resample"]), None],
+        "resampler": [HasMethods(["fit_resample"]), StrOptions({"auto"}), None],
         "use_weights": [StrOptions({"auto"}), "boolean"],
         "prior_correction": ["boolean", StrOptions({"outside"})],
         "calibration_check": ["boolean", StrOptions({"cv"})],
         "target_prior": ["array-like", dict, None],
         "full_fit": ["boolean"],
+        "random_state": RANDOM_STATE,
     }
 
     def __init__(
@@ -226,6 +235,7 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
         calibration_check: bool | Literal["cv"] = True,
         target_prior: Any = None,
         full_fit: bool = False,
+        random_state: Any = None,
     ) -> None:
         self.estimator = estimator
         self.resampler = resampler
@@ -234,6 +244,7 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
         self.calibration_check = calibration_check
         self.target_prior = target_prior
         self.full_fit = full_fit
+        self.random_state = random_state
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **fit_params: Any) -> Self:
         """Resample, then fit a clone of the estimator.
@@ -316,6 +327,8 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
         if self.full_fit:
             finished = finish_fit(self.estimator_, rows, trained.given)
             self.decision_ = replace(self.decision_, full_fit=finished)
+        if self._choice is not None:
+            self.decision_ = self._choice.record(self.decision_)
         check = self._for_prior(None)._check(rows, trained)
         wants = bool(self.calibration_check and self.prior_correction)
         if wants and not trained.told and leaves_cause_open(check):

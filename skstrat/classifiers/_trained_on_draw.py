@@ -12,6 +12,7 @@ from skstrat._core.compat import routing_enabled
 from skstrat._core.estimators import request_weights
 from skstrat._core.prior import prior_shift
 from skstrat._core.weights import Floats, class_totals
+from skstrat.classifiers._auto_resampler import AutoChoice, choose_resampler
 from skstrat.classifiers._causes import known_cause
 from skstrat.classifiers._checked import CheckedClassifier
 from skstrat.classifiers._fitting import Fitting, Trained, offset_of, plan_fitting
@@ -30,18 +31,26 @@ from skstrat.resamplers._row_offset import RowOffset
 class TrainedOnDraw(CheckedClassifier):
     """A meta-classifier whose estimator is fitted on one draw.
 
-    A subclass has ``resampler`` and ``use_weights`` among its parameters, too.
+    A subclass has ``resampler``, ``use_weights`` and ``random_state`` among its
+    parameters, too.
     """
 
     resampler: Any
     use_weights: Literal["auto"] | bool
+    random_state: Any
 
     def _training_rows(
         self, X: Any, y: Any, sample_weight: Any, fit_params: dict[str, Any]
     ) -> TrainingRows:
-        """Resample with a clone of the resampler."""
+        """Resample with a clone of the resampler, or with what is chosen."""
+        self._choice: AutoChoice | None = None
         self.resampler_: Any = None
-        if self.resampler is not None:
+        if isinstance(self.resampler, str):
+            self._choice = choose_resampler(
+                self.estimator, X, y, sample_weight, self.random_state
+            )
+            self.resampler_ = self._choice.resampler
+        elif self.resampler is not None:
             self.resampler_ = clone(self.resampler)
         return training_rows(
             self.estimator, self.resampler_, X, y, sample_weight, fit_params

@@ -1,0 +1,92 @@
+"""What the word "auto" resamples with: rows by the learner, as far as a loss allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from skstrat._core.dask import is_dask
+from skstrat._core.estimators import final_estimator, is_linear
+from skstrat._core.rows import take_rows
+from skstrat._core.samples import check_samples
+from skstrat._core.targets import seed_of
+from skstrat.classifiers._auto import recommend_for
+from skstrat.classifiers._fit_time import dropping_pays, may_pay
+from skstrat.classifiers._policy import TrainingDecision
+from skstrat.resamplers._base import BaseResampler
+from skstrat.resamplers._downsample import DownsampleUpweight
+from skstrat.resamplers._factor_recommendation import FactorRecommendation
+from skstrat.resamplers._guided import GuidedDownsample
+
+AUTO = "auto"
+MAX_LOSS = 0.01
+
+
+@dataclass(frozen=True)
+class AutoChoice:
+    """A resampler that was chosen for an estimator and its data.
+
+    Attributes
+    ----------
+    resampler : DownsampleUpweight, GuidedDownsample or None
+        None where all rows are kept.
+    reason : str
+        Why.
+    recommendation : FactorRecommendation or None
+        What the factor comes from; None where no factor could pay.
+    """
+
+    resampler: BaseResampler | None
+    reason: str
+    recommendation: FactorRecommendation | None = None
+
+    def record(self, decision: TrainingDecision) -> TrainingDecision:
+        """Write the choice down."""
+        chosen = "all rows" if self.resampler is None else repr(self.resampler)
+        return replace(
+            decision,
+            chosen=f"{' '.join(chosen.split())} ({self.reason})",
+            recommendation=self.recommendation,
+        )
+
+
+def choose_resampler(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, random_state: Any
+) -> AutoChoice:
+    """Choose a resampler: weighted rows for linear models, guided ones for others."""
+    if is_dask(X) or is_dask(y):
+        raise ValueError(
+            'resampler="auto" reads rows to choose by and needs data in memory; got a '
+            "Dask collection. Give a resampler, with the factor that recommend_factor "
+            "finds on some of its partitions."
+        )
+    linear = is_linear(estimator)
+    if not (linear or hasattr(estimator, "predict_proba")):
+        raise ValueError(
+            'resampler="auto" needs an estimator with predict_proba, whose loss it can '
+            f"predict, or a linear one; got {type(final_estimator(estimator)).__name__}"
+            ". Wrap it in CalibratedClassifierCV, or give a resampler."
+        )
+    samples = check_samples(X, y, sample_weight)
+    seed = seed_of(random_state)
+    shape = getattr(X, "shape", None) or np.shape(take_rows(X, np.array([0])))
+    # A pilot reads tables; texts and pictures are drawn uniformly.
+    guided = not linear and len(shape) == 2
+    n_columns = int(np.prod(shape[1:]))
+    labels = samples.labels
+    sizes = len(labels.codes), n_columns, len(labels.classes)
+    if not may_pay(estimator, *sizes, guided=guided):
+        return AutoChoice(None, "a fit to all rows takes too little time to save any")
+    found = recommend_for(
+        estimator, X, samples, guided=guided, max_loss=MAX_LOSS, seed=seed
+    )
+    if not dropping_pays(found, n_columns):
+        return AutoChoice(None, "fewer rows would save too little time", found)
+    kind = GuidedDownsample if guided else DownsampleUpweight
+    return AutoChoice(
+        kind(factor=found.factor, random_state=seed),
+        f"the predicted loss is {found.loss:.2%} of {MAX_LOSS:.0%} allowed",
+        found,
+    )
