@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any, Literal, Self
 
@@ -22,8 +21,8 @@ from skstrat._core.rows import take_rows
 from skstrat._core.samples import CheckedSamples, check_samples
 from skstrat._core.targets import RANDOM_STATE, seed_of
 from skstrat._core.weights import Floats
+from skstrat.classifiers._auto_resampler import choose_resampler
 from skstrat.classifiers._calibration_check import (
-    OutOfFold,
     cells_of,
     check_by_rows,
     leaves_cause_open,
@@ -31,14 +30,13 @@ from skstrat.classifiers._calibration_check import (
     rows_trained_on,
     warn_of_ratio,
 )
-from skstrat.classifiers._causes import Cause, warn_of_cause
+from skstrat.classifiers._causes import warn_of_cause
+from skstrat.classifiers._ensemble_fit import EnsembleFit, fit_model, mean_decision
 from skstrat.classifiers._hold_out import CheckResult, hold_out
-from skstrat.classifiers._policy import TrainingDecision
 from skstrat.classifiers._predictions import ProbabilityClassifier
 from skstrat.classifiers._resampled import ResampledClassifier
 from skstrat.classifiers._routing import RoutesFitParams
 from skstrat.classifiers._training_rows import counted_rows
-from skstrat.resamplers._resampled import Resampled
 
 
 class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
@@ -56,9 +54,10 @@ class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
     ----------
     estimator : estimator
         Any classifier with ``predict_proba``. Clones of it are fitted.
-    resampler : resampler
+    resampler : resampler or "auto"
         As in :class:`ResampledClassifier`, with a ``random_state``, its own or one
-        inside.
+        inside. ``"auto"`` chooses once, for all models; where it keeps all rows there
+        is one model, for all would be alike.
     n_estimators : int, default=10
         Number of models *m*.
     use_weights : {"auto"} or bool, default="auto"
@@ -122,7 +121,10 @@ class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
 
     _parameter_constraints: dict[str, list[Any]] = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
-        "resampler": [HasMethods(["fit_resample", "set_params"])],
+        "resampler": [
+            HasMethods(["fit_resample", "set_params"]),
+            StrOptions({"auto"}),
+        ],
         "n_estimators": [Interval(Integral, 1, None, closed="left")],
         "use_weights": [StrOptions({"auto"}), "boolean"],
         "calibration_check": ["boolean"],
@@ -187,20 +189,20 @@ class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
             errors.
         """
         self._validate_params()
-        params = self.resampler.get_params()
-        if not any(name.rpartition("__")[2] == "random_state" for name in params):
-            raise ValueError(
-                "resampler must have a random_state, or all models would be fitted on "
-                f"the same rows; got {self.resampler!r}."
-            )
+        self._check_resampler()
         fit_params = self._routed(fit_params)
         X, y, sample_weight, fit_params = counted_rows(
             X, one_label_per_row(y), sample_weight, fit_params
         )
         generator = np.random.default_rng(seed_of(self.random_state))
-        models = [self._make_model(generator) for _ in range(self.n_estimators)]
+        choice, resampler, n_models = None, self.resampler, self.n_estimators
+        if isinstance(resampler, str):
+            choice = choose_resampler(self.estimator, X, y, sample_weight, generator)
+            resampler = choice.resampler
+            n_models = 1 if resampler is None else n_models
+        models = [self._make_model(resampler, generator) for _ in range(n_models)]
         fits = Parallel(n_jobs=self.n_jobs)(
-            delayed(_fit_model)(
+            delayed(fit_model)(
                 model,
                 X,
                 y,
@@ -220,15 +222,29 @@ class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
         if leaves_cause_open(check) and not told:
             warn_of_cause(fits[0].cause)
         self.calibration_check_ = None if check is None else check.ratio
-        self.decision_ = _mean_decision(
+        self.decision_ = mean_decision(
             [model.decision_ for model in self.estimators_], check
         )
+        if choice is not None:
+            self.decision_ = choice.record(self.decision_)
         return self
 
-    def _make_model(self, generator: np.random.Generator) -> ResampledClassifier:
+    def _check_resampler(self) -> None:
+        if isinstance(self.resampler, str):
+            return
+        params = self.resampler.get_params()
+        if not any(name.rpartition("__")[2] == "random_state" for name in params):
+            raise ValueError(
+                "resampler must have a random_state, or all models would be fitted on "
+                f"the same rows; got {self.resampler!r}."
+            )
+
+    def _make_model(
+        self, resampler: Any, generator: np.random.Generator
+    ) -> ResampledClassifier:
         model = ResampledClassifier(
             clone(self.estimator),
-            clone(self.resampler),
+            None if resampler is None else clone(resampler),
             use_weights=self.use_weights,
             # What single models overpredict, their mean may not.
             calibration_check=False,
@@ -241,7 +257,7 @@ class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
         return model.set_params(**seeds)
 
     def _check(
-        self, X: Any, samples: CheckedSamples, fits: list[_Fit]
+        self, X: Any, samples: CheckedSamples, fits: list[EnsembleFit]
     ) -> CheckResult | None:
         """Check the mean by rows that models dropped, each by those that did."""
         drawn = [fit.rows for fit in fits]
@@ -327,62 +343,3 @@ class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
     def feature_names_in_(self) -> NDArray[Any]:
         """Names of the columns that the models saw."""
         return np.asarray(self.estimators_[0].feature_names_in_)
-
-
-@dataclass(frozen=True)
-class _Fit:
-    """A fitted model, its draw without the rows, and what is known of it."""
-
-    model: ResampledClassifier
-    resampled: Resampled
-    set_aside: NDArray[np.intp]
-    out_of_fold: OutOfFold | None
-    told: bool
-    cause: Cause | None
-
-    @property
-    def rows(self) -> Any:
-        """Rows that it was trained on or stopped by."""
-        drawn = self.resampled.rows
-        return None if drawn is None else np.concatenate([drawn, self.set_aside])
-
-
-def _fit_model(
-    model: ResampledClassifier,
-    X: Any,
-    y: Any,
-    sample_weight: Any,
-    fit_params: dict[str, Any],
-    target_prior: Any,
-    *,
-    cross_fits: bool,
-) -> _Fit:
-    """Fit a model; rows that all models keep are cross-fitted by one of them."""
-    rows = model._training_rows(X, y, sample_weight, fit_params)
-    model._for_prior(target_prior)._check_target(rows.drawn.original[0])
-    trained = model._train(rows)
-    resampled = rows.resampled
-    model.calibration_check_ = None
-    out_of_fold = None
-    known = resampled.samples is not None and resampled.rows is not None
-    if cross_fits and known:
-        places = places_of(model.classes_, resampled.labels.classes)
-        out_of_fold = model._cross_fit(resampled, trained.fitting, places)
-    drawn = replace(resampled, X=None, y=None, samples=None)
-    return _Fit(model, drawn, rows.set_aside, out_of_fold, trained.told, trained.cause)
-
-
-def _mean_decision(
-    decisions: list[TrainingDecision], check: CheckResult | None
-) -> TrainingDecision:
-    """Take the mean of what models were trained on; all else they have in common."""
-    first = decisions[0]
-    rows = {
-        label: round(np.mean([each.rows_trained[label] for each in decisions]))
-        for label in first.rows_trained
-    }
-    prior = {
-        label: float(np.mean([each.train_prior[label] for each in decisions]))
-        for label in first.train_prior
-    }
-    return replace(first, rows_trained=rows, train_prior=prior, check=check)
