@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import numpy as np
+
 from skstrat._core.cells import Draw
 from skstrat._core.compat import StrOptions
 from skstrat._core.factorize import NotClassLabelsError
@@ -17,6 +19,7 @@ from skstrat._core.targets import (
     Targets,
     refuse_both,
     targets_from_factor,
+    targets_from_rows,
     targets_from_sampling_strategy,
 )
 from skstrat._core.weights import Weighting
@@ -29,6 +32,10 @@ from skstrat.resamplers._multilabel import (
     weigh_label_sets,
 )
 from skstrat.resamplers._stratified import StratifiedResampler
+
+# Ten to one keeps ten elevenths of the information where classes cannot be told apart.
+_ROWS_PER_SMALLEST = 10
+_LEAST_ROWS = 10_000
 
 
 class DownsampleUpweight(StratifiedResampler):
@@ -56,7 +63,8 @@ class DownsampleUpweight(StratifiedResampler):
         ``'not minority'``) name the classes cut down to the size of the smallest; a
         dict has the rows to keep; a callable takes ``y`` and gives such a dict. A
         class with fewer rows than asked for keeps all. None without a ``factor``
-        means 0.1: ten rows of each big class per row of the smallest.
+        means ten rows of each big class per row of the smallest, but at least
+        10,000 rows of each: below that there is no time to gain.
     weighting : {"original", "balanced", "uniform", "factor"} or dict, \
             default="original"
         Total weight of each class: its original one; all equal, the grand total
@@ -154,7 +162,9 @@ class DownsampleUpweight(StratifiedResampler):
 
     >>> income = np.random.default_rng(0).lognormal(size=5000)
     >>> down = DownsampleUpweight(
-    ...     strata=lambda X, y: np.digitize(y, [5, 10]), random_state=0
+    ...     sampling_strategy=0.1,
+    ...     strata=lambda X, y: np.digitize(y, [5, 10]),
+    ...     random_state=0,
     ... )
     >>> _, kept, w = down.fit_resample(np.zeros((5000, 1)), income)
     >>> down.sampling_strategy_, w.sum().round(6)
@@ -193,8 +203,12 @@ class DownsampleUpweight(StratifiedResampler):
             factor = self.recommendation_.factor
         if factor is not None:
             return targets_from_factor(labels, factor, "down")
-        strategy = 0.1 if self.sampling_strategy is None else self.sampling_strategy
-        return targets_from_sampling_strategy(labels, y, strategy, "down")
+        if self.sampling_strategy is not None:
+            return targets_from_sampling_strategy(
+                labels, y, self.sampling_strategy, "down"
+            )
+        wanted = max(_ROWS_PER_SMALLEST * int(labels.counts.min()), _LEAST_ROWS)
+        return targets_from_rows(labels, np.minimum(labels.counts, wanted))
 
     def _cells(self, samples: CheckedSamples, X: Any, y: Any) -> Any:
         several = self.strata is None and self.groups is None and not self.y_numeric

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve
 from scipy.optimize import brentq
+from scipy.special import expit, logit
 
 Floats = NDArray[np.float64]
 
 # Of columns that say the same, one is left; below this they are the same.
 _SMALLEST_EIGENVALUE = 1e-12
+# Keeps coefficients finite where classes can be told apart, or columns say the same.
+_LEAST_RIDGE = 1e-12
+_SUREST = 1e-9
+_MOST_STEPS, _PRECISE = 50, 1e-9
 
 
 def offset_efficiency(p: Floats, factor: float, weights: Floats | None = None) -> float:
@@ -63,41 +71,126 @@ def weights_efficiency(mean_p: float, factor: float) -> float:
 
     .. math:: E(k) = 1 / (1 + (k - 1) \bar p)
 
-    with :math:`\bar p` the second of :func:`variance_traces` by the first.
+    with :math:`\bar p` the ``growth`` of :class:`WeightedVariance` by its ``whole``.
     """
     return 1 / (1 + (factor - 1) * mean_p)
 
 
-def variance_traces(
-    design: Floats,
-    p: Floats,
-    weights: Floats,
-    incoming: Floats,
-    penalty: float = 0.0,
-) -> tuple[float, float]:
-    r"""Give twice the expected excess loss of all rows, and its growth with *k*.
+@dataclass(frozen=True)
+class WeightedVariance:
+    r"""What a logistic regression loses by estimation from rows kept whole.
 
-    With rows of incoming weight *v*, each kept whole or dropped, it is
+    With incoming weights *v*, the rows of the most frequent class kept at the factor
+    *k*, and *p* the probability of another class, the expected excess log loss is half
 
     .. math:: \operatorname{tr}[(A + \Lambda)^{-1} B_k (A + \Lambda)^{-1} A], \quad
         A = \sum v p (1 - p) x x', \quad
         B_k = \sum v^2 p (1 - p) (1 + (k - 1) p) x x'
 
-    with an intercept and the ridge penalty :math:`\Lambda` of the others (variance of
-    weighted likelihoods, Horvitz and Thompson, 1952), which is linear in *k*. The sums
-    are over all rows; ``weights`` are what those here stand for.
+    with :math:`\Lambda` the ridge penalty of all but the intercept (variance of
+    weighted likelihoods, Horvitz and Thompson, 1952). It is linear in *k*.
+
+    Attributes
+    ----------
+    whole, growth : float
+        The trace at ``k = 1``, and what it grows by with every unit of *k*.
+    total : float
+        Log loss of all rows, summed with their weights.
+    error : float
+        Relative variance of ``growth / total`` from the draw of the pilot.
+    luck, joint : float
+        Relative variance of the loss of one draw of rows, from its own chance alone,
+        and with that of all rows, which is to be divided by ``k - 1``.
     """
+
+    whole: float
+    growth: float
+    total: float
+    error: float
+    luck: float
+    joint: float
+
+    def spread(self, factor: float) -> float:
+        """Give the relative standard deviation of the loss at a factor above 1."""
+        return float(np.sqrt(self.error + self.luck + self.joint / (factor - 1)))
+
+
+def weighted_variance(
+    design: Floats,
+    positive: NDArray[np.bool_],
+    weights: Floats,
+    incoming: Floats,
+    penalty: float = 0.0,
+) -> WeightedVariance:
+    """Fit a ridge regression to rows with weights, and see what its fits lose."""
     # Scaling changes no trace, given its penalty; the rank is found more safely.
     scale = design.std(axis=0)
     scale[scale == 0] = 1
-    x = np.column_stack([np.ones(len(p)), (design - design.mean(axis=0)) / scale])
-    information = weights * p * (1 - p)
-    total = information.sum()
-    A = (x.T * (information / total)) @ x
-    ridge = np.concatenate([[0.0], penalty / total / scale**2])
-    inverse = np.linalg.pinv(
-        A + np.diag(ridge), rcond=_SMALLEST_EIGENVALUE, hermitian=True
+    x = np.column_stack(
+        [np.ones(len(positive)), (design - design.mean(axis=0)) / scale]
     )
-    # tr(M B M A) is the sum of x' M A M x over the terms of B.
-    spread = ((x @ (inverse @ A @ inverse)) * x).sum(axis=1) * information / total
-    return float(spread @ incoming), float(spread @ (incoming * p))
+    unit = weights.sum()
+    ridge = np.concatenate([[0.0], penalty / unit / scale**2])
+    p = fit_ridge(x, positive, weights / unit, ridge)
+    lost = -weights * np.log(np.where(positive, p, 1 - p))
+    whole, growth, influence, luck, joint = _traces(
+        x, p, weights / unit, incoming, ridge
+    )
+    influence = influence / growth - lost / lost.sum()
+    error = sum(
+        float(((own - own.mean()) ** 2).sum())
+        for own in (influence[positive], influence[~positive])
+    )
+    return WeightedVariance(whole, growth, float(lost.sum()), error, luck, joint)
+
+
+def _traces(
+    x: Floats, p: Floats, weights: Floats, incoming: Floats, ridge: Floats
+) -> tuple[float, float, Floats, float, float]:
+    """Give the two traces, what each row adds to the second, and relative variances."""
+    information = weights * p * (1 - p)
+    whole, growth = information * incoming, information * incoming * p
+    A, B, C = ((x.T * each) @ x for each in (information, whole, growth))
+    M = np.linalg.pinv(A + np.diag(ridge), rcond=_SMALLEST_EIGENVALUE, hermitian=True)
+    MAM, MCM = M @ A @ M, M @ C @ M
+    lost = float((MAM * C).sum())
+    # The derivative of the trace by the weight of a row, M depending on it, too.
+    inner = MCM - MAM @ C @ M - M @ C @ MAM
+    influence = growth * _quadratic(x, MAM) + information * _quadratic(x, inner)
+    AM = A @ M
+    drawn, full = AM @ C @ M, AM @ B @ M
+    luck = 2 * float((drawn * drawn.T).sum()) / lost**2
+    joint = 4 * float((drawn * full.T).sum()) / lost**2
+    return float((MAM * B).sum()), lost, influence, luck, joint
+
+
+def _quadratic(x: Floats, matrix: Floats) -> Floats:
+    values: Floats = ((x @ matrix) * x).sum(axis=1)
+    return values
+
+
+def fit_ridge(
+    x: Floats, positive: NDArray[np.bool_], weights: Floats, ridge: Floats
+) -> Floats:
+    """Fit a logistic regression by Newton steps, halved where they go too far."""
+    coefficients = np.zeros(x.shape[1])
+    coefficients[0] = logit(np.average(positive, weights=weights))
+    ridge = np.maximum(ridge, _LEAST_RIDGE)
+
+    def objective(at: Floats) -> float:
+        margin = np.where(positive, 1, -1) * (x @ at)
+        return float(weights @ np.logaddexp(0, -margin) + ridge @ at**2 / 2)
+
+    before = objective(coefficients)
+    for _ in range(_MOST_STEPS):
+        p = expit(x @ coefficients)
+        slope = x.T @ (weights * (p - positive)) + ridge * coefficients
+        curvature = (x.T * (weights * p * (1 - p))) @ x + np.diag(ridge)
+        step = solve(curvature, slope, assume_a="pos")
+        while objective(coefficients - step) > before and slope @ step > _PRECISE:
+            step = step / 2
+        coefficients -= step
+        before = objective(coefficients)
+        if slope @ step <= _PRECISE * before:
+            break
+    return np.clip(expit(x @ coefficients), _SUREST, 1 - _SUREST)

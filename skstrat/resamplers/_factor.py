@@ -15,12 +15,14 @@ from skstrat._core.labels import Labels
 from skstrat._core.samples import CheckedSamples
 from skstrat._core.weights import class_totals
 from skstrat.resamplers._efficiency import (
+    WeightedVariance,
     guided_efficiency,
     offset_efficiency,
-    variance_traces,
+    weighted_variance,
     weights_efficiency,
 )
 from skstrat.resamplers._factor_recommendation import (
+    LEAST_POSITIVES,
     Correction,
     FactorRecommendation,
     Limit,
@@ -39,7 +41,7 @@ ASSUMED_PARAMETERS = (400, 100, 1600)
 _LARGEST_SHARE = 0.5
 
 # With fewer there is no time to gain.
-_LEAST_ROWS = 10_000
+LEAST_ROWS = 10_000
 _ROWS_PER_COLUMN = 20
 _SERIES = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
 
@@ -80,17 +82,22 @@ def recommend_by(
     correction: Correction = "offset"
     if guided:
         correction = "guided"
-    elif pilot.design is not None:
+    elif pilot.design is not None and estimation_share is None:
         correction = "weights"
-    share = estimation_share or _count_share(pilot, len(labels.classes))
-    efficiency = _efficiency(pilot, correction, len(labels.classes))
+    counted = None
+    if pilot.design is not None and estimation_share is None:
+        counted = weighted_variance(
+            pilot.design, pilot.positive, pilot.weights, pilot.incoming, pilot.penalty
+        )
+    share = estimation_share or _count_share(pilot, counted, len(labels.classes))
+    efficiency = _efficiency(pilot, correction, counted, len(labels.classes))
     n0, n1 = split.counts.tolist()
     ratio = np.divide(*class_totals(split, samples.sample_weight)).item()
 
     def loss(factor: float) -> float:
         return share[0] * (1 / efficiency(factor) - 1)
 
-    kept, limited_by = choose_rows(loss, max_loss, n0, ratio, pilot.n_columns)
+    kept, limited_by = choose_rows(loss, max_loss, n0, n1, ratio, pilot.n_columns)
     factor, factors = n0 / kept, _factors(ratio)
     lost = 1 / efficiency(factor) - 1
     return FactorRecommendation(
@@ -101,7 +108,7 @@ def recommend_by(
         correction=correction,
         max_loss=max_loss,
         loss=share[0] * lost,
-        loss_range=(share[1] * lost, share[2] * lost),
+        loss_range=_range(share, lost, counted, factor),
         estimation_share=share[0],
         efficiency=efficiency(factor),
         limited_by=limited_by,
@@ -114,59 +121,74 @@ def recommend_by(
     )
 
 
-def _efficiency(pilot: Pilot, correction: Correction, n_classes: int) -> Efficiency:
+def _efficiency(
+    pilot: Pilot,
+    correction: Correction,
+    counted: WeightedVariance | None,
+    n_classes: int,
+) -> Efficiency:
     """Give the relative efficiency as a function of the factor."""
     positive, weights = pilot.positive, pilot.weights
     if correction == "guided":
         return partial(_guided, pilot)
-    if correction == "offset" or pilot.design is None:
+    if correction == "offset" or counted is None:
         return partial(offset_efficiency, pilot.p[positive], weights=weights[positive])
-    whole, growth = variance_traces(
-        pilot.design, pilot.p, weights, pilot.incoming, pilot.penalty
-    )
     # What is lost of telling the most frequent class from the others is lost once; the
     # coefficients that tell the others from each other lose nothing.
-    return partial(weights_efficiency, growth / whole / (n_classes - 1))
+    return partial(weights_efficiency, counted.growth / counted.whole / (n_classes - 1))
 
 
 def _guided(pilot: Pilot, factor: float) -> float:
     return guided_efficiency(pilot.p, pilot.positive, factor, pilot.weights)
 
 
-def _count_share(pilot: Pilot, n_classes: int) -> Ranged:
+def _count_share(
+    pilot: Pilot, counted: WeightedVariance | None, n_classes: int
+) -> Ranged:
     r"""Count what share of the log loss of all rows is due to estimation.
 
     .. math:: g = d (K - 1) / (2 n L)
 
-    with *d* the effective number of coefficients of two classes, half the trace of
-    :func:`variance_traces` at 1 in the place of :math:`d / 2`.
+    with the trace of :class:`WeightedVariance` in the place of *d* effective
+    coefficients. Its *L* is that of the rows it was fitted to: models that did not see
+    them have more by far, below ten positives per column, than the fit to all rows.
     """
-    total = pilot.weights.sum() * pilot.loss
-    if pilot.design is None:
+    if counted is None:
         # Rows of unequal weights are as good as fewer.
+        total = pilot.weights.sum() * pilot.loss
         total /= np.average(pilot.incoming, weights=pilot.weights)
         value, low, high = (
             min(each / (2 * total), _LARGEST_SHARE) for each in ASSUMED_PARAMETERS
         )
         return value, low, high
-    whole, _ = variance_traces(
-        pilot.design, pilot.p, pilot.weights, pilot.incoming, pilot.penalty
-    )
-    share = float(whole * (n_classes - 1) / (2 * total))
-    return share, share / 2, share * 2
+    share = counted.whole * (n_classes - 1) / (2 * counted.total)
+    return share, share, share
+
+
+def _range(
+    share: Ranged, lost: float, counted: WeightedVariance | None, factor: float
+) -> tuple[float, float]:
+    """Say where the loss is expected, within two standard deviations if known."""
+    if lost == 0:
+        return 0.0, 0.0
+    reach = 1.0 if counted is None else 1 + 2 * counted.spread(factor)
+    return share[1] * lost / reach, share[2] * lost * reach
 
 
 def choose_rows(
     loss: Callable[[float], float],
     max_loss: float,
     n_negatives: int,
+    n_positives: int,
     ratio: float,
     n_columns: int,
 ) -> tuple[int, Limit]:
     """Find the fewest negatives whose predicted loss is allowed, and enough of them."""
+    if n_positives < LEAST_POSITIVES:
+        return n_negatives, "least_positives"
     least: dict[Limit, int] = {
         "negatives_per_positive": ceil(n_negatives / ratio),
-        "least_rows": max(_LEAST_ROWS, _ROWS_PER_COLUMN * n_columns),
+        "least_rows": max(LEAST_ROWS, _ROWS_PER_COLUMN * n_columns),
     }
     limit = max(least, key=lambda name: least[name])
     if least[limit] >= n_negatives:

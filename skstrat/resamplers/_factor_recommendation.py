@@ -9,9 +9,11 @@ import numpy as np
 
 from skstrat._core.compat import check_pandas_support
 
-Limit = Literal["max_loss", "negatives_per_positive", "least_rows"]
+Limit = Literal["max_loss", "negatives_per_positive", "least_rows", "least_positives"]
 Correction = Literal["weights", "offset", "guided"]
 
+# Of fewer no prediction is good: on generated data one was off by 3 to 30 times.
+LEAST_POSITIVES = 30
 _HOW = {
     "weights": "with weights",
     "offset": "with the prior corrected",
@@ -46,15 +48,19 @@ class FactorRecommendation:
     loss : float
         Predicted log loss at the factor over that of all rows, less 1.
     loss_range : tuple of (float, float)
-        Where that is expected, from the sampling error of what it is predicted by.
+        Where that of one fit is expected: for linear models within two standard
+        deviations, of the pilot's rows and of the rows that are drawn; for others
+        by the range of the estimation share.
     estimation_share : float
         Share of the log loss of a fit to all rows that more rows would remove.
     efficiency : float
         Predicted relative efficiency at the factor.
-    limited_by : {"max_loss", "negatives_per_positive", "least_rows"}
+    limited_by : {"max_loss", "negatives_per_positive", "least_rows", \
+            "least_positives"}
         Why the factor is not larger: the loss would be more than ``max_loss``; there
-        would be fewer negatives than one per positive; or fewer than 10,000 rows of the
-        majority class, or 20 per column.
+        would be fewer negatives than one per positive; fewer than 10,000 rows of the
+        majority class, or 20 per column; or there are fewer than 30 rows of other
+        classes, too few to predict a loss from.
     seconds, full_seconds : float or None
         Predicted time of a fit to ``rows`` and to all rows; None if it is not known
         for the learner. Nothing is timed: the same seed gives the same recommendation.
@@ -140,6 +146,7 @@ class FactorRecommendation:
             "max_loss": f"lose more than {self.max_loss:.2g}",
             "negatives_per_positive": "leave fewer negatives than positives",
             "least_rows": f"leave too few rows of class {self.majority!r}",
+            "least_positives": f"be blind, with under {LEAST_POSITIVES} other rows",
         }[self.limited_by]
         if self.factor == 1:
             return (

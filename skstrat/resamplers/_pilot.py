@@ -64,8 +64,6 @@ class Pilot:
         are not all finite numbers, or there are more of them than positive rows.
     penalty : float
         Of the squared coefficients of the linear model, in the unit of the weights.
-    second : ndarray of shape (n_pilot,)
-        Whether the row is in the second half.
     n_columns : int
         Columns of X, or of ``design``.
     """
@@ -76,7 +74,6 @@ class Pilot:
     incoming: Floats
     design: Floats | None
     penalty: float
-    second: NDArray[np.bool_]
     n_columns: int
 
     @property
@@ -118,8 +115,7 @@ def run_pilot(
         refuse_own_prior(estimator, "estimator")
     if linear and isinstance(estimator, SklearnPipeline):
         design = _as_seen(estimator, rows, codes)
-    second = _halves(drawn, seed)
-    p = _cross_fitted(estimator, rows, drawn, weights, totals, second, seed)
+    p = _cross_fitted(estimator, rows, drawn, weights, totals, seed)
     if weights is None:
         weights = np.ones(len(codes))
     if not linear or design is None or design.shape[1] > n_positives:
@@ -133,7 +129,6 @@ def run_pilot(
         incoming=weights,
         design=design,
         penalty=_penalty(estimator) * unit,
-        second=second,
         n_columns=int(table.shape[1] if design is None else design.shape[1]),
     )
 
@@ -226,26 +221,20 @@ def _as_codes(column: NDArray[Any]) -> tuple[Floats, bool]:
     return numbers, names
 
 
-def _halves(drawn: Labels, seed: int) -> NDArray[np.bool_]:
-    """Tell which rows are in the second half of each class."""
-    rng = np.random.default_rng(seed)
-    second = np.zeros(len(drawn.codes), dtype=bool)
-    for code in (0, 1):
-        own = np.flatnonzero(drawn.codes == code)
-        second[rng.permutation(own)[: len(own) // 2]] = True
-    return second
-
-
 def _cross_fitted(
     estimator: Any,
     rows: Any,
     drawn: Labels,
     weights: Floats | None,
     totals: Floats,
-    second: NDArray[np.bool_],
     seed: int,
 ) -> Floats:
     """Predict each half of the rows by a model of the other, under the true prior."""
+    rng = np.random.default_rng(seed)
+    second = np.zeros(len(drawn.codes), dtype=bool)
+    for code in (0, 1):
+        own = np.flatnonzero(drawn.codes == code)
+        second[rng.permutation(own)[: len(own) // 2]] = True
     p = np.empty(len(second))
     for tested in (second, ~second):
         train, test = np.flatnonzero(~tested), np.flatnonzero(tested)
