@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from skl2onnx import update_registered_converter
+from skl2onnx import to_onnx, update_registered_converter
 from skl2onnx.algebra import onnx_ops
 from skl2onnx.common import data_types
 from sklearn.pipeline import Pipeline as SklearnPipeline
 
 _ALIAS = "SkstratPriorCorrectedClassifier"
+# What skl2onnx raises, with no common base, where it does not convert a model.
+_REFUSALS = KeyError, RuntimeError, TypeError, ValueError
 
 
 def parser_of(model: Any) -> Callable[..., list[Any]]:
@@ -73,17 +75,20 @@ def convert(scope: Any, operator: Any, container: Any) -> None:
     model = operator.raw_operator
     opset = {"op_version": container.target_opset}
     float_type = data_types.guess_tensor_type(operator.inputs[0].type)
-    # skl2onnx knows how to take a pipeline apart, whatever its steps are.
-    inside = scope.declare_local_operator(
-        "SklearnPipeline", SklearnPipeline([("estimator", model.estimator)])
-    )
-    inside.inputs = operator.inputs
-    inside.outputs.append(scope.declare_local_variable("own", _label_type(model)()))
-    inside.outputs.append(scope.declare_local_variable("own_proba", float_type))
-    label, proba = inside.outputs
-    shift = model._shift()
-    if shift.any():
-        proba = _corrected(proba, shift, data_types.guess_numpy_type(float_type), opset)
+    dtype = data_types.guess_numpy_type(float_type)
+    _give_whole_numbers(container)
+    label, proba = _predict(scope, operator, model.estimator, _label_type(model))
+    shift, chance = model._shift(), None
+    if model._shifts_rows:
+        _refuse_pilots(operator, model, container.target_opset)
+        pilots = [
+            _predict(scope, operator, pilot, data_types.Int64TensorType)[1]
+            for pilot in model._corrected_pilots()
+        ]
+        shift = model._shift_in_all_rows()
+        chance = _inclusion_probability(pilots, model.row_offset, dtype, opset)
+    if shift.any() or chance is not None:
+        proba = _corrected(proba, shift, chance, dtype, opset)
         most = onnx_ops.OnnxArgMax(proba, axis=1, keepdims=0, **opset)
         label = onnx_ops.OnnxGather(_labels(model), most, axis=0, **opset)
     else:
@@ -103,16 +108,74 @@ def convert(scope: Any, operator: Any, container: Any) -> None:
     last.add_to(scope, container)
 
 
-def _corrected(
-    proba: Any, shift: NDArray[Any], dtype: Any, opset: dict[str, int]
+def _give_whole_numbers(container: Any) -> None:
+    """Let skl2onnx 1.20 give protobuf 7 whole numbers where it gives booleans."""
+    name, add = "nodes_missing_value_tracks_true", container.add_node
+
+    def add_node(*args: Any, **attributes: Any) -> None:
+        if name in attributes:
+            attributes[name] = [int(each) for each in attributes[name]]
+        add(*args, **attributes)
+
+    container.add_node = add_node
+
+
+def _predict(scope: Any, operator: Any, model: Any, label_type: Any) -> Any:
+    """Add what predicts from the same rows; give its label and probabilities."""
+    # skl2onnx knows how to take a pipeline apart, whatever its steps are.
+    inside = scope.declare_local_operator(
+        "SklearnPipeline", SklearnPipeline([("estimator", model)])
+    )
+    inside.inputs = operator.inputs
+    float_type = data_types.guess_tensor_type(operator.inputs[0].type)
+    inside.outputs.append(scope.declare_local_variable("own", label_type()))
+    inside.outputs.append(scope.declare_local_variable("own_proba", float_type))
+    return inside.outputs
+
+
+def _refuse_pilots(operator: Any, model: Any, opset: int) -> None:
+    """Refuse pilots that skl2onnx does not convert, and say which can be."""
+    inputs = [(each.raw_name, each.type) for each in operator.inputs]
+    for pilot in model._corrected_pilots():
+        try:
+            to_onnx(pilot, initial_types=inputs, target_opset=opset)
+        except _REFUSALS as error:
+            said = str(error).strip().partition("\n")[0]
+            raise ValueError(
+                "pilot must be a model that skl2onnx converts, for ONNX; got "
+                f"{pilot.estimator!r}, of which it says: {said[:300]} Fit with another "
+                "one, as GuidedDownsample(pilot=make_pipeline(SimpleImputer(), "
+                "LogisticRegression()))."
+            ) from error
+
+
+def _inclusion_probability(
+    pilots: list[Any], row_offset: Any, dtype: Any, opset: dict[str, int]
 ) -> Any:
-    """Multiply probabilities by the ratio of the priors."""
+    """Give the chance of a row to be kept, were it of each class."""
+    proba = pilots[0]
+    for each in pilots[1:]:
+        proba = onnx_ops.OnnxAdd(proba, each, **opset)
+    # The sum of the others, for float32 rounds 1 - p of a sure pilot.
+    others = 1 - np.eye(len(row_offset.order))[:, row_offset.order]
+    hardness = onnx_ops.OnnxMatMul(proba, others.astype(dtype) / len(pilots), **opset)
+    chance = onnx_ops.OnnxMul(hardness, row_offset.slopes.astype(dtype), **opset)
+    chance = onnx_ops.OnnxMax(chance, row_offset.floors.astype(dtype), **opset)
+    return onnx_ops.OnnxMin(chance, np.ones((1, 1), dtype=dtype), **opset)
+
+
+def _corrected(
+    proba: Any, shift: NDArray[Any], chance: Any, dtype: Any, opset: dict[str, int]
+) -> Any:
+    """Multiply probabilities by the ratio of the priors, divide by that of the row."""
     # A runtime that takes the other probabilities from 1 may fall below 0.
     proba = onnx_ops.OnnxMax(proba, np.zeros((1, 1), dtype=dtype), **opset)
     # The largest factor is 1 and none is 0, so nothing is inf or 0 / 0.
     factors = np.exp(shift - shift.max()).astype(dtype)
     factors = np.maximum(factors, np.finfo(dtype).tiny)
     moved = onnx_ops.OnnxMul(proba, factors, **opset)
+    if chance is not None:
+        moved = onnx_ops.OnnxDiv(moved, chance, **opset)
     total = onnx_ops.OnnxMatMul(moved, np.ones((len(shift), 1), dtype=dtype), **opset)
     return onnx_ops.OnnxDiv(moved, total, **opset)
 

@@ -6,10 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 
 from skstrat._core.prior import prior_shift
 from skstrat.classifiers._plain_model import unwrapped
 from skstrat.classifiers._prior_corrected import Floats, PriorCorrectedClassifier
+from skstrat.resamplers._pilot_columns import ColumnCoder
 from skstrat.resamplers._row_offset import RowOffset
 
 
@@ -108,6 +110,34 @@ class RowCorrectedClassifier(PriorCorrectedClassifier):
     def _row_shift(self, X: Any) -> Floats:
         shift: Floats = self.row_offset(X) + prior_shift(*self._priors())
         return shift
+
+    def _shift_in_all_rows(self) -> Floats:
+        """Give what is added to log probabilities beside the inclusion probability."""
+        shift: Floats = self.row_offset.log_scale + prior_shift(*self._priors())
+        return shift
+
+    def _corrected_pilots(self) -> list[PriorCorrectedClassifier]:
+        """Give the pilots with the prior of the data, as ONNX takes them."""
+        counts = self.row_offset.counts
+        priors = {"train_prior": np.ones(len(counts)), "target_prior": counts}
+        return [
+            PriorCorrectedClassifier(_without_coder(pilot), **priors)
+            for pilot in self.row_offset.pilots
+        ]
+
+
+def _without_coder(pilot: Any) -> Any:
+    """Leave out what writes columns as numbers, for ONNX gives it nothing else."""
+    steps = getattr(pilot, "steps", None)
+    if not steps or not isinstance(steps[0][1], ColumnCoder):
+        return pilot
+    if any(steps[0][1].categories_):
+        raise ValueError(
+            "pilot must take columns of numbers for ONNX; got the default one, fitted "
+            "with columns of names. Encode these before the classifier, or fit with "
+            "GuidedDownsample(pilot=...) that does so by steps that skl2onnx converts."
+        )
+    return Pipeline(steps[1:])
 
 
 def row_corrected(model: Any, classes: Any) -> RowCorrectedClassifier:

@@ -48,7 +48,10 @@ def default_pilot(X: Any) -> Any:
         ColumnCoder(),
         # A column without a value stays, as new rows may have values there.
         SimpleImputer(keep_empty_features=True),
-        VotingClassifier([("linear", line), ("trees", trees)], voting="soft"),
+        # skl2onnx converts no other vote.
+        VotingClassifier(
+            [("linear", line), ("trees", trees)], voting="soft", flatten_transform=False
+        ),
     )
 
 
@@ -65,4 +68,5 @@ def fit_balanced(
     part = take_rows(X, rows[drawn])
     pilot = default_pilot(part) if pilot is None else clone(pilot)
     refuse_own_prior(pilot, "pilot")
-    return pilot.fit(part, codes[drawn])
+    # skl2onnx does not know labels of 8 bits.
+    return pilot.fit(part, codes[drawn].astype(np.int64))
