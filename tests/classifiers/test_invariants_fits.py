@@ -55,7 +55,7 @@ def calibration_in_the_large(y, p):
     [
         DownsampleUpweight(factor=20),
         DownsampleUpweight(factor=199.5),
-        DownsampleUpweight(),
+        DownsampleUpweight(sampling_strategy=0.1),
         CombinedResample(),
     ],
     ids=str,
