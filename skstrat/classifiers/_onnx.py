@@ -156,7 +156,7 @@ def _inclusion_probability(
     proba = pilots[0]
     for each in pilots[1:]:
         proba = onnx_ops.OnnxAdd(proba, each, **opset)
-    # The sum of the others, for float32 rounds 1 - p of a sure pilot.
+    # The sum of the others, which may be small, has more digits than 1 - p.
     others = 1 - np.eye(len(row_offset.order))[:, row_offset.order]
     hardness = onnx_ops.OnnxMatMul(proba, others.astype(dtype) / len(pilots), **opset)
     chance = onnx_ops.OnnxMul(hardness, row_offset.slopes.astype(dtype), **opset)

@@ -11,6 +11,7 @@ import pytest
 from imblearn.pipeline import make_pipeline as make_imblearn_pipeline
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer
 from sklearn.discriminant_analysis import (
     LinearDiscriminantAnalysis,
     QuadraticDiscriminantAnalysis,
@@ -470,16 +471,6 @@ def test_partial_fit_classifier():
         assert_same_predictions(plain, model, X)
 
 
-def test_correction_by_row_is_refused():
-    X, y = table(2)
-    guided = GuidedDownsample(LogisticRegression(), factor=FACTOR, random_state=0)
-    model = ResampledClassifier(GaussianNB(), guided, use_weights=False).fit(X, y)
-    with pytest.raises(ValueError, match="Take DownsampleUpweight as resampler; or"):
-        model.to_sklearn()
-    weighted = ResampledClassifier(GaussianNB(), guided, use_weights=True).fit(X, y)
-    assert weighted.to_sklearn() is weighted.estimator_
-
-
 def test_not_fitted():
     for model in (
         ResampledClassifier(LogisticRegression()),
@@ -726,6 +717,88 @@ def test_onnx_refuses_labels_that_it_cannot_hold():
     message = "classes must be text or whole numbers for ONNX; got [0.5, 1.5]."
     with pytest.raises(ValueError, match=re.escape(message)):
         run_onnx(wrapper(classes=[0.5, 1.5]), X)
+
+
+def vote_of(*models):
+    named = [(type(model).__name__, model) for model in models]
+    return VotingClassifier(named, voting="soft", flatten_transform=False)
+
+
+def by_row(pilot, n_classes=2, labels=None, **params):
+    """Fit a model that is corrected row by row."""
+    X, codes = table(n_classes)
+    y = codes if labels is None else np.array(labels)[codes]
+    guided = GuidedDownsample(pilot, factor=FACTOR, random_state=0, **params)
+    return ResampledClassifier(
+        forest(), guided, use_weights=False, calibration_check=False
+    ).fit(X, y)
+
+
+BY_ROW = {
+    "default-3": (None, 3, ["ham", "spam", "eggs"]),
+    "logistic-2": (LogisticRegression(), 2, ["no", "yes"]),
+    "folds-3": (LogisticRegression(), 3, None, 2),
+    "vote-2": (vote_of(LogisticRegression(), histogram()), 2, None, 3),
+    "boosting-3": (boosting(), 3, None),
+    "forest-2": (forest(), 2, None),
+    "bayes-2": (GaussianNB(), 2, None),
+}
+
+
+@pytest.mark.parametrize("case", BY_ROW)
+def test_onnx_of_a_correction_by_row(case):
+    pilot, n_classes, labels, *folds = BY_ROW[case]
+    model = by_row(pilot, n_classes, labels, pilot_folds=folds[0] if folds else None)
+    X, _ = table(n_classes)
+    frozen = model.to_sklearn()
+    proba = assert_onnx_agrees(frozen, model, X)
+    # Neither the forest alone nor one correction for all rows is the same.
+    own = model.estimator_.predict_proba(X)
+    alike = correct_prior(
+        own, train_prior=model.train_prior_, target_prior=model.target_prior_
+    )
+    assert min(np.abs(each - proba).max() for each in (own, alike)) > 0.05
+    names, _, maps = run_onnx(frozen, X, options={})
+    assert names == ["output_label", "output_probability"]
+    given = [[row[label] for label in model.classes_.tolist()] for row in maps]
+    np.testing.assert_array_equal(given, proba)
+
+
+def test_onnx_of_a_correction_by_row_for_another_prior():
+    X, _ = table(2)
+    model = by_row(LogisticRegression())
+    frozen = model.to_sklearn().set_params(target_prior=[1, 1])
+    model.target_prior = [1, 1]
+    assert_onnx_agrees(frozen, model, X)
+    _, _, proba = run_onnx(frozen, X, np.float64)
+    assert proba.dtype == np.float64
+    np.testing.assert_allclose(proba, model.predict_proba(X), **ONNX)
+    inside = make_sklearn_pipeline(StandardScaler().fit(X), frozen)
+    assert_onnx_agrees(inside, inside, X)
+
+
+def test_onnx_refuses_pilots_that_skl2onnx_does_not_convert():
+    X, _ = table(2)
+    message = (
+        r"pilot must be a model that skl2onnx converts, for ONNX; got Halved\(\), of "
+        r"which it says: Unable to find .*Halved.*GuidedDownsample\(pilot=make_pipeline"
+    )
+    frozen = by_row(Halved()).to_sklearn()
+    with pytest.raises(ValueError, match=message):
+        run_onnx(frozen, X)
+
+
+def test_onnx_refuses_names_in_columns_of_the_default_pilot():
+    X, y = table(2)
+    named = np.column_stack([X.astype(object), np.array(["a", "b"])[y]])
+    first = ColumnTransformer([("numbers", "passthrough", [0, 1, 2, 3])])
+    guided = GuidedDownsample(factor=FACTOR, random_state=0)
+    model = ResampledClassifier(
+        make_sklearn_pipeline(first, forest()), guided, use_weights=False
+    ).fit(named, y)
+    frozen = model.to_sklearn()
+    with pytest.raises(ValueError, match="pilot must take columns of numbers for ONNX"):
+        run_onnx(frozen, X)
 
 
 def ensemble(estimator):
