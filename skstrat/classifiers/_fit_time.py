@@ -10,6 +10,7 @@ from math import log2, sqrt
 from typing import Any
 
 from skstrat.classifiers._pipeline_steps import last_model
+from skstrat.resamplers._factor import LEAST_ROWS
 from skstrat.resamplers._factor_recommendation import FactorRecommendation
 
 
@@ -141,10 +142,14 @@ def draw_seconds(n_rows: int, n_columns: int, *, guided: bool) -> float:
 def may_pay(
     estimator: Any, n_rows: int, n_columns: int, n_classes: int, *, guided: bool
 ) -> bool:
-    """Tell whether it can pay to ask for a factor: whether any fit is fast enough."""
+    """Tell whether it can pay to ask for a factor, which is to be paid for, too."""
     full = predict_seconds(estimator, n_rows, n_columns, n_classes)
+    fewest = min(n_rows, LEAST_ROWS)
+    kept = predict_seconds(estimator, fewest, n_columns, n_classes)
+    if full is None or kept is None:
+        return n_rows > LEAST_ROWS
     draw = draw_seconds(n_rows, n_columns, guided=guided)
-    return full is None or _is_enough(full - draw - _ASKING, full)
+    return _is_enough(full - kept - draw - _ASKING, full)
 
 
 def _is_enough(saved: float, full: float) -> bool:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from skstrat._core.labels import Labels
-from skstrat._core.own_prior import refuse_own_prior
 from skstrat._core.plan import Plan
 from skstrat._core.rows import take_rows
 from skstrat._core.samples import CheckedSamples
@@ -79,7 +78,6 @@ def measured_share(
     also those of the slower law :math:`a + c / \sqrt m`, whose slope at all rows is
     half its share. None if parts that are large enough cost more than the budget.
     """
-    refuse_own_prior(estimator, "estimator")
     drawn = _draw(split, samples, cost, budget, seed)
     if drawn is None:
         return None
