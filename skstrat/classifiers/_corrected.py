@@ -177,8 +177,9 @@ class CorrectedClassifier(CorrectedPredictions):
         The result goes through ``skl2onnx.to_onnx`` where the model inside and the
         pilots do.
         Check what that makes of the model without a correction, too: skl2onnx 1.20
-        doubles the log odds of a discriminant analysis of two classes, and refuses
-        histogram boosting with protobuf 7.
+        doubles the log odds of a discriminant analysis of two classes, predicts other
+        rows with missing values than forests and trees do, and refuses histogram
+        boosting with protobuf 7 unless it is in one of the frozen classifiers.
 
         Examples
         --------
