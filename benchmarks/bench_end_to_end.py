@@ -87,11 +87,13 @@ with suppress(ImportError):
     )
 
 
-def make_table(n_rows: int, seed: int) -> tuple[Any, Any, Any]:
+def make_table(
+    n_rows: int, seed: int, intercept: float = INTERCEPT
+) -> tuple[Any, Any, Any]:
     """Draw X, y and the true probabilities; see the top of the file."""
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((n_rows, N_COLUMNS))
-    log_odds = INTERCEPT + X @ (0.7 * 0.8 ** np.arange(N_COLUMNS))
+    log_odds = intercept + X @ (0.7 * 0.8 ** np.arange(N_COLUMNS))
     log_odds += 0.6 * X[:, 0] * X[:, 1] + 1.2 * (X[:, 2] > 1)
     p = expit(log_odds)
     return X, (rng.random(n_rows) < p).astype(np.int64), p
