@@ -724,13 +724,13 @@ def vote_of(*models):
     return VotingClassifier(named, voting="soft", flatten_transform=False)
 
 
-def by_row(pilot, n_classes=2, labels=None, **params):
+def by_row(pilot, n_classes=2, labels=None, estimator=None, **params):
     """Fit a model that is corrected row by row."""
     X, codes = table(n_classes)
     y = codes if labels is None else np.array(labels)[codes]
     guided = GuidedDownsample(pilot, factor=FACTOR, random_state=0, **params)
     return ResampledClassifier(
-        forest(), guided, use_weights=False, calibration_check=False
+        estimator or forest(), guided, use_weights=False, calibration_check=False
     ).fit(X, y)
 
 
@@ -775,6 +775,16 @@ def test_onnx_of_a_correction_by_row_for_another_prior():
     np.testing.assert_allclose(proba, model.predict_proba(X), **ONNX)
     inside = make_sklearn_pipeline(StandardScaler().fit(X), frozen)
     assert_onnx_agrees(inside, inside, X)
+
+
+def test_onnx_of_histogram_boosting_corrected_by_row():
+    """The columns of the offset are in any order of the classes."""
+    X, _ = table(3)
+    frozen = by_row(LogisticRegression(), 3, estimator=histogram()).to_sklearn()
+    before = frozen.predict_proba(X)
+    frozen.set_params(row_offset=frozen.row_offset.in_order(np.array([2, 0, 1])))
+    assert np.abs(frozen.predict_proba(X) - before).max() > 0.05
+    assert_onnx_agrees(frozen, frozen, X)
 
 
 def test_onnx_refuses_pilots_that_skl2onnx_does_not_convert():
