@@ -163,8 +163,15 @@ def choice_of(model: Any) -> dict[str, Any] | None:
     if not (isinstance(model, ResampledClassifier) and model.resampler == AUTO):
         return None
     sampler, decision = model.resampler_, model.decision_
-    choice = {"rows": "all", "factor": 1.0}
+    kind, factor = "all", 1.0
     if sampler is not None:
         kind = "guided" if isinstance(sampler, GuidedDownsample) else "uniform"
-        choice = {"rows": kind, "factor": round(float(sampler.factor), 2)}
-    return {**choice, "weights": decision.weights, "correction": decision.correction}
+        factor = round(float(sampler.factor), 2)
+    found = decision.recommendation
+    return {
+        "rows": kind,
+        "factor": factor,
+        "correction": decision.correction,
+        "certificate": decision.full_fit is not None,
+        "predicted_loss": None if found is None else round(1 + found.loss, 5),
+    }

@@ -287,7 +287,11 @@ def _choices(choices: list[dict[str, Any] | None]) -> str:
     if not made:
         return "-"
     factors = [choice["factor"] for choice in made]
-    words = {f"{choice['rows']}, {choice['correction']}" for choice in made}
+    words = {
+        f"{choice['rows']}, {choice['correction']}"
+        + (", certificate" if choice["certificate"] else "")
+        for choice in made
+    }
     return f"{' or '.join(sorted(words))}, {min(factors):g} to {max(factors):g}"
 
 

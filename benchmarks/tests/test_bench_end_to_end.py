@@ -1,4 +1,4 @@
-"""The end-to-end benchmark and its picture, started as processes on few rows."""
+"""The end-to-end benchmark, started as a process on few rows."""
 
 import json
 import math
@@ -68,15 +68,3 @@ def test_full_data_is_the_unit(small_run):
     full = json.loads(path.read_text(encoding="utf-8"))["arms"][0]
     ratios = ("wall_times_less", "cpu_times_less", "log_loss_ratio")
     assert [full[key] for key in ratios] == [1, 1, 1]
-
-
-def test_the_picture_is_drawn_from_the_results(small_run, tmp_path):
-    _, path = small_run
-    picture = tmp_path / "new" / "end_to_end.png"
-    process = run("plot_end_to_end.py", "--json", path, "--output", picture)
-    assert (process.returncode, process.stderr) == (0, "")
-    header = picture.read_bytes()[:24]
-    assert header[:8] == b"\x89PNG\r\n\x1a\n"
-    # Width and height stand in the first chunk of a PNG.
-    assert int.from_bytes(header[16:20]) == pytest.approx(900, abs=5)
-    assert int.from_bytes(header[20:24]) == pytest.approx(520, abs=5)

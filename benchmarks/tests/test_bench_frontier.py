@@ -46,7 +46,8 @@ def row_of(arm, loss, cpu, mean_p=1.0, rows="uniform", **other):
         "choice": None,
     }
     if arm == "auto":
-        of_splits["choice"] = {"rows": rows, "factor": 2.0, "correction": "none"}
+        words = {"correction": "none", "certificate": False, "predicted_loss": None}
+        of_splits["choice"] = {"rows": rows, "factor": 2.0, **words}
     row = {"set": "a", "model": "logistic", "arm": arm, "warned": {}, "rows": 60_000}
     row |= {"training_rows": 60_000, **{key: [v] * 3 for key, v in of_splits.items()}}
     return row | other
