@@ -1,4 +1,4 @@
-"""Probabilities from a small balanced part of the rows, under the true prior."""
+"""Probabilities from a small part of the rows, under the true prior."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from skstrat._core.weights import class_totals
 Floats = NDArray[np.float64]
 
 # With 500 positives, predicted efficiencies vary by .01 to .05 from draw to draw,
-# with 2000 by .02 at most.
+# with 2000 by .02 at most. The most frequent class fills up to twice as many rows.
 MOST_POSITIVES = 2000
 # Scaling squares the numbers; beyond this they are as good as infinite.
 _LARGEST = 1e100
@@ -92,12 +92,13 @@ def run_pilot(
     *,
     linear: bool = True,
 ) -> Pilot:
-    """Draw a balanced part of the rows and predict each half of it from the other.
+    """Draw a small part of the rows and predict each half of it from the other.
 
     Without an estimator, it is a linear model where that is asked for and can be.
     """
     n_positives = min(int(split.counts[1]), MOST_POSITIVES)
-    wanted = np.array([min(n_positives, int(split.counts[0])), n_positives])
+    n_negatives = min(int(split.counts[0]), 2 * MOST_POSITIVES - n_positives)
+    wanted = np.array([n_negatives, n_positives])
     _, indices = Plan.draw(split, wanted, seed, key=samples.positions)
     codes = split.codes[indices]
     drawn = Labels(codes, split.classes, wanted)
