@@ -17,6 +17,8 @@ from skstrat._core.weights import Floats
 # Four megabytes of numbers stay in the cache of a core while they are used.
 _NUMBERS = 2**19
 _LEAST_ROWS = 1024
+# Where scores are smaller, the curvature of the bound is that at zero.
+_LEAST_SCORE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,12 @@ class PenalisedLogLoss:
         slope[:, self._n_columns(at) :] = 0
         return slope
 
-    def look(self, at: Floats, *, hessian: bool) -> Derivatives:
-        """Read all rows once."""
+    def look(self, at: Floats, *, hessian: bool, bound: bool = False) -> Derivatives:
+        """Read all rows once.
+
+        ``bound``, of two classes, gives the Hessian of the parabola that touches the
+        loss here and lies above it everywhere (Jaakkola and Jordan, 2000).
+        """
         n_columns = self._n_columns(at)
         slope = self.penalty_slope(at)
         gradient, log_loss = np.zeros(at.shape), 0.0
@@ -101,6 +107,9 @@ class PenalisedLogLoss:
                 residual *= weights[:, None]
             gradient[:, :n_columns] += (X.T @ residual).T
             gradient[:, n_columns:] += residual.sum(axis=0)[:, None]
+            if bound:
+                far = np.maximum(np.abs(scores), _LEAST_SCORE)
+                p, q = np.tanh(far / 2) / (2 * far), np.ones_like(far)
             if curvature is not None:
                 self._add_curvature(curvature, X, p, q, weights)
         total = float(log_loss + (slope * at).sum() / 2)

@@ -76,16 +76,16 @@ class Curvature:
         diagonal = hessian.diagonal()
         self._scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1))
         scaled = hessian * np.outer(self._scale, self._scale)
-        rounding = len(scaled) * np.finfo(np.float64).eps
+        rounding = np.finfo(np.float64).eps
         try:
             root = cholesky(scaled, lower=True, check_finite=False)
         except LinAlgError:
             root = np.zeros((1, 1))
         self._root: Floats | None = root
-        if root.diagonal().min() ** 2 < 100 * rounding:
+        if root.diagonal().min() ** 2 < 100 * len(scaled) * rounding:
             self._root = None
             self._values, self._vectors = eigh(scaled, check_finite=False)
-            self._least = rounding * self._values[-1]
+            self._least = 4 * rounding * self._values[-1]
 
     def solve(self, slope: Floats) -> tuple[Floats, float]:
         """Give H⁻¹g, and g'H⁻¹g."""
@@ -136,31 +136,46 @@ def minimise(
         last = size
         if pairs and here.hessian is None:
             step, _ = Curvature(_agreeing(hessian, pairs)).solve(-here.gradient)
-        there, taken = _walk(full, here, step, MOST_PASSES - passes, whole=whole)
-        passes += taken
-        if there is None:
-            break
-        # Where a step was too long the rows drawn do not tell how the loss bends.
-        whole = whole or taken > 1
+        there, passes = full.look(here.at + step, hessian=whole), passes + 1
+        if not _falls(here, there, step):
+            whole = True
+            again, taken = _retry(full, here, there, step, MOST_PASSES - passes)
+            passes += taken
+            if again is None:
+                break
+            there = again
         pairs.append((there.at - here.at, there.gradient - here.gradient))
         here = there
     seconds = perf_counter() - began
     return here.at, FullFit(decrement, here.log_loss, passes, seconds, converged)
 
 
-def _walk(
-    full: PenalisedLogLoss, here: Derivatives, step: Floats, most: int, *, whole: bool
+def _falls(here: Derivatives, there: Derivatives, step: Floats) -> bool:
+    """Tell whether a step lowers the loss as much as its slope promises."""
+    slope = float((here.gradient * step).sum())
+    return there.total <= here.total + _LEAST_DECREASE * slope
+
+
+def _retry(
+    full: PenalisedLogLoss,
+    here: Derivatives,
+    there: Derivatives,
+    step: Floats,
+    most: int,
 ) -> tuple[Derivatives | None, int]:
-    """Take a step, shorter until the loss falls; count the passes."""
-    slope, length = float((here.gradient * step).sum()), 1.0
+    """Lower the loss where a step was too long; count the passes."""
+    if len(step) == 1 and most > 1:
+        bound = full.look(here.at, hessian=True, bound=True).hessian
+        step, _ = Curvature(bound).solve(-here.gradient)
+        return full.look(here.at + step, hessian=True), 2
     for taken in range(1, most + 1):
-        there = full.look(here.at + length * step, hessian=whole)
-        rise = there.total - here.total
-        if rise <= _LEAST_DECREASE * length * slope:
-            return there, taken
         # The lowest point of the parabola through what is known.
-        lowest = -slope * length / (2 * (rise / length - slope))
-        length = min(max(lowest, _SHORTEST * length), _LONGEST * length)
+        slope = float((here.gradient * step).sum())
+        lowest = -slope / (2 * (there.total - here.total - slope))
+        step = min(max(lowest, _SHORTEST), _LONGEST) * step
+        there = full.look(here.at + step, hessian=True)
+        if _falls(here, there, step):
+            return there, taken
     return None, most
 
 
