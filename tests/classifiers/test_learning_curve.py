@@ -14,6 +14,7 @@ from sklearn.tree import DecisionTreeClassifier
 from skstrat import recommend_factor
 from skstrat._core.samples import check_samples
 from skstrat.classifiers._learning_curve import _draw, measured_share
+from skstrat.resamplers._efficiency import guided_efficiency, offset_efficiency
 from skstrat.resamplers._factor import split_majority
 from skstrat.resamplers._pilot import run_pilot
 
@@ -154,3 +155,28 @@ def test_columns_of_text_are_no_hindrance():
     assert found.correction == "offset"
     assert found.factor > 1
     assert found.seconds is None
+
+
+def test_where_no_curve_is_paid_for_seven_hundred_parameters_are_assumed():
+    X, y = rows(60_000)
+    trees = HistGradientBoostingClassifier()
+    found = recommend_factor(X, y, trees, random_state=0)
+    samples = check_samples(X, y, None)
+    pilot = run_pilot(X, split_majority(samples.labels), samples, None, 0, linear=False)
+    assert found.estimation_share == pytest.approx(700 / (2 * len(y) * pilot.loss))
+    low, high = found.loss_range
+    assert (low, high) == pytest.approx((found.loss / 7, found.loss * 16 / 7))
+
+
+def test_guided_rows_of_trees_lose_a_quarter_of_what_random_ones_do_beside():
+    X, y = rows(60_000)
+    trees = HistGradientBoostingClassifier()
+    samples = check_samples(X, y, None)
+    pilot = run_pilot(X, split_majority(samples.labels), samples, None, 0, linear=False)
+    guided = recommend_factor(X, y, trees, guided=True, random_state=0)
+    odds, weights = pilot.p[pilot.positive], pilot.weights[pilot.positive]
+    uniform = offset_efficiency(odds, guided.factor, weights)
+    right = guided_efficiency(pilot.p, pilot.positive, guided.factor, pilot.weights)
+    lost = (1 / right - 1) + (1 / uniform - 1) / 4
+    assert 1 / guided.efficiency - 1 == pytest.approx(lost)
+    assert uniform < guided.efficiency < right
