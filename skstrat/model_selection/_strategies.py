@@ -202,7 +202,8 @@ def strategy_grid(
     ----------
     factors : iterable of float, default=(5, 20, 100)
         Factors of :class:`DownsampleUpweight`, one strategy each; next to them the
-        default of ten rows of each big class per row of the smallest.
+        default of ten rows of each big class per row of the smallest, and at least
+        10,000 rows of each.
     families : iterable of str, default=("downsample", "oversample", "combined", \
             "class_weight")
         Which kinds of strategies. ``"guided"`` and ``"synthetic"`` (SMOTE), which read

@@ -1,5 +1,6 @@
-"""The recommended factor keeps the efficiency that it promises, and the limits."""
+"""The recommended factor keeps the log loss that it promises, and the limits."""
 
+import dataclasses
 import pickle
 from dataclasses import FrozenInstanceError
 from functools import lru_cache
@@ -16,25 +17,27 @@ from scipy import sparse
 from scipy.special import expit
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.compose import make_column_transformer
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from skstrat import DownsampleUpweight, recommend_factor
-from skstrat._core.labels import Labels
-from skstrat._core.samples import CheckedSamples
+from skstrat._core.samples import check_samples
 from skstrat.displays import FactorDisplay
-from skstrat.resamplers._factor import (
-    choose_rows,
-    mean_leverage_probability,
+from skstrat.resamplers._efficiency import (
+    fit_ridge,
+    guided_efficiency,
     offset_efficiency,
+    weighted_variance,
     weights_efficiency,
 )
+from skstrat.resamplers._factor import choose_rows, split_majority
 from skstrat.resamplers._pilot import MOST_POSITIVES, run_pilot
 
 mpl.use("Agg")
@@ -97,9 +100,29 @@ def rows(auc=0.75, n_positives=500, seed=0, n_features=5, prevalence=0.01):
     return X, y.astype(int)
 
 
-def at_factor(recommendation, factor, kind):
-    place = recommendation.factors.index(factor)
-    return getattr(recommendation, f"efficiency_{kind}")[place]
+def pilot_of(X, y, seed=0, weights=None, estimator=None):
+    samples = check_samples(X, y, weights)
+    return run_pilot(X, split_majority(samples.labels), samples, estimator, seed)
+
+
+def variance_of(pilot, penalty=None):
+    return weighted_variance(
+        pilot.design,
+        pilot.positive,
+        pilot.weights,
+        pilot.incoming,
+        pilot.penalty if penalty is None else penalty,
+    )
+
+
+def efficiency_at(factor, kind, pilot):
+    if kind == "weights":
+        variance = variance_of(pilot)
+        return weights_efficiency(variance.growth / variance.whole, factor)
+    if kind == "guided":
+        return guided_efficiency(pilot.p, pilot.positive, factor, pilot.weights)
+    positive = pilot.positive
+    return offset_efficiency(pilot.p[positive], factor, pilot.weights[positive])
 
 
 # Predicted efficiencies
@@ -109,11 +132,11 @@ def at_factor(recommendation, factor, kind):
 def test_efficiencies_are_near_the_true_ones(auc):
     offset, weights = TRUE_EFFICIENCY[auc]
     for seed in range(3):
-        found = recommend_factor(*rows(auc, seed=seed), random_state=seed)
-        assert at_factor(found, 20.0, "offset") == pytest.approx(offset, abs=0.1)
-    found = recommend_factor(*rows(auc, n_positives=2000, seed=9), random_state=9)
-    assert at_factor(found, 20.0, "offset") == pytest.approx(offset, abs=0.07)
-    assert at_factor(found, 20.0, "weights") == pytest.approx(weights, abs=0.06)
+        pilot = pilot_of(*rows(auc, seed=seed), seed)
+        assert efficiency_at(20, "offset", pilot) == pytest.approx(offset, abs=0.1)
+    pilot = pilot_of(*rows(auc, n_positives=2000, seed=9), 9)
+    assert efficiency_at(20, "offset", pilot) == pytest.approx(offset, abs=0.07)
+    assert efficiency_at(20, "weights", pilot) == pytest.approx(weights, abs=0.06)
 
 
 @pytest.mark.slow
@@ -133,33 +156,87 @@ def test_efficiencies_are_those_of_many_fits():
         for name, data in fits.items():
             squares[name] += ((model.fit(*data).coef_[0] - truth) ** 2).sum()
         if seed < 20:
-            found = recommend_factor(X, y, random_state=seed)
+            pilot = pilot_of(X, y, seed)
             for name in predicted:
-                predicted[name] += at_factor(found, 20.0, name) / 20
+                predicted[name] += efficiency_at(20, name, pilot) / 20
     for name, efficiency in predicted.items():
         measured = squares["all"] / squares[name]
         assert efficiency == pytest.approx(measured, abs=0.1), name
 
 
-def test_efficiency_with_weights_is_that_of_the_matrices():
+@pytest.mark.parametrize("penalty", [0.0, 50.0])
+def test_efficiency_with_weights_is_that_of_the_matrices(penalty):
     X, y = rows(seed=3)
     X = X * [1, 100, 1e-3, 1, 1] + [0, 5, 0, 0, 1e3]
-    split = Labels(y.astype(np.uint8), np.array([False, True]), np.bincount(y))
     weights = np.random.default_rng(0).exponential(size=len(y)) + 0.1
-    pilot = run_pilot(X, split, CheckedSamples(None, weights, None), None, 1)
-    p, v = pilot.p, pilot.weights
-    x = np.column_stack([np.ones(len(p)), pilot.design])
-    mean_p = mean_leverage_probability(pilot.design, p, v)
+    pilot = pilot_of(X, y, 1, weights)
+    v, incoming = pilot.weights, pilot.incoming
+    # An independent fit of the rows as they are; the columns are scaled in it alone.
+    scale = pilot.design.std(axis=0)
+    model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10)
+    x = np.column_stack([np.ones(len(v)), pilot.design])
+    lam = np.diag([0.0] + [penalty] * 5)
+    found = variance_of(pilot, penalty)
+    if penalty:
+        unit = v.sum()
+        centred = (pilot.design - pilot.design.mean(axis=0)) / scale
+        ridge = np.append(0, penalty / unit / scale**2)
+        columns = np.column_stack([np.ones(len(v)), centred])
+        p = fit_ridge(columns, pilot.positive, v / unit, ridge)
+    else:
+        centred = (pilot.design - pilot.design.mean(axis=0)) / scale
+        model.fit(centred, pilot.positive, sample_weight=v / v.mean())
+        p = model.predict_proba(centred)[:, 1]
+    A = (x.T * (v * p * (1 - p))) @ x
+    inverse = np.linalg.inv(A + lam)
     for factor in (1, 2, 30):
-        A = (x.T * (v * p * (1 - p))) @ x
-        B = (x.T * (v * (p * (1 - p) ** 2 + factor * p**2 * (1 - p)))) @ x
-        expected = x.shape[1] / np.trace(np.linalg.solve(A, B))
-        assert weights_efficiency(mean_p, factor) == pytest.approx(expected, rel=1e-6)
+        # Incoming weights count twice, because rows are kept whole.
+        B = (x.T * (v * incoming * p * (1 - p) * (1 + (factor - 1) * p))) @ x
+        expected = np.trace(inverse @ B @ inverse @ A)
+        trace = found.whole + (factor - 1) * found.growth
+        assert trace == pytest.approx(expected, rel=1e-5)
     assert v[pilot.positive].sum() == pytest.approx(weights[y == 1].sum())
     assert v[~pilot.positive].sum() == pytest.approx(weights[y == 0].sum())
     # A column that says nothing new, or nothing at all, changes nothing.
-    more = np.column_stack([pilot.design, pilot.design[:, 0] * 2, np.ones(len(p))])
-    assert mean_leverage_probability(more, p, v) == pytest.approx(mean_p, rel=1e-9)
+    if not penalty:
+        more = np.column_stack([pilot.design, pilot.design[:, 0] * 2, np.ones(len(p))])
+        again = weighted_variance(more, pilot.positive, v, incoming)
+        assert again.growth == pytest.approx(found.growth, rel=1e-6)
+
+
+def test_the_ridge_fit_is_that_of_scikit_learn():
+    X, y = rows(0.91, n_positives=100)
+    weights = np.random.default_rng(0).exponential(size=len(y))
+    model = LogisticRegression(C=0.5, solver="newton-cholesky", tol=1e-10)
+    expected = model.fit(X, y, sample_weight=weights).predict_proba(X)[:, 1]
+    x = np.column_stack([np.ones(len(y)), X])
+    p = fit_ridge(x, y == 1, weights, np.array([0.0] + [2.0] * 5))
+    np.testing.assert_allclose(p, expected, rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_unequal_weights_lose_by_their_squares():
+    """The variance of many fits is the witness: rows are kept whole."""
+    factor, fits = 20, {"all": [], "kept": []}
+    model = LogisticRegression(C=np.inf, solver="newton-cholesky")
+    predicted, unsquared = [], []
+    for seed in range(200):
+        X, y = rows(n_positives=250, seed=3000 + seed)
+        weights = np.exp(0.4 * X.sum(axis=1))
+        resampler = DownsampleUpweight(factor=factor, random_state=seed)
+        drawn = resampler.fit_resample(X, y, sample_weight=weights)
+        for name, data in (("all", (X, y, weights)), ("kept", drawn)):
+            fits[name].append(model.fit(*data).coef_[0])
+        if seed < 20:
+            pilot = pilot_of(X, y, seed, weights)
+            predicted.append(efficiency_at(factor, "weights", pilot))
+            ones = dataclasses.replace(pilot, incoming=np.ones(len(pilot.p)))
+            unsquared.append(efficiency_at(factor, "weights", ones))
+    variance = {name: np.var(found, axis=0).sum() for name, found in fits.items()}
+    measured = variance["all"] / variance["kept"]
+    # The ratio of two variances of 200 fits of five slopes is known to 6 % or so.
+    assert np.mean(predicted) == pytest.approx(measured, rel=0.2)
+    assert np.mean(unsquared) > 1.2 * measured
 
 
 probabilities = st.lists(st.floats(1e-9, 1 - 1e-9), min_size=1, max_size=20)
@@ -190,10 +267,24 @@ def test_without_signal_all_rules_are_one(n1, n0, factor):
 def test_noise_is_predicted_to_lose_what_the_class_sizes_say():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(50_000, 2)), (np.arange(50_000) % 100 == 0).astype(int)
-    found = recommend_factor(X, y, random_state=0)
     bound = relative_efficiency_bound(500, 49_500, 20)
-    assert at_factor(found, 20.0, "offset") == pytest.approx(bound, abs=0.02)
-    assert at_factor(found, 20.0, "weights") == pytest.approx(bound, abs=0.02)
+    pilot = pilot_of(X, y)
+    for kind in ("offset", "weights", "guided"):
+        assert efficiency_at(20, kind, pilot) == pytest.approx(bound, abs=0.02)
+
+
+def test_guided_rows_are_chosen_by_the_chance_that_keeps_as_many():
+    # One positive and four negatives, by hand: the chances of the negatives are
+    # clip(rho p, .2 / 4, 1) = .05, .1, .25, .6 at rho = 1, which is 1/4 in the mean.
+    p = np.array([0.5, 0.01, 0.1, 0.25, 0.6])
+    positive, ones = np.array([True] + [False] * 4), np.ones(5)
+    expected = 1 / (1 + 1 / 0.5) / (1 / (1 + 1))
+    assert guided_efficiency(p, positive, 4.0, ones) == pytest.approx(expected)
+    assert guided_efficiency(p, positive, 1.0, ones) == 1.0
+    pilot = pilot_of(*rows(0.91, n_positives=2000))
+    found = [efficiency_at(factor, "guided", pilot) for factor in (5, 20, 100)]
+    # One over the simulated ratios of variances with the offset: 1.01, 1.11, 1.68.
+    np.testing.assert_allclose(found, [0.99, 0.90, 0.60], atol=0.08)
 
 
 # Effective sample size
@@ -233,25 +324,26 @@ def test_kish_is_scale_free_and_at_most_the_rows(weights):
 
 @given(
     mean_p=st.floats(1e-9, 1 - 1e-9),
-    target=st.floats(0.01, 1),
+    max_loss=st.floats(1e-6, 1),
     n0=st.integers(2, 10**7),
+    n1=st.integers(2, 10**5),
     ratio=st.floats(1e-3, 1e5),
     n_columns=st.integers(1, 3000),
 )
-def test_rows_are_the_fewest_within_the_limits(mean_p, target, n0, ratio, n_columns):
-    def enough(kept):
-        return weights_efficiency(mean_p, n0 / kept) >= target
+def test_rows_are_the_fewest_within_the_limits(
+    mean_p, max_loss, n0, n1, ratio, n_columns
+):
+    def loss(factor):
+        return 0.05 * (factor - 1) * mean_p
 
-    kept, limited_by = choose_rows(
-        lambda factor: weights_efficiency(mean_p, factor), target, n0, ratio, n_columns
-    )
+    kept, limited_by = choose_rows(loss, max_loss, n0, n1, ratio, n_columns)
     limits = {
-        "target_efficiency": enough,
-        "negatives_per_positive": lambda kept: kept >= 5 * n0 / ratio,
-        "least_rows": lambda kept: kept >= max(1000, 20 * n_columns),
+        "max_loss": lambda kept: loss(n0 / kept) <= max_loss,
+        "negatives_per_positive": lambda kept: kept >= n0 / ratio,
+        "least_rows": lambda kept: kept >= max(10_000, 20 * n_columns),
+        "least_positives": lambda kept: n1 >= 30 or kept >= n0,
     }
     assert 1 <= kept <= n0
-    assert enough(kept)
     if kept < n0:
         assert all(keeps(kept) for keeps in limits.values())
     assert not limits[limited_by](kept - 1)
@@ -259,25 +351,28 @@ def test_rows_are_the_fewest_within_the_limits(mean_p, target, n0, ratio, n_colu
 
 @settings(max_examples=15, deadline=None)
 @given(
-    n0=st.integers(50, 9000),
+    n0=st.integers(50, 40_000),
     n1=st.integers(4, 200),
-    target=st.sampled_from([0.05, 0.5, 0.9, 0.99]),
+    max_loss=st.sampled_from([1e-4, 0.01, 0.5]),
     n_columns=st.sampled_from([1, 60]),
     seed=st.integers(0, 2**64 - 1),
 )
-def test_limits_hold_for_any_data(n0, n1, target, n_columns, seed):
+def test_limits_hold_for_any_data(n0, n1, max_loss, n_columns, seed):
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n0 + n1, n_columns))
     y = rng.permutation(np.repeat(["no", "yes"], [max(n0, n1), min(n0, n1)]))
     X[y == "yes", 0] += rng.exponential()
-    found = recommend_factor(X, y, target_efficiency=target, random_state=seed)
+    found = recommend_factor(X, y, max_loss=max_loss, random_state=seed)
     big, small = max(n0, n1), min(n0, n1)
     kept = found.rows - small
     assert found.factor >= 1
     assert found.factor == big / kept
     if found.factor > 1:
-        assert kept >= max(1000, 20 * n_columns, 5 * small)
-        assert found.efficiency >= target
+        assert kept >= max(10_000, 20 * n_columns, small)
+        assert small >= 30
+        low, high = found.loss_range
+        assert low < found.loss < high
+        assert found.loss <= max_loss
     X_kept, y_kept, _ = DownsampleUpweight(
         factor=found.factor, random_state=seed
     ).fit_resample(X, y)
@@ -286,60 +381,82 @@ def test_limits_hold_for_any_data(n0, n1, target, n_columns, seed):
 
 
 def test_each_limit_can_decide():
-    strong = recommend_factor(*rows(0.91), random_state=0)
-    assert strong.limited_by == "target_efficiency"
-    assert 1 < strong.factor < 3
-    assert strong.efficiency == pytest.approx(0.9, abs=1e-3)
-    ratio = recommend_factor(*rows(0.64), target_efficiency=0.2, random_state=0)
+    X, y = rows(0.91, n_positives=400)
+    strong = recommend_factor(X, y, max_loss=3e-4, random_state=0)
+    assert strong.limited_by == "max_loss"
+    assert 1 < strong.factor < 4
+    assert strong.loss == pytest.approx(3e-4, rel=1e-3)
+    assert strong.loss <= 3e-4
+    few_rows = recommend_factor(X, y, max_loss=1, random_state=0)
+    assert few_rows.limited_by == "least_rows"
+    assert few_rows.rows == 10_000 + y.sum()
+    ratio = recommend_factor(*rows(0.64, 12_000, prevalence=0.3), random_state=0)
     assert ratio.limited_by == "negatives_per_positive"
-    about = np.interp(ratio.factor, ratio.factors, ratio.efficiency_weights)
-    assert ratio.efficiency == pytest.approx(about, abs=0.01)
-    n1 = rows(0.64)[1].sum()
-    assert ratio.rows == 6 * n1
-    few = recommend_factor(
-        *rows(0.64, n_positives=100), target_efficiency=0.2, random_state=0
-    )
-    assert few.limited_by == "least_rows"
-    assert few.rows == 1000 + rows(0.64, n_positives=100)[1].sum()
-    wide = rows(0.64, n_features=200)
-    assert recommend_factor(*wide, target_efficiency=0.2, random_state=0).rows == (
-        4000 + wide[1].sum()
-    )
+    assert ratio.rows == pytest.approx(2 * ratio.n_rows / (1 + ratio.factor), abs=1)
+    few = recommend_factor(X, np.arange(len(X)) % 2000 == 0, random_state=0)
+    assert few.limited_by == "least_positives"
+    assert (few.factor, few.loss, few.loss_range) == (1.0, 0.0, (0.0, 0.0))
     balanced = recommend_factor(np.zeros((90, 1)), np.arange(90) % 2, random_state=0)
     assert (balanced.factor, balanced.rows, balanced.factors) == (1.0, 90, (1.0,))
 
 
-def test_target_near_one_keeps_nearly_all():
-    X, y = rows()
-    assert recommend_factor(X, y, target_efficiency=1, random_state=0).factor == 1
-    near = recommend_factor(X, y, target_efficiency=0.999, random_state=0)
-    assert 1 < near.factor < 1.1
+def test_a_smaller_loss_keeps_more_rows():
+    X, y = rows(0.91)
     factors = [
-        recommend_factor(X, y, target_efficiency=target, random_state=0).factor
-        for target in (0.99, 0.95, 0.9, 0.8)
+        recommend_factor(X, y, max_loss=loss, random_state=0).factor
+        for loss in (1e-9, 1e-4, 3e-4, 1e-3)
     ]
-    assert factors == sorted(factors)
+    assert factors == sorted(set(factors))
+    assert factors[0] < 1.001
+
+
+def test_the_share_is_that_of_the_parameters_that_are_counted():
+    """Without signal d / (2 n L) is known, with six parameters and L the entropy."""
+    X, y = rows(0.5001, n_positives=1000)
+    found = recommend_factor(X, y, LogisticRegression(), random_state=0)
+    prevalence = y.mean()
+    entropy = -(
+        prevalence * np.log(prevalence) + (1 - prevalence) * np.log(1 - prevalence)
+    )
+    expected = 6 / (2 * len(y) * entropy)
+    assert found.estimation_share == pytest.approx(expected, rel=0.05)
+    # A strong ridge leaves the intercept alone.
+    ridge = recommend_factor(X, y, LogisticRegression(C=1e-5), random_state=0)
+    assert ridge.estimation_share == pytest.approx(expected / 6, rel=0.1)
+    assert ridge.loss < found.loss
 
 
 def test_linear_models_are_chosen_for_by_weights_and_others_by_the_offset():
     X, y = rows(0.91)
     linear = recommend_factor(X, y, LogisticRegression(), random_state=0)
     assert linear.correction == "weights"
-    assert linear.efficiency_weights[5] < linear.efficiency_offset[5]
     piped = make_pipeline(StandardScaler(), LogisticRegression())
-    assert recommend_factor(X, y, piped, random_state=0).correction == "weights"
+    scaled = recommend_factor(X, y, piped, random_state=0)
+    assert scaled.correction == "weights"
+    assert scaled.loss == pytest.approx(linear.loss, rel=0.05)
+    guided = recommend_factor(X, y, LogisticRegression(), guided=True, random_state=0)
+    assert guided.correction == "guided"
+    assert guided.efficiency > linear.efficiency
     bayes = recommend_factor(X, y, GaussianNB(), random_state=0)
-    assert (bayes.correction, bayes.efficiency_weights) == ("offset", None)
-    assert bayes.factor > 1.3 * linear.factor
-    for found in (linear, bayes):
-        table = found.table_[f"efficiency_{found.correction}"]
-        assert table[table.index > found.factor].max() < 0.9 <= found.efficiency
-        assert table[table.index <= found.factor].min() >= 0.9
+    assert bayes.correction == "offset"
+
+
+def test_columns_made_by_a_pipeline_are_counted():
+    X, y = rows(0.91)
+    frame = pd.DataFrame(X).assign(text=np.where(X[:, 0] > 0, "a", "b"))
+    frame.columns = frame.columns.astype(str)
+    coded = make_column_transformer((OneHotEncoder(), ["text"]))
+    model = make_pipeline(coded, LogisticRegression(C=np.inf))
+    found = recommend_factor(frame, y, model, random_state=0)
+    assert found.correction == "weights"
+    alone = recommend_factor((X[:, :1] > 0) * 1.0, y, random_state=0)
+    # Two columns of one text are one parameter, as the column of 0 and 1 is.
+    assert found.estimation_share == pytest.approx(alone.estimation_share, rel=0.05)
 
 
 def test_more_columns_than_positives_leave_the_offset_alone():
     found = recommend_factor(*rows(n_positives=50, n_features=80), random_state=0)
-    assert (found.correction, found.efficiency_weights) == ("offset", None)
+    assert found.correction == "offset"
 
 
 # The pilot
@@ -365,15 +482,15 @@ def test_every_row_of_the_pilot_is_predicted_by_a_model_that_never_saw_it():
     X, y = rows(n_positives=100)
     X = np.column_stack([np.arange(len(X)), X])
     Recorder.calls = []
-    recommend_factor(X, y, Recorder(), random_state=0)
+    pilot_of(X, y, estimator=Recorder())
     (_, fitted, codes), (_, tested, _), (_, again, _), (_, other, _) = Recorder.calls
     n1 = y.sum()
     assert set(fitted) == set(other)
     assert set(tested) == set(again)
     assert not set(fitted) & set(tested)
-    assert len(fitted) + len(tested) == 2 * n1
+    assert len(fitted) + len(tested) == 2 * MOST_POSITIVES
     np.testing.assert_array_equal(y[fitted.astype(int)], codes)
-    assert abs(codes.mean() - 0.5) < 0.02
+    assert abs(codes.sum() - n1 / 2) <= 1
     drawn = np.concatenate([fitted, tested]).astype(int)
     assert y[drawn].sum() == n1
 
@@ -433,7 +550,7 @@ def test_any_classifier_with_probabilities(estimator, routing):
             X, y, estimator, sample_weight=np.full(len(y), 3.0), random_state=0
         )
     assert 1 <= found.factor <= len(y) / 1000
-    assert np.isfinite(found.efficiency_offset).all()
+    assert np.isfinite(found.loss_by_factor).all()
 
 
 def test_classes_that_never_mix_have_an_efficiency_too():
@@ -442,7 +559,7 @@ def test_classes_that_never_mix_have_an_efficiency_too():
     for estimator in (None, DecisionTreeClassifier(), GaussianNB()):
         found = recommend_factor(X, y, estimator, random_state=0)
         assert 1 <= found.factor < 20
-        assert 0.9 <= found.efficiency <= 1
+        assert 0 <= found.loss <= 0.01
 
 
 # Weights
@@ -456,14 +573,10 @@ def test_the_unit_of_weights_does_not_matter():
         for unit in (1e-3, 1e3)
     )
     assert small.factor == pytest.approx(large.factor, rel=1e-2)
-    np.testing.assert_allclose(
-        small.efficiency_weights, large.efficiency_weights, rtol=1e-3
-    )
+    np.testing.assert_allclose(small.loss_by_factor, large.loss_by_factor, rtol=1e-3)
     ones = recommend_factor(X, y, sample_weight=np.ones(len(y)), random_state=0)
     none = recommend_factor(X, y, random_state=0)
-    np.testing.assert_allclose(
-        ones.efficiency_offset, none.efficiency_offset, rtol=1e-9
-    )
+    np.testing.assert_allclose(ones.loss_by_factor, none.loss_by_factor, rtol=1e-9)
 
 
 def test_a_row_of_zero_weight_is_not_there():
@@ -488,7 +601,7 @@ def test_rows_of_zero_weight_are_not_drawn_and_change_no_other_draw():
     drawn = []
     for incoming in (None, weights):
         Recorder.calls = []
-        recommend_factor(named, y, Recorder(), sample_weight=incoming, random_state=0)
+        pilot_of(named, y, 0, incoming, Recorder())
         drawn.append(
             {int(row) for call, at, _ in Recorder.calls if call == "fit" for row in at}
         )
@@ -502,35 +615,32 @@ def test_a_pipeline_is_given_the_weights_with_and_without_routing():
     weights[y == 1] /= weights[y == 1].mean()
     piped = make_pipeline(StandardScaler(), LogisticRegression())
     plain, ignored = (
-        recommend_factor(X, y, piped, sample_weight=incoming, random_state=0)
+        efficiency_at(20, "offset", pilot_of(X, y, 0, incoming, piped))
         for incoming in (weights, None)
     )
     with config_context(enable_metadata_routing=True):
-        routed = recommend_factor(X, y, piped, sample_weight=weights, random_state=0)
+        routed = efficiency_at(20, "offset", pilot_of(X, y, 0, weights, piped))
     assert routed == plain
-    assert at_factor(plain, 20.0, "offset") < at_factor(ignored, 20.0, "offset") - 0.05
+    assert plain < ignored - 0.05
 
 
 def test_weights_count_as_that_many_rows():
     X, y = rows(n_positives=1000)
     repeats = np.where(y == 0, 4, np.where(X.sum(axis=1) > 2, 3, 1))
-    found = recommend_factor(X, y, sample_weight=repeats, random_state=0)
-    repeated = recommend_factor(
-        X.repeat(repeats, axis=0), y.repeat(repeats), random_state=0
-    )
+    found = pilot_of(X, y, 0, repeats)
+    repeated = pilot_of(X.repeat(repeats, axis=0), y.repeat(repeats))
     for factor in (5.0, 20.0, 50.0):
-        for kind in ("offset", "weights"):
-            assert at_factor(found, factor, kind) == pytest.approx(
-                at_factor(repeated, factor, kind), abs=0.03
-            )
-    weights = np.where(y == 0, 4.0, 1.0)
-    # Four times the mass is four times the negatives per positive at the same rows.
-    bounded = recommend_factor(
-        X, y, target_efficiency=0.05, sample_weight=weights, random_state=0
-    )
+        expected = efficiency_at(factor, "offset", repeated)
+        assert efficiency_at(factor, "offset", found) == pytest.approx(
+            expected, abs=0.03
+        )
+    # Of six tenths of the mass more rows are as many negatives per positive.
+    X, y = rows(0.64, 12_000, prevalence=0.3)
+    weights = np.where(y == 0, 0.6, 1.0)
+    bounded = recommend_factor(X, y, sample_weight=weights, random_state=0)
     n0, n1 = np.bincount(y)
     assert bounded.limited_by == "negatives_per_positive"
-    assert bounded.rows - n1 == int(np.ceil(5 * n1 / 4))
+    assert bounded.rows - n1 == int(np.ceil(n1 / 0.6))
     assert bounded.n_rows == n0 + n1
 
 
@@ -556,7 +666,7 @@ def test_every_container_gives_the_same_answer():
     for data, labels in frames(X, y):
         other = recommend_factor(data, labels, random_state=0)
         assert other.factor == found.factor
-        assert other.efficiency_weights == found.efficiency_weights
+        assert other.loss_by_factor == found.loss_by_factor
         assert other.majority == ("no" if isinstance(other.majority, str) else 0)
 
 
@@ -567,9 +677,7 @@ def test_sparse_rows_are_not_centred_but_else_the_same(kind):
     dense = recommend_factor(X, y, random_state=0)
     found = recommend_factor(kind(X), y, random_state=0)
     assert found.correction == "weights"
-    np.testing.assert_allclose(
-        found.efficiency_weights, dense.efficiency_weights, rtol=0.02
-    )
+    np.testing.assert_allclose(found.loss_by_factor, dense.loss_by_factor, rtol=0.02)
     # More columns than positives are never written out.
     wide = sparse.hstack([kind(X), sparse.csr_matrix((len(y), 200_000))])
     assert recommend_factor(wide.tocsr(), y, random_state=0).correction == "offset"
@@ -590,8 +698,8 @@ def test_text_and_missing_values_go_to_trees(library):
     }
     frame = library.DataFrame(columns)
     found = recommend_factor(frame, y, random_state=0)
-    assert (found.correction, found.efficiency_weights) == ("offset", None)
-    signal = at_factor(found, 20.0, "offset")
+    assert found.correction == "offset"
+    signal = found.efficiency_by_factor[found.factors.index(20.0)]
     # Half of what logistic regression sees in the bare numbers at least.
     bound = relative_efficiency_bound(*np.bincount(y)[::-1], 20)
     assert 0.3 < signal < bound - 0.1
@@ -624,11 +732,12 @@ def test_columns_with_next_to_no_values():
 def test_many_classes_are_set_against_the_biggest():
     X, y = rows(0.64)
     named = np.where(y == 0, "big", np.where(X[:, 0] > 0, "left", "right"))
-    found = recommend_factor(X, named, target_efficiency=0.8, random_state=0)
-    binary = recommend_factor(X, y, target_efficiency=0.8, random_state=0)
+    found = recommend_factor(X, named, random_state=0)
+    binary = recommend_factor(X, y, random_state=0)
     assert found.majority == "big"
-    assert (found.factor, found.rows) == (binary.factor, binary.rows)
-    assert found.efficiency_offset == binary.efficiency_offset
+    # Twice the coefficients, of which half lose nothing.
+    assert found.estimation_share == pytest.approx(2 * binary.estimation_share)
+    np.testing.assert_allclose(found.loss_by_factor, binary.loss_by_factor)
     thirds = recommend_factor(X[:3000], np.arange(3000) % 3, random_state=0)
     assert thirds.factor == 1
 
@@ -636,45 +745,37 @@ def test_many_classes_are_set_against_the_biggest():
 # What comes out
 
 
-def test_table_shows_rows_and_efficiencies():
+def test_table_shows_rows_and_losses():
     X, y = rows()
     found = recommend_factor(X, y, random_state=0)
     table = found.table_
     n0, n1 = np.bincount(y)
     assert table.index.name == "factor"
-    assert list(table.columns) == [
-        "rows",
-        "time_fraction",
-        "efficiency_weights",
-        "efficiency_offset",
-    ]
-    assert table.loc[1.0].tolist() == [n0 + n1, 0, 1, 1]
+    assert {"rows", "loss", "efficiency"} <= set(table.columns)
+    assert table.loc[1.0, "rows"] == n0 + n1
+    assert table.loc[1.0, ["loss", "efficiency"]].tolist() == [0, 1]
     assert table["rows"].tolist() == [n1 + round(n0 / k) for k in table.index]
     assert table.index[-1] <= n0 / n1 < 1.5 * table.index[-1]
     np.testing.assert_allclose(
-        table["time_fraction"], 1 - table["rows"] / len(y), rtol=1e-12
+        table["loss"], found.estimation_share * (1 / table["efficiency"] - 1)
     )
-    assert found.time_fraction == 1 - found.rows / len(y)
-    trees = recommend_factor(X, y, GaussianNB(), random_state=0)
-    assert trees.table_["efficiency_weights"].isna().all()
+    assert table["loss"].is_monotonic_increasing
 
 
 def test_one_sentence_says_it_all():
     X, y = rows(0.91)
-    found = recommend_factor(X, np.where(y == 1, "bad", "ok"), random_state=0)
-    text = str(found)
-    assert text == (
+    named = np.where(y == 1, "bad", "ok")
+    found = recommend_factor(X, named, max_loss=2e-4, random_state=0)
+    low, high = found.loss_range
+    assert str(found).startswith(
         f"Downsample class 'ok' by a factor of {found.factor:.3g}: {found.rows:,} of "
-        f"{len(y):,} rows with weights keep about 90% of the statistical efficiency "
-        f"and save about {100 * found.time_fraction:.0f}% of the training time if that "
-        "is proportional to rows; a larger factor would leave less than 0.9 efficiency."
+        f"{len(y):,} rows with weights are predicted to have 0.02% more log loss than "
+        f"all rows ({low:.2%} to {high:.2%})"
     )
-    bayes = recommend_factor(X, y, GaussianNB(), 0.05, random_state=0)
-    assert "with the prior corrected keep" in str(bayes)
-    assert str(bayes).endswith("would leave less than 5 negatives a positive.")
-    few = recommend_factor(X[:500], np.arange(500) % 100 == 0, random_state=0)
+    assert str(found).endswith("; a larger factor would lose more than 0.0002.")
+    few = recommend_factor(X[:5000], np.arange(5000) % 100 == 0, random_state=0)
     assert str(few) == (
-        "Keep all 500 rows: any downsampling of class False would leave too few rows "
+        "Keep all 5,000 rows: any downsampling of class False would leave too few rows "
         "of class False."
     )
 
@@ -687,30 +788,26 @@ def test_it_is_a_frozen_value():
         found.factor = 2.0
 
 
-def test_plot_shows_the_curves_the_target_and_the_choice():
+def test_plot_shows_the_curve_the_limit_and_the_choice():
     found = recommend_factor(*rows(0.91), random_state=0)
     display = FactorDisplay.from_recommendation(found)
     lines = {line.get_label().partition(",")[0]: line for line in display.ax_.lines}
-    assert set(lines) == {"weights", "prior correction", "target", "chosen"}
-    for name, kind in (("weights", "weights"), ("prior correction", "offset")):
-        np.testing.assert_array_equal(lines[name].get_xdata(), found.factors)
-        np.testing.assert_array_equal(
-            lines[name].get_ydata(), getattr(found, f"efficiency_{kind}")
-        )
-    assert list(lines["target"].get_ydata()) == [0.9, 0.9]
-    assert list(lines["chosen"].get_xdata()) == [found.factor]
-    assert list(lines["chosen"].get_ydata()) == [found.efficiency]
+    drawn = dict(zip(*lines["predicted"].get_data(), strict=True))
+    expected = dict(zip(found.factors, found.loss_by_factor, strict=True))
+    expected[found.factor] = found.loss
+    assert drawn == pytest.approx({k: 100 * loss for k, loss in expected.items()})
+    assert list(lines["limit"].get_ydata()) == [1.0, 1.0]
+    (chosen,) = display.ax_.containers
+    assert chosen.get_label().startswith(f"chosen, {found.factor:.3g}")
+    assert chosen[0].get_xydata().tolist() == [[found.factor, 100 * found.loss]]
     assert display.ax_.get_xscale() == "log"
     plt.close(display.figure_)
     figure, axes = plt.subplots(1, 2)
-    bayes = recommend_factor(*rows(0.91), GaussianNB(), random_state=0)
-    display = FactorDisplay.from_recommendation(bayes, ax=axes[1])
-    assert display.ax_ is axes[1]
-    assert "weights" not in [line.get_label() for line in axes[1].lines]
-    assert not axes[0].lines
     # One factor alone can be drawn, too.
     one = recommend_factor(np.zeros((90, 1)), np.arange(90) % 2, random_state=0)
-    FactorDisplay.from_recommendation(one, ax=axes[0])
+    display = FactorDisplay.from_recommendation(one, ax=axes[0])
+    assert display.ax_ is axes[0]
+    assert not axes[1].lines
     figure.canvas.draw()
     plt.close(figure)
 
@@ -718,11 +815,11 @@ def test_plot_shows_the_curves_the_target_and_the_choice():
 # Errors
 
 
-@pytest.mark.parametrize("target", [0, -0.1, 1.01, np.nan, "0.9", None])
-def test_targets_outside_the_range(target):
+@pytest.mark.parametrize("max_loss", [0, -0.1, np.inf, np.nan, "0.01", None])
+def test_losses_outside_the_range(max_loss):
     X, y = rows(n_positives=50)
-    with pytest.raises(ValueError, match=r"target_efficiency must be a number in \(0,"):
-        recommend_factor(X, y, target_efficiency=target)
+    with pytest.raises(ValueError, match="max_loss must be a positive number, the la"):
+        recommend_factor(X, y, max_loss=max_loss)
 
 
 def test_estimators_that_cannot_be_piloted():

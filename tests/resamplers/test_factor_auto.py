@@ -53,3 +53,25 @@ def test_other_words_are_refused():
     X, y = data(100)
     with pytest.raises(ValueError, match="'factor' parameter of DownsampleUpweight"):
         DownsampleUpweight(factor="most").fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("counts", "kept"),
+    [
+        ((80_000, 180), (10_000, 180)),
+        ((80_000, 2_000), (20_000, 2_000)),
+        ((9_000, 40), (9_000, 40)),
+        ((60_000, 12_000, 300), (10_000, 10_000, 300)),
+    ],
+    ids=str,
+)
+def test_the_default_keeps_ten_to_one_and_ten_thousand(counts, kept):
+    y = np.repeat(np.arange(len(counts)), counts)
+    X = np.arange(len(y)).reshape(-1, 1)
+    _, y_kept, w = DownsampleUpweight(random_state=0).fit_resample(X, y)
+    assert tuple(np.bincount(y_kept)) == kept
+    np.testing.assert_allclose(np.bincount(y_kept, w), counts)
+    # Only the bare default: a ratio that is named is the ratio.
+    named = DownsampleUpweight(sampling_strategy=0.1, random_state=0)
+    few = np.bincount(named.fit_resample(X, y)[1])
+    assert few.max() == min(max(counts), 10 * min(counts))
