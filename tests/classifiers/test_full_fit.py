@@ -1,0 +1,308 @@
+"""The fit on the rows drawn is brought to that on all rows, and says how near it is."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.datasets import make_classification
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skstrat import (
+    ClassWeight,
+    DownsampleUpweight,
+    GuidedDownsample,
+    ResampledClassifier,
+    Weighted,
+)
+from skstrat.classifiers._full_loss import PenalisedLogLoss
+from skstrat.classifiers._newton import MOST_PASSES, minimise
+
+WITHIN = 1e-3
+
+
+def data(n_classes=2, n_rows=6000, seed=0):
+    rare = [0.04] * (n_classes - 1)
+    return make_classification(
+        n_rows,
+        8,
+        n_informative=5,
+        n_classes=n_classes,
+        n_clusters_per_class=1,
+        weights=[1 - sum(rare), *rare],
+        flip_y=0.05,
+        class_sep=0.7,
+        random_state=seed,
+    )
+
+
+def log_loss_of(model, X, y, weights=None):
+    """Sum the log losses by the scores alone."""
+    scores = model.decision_function(X)
+    if scores.ndim == 1:
+        scores = np.column_stack([np.zeros_like(scores), scores])
+    own = scores[np.arange(len(y)), y]
+    return np.average(np.logaddexp.reduce(scores, axis=1) - own, weights=weights)
+
+
+def finished(estimator, resampler=None, **params):
+    resampler = resampler or DownsampleUpweight(factor=10, random_state=0)
+    return ResampledClassifier(estimator, resampler, full_fit=True, **params)
+
+
+CONTAINERS = {
+    "numpy": np.asarray,
+    "fortran": np.asfortranarray,
+    "pandas": lambda X: pd.DataFrame(X, columns=[f"c{i}" for i in range(X.shape[1])]),
+    "sparse": sparse.csr_matrix,
+}
+
+
+# Every pair of choices occurs.
+@pytest.mark.parametrize(
+    ("n_classes", "C", "weighted", "scaled", "container", "intercept"),
+    [
+        (2, 0.01, True, True, "numpy", True),
+        (2, np.inf, False, False, "pandas", False),
+        (3, 0.01, False, False, "sparse", True),
+        (3, np.inf, True, True, "pandas", True),
+        (3, np.inf, True, False, "numpy", False),
+        (2, np.inf, True, False, "sparse", True),
+        (3, 0.01, True, False, "pandas", False),
+        (2, 0.01, False, True, "fortran", False),
+        (3, 0.01, False, True, "numpy", False),
+    ],
+)
+def test_it_is_the_fit_on_all_rows(
+    n_classes, C, weighted, scaled, container, intercept
+):
+    X, y = data(n_classes)
+    weights = np.random.default_rng(0).uniform(0, 2, len(y)) if weighted else None
+    if weighted:
+        weights[:100] = 0
+    rows = CONTAINERS[container](X)
+    settings = {"C": C, "fit_intercept": intercept, "max_iter": 1000}
+    model = LogisticRegression(**settings)
+    model = make_pipeline(StandardScaler(), model) if scaled else model
+    # Without an intercept the check is right: the shares of the classes are missed.
+    model = finished(model, calibration_check=intercept)
+    model.fit(rows, y, sample_weight=weights)
+    found = model.decision_.full_fit
+    assert found.converged
+    assert found.passes <= MOST_PASSES
+    assert found.decrement <= WITHIN * found.log_loss
+    inner, seen = model.estimator_, rows
+    if scaled:
+        inner, seen = inner[-1], inner[:-1].transform(rows)
+    witness = LogisticRegression(**settings, tol=1e-10).fit(seen, y, weights)
+    best = log_loss_of(witness, seen, y, weights)
+    assert log_loss_of(inner, seen, y, weights) == pytest.approx(best, rel=WITHIN)
+    total = len(y) if weights is None else weights.sum()
+    assert found.log_loss / total == pytest.approx(best, rel=WITHIN)
+    differences = inner.coef_ - witness.coef_
+    differences -= differences.mean(axis=0) if n_classes > 2 else 0
+    assert np.abs(differences).max() < 0.05 * np.abs(witness.coef_).max()
+    assert model.predict_proba(rows).shape == (len(y), n_classes)
+
+
+def test_no_penalty_by_its_old_name():
+    X, y = data()
+    old = {"penalty": None}
+    if LogisticRegression().penalty == "deprecated":
+        old = {"C": np.inf}
+    model = finished(LogisticRegression(**old)).fit(X, y)
+    witness = LogisticRegression(**old, tol=1e-10).fit(X, y)
+    best = log_loss_of(witness, X, y)
+    assert log_loss_of(model.estimator_, X, y) == pytest.approx(best, rel=WITHIN)
+
+
+def collinear(X, rng):
+    X[:, 1:4] = X[:, [0]] + 1e-6 * X[:, 1:4]
+    return X
+
+
+def unscaled(X, rng):
+    return X * 10.0 ** rng.integers(-3, 4, X.shape[1])
+
+
+def heavy(X, rng):
+    return X * rng.standard_t(2, X.shape)
+
+
+def separated(X, rng):
+    return 8 * X
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("spoil", [collinear, unscaled, heavy, separated])
+def test_what_says_so_is_within_a_thousandth(spoil, seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(4000, 6))
+    scores = separated(X, rng) if spoil is separated else X
+    odds = np.exp(scores @ [1, -1, 0.5, 0, 0, 0] / 1.5 - np.std(scores[:, 0]) - 2)
+    y = (rng.random(4000) < odds / (1 + odds)).astype(int)
+    X = spoil(X, rng)
+    model = finished(LogisticRegression(C=np.inf, max_iter=1000))
+    model = model.set_params(calibration_check=False).fit(X, y)
+    assert model.decision_.full_fit.converged
+    # Without a penalty the columns' scale says nothing, so the witness has a good one.
+    seen = StandardScaler().fit_transform(X)
+    witness = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-8)
+    best = log_loss_of(witness.fit(seen, y), seen, y)
+    assert log_loss_of(model.estimator_, X, y) < (1 + WITHIN) * best
+
+
+def test_columns_that_the_rows_drawn_do_not_have():
+    rng = np.random.default_rng(0)
+    X = (rng.random((20000, 60)) < 0.002).astype(float)
+    X[:, 0] = rng.normal(size=20000)
+    y = (rng.random(20000) < 1 / (1 + np.exp(4 - X.sum(axis=1)))).astype(int)
+    resampler = DownsampleUpweight(factor=100, random_state=0)
+    model = finished(LogisticRegression(), resampler).fit(X, y)
+    assert model.decision_.full_fit.converged
+    best = log_loss_of(LogisticRegression(tol=1e-8).fit(X, y), X, y)
+    assert log_loss_of(model.estimator_, X, y) == pytest.approx(best, rel=WITHIN)
+
+
+def test_guided_rows():
+    X, y = data()
+    resampler = GuidedDownsample(factor=10, random_state=0)
+    model = finished(LogisticRegression(), resampler).fit(X, y)
+    assert model.decision_.full_fit.converged
+    best = log_loss_of(LogisticRegression(tol=1e-8).fit(X, y), X, y)
+    assert log_loss_of(model.estimator_, X, y) == pytest.approx(best, rel=WITHIN)
+
+
+def test_derivatives_are_those_of_finite_differences():
+    X, y = data(3, n_rows=50)
+    weights = np.linspace(0.5, 2, 50)
+    loss = PenalisedLogLoss(X, y, weights, [], penalty=0.3, intercept=True)
+    rng = np.random.default_rng(0)
+    at = rng.normal(size=(3, 9))
+    towards = rng.normal(size=(3, 9))
+    here = loss.look(at, hessian=True)
+    step = 1e-5
+    above = loss.look(at + step * towards, hessian=False)
+    below = loss.look(at - step * towards, hessian=False)
+    slope = (above.total - below.total) / (2 * step)
+    assert (here.gradient * towards).sum() == pytest.approx(slope, rel=1e-7)
+    bent = (above.gradient - below.gradient).ravel() / (2 * step)
+    assert here.hessian @ towards.ravel() == pytest.approx(bent, rel=1e-6, abs=1e-6)
+
+
+def test_the_bound_lies_above_the_loss_and_touches_it():
+    X, y = data(n_rows=50)
+    loss = PenalisedLogLoss(X, y, None, [], penalty=0.0, intercept=True)
+    rng = np.random.default_rng(0)
+    at = rng.normal(size=(1, 9))
+    here = loss.look(at, hessian=True, bound=True)
+    for size in (0.01, 0.1, 1, 10):
+        step = size * rng.normal(size=9)
+        parabola = here.total + here.gradient[0] @ step
+        parabola += step @ here.hessian @ step / 2
+        assert loss.look(at + step, hessian=False).total <= parabola
+
+
+def test_the_decrement_of_the_rows_drawn_is_no_less_than_that_of_all():
+    X, y = data()
+    drawn_X, drawn_y, weights = DownsampleUpweight(
+        factor=20, random_state=0
+    ).fit_resample(X, y)
+    full = PenalisedLogLoss(X, y, None, [], penalty=1.0, intercept=True)
+    drawn = PenalisedLogLoss(drawn_X, drawn_y, weights, [], 1.0, intercept=True)
+    at = np.zeros((1, 9))
+    whole, part = (loss.look(at, hessian=True).hessian for loss in (full, drawn))
+    # So its inverse is no less than a share of the full one's, in every direction.
+    least = np.linalg.eigvalsh(weights.max() * whole - part)[0]
+    assert least > -1e-9 * np.trace(whole)
+    assert minimise(full, drawn, at, weights.max())[1].converged
+
+
+def test_it_warns_where_the_rows_drawn_say_too_little():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(3000, 60))
+    y = (X @ rng.normal(size=60) > 13).astype(int)
+    resampler = DownsampleUpweight(factor=100, random_state=0)
+    model = finished(LogisticRegression(C=1e6, max_iter=5000), resampler)
+    model.set_params(calibration_check=False)
+    with pytest.warns(ConvergenceWarning, match=r"full_fit did not reach .* Lower the"):
+        model.fit(X, y)
+    found = model.decision_.full_fit
+    assert not found.converged
+    assert found.passes <= MOST_PASSES
+    assert "NOT converged" in str(model.decision_)
+
+
+def test_the_record_says_how_near_it_is():
+    X, y = data()
+    model = finished(LogisticRegression()).fit(X, y)
+    found = model.decision_.full_fit
+    assert found.relative_decrement == found.decrement / found.log_loss
+    assert found.seconds > 0
+    line = str(model.decision_).splitlines()[-1]
+    assert line.startswith("full fit: within 0.1 % of the full fit")
+    assert model.decision_.correction == "none"
+    assert model.decision_.check is not None
+
+
+@pytest.mark.parametrize(
+    "resampler", [None, DownsampleUpweight(factor=1)], ids=["none", "factor 1"]
+)
+def test_where_no_row_was_dropped_nothing_is_done(resampler):
+    X, y = data(n_rows=300)
+    model = ResampledClassifier(LogisticRegression(), resampler, full_fit=True)
+    model.fit(X, y)
+    alone = LogisticRegression().fit(X, y, np.ones(300))
+    assert np.allclose(model.coef_, alone.coef_)
+
+
+def under(**params):
+    return DownsampleUpweight(factor=10, random_state=0, **params)
+
+
+def refusals():
+    from imblearn.over_sampling import SMOTE
+    from imblearn.under_sampling import RandomUnderSampler
+
+    logistic = LogisticRegression
+    lasso = {"penalty": "l1"}
+    if logistic().penalty == "deprecated":
+        lasso = {"l1_ratio": 1.0}
+    return [
+        (SGDClassifier(loss="log_loss"), under(), {}, "got SGDClassifier"),
+        (logistic(solver="saga", **lasso), under(), {}, "l2 penalty or none"),
+        (logistic(solver="liblinear"), under(), {}, "intercept without penalty"),
+        (logistic(class_weight="balanced"), under(), {}, "weighs no classes"),
+        (logistic(), under(), {"use_weights": False}, "got use_weights=False"),
+        (logistic(), under(weighting="balanced"), {}, "restore the total"),
+        (logistic(), RandomUnderSampler(), {}, "put Weighted around"),
+        (logistic(), ClassWeight("balanced"), {}, "ClassWeight multiplied"),
+        (logistic(), Weighted(SMOTE(random_state=0)), {}, "picks rows"),
+    ]
+
+
+@pytest.mark.parametrize("case", range(9))
+def test_what_has_no_full_fit_is_refused(case):
+    estimator, resampler, params, message = refusals()[case]
+    X, y = data(n_rows=400)
+    model = finished(estimator, resampler, **params)
+    with pytest.raises(ValueError, match=message):
+        model.fit(X, y)
+
+
+def test_more_coefficients_than_a_matrix_is_for_are_refused():
+    X = sparse.random(300, 2001, density=0.01, format="csr", random_state=0)
+    y = np.arange(300) % 10 == 0
+    with pytest.raises(ValueError, match=r"at most 2,000 coefficients.*got 2,001"):
+        finished(LogisticRegression(), under()).fit(X, y)
+
+
+@pytest.mark.slow
+def test_a_dask_collection_is_refused():
+    array = pytest.importorskip("dask.array")
+    X, y = data(n_rows=400)
+    model = finished(LogisticRegression())
+    with pytest.raises(ValueError, match="needs them in memory"):
+        model.fit(array.from_array(X), array.from_array(y))
