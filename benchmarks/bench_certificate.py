@@ -117,7 +117,7 @@ def judge(name, X, y, factor, C):
         return None
     best = full_fit_loss(X, y, C)
     before, after = (losses(m.estimator_, X, y)[0] / best for m in (plain, finished))
-    missed = record.converged and after > 1 + GOAL
+    missed = record.converged and abs(after - 1) > GOAL
     return {
         "case": name,
         "rows": len(y),

@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from imblearn.over_sampling import SMOTE
+from imblearn.under_sampling import RandomUnderSampler
 from scipy import sparse
 from sklearn.datasets import make_classification
 from sklearn.exceptions import ConvergenceWarning
@@ -17,6 +19,7 @@ from skstrat import (
     ResampledClassifier,
     Weighted,
 )
+from skstrat.classifiers._full_fit import full_fit_pays
 from skstrat.classifiers._full_loss import PenalisedLogLoss
 from skstrat.classifiers._newton import MOST_PASSES, minimise
 
@@ -263,9 +266,6 @@ def under(**params):
 
 
 def refusals():
-    from imblearn.over_sampling import SMOTE
-    from imblearn.under_sampling import RandomUnderSampler
-
     logistic = LogisticRegression
     lasso = {"penalty": "l1"}
     if logistic().penalty == "deprecated":
@@ -306,3 +306,13 @@ def test_a_dask_collection_is_refused():
     model = finished(LogisticRegression())
     with pytest.raises(ValueError, match="needs them in memory"):
         model.fit(array.from_array(X), array.from_array(y))
+
+
+def test_it_pays_where_rows_are_many_and_those_drawn_are_few_but_enough():
+    assert full_fit_pays(2_000_000, 20, 100_000)
+    # Too little is saved; most rows are drawn; too few are drawn for the columns.
+    assert not full_fit_pays(50_000, 20, 5_000)
+    assert not full_fit_pays(2_000_000, 20, 1_000_000)
+    assert not full_fit_pays(2_000_000, 500, 5_000)
+    assert full_fit_pays(2_000_000, 5, 100_000, n_classes=3)
+    assert not full_fit_pays(2_000_000, 500, 500_000, n_classes=7)
