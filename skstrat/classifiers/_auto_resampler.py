@@ -9,6 +9,7 @@ import numpy as np
 
 from skstrat._core.dask import is_dask
 from skstrat._core.estimators import final_estimator, is_linear
+from skstrat._core.own_prior import refuse_own_prior
 from skstrat._core.rows import take_rows
 from skstrat._core.samples import check_samples
 from skstrat._core.targets import seed_of
@@ -62,8 +63,10 @@ def choose_resampler(
             "Dask collection. Give a resampler, with the factor that recommend_factor "
             "finds on some of its partitions."
         )
-    linear = is_linear(estimator)
-    if not (linear or hasattr(estimator, "predict_proba")):
+    # Of classes that the learner weighs itself it is not known what rows tell.
+    refuse_own_prior(estimator, "estimator")
+    linear, predicts = is_linear(estimator), hasattr(estimator, "predict_proba")
+    if not (linear or predicts):
         raise ValueError(
             'resampler="auto" needs an estimator with predict_proba, whose loss it can '
             f"predict, or a linear one; got {type(final_estimator(estimator)).__name__}"
@@ -77,11 +80,21 @@ def choose_resampler(
     n_columns = int(np.prod(shape[1:]))
     labels = samples.labels
     sizes = len(labels.codes), n_columns, len(labels.classes)
-    if not may_pay(estimator, *sizes, guided=guided):
+    # What a text comes to in columns is not known, and so no time is.
+    timed = len(shape) > 1
+    if timed and not may_pay(estimator, *sizes, guided=guided):
         return AutoChoice(None, "a fit to all rows takes too little time to save any")
     found = recommend_for(
-        estimator, X, samples, guided=guided, max_loss=MAX_LOSS, seed=seed
+        # A logistic regression stands for lines that give no probabilities.
+        estimator if predicts else None,
+        X,
+        samples,
+        guided=guided,
+        max_loss=MAX_LOSS,
+        seed=seed,
     )
+    if not timed:
+        found = replace(found, seconds=None, full_seconds=None)
     if not dropping_pays(found, n_columns):
         return AutoChoice(None, "fewer rows would save too little time", found)
     kind = GuidedDownsample if guided else DownsampleUpweight
