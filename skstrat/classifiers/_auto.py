@@ -45,7 +45,9 @@ def recommend_factor(
 
     For linear models parameters are counted: :math:`g = d / (2 n L)` with *d*
     coefficients (effective ones, if there is a ridge penalty; times one less than the
-    classes), *n* rows and the log loss *L* of the pilot. For others *g* is measured:
+    classes), *n* rows and the log loss *L* of the pilot, times :math:`1 + 2 d / n_1`,
+    which was measured on generated data with few positives :math:`n_1` per column.
+    Incoming weights count by their squares in *d* and *e*. For others *g* is measured:
     clones of the estimator itself are fitted on three nested parts of the rows and
     tested on others, and :math:`L(m) = a + c / m` is extrapolated to all. Where parts
     of 50 positives and more would cost over a tenth of the fit to all rows, 700
@@ -111,6 +113,7 @@ def recommend_factor(
 
     What limits it: of the most frequent class at least 10,000 rows and 20 per column
     are kept, because with fewer there is no time to gain, and one row per positive.
+    With fewer than 30 positives all rows are: no loss can be predicted from these.
 
     The assumed parameters are one number for all learners. On generated data with 900
     to 5000 positives, halving all rows cost boosted trees with a ridge penalty as much
