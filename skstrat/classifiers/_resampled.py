@@ -158,8 +158,9 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
 
     .. math:: \tfrac{1}{2} g^\top H^{-1} g \approx F - \min F
 
-    (Boyd and Vandenberghe, 2004, section 9.5) proves the log loss on all rows to be
-    within 0.1 % of that of the full fit, after six passes over the rows at most. *H* of
+    (Boyd and Vandenberghe, 2004, section 9.5), taken twice, and what the penalty gives
+    way meanwhile, leave the log loss on all rows within 0.1 % of that of the full fit,
+    after six passes over the rows at most. *H* of
     the rows drawn is at most as many times the full one as a row drawn counts for, and
     so is the decrement taken. One step is the classical one-step estimator (Le Cam,
     1956; Bickel, 1975). Transformers before the model stay as the rows drawn fitted
