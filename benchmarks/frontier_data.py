@@ -69,11 +69,11 @@ class Case:
         draws = 1 if self.rows >= MILLION else DRAWS
         if model == "forest":
             draws = FOREST_DRAWS
-        # Enough fresh rows to tell a tenth of a percent.
-        rows = max(self.rows // 8, min(100_000, 2 * self.rows))
-        test = make_table(rows, 1_000, intercept)[:2]
+        n_fresh = max(self.rows // 4, min(100_000, 2 * self.rows))
         for draw in range(draws):
-            yield make_table(self.rows, draw, intercept)[:2], test
+            # Other fresh rows each time, so that the spread tells of theirs, too.
+            train = make_table(self.rows, draw, intercept)[:2]
+            yield train, make_table(n_fresh, 1_000 + draw, intercept)[:2]
 
     def suits(self, model: str) -> bool:
         """Tell whether a model is trained here; see the top of bench_frontier.py."""

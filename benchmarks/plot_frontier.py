@@ -78,7 +78,10 @@ def draw(rows: list[dict[str, Any]]) -> Figure:
             sets = len({row["set"] for row in own})
             axes.set_title(f"{NAMES[model]}\n{size}, {sets} sets", fontsize=8.5)
     figure.supxlabel("CPU time of training / that on all rows (log scale)", fontsize=9)
-    figure.supylabel("log loss / that of all rows (log scale)", fontsize=9)
+    figure.supylabel(
+        f"log loss / that of all rows (log scale, {MOST_LOSS} and more at the edge)",
+        fontsize=9,
+    )
     add_legend(figure, {row["arm"] for row in rows})
     return figure
 
@@ -130,8 +133,8 @@ def style_axes(axes: Any) -> None:
     """Set scales, ticks and the lines of the full fit; ratios are what matters."""
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.axhline(1, color="0.6", linestyle=":", linewidth=0.8, zorder=0)
-    axes.axvline(1, color="0.6", linestyle=":", linewidth=0.8, zorder=0)
+    axes.axhline(1, color="0.4", linestyle=":", linewidth=1, zorder=0)
+    axes.axvline(1, color="0.4", linestyle=":", linewidth=1, zorder=0)
     axes.xaxis.set_major_locator(LogLocator())
     axes.set_yticks([0.8, 0.9, 1, 1.1, 1.2, 1.3])
     for axis in (axes.xaxis, axes.yaxis):
