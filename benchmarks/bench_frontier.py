@@ -196,6 +196,13 @@ def merge(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict[str
     )
 
 
+def read(path: Path) -> list[dict[str, Any]]:
+    """Read what was measured before."""
+    if not path.exists():
+        return []
+    return json.loads(path.read_text(encoding="utf-8"))["rows"]
+
+
 def write(path: Path, rows: list[dict[str, Any]]) -> None:
     """Write the results, one line for each row."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -224,9 +231,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arms = {FULL, *options.arms}
     if ImbalanceCalibratedClassifier is None and IMBCAL in arms:
         print(f"{IMBCAL!r} is left out: the package imbcal is not installed.")
-    found: list[dict[str, Any]] = []
-    if options.json.exists():
-        found = json.loads(options.json.read_text(encoding="utf-8"))["rows"]
     warm: set[str] = set()
     for case in cases(options.folder, options.sets, options.rows):
         for model in options.models:
@@ -236,11 +240,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 warm_up(model, arms)
                 warm.add(model)
             start = time.perf_counter()
-            found = merge(found, measure_case(case, model, arms))
-            write(options.json, found)
+            found = measure_case(case, model, arms)
+            # Another part may have written meanwhile.
+            write(options.json, merge(read(options.json), found))
             seconds = time.perf_counter() - start
             print(f"{case.name}, {model}: {seconds:.0f} s", flush=True)
-    return 0 if print_report(found) else 1
+    return 0 if print_report(read(options.json)) else 1
 
 
 if __name__ == "__main__":

@@ -45,8 +45,8 @@ STYLES = {
     "class weights + sigmoid": ("#999999", "X"),
     "imbcal, all rows": ("#999999", "h"),
 }
-# Arms beyond are drawn on the edge; they are nobody's choice.
-MOST_LOSS = 1.3
+# What is beyond is drawn on the edge.
+LEAST_LOSS, MOST_LOSS = 0.8, 1.3
 
 
 def draw(rows: list[dict[str, Any]]) -> Figure:
@@ -79,7 +79,7 @@ def draw(rows: list[dict[str, Any]]) -> Figure:
             axes.set_title(f"{NAMES[model]}\n{size}, {sets} sets", fontsize=8.5)
     figure.supxlabel("CPU time of training / that on all rows (log scale)", fontsize=9)
     figure.supylabel(
-        f"log loss / that of all rows (log scale, {MOST_LOSS} and more at the edge)",
+        "log loss / that of all rows (log scale, cut off at the edges)",
         fontsize=9,
     )
     add_legend(figure, {row["arm"] for row in rows})
@@ -95,7 +95,7 @@ def draw_panel(axes: Any, rows: list[dict[str, Any]]) -> None:
         points = np.array([(each["cpu"], each["loss"]) for each in found])
         axes.scatter(
             points[:, 0],
-            np.minimum(points[:, 1], MOST_LOSS),
+            np.clip(points[:, 1], LEAST_LOSS, MOST_LOSS),
             color=colour,
             s=5,
             alpha=0.35,
@@ -105,7 +105,7 @@ def draw_panel(axes: Any, rows: list[dict[str, Any]]) -> None:
         medians.append((cpu, loss))
         axes.plot(
             cpu,
-            min(loss, MOST_LOSS),
+            np.clip(loss, LEAST_LOSS, MOST_LOSS),
             color=colour,
             marker=marker,
             markersize=6,
@@ -116,7 +116,13 @@ def draw_panel(axes: Any, rows: list[dict[str, Any]]) -> None:
     front = frontier(medians)
     if front:
         cpu, loss = zip(*front, strict=True)
-        axes.plot(cpu, np.minimum(loss, MOST_LOSS), color="0.3", linewidth=1, zorder=2)
+        axes.plot(
+            cpu,
+            np.clip(loss, LEAST_LOSS, MOST_LOSS),
+            color="0.3",
+            linewidth=1,
+            zorder=2,
+        )
     style_axes(axes)
 
 
@@ -140,7 +146,7 @@ def style_axes(axes: Any) -> None:
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:g}")
         axis.set_minor_formatter(NullFormatter())
-    axes.set_ylim(0.8, MOST_LOSS * 1.02)
+    axes.set_ylim(LEAST_LOSS / 1.02, MOST_LOSS * 1.02)
     axes.grid(color="0.93")
     axes.set_axisbelow(True)
 
