@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from skstrat._core.samples import check_samples
 from skstrat._core.targets import seed_of
 from skstrat.classifiers._auto import recommend_for
 from skstrat.classifiers._fit_time import dropping_pays, may_pay
+from skstrat.classifiers._full_fit import PASSES_SHARE, full_fit_pays
 from skstrat.classifiers._policy import TrainingDecision
 from skstrat.resamplers._base import BaseResampler
 from skstrat.resamplers._downsample import DownsampleUpweight
@@ -23,6 +25,9 @@ from skstrat.resamplers._guided import GuidedDownsample
 
 AUTO = "auto"
 MAX_LOSS = 0.01
+# What a fit that is finished on all rows may start from, and from how many rows on that
+# is tried.
+_ROUGH_LOSS, _MANY = 0.1, 0.5
 
 
 @dataclass(frozen=True)
@@ -37,11 +42,14 @@ class AutoChoice:
         Why.
     recommendation : FactorRecommendation or None
         What the factor comes from; None where no factor could pay.
+    finishes : bool
+        Whether the fit on these rows is to be brought to that on all rows.
     """
 
     resampler: BaseResampler | None
     reason: str
     recommendation: FactorRecommendation | None = None
+    finishes: bool = False
 
     def record(self, decision: TrainingDecision) -> TrainingDecision:
         """Write the choice down."""
@@ -54,9 +62,59 @@ class AutoChoice:
 
 
 def choose_resampler(
-    estimator: Any, X: Any, y: Any, sample_weight: Any, random_state: Any
+    estimator: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    random_state: Any,
+    *,
+    may_finish: bool = False,
 ) -> AutoChoice:
-    """Choose a resampler: weighted rows for linear models, guided ones for others."""
+    """Choose a resampler: weighted rows for linear models, guided ones for others.
+
+    ``may_finish`` tells whether the fit on few rows may be brought to that on all.
+    """
+    _refuse_unsuited(estimator, X, y)
+    linear, predicts = is_linear(estimator), hasattr(estimator, "predict_proba")
+    samples = check_samples(X, y, sample_weight)
+    seed = seed_of(random_state)
+    shape = getattr(X, "shape", None) or np.shape(take_rows(X, np.array([0])))
+    # A pilot reads tables; texts and pictures are drawn uniformly.
+    guided = not linear and len(shape) == 2
+    labels, n_columns = samples.labels, int(np.prod(shape[1:]))
+    n_rows, n_classes = len(labels.codes), len(labels.classes)
+    # What a text comes to in columns is not known, and so no time is.
+    timed = len(shape) > 1
+    if timed and not may_pay(estimator, n_rows, n_columns, n_classes, guided=guided):
+        return AutoChoice(None, "a fit to all rows takes too little time to save any")
+    recommend = partial(
+        recommend_for,
+        # A logistic regression stands for lines that give no probabilities.
+        estimator if predicts else None,
+        X,
+        samples,
+        guided=guided,
+        seed=seed,
+    )
+    found, finishes = recommend(max_loss=MAX_LOSS), False
+    if may_finish and found.rows > _MANY * n_rows:
+        rough = recommend(max_loss=_ROUGH_LOSS)
+        finishes = full_fit_pays(n_rows, n_columns, rough.rows, n_classes)
+        found = _finished(rough) if finishes else found
+    if not timed:
+        found = replace(found, seconds=None, full_seconds=None)
+    if not dropping_pays(found, n_columns):
+        return AutoChoice(None, "fewer rows would save too little time", found)
+    kind = GuidedDownsample if guided else DownsampleUpweight
+    reason = f"the predicted loss is {found.loss:.2%} of {found.max_loss:.0%} allowed"
+    if finishes:
+        reason += ", and the fit on all rows takes it away"
+    resampler = kind(factor=found.factor, random_state=seed)
+    return AutoChoice(resampler, reason, found, finishes)
+
+
+def _refuse_unsuited(estimator: Any, X: Any, y: Any) -> None:
+    """Refuse data that cannot be looked into, and estimators whose loss is unknown."""
     if is_dask(X) or is_dask(y):
         raise ValueError(
             'resampler="auto" reads rows to choose by and needs data in memory; got a '
@@ -65,41 +123,16 @@ def choose_resampler(
         )
     # Of classes that the learner weighs itself it is not known what rows tell.
     refuse_own_prior(estimator, "estimator")
-    linear, predicts = is_linear(estimator), hasattr(estimator, "predict_proba")
-    if not (linear or predicts):
+    if not (is_linear(estimator) or hasattr(estimator, "predict_proba")):
         raise ValueError(
             'resampler="auto" needs an estimator with predict_proba, whose loss it can '
             f"predict, or a linear one; got {type(final_estimator(estimator)).__name__}"
             ". Wrap it in CalibratedClassifierCV, or give a resampler."
         )
-    samples = check_samples(X, y, sample_weight)
-    seed = seed_of(random_state)
-    shape = getattr(X, "shape", None) or np.shape(take_rows(X, np.array([0])))
-    # A pilot reads tables; texts and pictures are drawn uniformly.
-    guided = not linear and len(shape) == 2
-    n_columns = int(np.prod(shape[1:]))
-    labels = samples.labels
-    sizes = len(labels.codes), n_columns, len(labels.classes)
-    # What a text comes to in columns is not known, and so no time is.
-    timed = len(shape) > 1
-    if timed and not may_pay(estimator, *sizes, guided=guided):
-        return AutoChoice(None, "a fit to all rows takes too little time to save any")
-    found = recommend_for(
-        # A logistic regression stands for lines that give no probabilities.
-        estimator if predicts else None,
-        X,
-        samples,
-        guided=guided,
-        max_loss=MAX_LOSS,
-        seed=seed,
-    )
-    if not timed:
-        found = replace(found, seconds=None, full_seconds=None)
-    if not dropping_pays(found, n_columns):
-        return AutoChoice(None, "fewer rows would save too little time", found)
-    kind = GuidedDownsample if guided else DownsampleUpweight
-    return AutoChoice(
-        kind(factor=found.factor, random_state=seed),
-        f"the predicted loss is {found.loss:.2%} of {MAX_LOSS:.0%} allowed",
-        found,
-    )
+
+
+def _finished(found: FactorRecommendation) -> FactorRecommendation:
+    """Add the time of the passes over all rows."""
+    if found.seconds is None or found.full_seconds is None:
+        return found
+    return replace(found, seconds=found.seconds + PASSES_SHARE * found.full_seconds)

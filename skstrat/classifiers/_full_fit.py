@@ -22,9 +22,10 @@ from skstrat.resamplers._resampled import Resampled
 MOST_COEFFICIENTS = 2000
 # Class totals that went through weights differ by this much.
 _ROUNDING = 1e-6
-# Where full_fit pays: passes over the data of the full fit and of this one, rows drawn
-# for each coefficient, and numbers whose full fit takes a tenth of a second more.
-_FULL_PASSES, _PASSES = 15, 5
+# Where full_fit pays: its four or five passes over all rows are a third of those of a
+# full fit; what it may take of its time; rows drawn for each coefficient, and numbers
+# whose full fit takes a tenth of a second more.
+PASSES_SHARE, _MOST_TIME = 1 / 3, 1 / 2
 _ROWS_A_COEFFICIENT = 20
 _LEAST_NUMBERS = 10_000_000
 _ALL_ROWS = "Leave full_fit out, or fit the estimator on all rows."
@@ -32,6 +33,20 @@ _ALL_ROWS = "Leave full_fit out, or fit the estimator on all rows."
 
 def check_full_fit(estimator: Any, rows: TrainingRows, use_weights: Any) -> None:
     """Refuse what has no full fit, before anything is fitted."""
+    _refuse_estimator(estimator, use_weights)
+    _refuse_draw(rows.resampled)
+
+
+def has_full_fit(estimator: Any, use_weights: Any) -> bool:
+    """Tell whether an estimator has a full fit."""
+    try:
+        _refuse_estimator(estimator, use_weights)
+    except ValueError:
+        return False
+    return True
+
+
+def _refuse_estimator(estimator: Any, use_weights: Any) -> None:
     model = last_model(estimator)
     if type(model) is not LogisticRegression:
         raise ValueError(
@@ -55,7 +70,6 @@ def check_full_fit(estimator: Any, rows: TrainingRows, use_weights: Any) -> None
             "full_fit=True starts from a fit with the weights of the rows drawn; got "
             'use_weights=False. Leave it at "auto".'
         )
-    _refuse_draw(rows.resampled)
 
 
 def _refuse_draw(resampled: Resampled) -> None:
@@ -178,9 +192,7 @@ def full_fit_pays(
     """Tell, by counts alone, whether it takes at most half the time of the full fit."""
     n_scores = 1 if n_classes == 2 else n_classes
     numbers, n_coefficients = n_rows * n_columns * n_scores, n_columns * n_scores
-    # The full fit reads all rows fifteen times, rarely less; this one the rows drawn
-    # as often, and all rows four or five times.
-    saves = _FULL_PASSES * n_drawn / n_rows + _PASSES <= _FULL_PASSES / 2
+    saves = n_drawn / n_rows + PASSES_SHARE <= _MOST_TIME
     tells = _ROWS_A_COEFFICIENT * n_coefficients <= n_drawn
     possible = n_coefficients <= MOST_COEFFICIENTS
     return saves and tells and possible and numbers >= _LEAST_NUMBERS

@@ -74,9 +74,11 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
         of the training data. Only ratios matter. It is read at prediction, so it may be
         set after ``fit``; a calibrator around this classifier undoes it. ``decision_``
         and the check are always of the training data.
-    full_fit : bool, default=False
+    full_fit : bool or "auto", default="auto"
         Whether a LogisticRegression, alone or as last step of a pipeline, is brought
-        from the fit on the rows drawn to that on all rows: see Notes.
+        from the fit on the rows drawn to that on all rows: see Notes. ``"auto"`` does
+        so with ``resampler="auto"`` alone, where over half of the rows would have to be
+        drawn and this costs at most half the time of a fit to all.
     random_state : int, Generator, RandomState or None, default=None
         Where the seed of ``resampler="auto"`` comes from. All others have their own.
 
@@ -222,7 +224,7 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
         "prior_correction": ["boolean", StrOptions({"outside"})],
         "calibration_check": ["boolean", StrOptions({"cv"})],
         "target_prior": ["array-like", dict, None],
-        "full_fit": ["boolean"],
+        "full_fit": ["boolean", StrOptions({"auto"})],
         "random_state": RANDOM_STATE,
     }
 
@@ -235,7 +237,7 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
         prior_correction: bool | Literal["outside"] = True,
         calibration_check: bool | Literal["cv"] = True,
         target_prior: Any = None,
-        full_fit: bool = False,
+        full_fit: bool | Literal["auto"] = "auto",
         random_state: Any = None,
     ) -> None:
         self.estimator = estimator
@@ -322,14 +324,16 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
         fit_params = self._routed(fit_params)
         rows = self._training_rows(X, one_label_per_row(y), sample_weight, fit_params)
         self._check_target(rows.drawn.original[0])
-        if self.full_fit:
+        choice = self._choice
+        finishes = self.full_fit is True or (choice is not None and choice.finishes)
+        if finishes:
             check_full_fit(self.estimator, rows, self.use_weights)
         trained = self._train(rows)
-        if self.full_fit:
+        if finishes:
             finished = finish_fit(self.estimator_, rows, trained.given)
             self.decision_ = replace(self.decision_, full_fit=finished)
-        if self._choice is not None:
-            self.decision_ = self._choice.record(self.decision_)
+        if choice is not None:
+            self.decision_ = choice.record(self.decision_)
         check = self._for_prior(None)._check(rows, trained)
         wants = bool(self.calibration_check and self.prior_correction)
         if wants and not trained.told and leaves_cause_open(check):

@@ -16,6 +16,7 @@ from skstrat.classifiers._auto_resampler import AutoChoice, choose_resampler
 from skstrat.classifiers._causes import known_cause
 from skstrat.classifiers._checked import CheckedClassifier
 from skstrat.classifiers._fitting import Fitting, Trained, offset_of, plan_fitting
+from skstrat.classifiers._full_fit import has_full_fit
 from skstrat.classifiers._inner_validation import warn_of_split_copies
 from skstrat.classifiers._own_prior import trained_totals
 from skstrat.classifiers._policy import (
@@ -31,12 +32,13 @@ from skstrat.resamplers._row_offset import RowOffset
 class TrainedOnDraw(CheckedClassifier):
     """A meta-classifier whose estimator is fitted on one draw.
 
-    A subclass has ``resampler``, ``use_weights`` and ``random_state`` among its
-    parameters, too.
+    A subclass has ``resampler``, ``use_weights``, ``full_fit`` and ``random_state``
+    among its parameters, too.
     """
 
     resampler: Any
     use_weights: Literal["auto"] | bool
+    full_fit: bool | Literal["auto"]
     random_state: Any
 
     def _training_rows(
@@ -47,7 +49,13 @@ class TrainedOnDraw(CheckedClassifier):
         self.resampler_: Any = None
         if isinstance(self.resampler, str):
             self._choice = choose_resampler(
-                self.estimator, X, y, sample_weight, self.random_state
+                self.estimator,
+                X,
+                y,
+                sample_weight,
+                self.random_state,
+                may_finish=self.full_fit is not False
+                and has_full_fit(self.estimator, self.use_weights),
             )
             self.resampler_ = self._choice.resampler
         elif self.resampler is not None:
