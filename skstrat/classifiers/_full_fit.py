@@ -23,11 +23,13 @@ MOST_COEFFICIENTS = 2000
 # Class totals that went through weights differ by this much.
 _ROUNDING = 1e-6
 # Where full_fit pays: its four or five passes over all rows are a third of those of a
-# full fit; what it may take of its time; rows drawn for each coefficient, and numbers
-# whose full fit takes a tenth of a second more.
+# full fit; what it may take of its time; rows drawn for each coefficient; numbers whose
+# full fit takes a tenth of a second more; coefficients whose Hessian of all rows, which
+# is needed where the drawn one misleads, takes about as long as a gradient.
 PASSES_SHARE, _MOST_TIME = 1 / 3, 1 / 2
 _ROWS_A_COEFFICIENT = 20
 _LEAST_NUMBERS = 10_000_000
+_FEW_COEFFICIENTS = 64
 _ALL_ROWS = "Leave full_fit out, or fit the estimator on all rows."
 
 
@@ -194,5 +196,5 @@ def full_fit_pays(
     numbers, n_coefficients = n_rows * n_columns * n_scores, n_columns * n_scores
     saves = n_drawn / n_rows + PASSES_SHARE <= _MOST_TIME
     tells = _ROWS_A_COEFFICIENT * n_coefficients <= n_drawn
-    possible = n_coefficients <= MOST_COEFFICIENTS
-    return saves and tells and possible and numbers >= _LEAST_NUMBERS
+    few = n_coefficients <= _FEW_COEFFICIENTS
+    return saves and tells and few and numbers >= _LEAST_NUMBERS
