@@ -17,6 +17,7 @@ from skstrat.classifiers._learning_curve import measured_share
 from skstrat.resamplers._factor import recommend_by, split_majority
 from skstrat.resamplers._factor_recommendation import FactorRecommendation
 from skstrat.resamplers._pilot import run_pilot
+from skstrat.resamplers._pilot_columns import shape_of
 
 # A learning curve may cost a fit's time by this.
 _CURVE_COSTS = 10
@@ -171,11 +172,10 @@ def recommend_for(
         refuse_own_prior(estimator, "estimator")
     linear = estimator is None or is_linear(estimator)
     split = split_majority(samples.labels)
-    # Trees find how well the classes can be told apart at less cost than most
-    # learners, and read columns of text.
-    pilot = run_pilot(
-        X, split, samples, estimator if linear else None, seed, linear=linear
-    )
+    # The pilot of guided rows finds how well the classes can be told apart at less
+    # cost than most learners, but reads columns alone.
+    asked = None if len(shape_of(X)) > 1 and not linear else estimator
+    pilot = run_pilot(X, split, samples, asked, seed, linear=linear)
     n_classes = len(samples.labels.classes)
 
     def seconds(rows: int) -> float | None:

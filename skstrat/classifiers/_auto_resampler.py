@@ -11,7 +11,6 @@ import numpy as np
 from skstrat._core.dask import is_dask
 from skstrat._core.estimators import final_estimator, is_linear
 from skstrat._core.own_prior import refuse_own_prior
-from skstrat._core.rows import take_rows
 from skstrat._core.samples import check_samples
 from skstrat._core.targets import seed_of
 from skstrat.classifiers._auto import recommend_for
@@ -22,6 +21,7 @@ from skstrat.resamplers._base import BaseResampler
 from skstrat.resamplers._downsample import DownsampleUpweight
 from skstrat.resamplers._factor_recommendation import FactorRecommendation
 from skstrat.resamplers._guided import GuidedDownsample
+from skstrat.resamplers._pilot_columns import shape_of
 
 AUTO = "auto"
 MAX_LOSS = 0.01
@@ -78,9 +78,9 @@ def choose_resampler(
     linear, predicts = is_linear(estimator), hasattr(estimator, "predict_proba")
     samples = check_samples(X, y, sample_weight)
     seed = seed_of(random_state)
-    shape = getattr(X, "shape", None) or np.shape(take_rows(X, np.array([0])))
-    # A pilot reads tables; texts and pictures are drawn uniformly.
-    guided = not linear and len(shape) == 2
+    shape = shape_of(X)
+    # A pilot reads columns; texts are drawn uniformly.
+    guided = not linear and len(shape) > 1
     labels, n_columns = samples.labels, int(np.prod(shape[1:]))
     n_rows, n_classes = len(labels.codes), len(labels.classes)
     # What a text comes to in columns is not known, and so no time is.

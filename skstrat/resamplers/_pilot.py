@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline as SklearnPipeline
 from sklearn.pipeline import make_pipeline
@@ -23,7 +22,6 @@ from skstrat._core.estimators import (
     is_linear,
     request_weights,
 )
-from skstrat._core.factorize import is_missing
 from skstrat._core.labels import Labels
 from skstrat._core.own_prior import refuse_own_prior
 from skstrat._core.plan import Plan
@@ -31,16 +29,19 @@ from skstrat._core.prior import correct_prior
 from skstrat._core.rows import take_rows
 from skstrat._core.samples import CheckedSamples
 from skstrat._core.weights import class_totals
+from skstrat.resamplers._guided_pilot import default_pilot
+from skstrat.resamplers._pilot_columns import (
+    LARGEST,
+    ColumnCoder,
+    as_sparse,
+    shape_of,
+)
 
 Floats = NDArray[np.float64]
 
 # With 500 positives, predicted efficiencies vary by .01 to .05 from draw to draw,
 # with 2000 by .02 at most. The most frequent class fills up to twice as many rows.
 MOST_POSITIVES = 2000
-# Scaling squares the numbers; beyond this they are as good as infinite.
-_LARGEST = 1e100
-# HistGradientBoostingClassifier takes no more categories than it has bins.
-_CATEGORIES = 255
 # An estimator may be sure of a row; its odds must stay finite.
 _SUREST = 1e-9
 
@@ -105,12 +106,13 @@ def run_pilot(
     weights = samples.weights_of(indices)
     totals = class_totals(split, samples.sample_weight)
     rows = take_rows(X, samples.position_of(indices))
-    table = _as_table(rows)
-    design = _as_numbers(table)
+    design = _as_numbers(rows)
     # A penalty weighs against the total weight, which has no unit of its own.
     unit = 1.0 if weights is None or estimator is not None else weights.mean()
     if estimator is None:
-        linear, estimator, rows = _default_model(table, design, linear)
+        linear = linear and design is not None
+        estimator = _default_line(design) if linear else default_pilot(rows)
+        rows = design if linear else rows
     else:
         linear = is_linear(estimator)
         refuse_own_prior(estimator, "estimator")
@@ -119,6 +121,7 @@ def run_pilot(
     p = _cross_fitted(estimator, rows, drawn, weights, totals, seed)
     if weights is None:
         weights = np.ones(len(codes))
+    n_columns = int(np.prod(shape_of(rows)[1:]))
     if not linear or design is None or design.shape[1] > n_positives:
         design = None
     elif sparse.issparse(design):
@@ -130,16 +133,21 @@ def run_pilot(
         incoming=weights,
         design=design,
         penalty=_penalty(estimator) * unit,
-        n_columns=int(table.shape[1] if design is None else design.shape[1]),
+        n_columns=n_columns if design is None else int(design.shape[1]),
     )
 
 
 def _as_seen(pipeline: Any, rows: Any, codes: NDArray[Any]) -> Any:
     """Transform rows as for the model at the end, or give None if that needs more."""
     if len(pipeline.steps) == 1:
-        return _as_numbers(_as_table(rows))
+        return _as_numbers(rows)
     before = clone(pipeline[:-1])
-    return _as_numbers(_as_table(before.fit_transform(rows, codes.astype(np.intp))))
+    return _as_numbers(before.fit_transform(rows, codes.astype(np.intp)))
+
+
+def _default_line(design: Any) -> Any:
+    scaler = StandardScaler(with_mean=not sparse.issparse(design))
+    return make_pipeline(scaler, LogisticRegression(max_iter=1000))
 
 
 def _penalty(estimator: Any) -> float:
@@ -151,75 +159,18 @@ def _penalty(estimator: Any) -> float:
     return 1 / float(model.C)
 
 
-def _as_table(rows: Any) -> Any:
-    """Give rows two dimensions, in numpy or scipy."""
-    if sparse.issparse(rows):
-        return rows.tocsr()
-    # Columns of different types have no array in common but one of objects.
-    if hasattr(rows, "get_columns"):
-        columns = [column.to_list() for column in rows.get_columns()]
-    elif hasattr(rows, "itercolumns"):
-        columns = [column.to_pylist() for column in rows.itercolumns()]
-    else:
-        values = np.asarray(rows, order="C")
-        return values.reshape(len(values), -1)
-    table = np.empty((len(rows), len(columns)), dtype=object)
-    for at, column in enumerate(columns):
-        table[:, at] = column
-    return table
-
-
-def _as_numbers(table: Any) -> Any:
-    """Give the columns as float64, or None if a value is no finite number."""
-    try:
-        numbers = table.astype(np.float64)
-    except (TypeError, ValueError):
+def _as_numbers(rows: Any) -> Any:
+    """Give the columns as numbers, or None if there are none or not all are finite."""
+    if len(shape_of(rows)) == 1:
         return None
+    numbers = as_sparse(rows)
+    if numbers is None:
+        coder = ColumnCoder()
+        numbers = coder.fit_transform(rows)
+        if any(each is not None for each in coder.categories_):
+            return None
     values = numbers.data if sparse.issparse(numbers) else numbers
-    return numbers if (np.abs(values) < _LARGEST).all() else None
-
-
-def _default_model(table: Any, design: Any, linear: bool) -> tuple[bool, Any, Any]:
-    """Choose a model; tell whether it is linear, and give it its rows."""
-    if design is not None and (linear or sparse.issparse(design)):
-        scaler = StandardScaler(with_mean=not sparse.issparse(design))
-        model = make_pipeline(scaler, LogisticRegression(max_iter=1000))
-        return linear, model, design
-    names = None
-    if design is None:
-        table = table.toarray() if sparse.issparse(table) else table
-        coded = [_as_codes(table[:, column]) for column in range(table.shape[1])]
-        names = [are_names for _, are_names in coded]
-        design = np.column_stack([values for values, _ in coded])
-    trees = HistGradientBoostingClassifier(
-        categorical_features=names,
-        l2_regularization=1.0,
-        # In so few rows more trees only make it surer of what it does not know.
-        max_iter=20,
-        learning_rate=0.25,
-        max_leaf_nodes=8,
-        early_stopping=False,
-    )
-    return False, trees, design
-
-
-def _as_codes(column: NDArray[Any]) -> tuple[Floats, bool]:
-    """Write a column as finite numbers, and tell if they are names."""
-    listed = column.tolist()
-    missing = np.array([is_missing(value) for value in listed])
-    present = [value for value in listed if not is_missing(value)]
-    # The trees fail at numbers that are all missing in one of the halves, so these get
-    # a value below all others; a name below 0 is a missing one to the trees.
-    numbers = np.full(len(listed), -2 * _LARGEST)
-    try:
-        values, names = np.array([float(value) for value in present]), False
-        values[~(np.abs(values) < _LARGEST)] = -2 * _LARGEST
-    except (TypeError, ValueError):
-        # Dates written as text keep their order, which matters if they are many.
-        found, values = np.unique(list(map(str, present)), return_inverse=True)
-        names = len(found) <= _CATEGORIES
-    numbers[~missing] = values
-    return numbers, names
+    return numbers.astype(np.float64) if (np.abs(values) < LARGEST).all() else None
 
 
 def _cross_fitted(

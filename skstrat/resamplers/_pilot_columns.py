@@ -15,10 +15,11 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from skstrat._core.compat import check_feature_names
 from skstrat._core.containers import is_hugging_face, is_mapping, is_xarray
 from skstrat._core.factorize import is_missing
+from skstrat._core.rows import count_rows, take_rows
 
 # Scalers square the numbers, in single precision; beyond this they are as good as
 # infinite.
-_LARGEST = 1e18
+LARGEST = 1e18
 _UNKNOWN = -1
 
 Array = NDArray[Any]
@@ -72,6 +73,16 @@ class ColumnCoder(TransformerMixin, BaseEstimator):
             at += width
         numbers = coded[0] if len(coded) == 1 else np.column_stack(coded)
         return np.nan_to_num(numbers) if self.sparse_ else numbers
+
+
+def shape_of(X: Any) -> tuple[int, ...]:
+    """Give the shape of rows of any kind; rows of one value have one dimension."""
+    if is_mapping(X):
+        return count_rows(X), len(X)
+    shape: tuple[int, ...] = getattr(X, "shape", None) or np.shape(
+        take_rows(X, np.array([0]))
+    )
+    return shape
 
 
 def as_sparse(X: Any) -> Any:
@@ -166,7 +177,7 @@ def _within_range(values: Array) -> Numbers:
     """Give numbers in single precision, infinite ones as large ones."""
     if values.dtype.kind != "f" or values.dtype == np.float16:
         values = values.astype(np.float32)
-    return np.clip(values, -_LARGEST, _LARGEST).astype(np.float32, order="C")
+    return np.clip(values, -LARGEST, LARGEST).astype(np.float32, order="C")
 
 
 def _refuse_complex(values: Any) -> None:

@@ -371,7 +371,7 @@ def test_limits_hold_for_any_data(n0, n1, max_loss, n_columns, seed):
         assert kept >= max(10_000, 20 * n_columns, small)
         assert small >= 30
         low, high = found.loss_range
-        assert low < found.loss < high
+        assert low <= found.loss <= high
         assert found.loss <= max_loss
     X_kept, y_kept, _ = DownsampleUpweight(
         factor=found.factor, random_state=seed
@@ -705,15 +705,14 @@ def test_text_and_missing_values_go_to_trees(library):
     assert 0.3 < signal < bound - 0.1
 
 
-def test_infinite_values_count_as_missing():
+def test_infinite_values_count_as_large_ones():
     X, y = rows(n_positives=100)
     X[::9, 0] = np.inf
     X[::11, 1] = 1e200
     X[:, 2] = np.where(X[:, 2] > 0, np.inf, -np.inf)
     found = recommend_factor(X, y, random_state=0)
     assert found.correction == "offset"
-    X[:, :2] = np.where(np.abs(X[:, :2]) < 1e100, X[:, :2], np.nan)
-    assert recommend_factor(X, y, random_state=0) == found
+    assert recommend_factor(X.clip(-1e18, 1e18), y, random_state=0) == found
 
 
 def test_columns_with_next_to_no_values():
@@ -725,8 +724,12 @@ def test_columns_with_next_to_no_values():
     frame[6] = np.where(once, "only one", None)
     frame[7] = np.where(once, 1.5, np.nan)
     found = recommend_factor(frame, y, random_state=0)
-    frame[8] = frame[6]
-    assert found == recommend_factor(frame, y, random_state=0)
+    assert found.correction == "offset"
+    plain = recommend_factor(X, y, GaussianNB(), random_state=0)
+    # The pilot's trees look at other columns then.
+    np.testing.assert_allclose(
+        found.efficiency_by_factor, plain.efficiency_by_factor, atol=0.15
+    )
 
 
 def test_many_classes_are_set_against_the_biggest():

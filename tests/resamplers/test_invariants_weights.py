@@ -207,8 +207,11 @@ def test_rows_kept_are_sorted_unique_and_as_many_as_promised(
 
 
 def test_default_keeps_ten_rows_of_each_big_class_per_row_of_the_smallest():
-    _, y_kept, _ = resample(make_labels({0: 5000, 1: 971, 2: 97, 3: 150}))
-    assert np.bincount(y_kept).tolist() == [970, 970, 97, 150]
+    counts = {0: 50_000, 1: 9_710, 2: 1_200, 3: 12_001}
+    _, y_kept, _ = resample(make_labels(counts))
+    assert np.bincount(y_kept).tolist() == [12_000, 9_710, 1_200, 12_000]
+    _, y_kept, _ = resample(make_labels({**counts, 2: 97}))
+    assert np.bincount(y_kept).tolist() == [10_000, 9_710, 97, 10_000]
 
 
 # 7: the draw is a simple random sample

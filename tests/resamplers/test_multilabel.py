@@ -368,7 +368,7 @@ def test_a_label_of_every_row_takes_no_part():
 def test_two_labels_that_are_one_and_labels_within_labels():
     one, two, three = SMALL[:, 0], SMALL[:, 0] & SMALL[:, 1], SMALL[:, 3]
     y = np.column_stack([one, one, two, three])
-    _, drawn, weights = draw(y, WEIGHT)
+    _, drawn, weights = draw(y, WEIGHT, sampling_strategy=0.1)
     np.testing.assert_allclose(weights @ y[drawn], WEIGHT @ y, rtol=1e-9)
     assert len(drawn) < len(y)
 
@@ -541,7 +541,7 @@ def test_nothing_to_drop_changes_nothing():
 def test_rows_of_zero_weight_are_not_there():
     weight = WEIGHT.copy()
     weight[np.random.default_rng(2).permutation(len(weight))[:900]] = 0
-    resampler, drawn, weights = draw(SMALL, weight)
+    resampler, drawn, weights = draw(SMALL, weight, sampling_strategy=0.1)
     assert (weight[drawn] > 0).all()
     np.testing.assert_allclose(weights @ SMALL[drawn], weight @ SMALL, rtol=1e-9)
     left = np.flatnonzero(weight)
@@ -551,7 +551,7 @@ def test_rows_of_zero_weight_are_not_there():
     # Rows keep the positions that they have among all.
     indices, *_ = draw_sets(sets, targets, 3, left)
     assert left[indices].tolist() == drawn.tolist()
-    less, _, _ = draw(SMALL[left], weight[left])
+    less, _, _ = draw(SMALL[left], weight[left], sampling_strategy=0.1)
     deciding = resampler.sampling_strategy_[3], less.sampling_strategy_[3]
     assert deciding == (SMALL[left, 3].sum(),) * 2
     total = sum(resampler.sampling_strategy_.values())

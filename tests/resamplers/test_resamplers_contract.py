@@ -807,7 +807,7 @@ def test_the_plan_selects_the_rows_learned(resampler):
 @pytest.mark.parametrize(
     ("resampler", "rows"),
     [
-        (DownsampleUpweight(), {"a": 60, "b": 40, "c": 6}),
+        (DownsampleUpweight(), COUNTS),
         (DownsampleUpweight(factor=7), {"a": 29, "b": 40, "c": 6}),
         (DownsampleUpweight(sampling_strategy=0.5), {"a": 12, "b": 12, "c": 6}),
         (DownsampleUpweight(sampling_strategy="majority"), {"a": 6, "b": 40, "c": 6}),
