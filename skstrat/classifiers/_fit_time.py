@@ -88,8 +88,9 @@ _COSTS = {
 _PILOT, _SCORED_CELL, _DRAWN_ROW = 0.05, 18e-9, 30e-9
 # Asking how far to go: the pilot that says it.
 _ASKING = 0.1
-# A smaller saving is not worth another set of rows.
-_LEAST_SECONDS, _LEAST_SHARE = 0.1, 0.1
+# A smaller saving is not worth another set of rows. Predicted times are right within a
+# factor of 2, so that of half a fit at least something is left.
+_LEAST_SECONDS, _LEAST_SHARE = 0.1, 0.5
 # A tree that may grow as it likes is not deeper than this in practice.
 _DEEPEST = 12
 
@@ -149,20 +150,17 @@ def may_pay(
     if full is None or kept is None:
         return n_rows > LEAST_ROWS
     draw = draw_seconds(n_rows, n_columns, guided=guided)
-    return _is_enough(full - kept - draw - _ASKING, full)
-
-
-def _is_enough(saved: float, full: float) -> bool:
-    return saved >= max(_LEAST_SECONDS, _LEAST_SHARE * full)
+    return full - kept - draw - _ASKING >= _LEAST_SECONDS
 
 
 def dropping_pays(found: FactorRecommendation, n_columns: int) -> bool:
-    """Tell whether a tenth of a fit and a tenth of a second are saved, the draw paid.
+    """Tell whether half of a fit and a tenth of a second are saved, the draw paid.
 
-    Where the seconds are not known, a tenth of the rows.
+    Where the seconds are not known, half of the rows.
     """
     if found.seconds is None or found.full_seconds is None:
         return found.rows <= (1 - _LEAST_SHARE) * found.n_rows
     guided = found.correction == "guided"
     draw = draw_seconds(found.n_rows, n_columns, guided=guided)
-    return _is_enough(found.full_seconds - found.seconds - draw, found.full_seconds)
+    saved = found.full_seconds - found.seconds - draw
+    return saved >= max(_LEAST_SECONDS, _LEAST_SHARE * found.full_seconds)

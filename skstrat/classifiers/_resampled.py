@@ -41,8 +41,8 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
         predicted loss of 1 % allows (:func:`recommend_factor`): for linear models
         weighted ones of :class:`DownsampleUpweight`, for all others those of
         :class:`GuidedDownsample`, or :class:`DownsampleUpweight` where X is no table.
-        It keeps all rows where less than a tenth of the fit or of a second would be
-        saved, by predicted times.
+        It keeps all rows where less than half of the fit or a tenth of a second would
+        be saved, by predicted times.
     use_weights : {"auto"} or bool, default="auto"
         Whether the estimator is fitted with the weights of the resampled rows.
         ``"auto"`` passes them to linear models, which keep their full-data target

@@ -43,19 +43,26 @@ def forest(**parameters):
 
 def boosting():
     return HistGradientBoostingClassifier(
-        max_iter=300, l2_regularization=1, early_stopping=False, random_state=0
+        max_leaf_nodes=8, l2_regularization=1, early_stopping=False, random_state=0
     )
 
 
 def booster():
     return pytest.importorskip("lightgbm").LGBMClassifier(
-        n_estimators=300, reg_lambda=1, n_jobs=1, verbose=-1, random_state=0
+        num_leaves=8, reg_lambda=1, n_jobs=1, verbose=-1, random_state=0
     )
 
 
 @pytest.fixture(scope="module")
 def large():
     return rows(60_000)
+
+
+@pytest.fixture(scope="module")
+def wide(large):
+    """Columns that say nothing, but take time."""
+    X, y = large
+    return np.column_stack([X, rows(len(y), seed=2)[0], rows(len(y), seed=3)[0]]), y
 
 
 @pytest.fixture(scope="module")
@@ -89,14 +96,15 @@ def test_a_linear_model_gets_weighted_rows(huge):
     ("learner", "correction"),
     [(forest, "row by row"), (boosting, "row by row"), (booster, "inside")],
 )
-def test_others_get_guided_rows(large, learner, correction):
-    X, y = large
+def test_others_get_guided_rows(wide, learner, correction):
+    X, y = wide
     model = ResampledClassifier(learner(), "auto", random_state=3).fit(X, y)
     assert isinstance(model.resampler_, GuidedDownsample)
     assert model.decision_.correction == correction
     assert model.decision_.weights == "none"
     assert model.n_samples_fit_ < len(y) / 2
     fresh, labels = rows(200_000, seed=1)
+    fresh = np.column_stack([fresh, rows(200_000, seed=4)[0], rows(200_000, seed=5)[0]])
     p = model.predict_proba(fresh)[:, 1]
     whole = learner().fit(X, y).predict_proba(fresh)[:, 1]
     given = [np.where(labels == 1, each, 1 - each) for each in (p, whole)]
@@ -164,7 +172,7 @@ def test_columns_of_text_and_named_classes(large):
     frame.loc[::50, "a"] = np.nan
     names = np.where(y == 1, "rare", np.where(X[:, 1] > 1.2, "some", "most"))
     drop_text = make_column_transformer(("passthrough", list("abcde")))
-    estimator = make_pipeline(drop_text, boosting())
+    estimator = make_pipeline(drop_text, forest())
     model = ResampledClassifier(estimator, "auto", random_state=0).fit(frame, names)
     assert isinstance(model.resampler_, GuidedDownsample)
     assert model.classes_.tolist() == ["most", "rare", "some"]
