@@ -24,7 +24,7 @@ from skstrat._core.targets import (
 )
 from skstrat._core.weights import Weighting
 from skstrat.resamplers._base import CellWeights
-from skstrat.resamplers._factor import recommend
+from skstrat.resamplers._factor import LEAST_ROWS, recommend
 from skstrat.resamplers._multilabel import (
     LabelSets,
     is_label_matrix,
@@ -35,7 +35,6 @@ from skstrat.resamplers._stratified import StratifiedResampler
 
 # Ten to one keeps ten elevenths of the information where classes cannot be told apart.
 _ROWS_PER_SMALLEST = 10
-_LEAST_ROWS = 10_000
 
 
 class DownsampleUpweight(StratifiedResampler):
@@ -207,7 +206,7 @@ class DownsampleUpweight(StratifiedResampler):
             return targets_from_sampling_strategy(
                 labels, y, self.sampling_strategy, "down"
             )
-        wanted = max(_ROWS_PER_SMALLEST * int(labels.counts.min()), _LEAST_ROWS)
+        wanted = max(_ROWS_PER_SMALLEST * int(labels.counts.min()), LEAST_ROWS)
         return targets_from_rows(labels, np.minimum(labels.counts, wanted))
 
     def _cells(self, samples: CheckedSamples, X: Any, y: Any) -> Any:
