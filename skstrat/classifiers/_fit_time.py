@@ -86,8 +86,8 @@ _COSTS = {
 }
 # Of guided rows: the pilot, and its predictions for each cell; and any draw, a row.
 _PILOT, _SCORED_CELL, _DRAWN_ROW = 0.05, 18e-9, 30e-9
-# Asking how far to go: the pilot that says it.
-_ASKING = 0.1
+# Asking how far to go: the pilot that says it, of guided rows and of a line.
+_ASKING_TREES, _ASKING_LINE = 0.1, 0.03
 # A smaller saving is not worth another set of rows. Predicted times are right within a
 # factor of 2, so that of half a fit at least something is left.
 _LEAST_SECONDS, _LEAST_SHARE = 0.1, 0.5
@@ -149,8 +149,13 @@ def may_pay(
     kept = predict_seconds(estimator, fewest, n_columns, n_classes)
     if full is None or kept is None:
         return n_rows > LEAST_ROWS
+    asking = _ASKING_TREES if guided else _ASKING_LINE
     draw = draw_seconds(n_rows, n_columns, guided=guided)
-    return full - kept - draw - _ASKING >= _LEAST_SECONDS
+    return _is_enough(full - kept - draw - asking, full)
+
+
+def _is_enough(saved: float, full: float) -> bool:
+    return saved >= max(_LEAST_SECONDS, _LEAST_SHARE * full)
 
 
 def dropping_pays(found: FactorRecommendation, n_columns: int) -> bool:
@@ -162,5 +167,4 @@ def dropping_pays(found: FactorRecommendation, n_columns: int) -> bool:
         return found.rows <= (1 - _LEAST_SHARE) * found.n_rows
     guided = found.correction == "guided"
     draw = draw_seconds(found.n_rows, n_columns, guided=guided)
-    saved = found.full_seconds - found.seconds - draw
-    return saved >= max(_LEAST_SECONDS, _LEAST_SHARE * found.full_seconds)
+    return _is_enough(found.full_seconds - found.seconds - draw, found.full_seconds)

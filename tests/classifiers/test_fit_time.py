@@ -117,7 +117,7 @@ def test_learners_that_are_not_known_have_no_time(estimator):
 
 @pytest.mark.parametrize(
     ("n_rows", "guided", "may"),
-    [(10_000, True, False), (50_000, True, True), (10_000, False, False)],
+    [(10_000, True, False), (80_000, True, True), (10_000, False, False)],
 )
 def test_it_pays_to_ask_where_a_fit_is_long_enough(n_rows, guided, may):
     trees = HistGradientBoostingClassifier()
