@@ -45,7 +45,7 @@ def test_a_case_is_judged_by_what_it_says(bench):
     found = bench.judge("small", X, y, 4.0, 1.0)
     assert found["converged"]
     assert found["verdict"] == "pass"
-    assert found["before"] > found["after"] == pytest.approx(1, abs=bench.GOAL)
+    assert found["before"] >= found["after"] == pytest.approx(1, abs=bench.GOAL)
     assert bench.judge("whole", X, y, 1.0, 1.0) is None
 
 
