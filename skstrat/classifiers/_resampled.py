@@ -209,6 +209,12 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
     >>> model.to_sklearn() is model.estimator_, model.estimator_.best_iteration_ < 500
     (True, True)
 
+    Rows chosen by the learner, or all where a fit is quick anyway:
+
+    >>> auto = ResampledClassifier(GaussianNB(), "auto", random_state=0).fit(X, y)
+    >>> auto.decision_.chosen
+    'all rows (a fit to all rows takes too little time to save any)'
+
     Where one row in ten is positive, the same model predicts more of them:
 
     >>> found = model.predict(X).sum()
@@ -296,7 +302,9 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
             or ``eval_set="dropped"`` is asked for, and rows were made or it is not
             known which were kept; the latter also where no row moves. If ``full_fit``
             is asked of another estimator, penalty, solver or target than it knows, of
-            more than 2,000 coefficients, or of data that are not in memory.
+            more than 2,000 coefficients, or of data that are not in memory. If
+            ``resampler="auto"`` is given data that are not in memory, or an estimator
+            that weighs its classes, or is not linear and has no ``predict_proba``.
         TypeError
             If ``resampler`` is a pipeline with a transformer in it, or returns another
             number of results.
