@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 
 from skstrat._core.dask import is_dask
 from skstrat._core.estimators import final_estimator, is_linear
@@ -14,7 +15,8 @@ from skstrat._core.own_prior import refuse_own_prior
 from skstrat._core.samples import check_samples
 from skstrat._core.targets import seed_of
 from skstrat.classifiers._auto import recommend_for
-from skstrat.classifiers._fit_time import dropping_pays, may_pay
+from skstrat.classifiers._calibration_check import NAIVE_BAYES
+from skstrat.classifiers._fit_time import draw_seconds, dropping_pays, may_pay
 from skstrat.classifiers._full_fit import PASSES_SHARE, full_fit_pays
 from skstrat.classifiers._policy import TrainingDecision
 from skstrat.resamplers._base import BaseResampler
@@ -28,6 +30,7 @@ MAX_LOSS = 0.01
 # What a fit that is finished on all rows may start from, and from how many rows on that
 # is tried.
 _ROUGH_LOSS, _MANY = 0.1, 0.5
+_GENERATIVE = (*NAIVE_BAYES, QuadraticDiscriminantAnalysis)
 
 
 @dataclass(frozen=True)
@@ -69,18 +72,22 @@ def choose_resampler(
     random_state: Any,
     *,
     may_finish: bool = False,
+    n_fits: int = 1,
 ) -> AutoChoice:
     """Choose a resampler: weighted rows for linear models, guided ones for others.
 
-    ``may_finish`` tells whether the fit on few rows may be brought to that on all.
+    ``may_finish`` tells whether the fit on few rows may be brought to that on all, and
+    ``n_fits`` how many models there will be.
     """
     _refuse_unsuited(estimator, X, y)
     linear, predicts = is_linear(estimator), hasattr(estimator, "predict_proba")
     samples = check_samples(X, y, sample_weight)
     seed = seed_of(random_state)
     shape = shape_of(X)
-    # A pilot reads columns; texts are drawn uniformly.
-    guided = not linear and len(shape) > 1
+    # A pilot reads columns, so that texts are drawn uniformly; and so are rows for what
+    # learns how columns are distributed in each class, as no correction of odds does.
+    generative = isinstance(final_estimator(estimator), _GENERATIVE)
+    guided = not (linear or generative) and len(shape) > 1
     labels, n_columns = samples.labels, int(np.prod(shape[1:]))
     n_rows, n_classes = len(labels.codes), len(labels.classes)
     # What a text comes to in columns is not known, and so no time is.
@@ -103,6 +110,9 @@ def choose_resampler(
         found = _finished(rough) if finishes else found
     if not timed:
         found = replace(found, seconds=None, full_seconds=None)
+    elif found.seconds is not None:
+        draws = (n_fits - 1) * draw_seconds(n_rows, n_columns, guided=guided)
+        found = replace(found, seconds=n_fits * found.seconds + draws)
     if not dropping_pays(found, n_columns):
         return AutoChoice(None, "fewer rows would save too little time", found)
     kind = GuidedDownsample if guided else DownsampleUpweight

@@ -50,7 +50,7 @@ FEW_ROWS, MOST_SCORED = 2_000, 20_000
 # Boosting and forests are fitted anew on so many rows within about a second.
 _MOST_CROSS_FITTED = 5_000
 _FOLDS = 3
-_NAIVE_BAYES = (BernoulliNB, CategoricalNB, ComplementNB, GaussianNB, MultinomialNB)
+NAIVE_BAYES = (BernoulliNB, CategoricalNB, ComplementNB, GaussianNB, MultinomialNB)
 
 Indices = NDArray[np.intp]
 Mask = NDArray[np.bool_]
@@ -202,7 +202,7 @@ def pays_to_cross_fit(estimator: Any) -> bool:
 def is_flexible(estimator: Any) -> bool:
     """Tell whether an estimator may learn its rows by heart."""
     return not (
-        is_linear(estimator) or isinstance(final_estimator(estimator), _NAIVE_BAYES)
+        is_linear(estimator) or isinstance(final_estimator(estimator), NAIVE_BAYES)
     )
 
 

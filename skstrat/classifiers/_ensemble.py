@@ -56,8 +56,8 @@ class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
         Any classifier with ``predict_proba``. Clones of it are fitted.
     resampler : resampler or "auto"
         As in :class:`ResampledClassifier`, with a ``random_state``, its own or one
-        inside. ``"auto"`` chooses once, for all models; where it keeps all rows there
-        is one model, for all would be alike.
+        inside. ``"auto"`` chooses once, for all models, whose fits together must save
+        time; where it keeps all rows there is one model, for all would be alike.
     n_estimators : int, default=10
         Number of models *m*.
     use_weights : {"auto"} or bool, default="auto"
@@ -197,7 +197,9 @@ class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
         generator = np.random.default_rng(seed_of(self.random_state))
         choice, resampler, n_models = None, self.resampler, self.n_estimators
         if isinstance(resampler, str):
-            choice = choose_resampler(self.estimator, X, y, sample_weight, generator)
+            choice = choose_resampler(
+                self.estimator, X, y, sample_weight, generator, n_fits=n_models
+            )
             resampler = choice.resampler
             n_models = 1 if resampler is None else n_models
         models = [self._make_model(resampler, generator) for _ in range(n_models)]

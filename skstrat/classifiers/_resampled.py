@@ -300,7 +300,7 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
             positive number for each class, or ``prior_correction`` is False; all
             methods that predict raise it, too. If a fit parameter has a value per row,
             or ``eval_set="dropped"`` is asked for, and rows were made or it is not
-            known which were kept; the latter also where no row moves. If ``full_fit``
+            known which were kept, as without a resampler. If ``full_fit``
             is asked of another estimator, penalty, solver or target than it knows, of
             more than 2,000 coefficients, or of data that are not in memory. If
             ``resampler="auto"`` is given data that are not in memory, or an estimator

@@ -25,7 +25,12 @@ from skstrat.classifiers._policy import (
     weights_for,
 )
 from skstrat.classifiers._trained_share import warn_of_trained_share
-from skstrat.classifiers._training_rows import TrainingRows, training_rows
+from skstrat.classifiers._training_rows import (
+    TrainingRows,
+    asks_for_dropped,
+    training_rows,
+)
+from skstrat.resamplers._downsample import DownsampleUpweight
 from skstrat.resamplers._row_offset import RowOffset
 
 
@@ -60,9 +65,11 @@ class TrainedOnDraw(CheckedClassifier):
             self.resampler_ = self._choice.resampler
         elif self.resampler is not None:
             self.resampler_ = clone(self.resampler)
-        return training_rows(
-            self.estimator, self.resampler_, X, y, sample_weight, fit_params
-        )
+        resampler = self.resampler_
+        if self._choice is not None and asks_for_dropped(fit_params):
+            # Where all rows are kept some of them are set aside.
+            resampler = resampler or DownsampleUpweight(factor=1, random_state=0)
+        return training_rows(self.estimator, resampler, X, y, sample_weight, fit_params)
 
     def _train(self, rows: TrainingRows) -> Trained:
         """Fit a clone of the estimator, and learn what it believes in."""

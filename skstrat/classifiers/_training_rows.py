@@ -26,6 +26,7 @@ from skstrat.classifiers._pipeline_steps import (
     model_params,
     transforms,
 )
+from skstrat.classifiers._policy import weighs_classes
 from skstrat.resamplers._any_sampler import resample
 from skstrat.resamplers._base import BaseResampler
 from skstrat.resamplers._fit_params import resample_fit_params
@@ -102,6 +103,14 @@ def training_rows(
     _refuse_unread(sets, estimator)
     check_eval_values(own, [each.n_rows for each in sets])
     return TrainingRows(X, drawn, resampled, params, sets, set_aside, share_left)
+
+
+def asks_for_dropped(fit_params: dict[str, Any]) -> bool:
+    """Tell whether an eval set is to be made of dropped rows."""
+    return any(
+        name.rpartition("__")[2] == "eval_set" and isinstance(value, str)
+        for name, value in fit_params.items()
+    )
 
 
 def counted_rows(
@@ -200,7 +209,8 @@ def _check_asked(asked: str, model: Any, params: dict[str, Any]) -> None:
 def _choose(drawn: Resampled) -> tuple[Indices, Floats]:
     """Set rows aside, dropped ones and some of those kept; give their weights."""
     samples, kept = drawn.samples, drawn.rows
-    if samples is None or kept is None or (kept < 0).any() or not drawn.moves_rows:
+    weighs = weighs_classes(drawn) and not drawn.moves_rows
+    if samples is None or kept is None or (kept < 0).any() or weighs:
         raise ValueError(
             f'eval_set="{_DROPPED}" needs a resampler that drops rows and says which '
             f"it kept; got {drawn.made_by or 'none'}. Give rows as eval set."

@@ -8,6 +8,7 @@ import pytest
 from scipy.special import expit
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
+from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -133,6 +134,7 @@ def test_all_rows_are_kept_where_nothing_is_saved(estimator):
     assert pickle.loads(pickle.dumps(model)).decision_ == model.decision_
 
 
+@pytest.mark.slow
 def test_balanced_classes_are_kept_whole(large):
     # Five classes of equal size: one of them may lose rows, and that is a fifth.
     X, _ = large
@@ -220,6 +222,45 @@ def test_an_ensemble_chooses_once(large):
     assert drawn[0].factor == drawn[1].factor == model.decision_.recommendation.factor
     assert not np.array_equal(drawn[0].sample_indices_, drawn[1].sample_indices_)
     assert model.decision_.chosen.startswith("GuidedDownsample(factor=")
+    assert model.predict_proba(X)[:, 1].mean() == pytest.approx(y.mean(), rel=0.15)
+
+
+@pytest.mark.slow
+def test_an_ensemble_whose_models_together_save_nothing_is_one_model(large):
+    X, y = large
+    one = ResampledClassifier(forest(), "auto", random_state=0).fit(X, y)
+    share = one.n_samples_fit_ / len(y)
+    model = ResampledEnsembleClassifier(
+        forest(), "auto", n_estimators=round(1 / share), random_state=0
+    ).fit(X, y)
+    assert len(model.estimators_) == 1
+    assert model.decision_.chosen == "all rows (fewer rows would save too little time)"
+
+
+def test_what_learns_distributions_gets_rows_drawn_evenly():
+    # A draw that goes by the columns bends them, and only odds are corrected.
+    X, y = rows(120_000, intercept=-4)
+    learner = QuadraticDiscriminantAnalysis()
+    model = ResampledClassifier(learner, "auto", random_state=0).fit(X, y)
+    assert isinstance(model.resampler_, DownsampleUpweight)
+    whole = clone(learner).fit(X, y).predict_proba(X)
+    assert log_loss(y, model.predict_proba(X)) < 1.01 * log_loss(y, whole)
+
+
+@pytest.mark.parametrize("drops", [False, True])
+def test_some_rows_tell_when_to_stop_whatever_is_kept(wide, drops):
+    X, y = wide if drops else rows(3_000, intercept=-3)
+    lightgbm = pytest.importorskip("lightgbm")
+    trees = lightgbm.LGBMClassifier(n_estimators=300, n_jobs=1, verbose=-1)
+    model = ResampledClassifier(trees, "auto", random_state=0)
+    model.fit(
+        X,
+        y,
+        eval_set="dropped",
+        callbacks=[lightgbm.early_stopping(5, verbose=False)],
+    )
+    assert model.estimator_.best_iteration_ < 300
+    assert (model.resampler_ is not None) == drops
     assert model.predict_proba(X)[:, 1].mean() == pytest.approx(y.mean(), rel=0.15)
 
 
