@@ -39,10 +39,11 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
         ``fit_resample`` returns two or three results, or a pipeline of such alone;
         None trains on the true distribution. ``"auto"`` takes as few rows as a
         predicted loss of 1 % allows (:func:`recommend_factor`): for linear models
-        weighted ones of :class:`DownsampleUpweight`, for all others those of
-        :class:`GuidedDownsample`, or :class:`DownsampleUpweight` where X is no table.
-        It keeps all rows where less than half of the fit or a tenth of a second would
-        be saved, by predicted times.
+        weighted ones of :class:`DownsampleUpweight`; those of
+        :class:`GuidedDownsample` for all others but naive Bayes and quadratic
+        discriminant analysis, which get even ones, as do texts. It keeps all rows where
+        less than half of the fit or a tenth of a second would be saved, by predicted
+        times.
     use_weights : {"auto"} or bool, default="auto"
         Whether the estimator is fitted with the weights of the resampled rows.
         ``"auto"`` passes them to linear models, which keep their full-data target
