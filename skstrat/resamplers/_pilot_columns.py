@@ -14,18 +14,30 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from skstrat._core.compat import check_feature_names
 from skstrat._core.containers import is_hugging_face, is_mapping, is_xarray
-from skstrat._core.factorize import is_missing
+from skstrat._core.factorize import NumpyColumn, is_missing
 from skstrat._core.rows import count_rows, take_rows
 
 # Scalers square the numbers, in single precision; beyond this they are as good as
 # infinite.
 LARGEST = 1e18
 _UNKNOWN = -1
+_ARROW_NAMES = "dictionary<", "string", "large_string"
 
 Array = NDArray[Any]
 Numbers = NDArray[np.float32]
-# Codes of the names of a column; None of a column of numbers.
-Categories = dict[str | None, int] | None
+# Of each row the place of its value in a block of distinct ones; None if it is there.
+Places = NDArray[np.intp] | None
+
+
+class NameCodes(dict[str | None, int]):
+    """Codes of names, -1 of any other, and those of values by their names."""
+
+    def __missing__(self, value: Any) -> int:
+        return self.get(_name(value), _UNKNOWN)
+
+
+# None of a column of numbers.
+Categories = NameCodes | None
 
 
 class ColumnCoder(TransformerMixin, BaseEstimator):
@@ -53,7 +65,7 @@ class ColumnCoder(TransformerMixin, BaseEstimator):
         self.categories_: list[Categories] = (
             [None] * found.shape[1]
             if found is not None
-            else [each for block in _blocks_of(X) for each in _categories_of(block)]
+            else [each for block, _ in _blocks_of(X) for each in _categories_of(block)]
         )
         self.n_features_in_ = len(self.categories_)
         return self
@@ -67,9 +79,10 @@ class ColumnCoder(TransformerMixin, BaseEstimator):
             matrix.data = np.nan_to_num(_within_range(matrix.data))
             return matrix if self.sparse_ else matrix.toarray()
         coded, at = [], 0
-        for block in _blocks_of(X):
+        for block, places in _blocks_of(X):
             width = block.shape[1]
-            coded.append(_as_numbers(block, self.categories_[at : at + width]))
+            block = _as_numbers(block, self.categories_[at : at + width])
+            coded.append(block if places is None else block[places])
             at += width
         numbers = coded[0] if len(coded) == 1 else np.column_stack(coded)
         return np.nan_to_num(numbers) if self.sparse_ else numbers
@@ -97,10 +110,11 @@ def as_sparse(X: Any) -> Any:
     return None
 
 
-def _blocks_of(X: Any) -> Iterator[Array]:
+def _blocks_of(X: Any) -> Iterator[tuple[Array, Places]]:
     """Give the columns, as blocks of single precision numbers or of objects."""
     for column in _columns_of(X):
-        values = _values_of(column)
+        few, places = _distinct_categories(column)
+        values = _values_of(few)
         values = values.reshape(len(values), -1)
         _refuse_complex(values)
         if values.dtype.kind in "mM":
@@ -110,9 +124,38 @@ def _blocks_of(X: Any) -> Iterator[Array]:
             numbers[np.isnat(values)] = np.nan
             values = numbers
         if values.dtype.kind in "biuf":
-            yield _within_range(values)
+            yield _within_range(values), places
         else:
-            yield values.astype(object)
+            yield values.astype(object), places
+
+
+def _distinct_categories(column: Any) -> tuple[Any, Places]:
+    """Give one row of each category that occurs; other columns stay as they are."""
+    library = type(column).__module__.partition(".")[0]
+    kind = getattr(column, "dtype", None)
+    if library == "pandas" and hasattr(kind, "categories"):
+        codes, take = getattr(column, "array", column).codes, column.take
+    elif library == "polars" and kind in _polars_categories():
+        physical = column.to_physical().cast(sys.modules["polars"].Int64)
+        codes, take = physical.fill_null(-1).to_numpy(), column.gather
+    elif library == "pyarrow" and str(column.type).startswith(_ARROW_NAMES):
+        if not hasattr(column.type, "index_type"):
+            column = column.dictionary_encode()
+        if hasattr(column, "unify_dictionaries"):
+            # Chunks have dictionaries of their own.
+            column = column.unify_dictionaries().combine_chunks()
+        codes, take = column.indices.fill_null(-1).to_numpy(), column.take
+    else:
+        return column, None
+    places, distinct = NumpyColumn(codes).whole()
+    rows = np.empty(len(distinct), dtype=np.intp)
+    rows[places] = np.arange(len(places))
+    return take(rows), places
+
+
+def _polars_categories() -> tuple[Any, ...]:
+    polars = sys.modules["polars"]
+    return polars.Categorical, polars.Enum
 
 
 def _columns_of(X: Any) -> Iterator[Any]:
@@ -162,6 +205,8 @@ def _values_of(column: Any) -> Array:
             column = column.to_physical()
         if column.dtype.is_numeric() or column.dtype == polars.Boolean:
             return np.asarray(column.cast(polars.Float64).to_numpy())
+        if column.dtype == polars.String:
+            return np.asarray(column.to_numpy())
         column = column.to_list()
     try:
         return np.asarray(column)
@@ -198,7 +243,7 @@ def _categories_of(block: Array) -> Iterator[Categories]:
         names = set(map(_name, block[:, at].tolist()))
         # A missing one comes after the names.
         ordered = sorted(names, key=lambda name: (name is None, name or ""))
-        yield {name: code for code, name in enumerate(ordered)}
+        yield NameCodes({name: code for code, name in enumerate(ordered)})
 
 
 def _as_numbers(block: Array, categories: list[Categories]) -> Numbers:
@@ -211,8 +256,12 @@ def _as_numbers(block: Array, categories: list[Categories]) -> Numbers:
             numbers[:, at] = _numbers(block[:, at])
             continue
         listed = block[:, at].tolist()
-        found = (codes.get(_name(value), _UNKNOWN) for value in listed)
-        numbers[:, at] = np.fromiter(found, np.float32, count=len(listed))
+        try:
+            found = np.fromiter(map(codes.__getitem__, listed), np.float32, len(listed))
+        except TypeError:
+            # Lists and arrays have no hash.
+            found = np.array([codes[_name(value)] for value in listed])
+        numbers[:, at] = found
     return numbers
 
 

@@ -137,6 +137,65 @@ def test_names_have_the_codes_of_the_fit():
     np.testing.assert_array_equal(coded, [[np.nan], [1], [-3]])
 
 
+class Name:
+    """Counts how often names are asked for their text."""
+
+    asked = 0
+
+    def __init__(self, text):
+        self.text = text
+
+    def __str__(self):
+        Name.asked += 1
+        return self.text
+
+    def __lt__(self, other):
+        return self.text < other.text
+
+
+def test_each_category_is_read_once():
+    pandas = pytest.importorskip("pandas")
+    names = [Name(text) for text in "abcdef"]
+    codes = np.random.default_rng(0).integers(-1, 5, N_ROWS)
+    X = pandas.DataFrame({"x": pandas.Categorical.from_codes(codes, names)})
+    coder = ColumnCoder().fit(X)
+    Name.asked = 0
+    coded = coder.transform(X).ravel()
+    assert Name.asked == 5
+    # "f" does not occur, and the missing one comes last.
+    np.testing.assert_array_equal(coded, np.where(codes < 0, 5, codes))
+
+
+def test_categories_and_text_of_every_library_have_the_same_codes():
+    pandas = pytest.importorskip("pandas")
+    polars = pytest.importorskip("polars")
+    pyarrow = pytest.importorskip("pyarrow")
+    texts = {"x": ["b", None, "c", "a", "b", "c", None, "a"]}
+    frame = polars.DataFrame(texts)
+    table = pyarrow.table(texts)
+    encoded = pyarrow.table({"x": table["x"].dictionary_encode()})
+    # Chunks with other dictionaries, and categories in no order.
+    chunks = pyarrow.concat_tables([encoded[:2], encoded[2:]])
+    part = pyarrow.table({"x": table["x"][2:4].dictionary_encode()})
+    again = pyarrow.concat_tables([chunks[:2], part, chunks[4:]])
+    category = pandas.Categorical(texts["x"], categories=["c", "unseen", "a", "b"])
+    tables = [
+        {"x": category},
+        pandas.DataFrame({"x": category}),
+        pandas.DataFrame(texts),
+        pandas.DataFrame(texts, dtype="string"),
+        frame,
+        frame.cast(polars.Categorical),
+        frame.cast(polars.Enum(["c", "unseen", "a", "b"])),
+        table,
+        again,
+        again.combine_chunks().to_batches()[0],
+    ]
+    for X in tables:
+        coded = ColumnCoder().fit_transform(X).ravel()
+        assert coded.tolist() == [1, 3, 2, 0, 1, 2, 3, 0], type(X)
+
+
 @pytest.mark.parametrize(
     "new",
     [np.array([[0.0], [np.nan], [2.0]]), sparse.csr_array([[0.0], [0.0], [2.0]])],
