@@ -118,11 +118,12 @@ class RowCorrectedClassifier(PriorCorrectedClassifier):
 
     def _corrected_pilots(self) -> list[PriorCorrectedClassifier]:
         """Give the pilots with the prior of the data, as ONNX takes them."""
-        counts = self.row_offset.counts
-        priors = {"train_prior": np.ones(len(counts)), "target_prior": counts}
+        offset = self.row_offset
         return [
-            PriorCorrectedClassifier(_without_coder(pilot), **priors)
-            for pilot in self.row_offset.pilots
+            PriorCorrectedClassifier(
+                _without_coder(pilot), train_prior=learned, target_prior=offset.counts
+            )
+            for pilot, learned in zip(offset.pilots, offset.learned, strict=True)
         ]
 
 

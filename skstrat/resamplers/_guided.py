@@ -25,7 +25,7 @@ from skstrat._core.targets import (
 )
 from skstrat._core.weights import WEIGHTING, Floats, Weighting, totals_of
 from skstrat.resamplers._base import BaseResampler, CellWeights
-from skstrat.resamplers._guided_pilot import fit_balanced
+from skstrat.resamplers._guided_pilot import fit_on_few
 from skstrat.resamplers._resampled import Resampled
 from skstrat.resamplers._row_offset import (
     RowOffset,
@@ -66,9 +66,11 @@ class GuidedDownsample(BaseResampler):
     Parameters
     ----------
     pilot : classifier, default=None
-        Any classifier with ``predict_proba``. A clone of it is fitted on equally many
-        rows of each class, as many as the smallest has, but no more than a hundredth
-        of all rows, within 500 and 1000; its prior is corrected. None for the mean of
+        Any classifier with ``predict_proba``. A clone of it is fitted on as many rows
+        of each class as this has, but no more than a hundredth of all rows, within 500
+        and 1000; its prior is corrected. Of two classes it is on equally many, though
+        beside a class of few rows it would learn more from more rows of the other.
+        None for the mean of
         a logistic regression and small boosted trees (logistic regression alone if X
         is sparse), for columns of numbers, dates and names, some of which may be
         missing; names are coded by their sorted order.
@@ -252,17 +254,20 @@ class GuidedDownsample(BaseResampler):
         # Rows of which all are kept need no score.
         asked = np.flatnonzero(self._factors[labels.codes[scored]] > 1)
         hardness = np.zeros(len(scored))
-        self.pilots_ = []
+        self.pilots_, self._learned = [], []
         for fit, score in folds:
             # By the seed of the draw, the rows that the pilot has seen would be kept
             # as a matter of course.
             seed = mix_seed(self._seed + _SEED_OF_PILOT)
-            pilot = fit_balanced(self.pilot, X, rows[fit], labels.codes[fit], seed)
+            pilot, learned = fit_on_few(
+                self.pilot, X, rows[fit], labels.codes[fit], seed
+            )
             self.pilots_.append(pilot)
+            self._learned.append(learned)
             own = asked if score is None else asked[np.isin(scored[asked], score)]
             for block in row_blocks(own):
                 part = take_rows(X, rows[scored[block]])
-                proba = pilot_proba(pilot, part, labels.counts)
+                proba = pilot_proba(pilot, part, learned, labels.counts)
                 codes = labels.codes[scored[block]]
                 hardness[block] = 1 - proba[np.arange(len(block)), codes]
         return hardness
@@ -324,6 +329,7 @@ class GuidedDownsample(BaseResampler):
     def _row_offset(self) -> RowOffset:
         return RowOffset(
             self.pilots_,
+            self._learned,
             self._counts,
             self._slopes,
             self._floors,

@@ -1,4 +1,4 @@
-"""Pilots of guided draws: fitted on few balanced rows, cheap to ask about many."""
+"""Pilots of guided draws: fitted on few rows, cheap to ask about many."""
 
 from __future__ import annotations
 
@@ -55,13 +55,17 @@ def default_pilot(X: Any) -> Any:
     )
 
 
-def fit_balanced(
+def fit_on_few(
     pilot: Any, X: Any, rows: NDArray[np.intp], codes: NDArray[Any], seed: int
-) -> Any:
-    """Fit a pilot on equally many rows of each class."""
+) -> tuple[Any, NDArray[np.int64]]:
+    """Fit a pilot on about as many rows of each class; give it and how many."""
     labels = encode_labels(codes)
     most = np.clip(int(len(codes) * _PILOT_SHARE), _FEWEST, _MOST)
-    of_each = np.full(len(labels.counts), min(labels.counts.min(), most))
+    of_each = np.minimum(labels.counts, most)
+    if len(of_each) == 2:
+        # What is measured in benchmarks is of equally many. More rows of the frequent
+        # class tell more where the other has few.
+        of_each[:] = of_each.min()
     targets = targets_from_rows(labels, of_each)
     samples = CheckedSamples(codes, None, None)
     drawn = Cells.of_classes(labels).draw(targets, samples, seed).indices
@@ -69,4 +73,4 @@ def fit_balanced(
     pilot = default_pilot(part) if pilot is None else clone(pilot)
     refuse_own_prior(pilot, "pilot")
     # skl2onnx does not know labels of 8 bits.
-    return pilot.fit(part, codes[drawn].astype(np.int64))
+    return pilot.fit(part, codes[drawn].astype(np.int64)), of_each

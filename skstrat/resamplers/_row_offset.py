@@ -27,6 +27,9 @@ class RowOffset:
     ----------
     pilots : list of classifier
         The fitted pilots, of which the mean is taken.
+    learned : list of ndarray of shape (n_classes,)
+        Rows of each class that each pilot was fitted on, the prior that it is corrected
+        from, in the order of the pilots' classes.
     counts : ndarray of shape (n_classes,)
         Rows of each class in the data, the prior that pilots are corrected to, in the
         order of the pilots' classes.
@@ -36,10 +39,11 @@ class RowOffset:
     log_scale : ndarray of shape (n_classes,)
         What is added in all rows alike.
     order : ndarray of shape (n_classes,)
-        The pilots' classes in the order of all but the counts.
+        The pilots' classes in the order of all but the counts and the rows learned.
     """
 
     pilots: list[Any]
+    learned: list[NDArray[np.int64]]
     counts: NDArray[np.int64]
     slopes: Floats
     floors: Floats
@@ -51,7 +55,11 @@ class RowOffset:
         for block in row_blocks(np.arange(len(offset))):
             part = take_rows(X, block)
             proba = np.mean(
-                [pilot_proba(pilot, part, self.counts) for pilot in self.pilots], axis=0
+                [
+                    pilot_proba(pilot, part, learned, self.counts)
+                    for pilot, learned in zip(self.pilots, self.learned, strict=True)
+                ],
+                axis=0,
             )
             hardness = 1 - proba[:, self.order]
             chance = inclusion_probability(hardness, self.slopes, self.floors)
@@ -75,11 +83,14 @@ def inclusion_probability(hardness: Floats, slope: Any, floor: Any) -> Floats:
     return chance
 
 
-def pilot_proba(pilot: Any, X: Any, counts: NDArray[np.int64]) -> Floats:
-    """Predict under the true prior what was learned from balanced rows."""
-    balanced = np.ones(len(counts))
+def pilot_proba(
+    pilot: Any, X: Any, learned: NDArray[np.int64], counts: NDArray[np.int64]
+) -> Floats:
+    """Predict under the true prior what was learned from a few rows of each class."""
     return correct_prior(
-        pilot.predict_proba(X), train_prior=balanced, target_prior=counts
+        pilot.predict_proba(X),
+        train_prior=learned / learned.min(),
+        target_prior=counts,
     )
 
 

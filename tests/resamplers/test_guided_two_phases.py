@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 
 from skstrat import GuidedDownsample
 
@@ -59,6 +62,67 @@ def test_from_how_many_rows_the_pilot_learns(n_rows, share, learned):
     y = (np.arange(n_rows) < share * n_rows).astype(int)
     guided = GuidedDownsample(CountingPilot(), random_state=0).fit(X, y)
     assert guided.pilots_[0].rows_learned_.tolist() == [learned, learned]
+
+
+class RecordingPilot(LogisticRegression):
+    """Knows how many rows of each class it has seen."""
+
+    def fit(self, X, y):
+        self.rows_learned_ = np.bincount(y)
+        return super().fit(X, y)
+
+
+def with_third_class(seed, n_third, n_rows=30_000):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_rows, 4))
+    y = rng.random(n_rows) < 1 / (1 + np.exp(3 - X[:, 0] - X[:, 1]))
+    y = y.astype(int)
+    y[rng.choice(np.flatnonzero(y == 0), n_third, replace=False)] = 2
+    return X, y
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_few_rows_of_a_third_class_leave_the_pilot_what_it_knows(seed):
+    auc = []
+    for n_third in (0, 3):
+        X, y = with_third_class(seed, n_third)
+        guided = GuidedDownsample(factor=10, random_state=seed).fit(X, y)
+        fresh, told = with_third_class(seed + 100, 0)
+        p = guided.pilots_[0].predict_proba(fresh)
+        auc.append(roc_auc_score(told, p[:, 1] / (p[:, 0] + p[:, 1])))
+    # Three rows of each class would cost .1.
+    assert auc[1] > auc[0] - 0.02
+
+
+@pytest.mark.parametrize("folds", [None, 2])
+def test_the_prior_is_corrected_for_the_rows_learned_of_each_class(folds):
+    X, y = with_third_class(0, 40)
+    counts = np.bincount(y)
+    guided = GuidedDownsample(
+        RecordingPilot(),
+        factor=10,
+        floor=0.01,
+        pilot_folds=folds,
+        weighting="uniform",
+        random_state=0,
+    )
+    X_kept, y_kept, w = guided.fit_resample(X, y)
+    share = 1 if folds is None else 1 / 2
+    p = 0
+    for pilot in guided.pilots_:
+        learned = pilot.rows_learned_
+        assert learned.tolist() == [500, 500, share * 40]
+        shift = np.log(counts / learned)
+        p += softmax(pilot.predict_log_proba(X_kept) + shift, axis=1)
+    hardness = 1 - p[:, 0] / len(guided.pilots_)
+    # Kept by hardness, but where the chance is at one of its bounds.
+    chance = np.exp(-guided.log_odds_offset(X_kept)[:, 0])
+    inner = (chance > 1.01 * chance.min()) & (chance < 0.99 * chance.max())
+    assert inner.mean() > 0.5
+    assert np.ptp(np.log(chance / hardness)[inner]) < 1e-9
+    if folds is None:
+        common = (y_kept == 0) & inner
+        assert np.ptp(np.log(w * hardness)[common]) < 1e-9
 
 
 @pytest.mark.parametrize("floor", [0.2, 0.9])
