@@ -113,7 +113,7 @@ def as_sparse(X: Any) -> Any:
 def _blocks_of(X: Any) -> Iterator[tuple[Array, Places]]:
     """Give the columns, as blocks of single precision numbers or of objects."""
     for column in _columns_of(X):
-        few, places = _distinct_categories(column)
+        few, places = _distinct_names(column)
         values = _values_of(few)
         values = values.reshape(len(values), -1)
         _refuse_complex(values)
@@ -129,14 +129,19 @@ def _blocks_of(X: Any) -> Iterator[tuple[Array, Places]]:
             yield values.astype(object), places
 
 
-def _distinct_categories(column: Any) -> tuple[Any, Places]:
-    """Give one row of each category that occurs; other columns stay as they are."""
+def _distinct_names(column: Any) -> tuple[Any, Places]:
+    """Give one row of each name, where the library of the column can find them."""
     library = type(column).__module__.partition(".")[0]
     kind = getattr(column, "dtype", None)
     if library == "pandas" and hasattr(kind, "categories"):
         codes, take = getattr(column, "array", column).codes, column.take
-    elif library == "polars" and kind in _polars_categories():
-        physical = column.to_physical().cast(sys.modules["polars"].Int64)
+    elif library == "pandas" and type(kind).__name__ == "StringDtype":
+        codes, take = column.factorize()[0], column.take
+    elif library == "polars" and kind in _polars_names():
+        polars = sys.modules["polars"]
+        if kind == polars.String:
+            column = column.cast(polars.Categorical)
+        physical = column.to_physical().cast(polars.Int64)
         codes, take = physical.fill_null(-1).to_numpy(), column.gather
     elif library == "pyarrow" and str(column.type).startswith(_ARROW_NAMES):
         if not hasattr(column.type, "index_type"):
@@ -153,9 +158,9 @@ def _distinct_categories(column: Any) -> tuple[Any, Places]:
     return take(rows), places
 
 
-def _polars_categories() -> tuple[Any, ...]:
+def _polars_names() -> tuple[Any, ...]:
     polars = sys.modules["polars"]
-    return polars.Categorical, polars.Enum
+    return polars.Categorical, polars.Enum, polars.String
 
 
 def _columns_of(X: Any) -> Iterator[Any]:
@@ -205,8 +210,6 @@ def _values_of(column: Any) -> Array:
             column = column.to_physical()
         if column.dtype.is_numeric() or column.dtype == polars.Boolean:
             return np.asarray(column.cast(polars.Float64).to_numpy())
-        if column.dtype == polars.String:
-            return np.asarray(column.to_numpy())
         column = column.to_list()
     try:
         return np.asarray(column)
