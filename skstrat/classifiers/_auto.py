@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from math import inf
 from numbers import Real
@@ -51,8 +52,9 @@ def recommend_factor(
     Incoming weights count by their squares in *d* and *e*. For others *g* is measured:
     clones of the estimator itself are fitted on three nested parts of the rows and
     tested on others, and :math:`L(m) = a + c / m` is extrapolated to all. Where parts
-    of 50 positives and more would cost over a tenth of the fit to all rows, 700
-    parameters are assumed.
+    of 50 positives and more would cost over a tenth of the fit to all rows, or the
+    clones cannot be fitted on parts alone (they stop early by an eval set, or meet
+    categories there that their encoder does not know), 700 parameters are assumed.
 
     Parameters
     ----------
@@ -67,13 +69,15 @@ def recommend_factor(
         A classifier with ``predict_proba``, whose clones are given labels 0 and 1.
         None for a logistic regression on standardised columns. A linear estimator is
         its own pilot; for all others the pilot is small boosted trees, as it is where
-        there is no estimator and X is not all finite numbers.
+        there is no estimator and X is not all finite numbers, or a pipeline cannot
+        predict one half of the pilot from the other for categories that it lacks.
     max_loss : float, default=0.01
         The largest share of log loss that may be lost, above 0.
     guided : bool, default=False
         Whether it is for the rows of :class:`GuidedDownsample` with the offset of
-        each row. If not, it is for random rows, weighted for linear models and with
-        the prior corrected for others, as in :class:`ResampledClassifier`.
+        each row. If not, it is for random rows, weighted for linear models that take
+        weights and with the prior corrected for others, as in
+        :class:`ResampledClassifier`.
     sample_weight : array-like of shape (n_rows,), default=None
         Incoming weights, 1 for every row if None; a row of zero weight is not there.
         The totals of the classes, negatives per positive, the sums of the formulas and
@@ -91,9 +95,8 @@ def recommend_factor(
     ------
     ValueError
         If ``max_loss`` is not a positive number, lengths differ, labels are missing
-        or of one class, fewer than two rows are of the most frequent class or of the
-        others, weights are negative or not finite, or the estimator has class weights
-        of its own.
+        or of one class, weights are negative or not finite, the estimator has class
+        weights of its own, or it cannot predict one half of the pilot from the other.
     TypeError
         If the estimator has no ``predict_proba``, or X or y is a Dask collection.
 
@@ -107,14 +110,18 @@ def recommend_factor(
     With guided rows, :math:`1 / e - 1` is that of a right pilot and, for learners that
     are not linear, a quarter of that of random rows, for what the pilot does not know.
 
-    What it costs: the pilot takes less than a tenth of a second. Parts are measured
+    What it costs: the pilot takes less than a tenth of a second with up to 100
+    columns; for linear models time goes with their square, .5 s at 600. Parts are
+    measured
     only where ``max_loss`` is what limits the factor, within a tenth of the time of
     the fit to all rows and half of that to the rows kept, as predicted from numbers
     of rows, columns and trees. No clock is read: the same seed gives the same answer.
 
     What limits it: of the most frequent class at least 10,000 rows and 20 per column
     are kept, because with fewer there is no time to gain, and one row per positive.
-    With fewer than 30 positives all rows are: no loss can be predicted from these.
+    With fewer than 30 positives all rows are: no loss can be predicted from these,
+    and no pilot is run. So they are for a linear model that sees more columns than the
+    pilot has positives, whose parameters cannot be counted from it.
 
     The assumed parameters are one number for all learners. On generated data with 900
     to 5000 positives, halving all rows cost boosted trees with a ridge penalty as much
@@ -148,13 +155,10 @@ def recommend_factor(
             "X and y must be in memory; got a Dask collection. Give a random part of "
             "its rows, such as some of its partitions, computed."
         )
-    return recommend_for(
-        estimator,
-        X,
-        check_samples(X, y, sample_weight),
-        guided=guided,
-        max_loss=float(max_loss),
-        seed=seed_of(random_state),
+    samples = check_samples(X, y, sample_weight)
+    seed = seed_of(random_state)
+    return recommend_for(estimator, X, samples, guided=guided, seed=seed)(
+        float(max_loss)
     )
 
 
@@ -164,39 +168,46 @@ def recommend_for(
     samples: CheckedSamples,
     *,
     guided: bool,
-    max_loss: float,
     seed: int,
-) -> FactorRecommendation:
-    """Recommend a factor for an estimator, from a pilot and what it loses itself."""
+    measures: bool = True,
+) -> Callable[[float], FactorRecommendation]:
+    """Run a pilot for an estimator; give what recommends a factor for any loss allowed.
+
+    ``measures`` tells whether the estimator can be fitted by itself on parts of the
+    rows, as it cannot where it needs fit parameters.
+    """
     if estimator is not None:
         refuse_own_prior(estimator, "estimator")
     linear = estimator is None or is_linear(estimator)
+    has_columns = len(shape_of(X)) > 1
     split = split_majority(samples.labels)
     # The pilot of guided rows finds how well the classes can be told apart at less
     # cost than most learners, but reads columns alone.
-    asked = None if len(shape_of(X)) > 1 and not linear else estimator
-    pilot = run_pilot(X, split, samples, asked, seed, linear=linear)
+    asked = None if has_columns and not linear else estimator
+    pilot = run_pilot(X, split, samples, asked, seed, linear=linear, seen_by=estimator)
     n_classes = len(samples.labels.classes)
 
     def seconds(rows: int) -> float | None:
-        if estimator is None:
+        # What it takes to make columns of texts is not known.
+        if estimator is None or not has_columns:
             return None
-        return predict_seconds(estimator, rows, pilot.n_columns, n_classes)
-
-    by = partial(
-        recommend_by, pilot, split, samples, max_loss, guided=guided, seconds=seconds
-    )
-    found = by()
-    if linear or found.limited_by != "max_loss":
-        return found
+        return predict_seconds(estimator, rows, pilot.numbers, n_classes)
 
     def cost(rows: int) -> float:
         known = seconds(rows)
         return rows if known is None else known
 
-    # Where few rows are kept anyway, there is little time to be gained by knowing.
-    budget = min(cost(found.n_rows) / _CURVE_COSTS, cost(found.rows) / 2)
-    share = measured_share(
-        estimator, X, split, samples, pilot, cost=cost, budget=budget, seed=seed
-    )
-    return found if share is None else by(estimation_share=share)
+    by = partial(recommend_by, pilot, split, samples, guided=guided, seconds=seconds)
+
+    def recommend(max_loss: float) -> FactorRecommendation:
+        found = by(max_loss)
+        if linear or not measures or found.limited_by != "max_loss":
+            return found
+        # Where few rows are kept anyway, there is little time to be gained by knowing.
+        budget = min(cost(found.n_rows) / _CURVE_COSTS, cost(found.rows) / 2)
+        share = measured_share(
+            estimator, X, split, samples, pilot, cost=cost, budget=budget, seed=seed
+        )
+        return found if share is None else by(max_loss, estimation_share=share)
+
+    return recommend

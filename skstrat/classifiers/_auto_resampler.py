@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
-import numpy as np
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 
 from skstrat._core.dask import is_dask
@@ -16,13 +14,14 @@ from skstrat._core.samples import check_samples
 from skstrat._core.targets import seed_of
 from skstrat.classifiers._auto import recommend_for
 from skstrat.classifiers._calibration_check import NAIVE_BAYES
-from skstrat.classifiers._fit_time import draw_seconds, dropping_pays, may_pay
 from skstrat.classifiers._full_fit import PASSES_SHARE, full_fit_pays
 from skstrat.classifiers._policy import TrainingDecision
+from skstrat.classifiers._what_pays import draw_seconds, dropping_pays, may_pay
 from skstrat.resamplers._base import BaseResampler
 from skstrat.resamplers._downsample import DownsampleUpweight
 from skstrat.resamplers._factor_recommendation import FactorRecommendation
 from skstrat.resamplers._guided import GuidedDownsample
+from skstrat.resamplers._pilot import numbers_of_row
 from skstrat.resamplers._pilot_columns import shape_of
 
 AUTO = "auto"
@@ -88,14 +87,13 @@ def choose_resampler(
     # learns how columns are distributed in each class, as no correction of odds does.
     generative = isinstance(final_estimator(estimator), _GENERATIVE)
     guided = not (linear or generative) and len(shape) > 1
-    labels, n_columns = samples.labels, int(np.prod(shape[1:]))
+    labels, n_columns = samples.labels, numbers_of_row(X)
     n_rows, n_classes = len(labels.codes), len(labels.classes)
     # What a text comes to in columns is not known, and so no time is.
     timed = len(shape) > 1
     if timed and not may_pay(estimator, n_rows, n_columns, n_classes, guided=guided):
         return AutoChoice(None, "a fit to all rows takes too little time to save any")
-    recommend = partial(
-        recommend_for,
+    recommend = recommend_for(
         # A logistic regression stands for lines that give no probabilities.
         estimator if predicts else None,
         X,
@@ -103,14 +101,12 @@ def choose_resampler(
         guided=guided,
         seed=seed,
     )
-    found, finishes = recommend(max_loss=MAX_LOSS), False
+    found, finishes = recommend(MAX_LOSS), False
     if may_finish and found.rows > _MANY * n_rows:
-        rough = recommend(max_loss=_ROUGH_LOSS)
-        finishes = full_fit_pays(n_rows, n_columns, rough.rows, n_classes)
+        rough = recommend(_ROUGH_LOSS)
+        finishes = full_fit_pays(n_rows, rough.n_columns, rough.rows, n_classes)
         found = _finished(rough) if finishes else found
-    if not timed:
-        found = replace(found, seconds=None, full_seconds=None)
-    elif found.seconds is not None:
+    if found.seconds is not None:
         draws = (n_fits - 1) * draw_seconds(n_rows, n_columns, guided=guided)
         found = replace(found, seconds=n_fits * found.seconds + draws)
     if not dropping_pays(found, n_columns):

@@ -10,8 +10,6 @@ from math import log2, sqrt
 from typing import Any
 
 from skstrat.classifiers._pipeline_steps import last_model
-from skstrat.resamplers._factor import LEAST_ROWS
-from skstrat.resamplers._factor_recommendation import FactorRecommendation
 
 
 @dataclass(frozen=True)
@@ -84,21 +82,18 @@ _COSTS = {
         13, ("n_estimators",), 100, sorts=True, tries_root=True, by_class=False
     ),
 }
-# Of guided rows: the pilot, and its predictions for each cell; and any draw, a row.
-_PILOT, _SCORED_CELL, _DRAWN_ROW = 0.05, 18e-9, 30e-9
-# Asking how far to go: the pilot that says it, of guided rows and of a line.
-_ASKING_TREES, _ASKING_LINE = 0.1, 0.03
-# A smaller saving is not worth another set of rows. Predicted times are right within a
-# factor of 2, so that of half a fit at least something is left.
-_LEAST_SECONDS, _LEAST_SHARE = 0.1, 0.5
 # A tree that may grow as it likes is not deeper than this in practice.
 _DEEPEST = 12
 
 
 def predict_seconds(
-    estimator: Any, n_rows: int, n_columns: int, n_classes: int
+    estimator: Any, n_rows: int, n_columns: float, n_classes: int
 ) -> float | None:
-    """Predict the seconds of a fit on one core; None for a learner not known."""
+    """Predict the seconds of a fit on one core; None for a learner not known.
+
+    Columns are those that the last step of a pipeline sees; of sparse rows, the mean
+    of the numbers that they hold.
+    """
     model = last_model(estimator)
     cost = _COSTS.get(_name(model))
     if cost is None:
@@ -132,39 +127,3 @@ def _leaves(params: dict[str, Any], cost: _Cost) -> int:
         return found or cost.n_leaves
     # XGBoost writes 0 for no limit.
     return 2 ** min(found, _DEEPEST) if found else cost.n_leaves
-
-
-def draw_seconds(n_rows: int, n_columns: int, *, guided: bool) -> float:
-    """Predict the seconds of a draw."""
-    scored = _PILOT + _SCORED_CELL * n_rows * n_columns if guided else 0.0
-    return scored + _DRAWN_ROW * n_rows
-
-
-def may_pay(
-    estimator: Any, n_rows: int, n_columns: int, n_classes: int, *, guided: bool
-) -> bool:
-    """Tell whether it can pay to ask for a factor, which is to be paid for, too."""
-    full = predict_seconds(estimator, n_rows, n_columns, n_classes)
-    fewest = min(n_rows, LEAST_ROWS)
-    kept = predict_seconds(estimator, fewest, n_columns, n_classes)
-    if full is None or kept is None:
-        return n_rows > LEAST_ROWS
-    asking = _ASKING_TREES if guided else _ASKING_LINE
-    draw = draw_seconds(n_rows, n_columns, guided=guided)
-    return _is_enough(full - kept - draw - asking, full)
-
-
-def _is_enough(saved: float, full: float) -> bool:
-    return saved >= max(_LEAST_SECONDS, _LEAST_SHARE * full)
-
-
-def dropping_pays(found: FactorRecommendation, n_columns: int) -> bool:
-    """Tell whether half of a fit and a tenth of a second are saved, the draw paid.
-
-    Where the seconds are not known, half of the rows.
-    """
-    if found.seconds is None or found.full_seconds is None:
-        return found.rows <= (1 - _LEAST_SHARE) * found.n_rows
-    guided = found.correction == "guided"
-    draw = draw_seconds(found.n_rows, n_columns, guided=guided)
-    return _is_enough(found.full_seconds - found.seconds - draw, found.full_seconds)

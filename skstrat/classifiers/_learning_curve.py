@@ -31,6 +31,8 @@ _MOST_NEGATIVES = 10
 _PARTS, _TEST = (1, 2, 4), 4
 # With fewer in the first part, the curve is still another one.
 _FEWEST_POSITIVES = 50
+# As boosting libraries write it.
+_STOPPING_ROUNDS = ("early_stopping_rounds", "early_stopping_round")
 # A certain error costs as much as it does in scikit-learn's log loss.
 _TINY = np.finfo(np.float64).eps
 
@@ -76,25 +78,40 @@ def measured_share(
     with all positives :math:`N_1`, and the efficiency *E* of so few negatives, by the
     pilot. The range is two standard errors of the paired losses, and at its high end
     also those of the slower law :math:`a + c / \sqrt m`, whose slope at all rows is
-    half its share. None if parts that are large enough cost more than the budget.
+    half its share. None if parts that are large enough cost more than the budget, or
+    the estimator cannot be fitted to them alone.
     """
+    if _needs_eval_set(estimator):
+        return None
     drawn = _draw(split, samples, cost, budget, seed)
     if drawn is None:
         return None
     test = drawn.rows_of(_PARTS[-1], _PARTS[-1] + _TEST)
-    losses = np.array(
-        [
-            _row_losses(
-                estimator, X, split, samples, drawn.rows_of(0, part), test, seed
-            )
-            for part in _PARTS
-        ]
-    )
+    parts = [drawn.rows_of(0, part) for part in _PARTS]
+    try:
+        losses = np.array(
+            [
+                _row_losses(estimator, X, split, samples, part, test, seed)
+                for part in parts
+            ]
+        )
+    except ValueError:
+        # An encoder may not know a category that no row of the part has.
+        return None
     codes, weights = split.codes[test], samples.weights_of(test)
     weights = np.ones(len(test)) if weights is None else weights
     totals = class_totals(split, samples.sample_weight)
     weights *= (totals / totals.sum() / np.bincount(codes, weights))[codes]
     return _extrapolate(losses, weights, codes, drawn, _reach(split, pilot, drawn))
+
+
+def _needs_eval_set(estimator: Any) -> bool:
+    """Tell whether a booster inside stops early by rows that its fit is given."""
+    params = estimator.get_params(deep=True)
+    return any(
+        name.rpartition("__")[2] in _STOPPING_ROUNDS and bool(value)
+        for name, value in params.items()
+    )
 
 
 def _reach(split: Labels, pilot: Pilot, drawn: _Drawn) -> float:

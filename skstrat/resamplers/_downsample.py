@@ -210,10 +210,12 @@ class DownsampleUpweight(StratifiedResampler):
         return targets_from_rows(labels, np.minimum(labels.counts, wanted))
 
     def _cells(self, samples: CheckedSamples, X: Any, y: Any) -> Any:
+        # An earlier fit may have had the factor recommended.
+        self.__dict__.pop("recommendation_", None)
         several = self.strata is None and self.groups is None and not self.y_numeric
         try:
             if self.factor == "auto":
-                self.recommendation_ = recommend(X, samples, seed=self._seed)
+                self.recommendation_ = recommend(X, samples, self._seed)
             return super()._cells(samples, X, y)
         except NotClassLabelsError:
             if self.factor == "auto":

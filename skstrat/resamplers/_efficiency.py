@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve
+from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 
@@ -17,7 +18,9 @@ _SMALLEST_EIGENVALUE = 1e-12
 # Keeps coefficients finite where classes can be told apart, or columns say the same.
 _LEAST_RIDGE = 1e-12
 _SUREST = 1e-9
-_MOST_STEPS, _PRECISE = 50, 1e-9
+_MOST_STEPS, _PRECISE = 50, 1e-12
+# A Hessian serves again while steps by it bring the end so many times nearer.
+_NEARER = 10
 
 
 def offset_efficiency(p: Floats, factor: float, weights: Floats | None = None) -> float:
@@ -150,18 +153,30 @@ def _traces(
     """Give the two traces, what each row adds to the second, and relative variances."""
     information = weights * p * (1 - p)
     whole, growth = information * incoming, information * incoming * p
-    A, B, C = ((x.T * each) @ x for each in (information, whole, growth))
-    M = np.linalg.pinv(A + np.diag(ridge), rcond=_SMALLEST_EIGENVALUE, hermitian=True)
-    MAM, MCM = M @ A @ M, M @ C @ M
+    A, C = _gram(x, information), _gram(x, growth)
+    B = A if (incoming == 1).all() else _gram(x, whole)
+    M: Any = np.linalg.pinv(
+        A + np.diag(ridge), rcond=_SMALLEST_EIGENVALUE, hermitian=True
+    )
+    AM = A @ M
+    CM = C @ M
+    MAM = M @ AM
+    MCM, MAMCM = M @ CM, MAM @ CM
     lost = float((MAM * C).sum())
     # The derivative of the trace by the weight of a row, M depending on it, too.
-    inner = MCM - MAM @ C @ M - M @ C @ MAM
+    inner = MCM - MAMCM - MAMCM.T
     influence = growth * _quadratic(x, MAM) + information * _quadratic(x, inner)
-    AM = A @ M
-    drawn, full = AM @ C @ M, AM @ B @ M
+    drawn, full = AM @ CM, AM @ B @ M
     luck = 2 * float((drawn * drawn.T).sum()) / lost**2
     joint = 4 * float((drawn * full.T).sum()) / lost**2
     return float((MAM * B).sum()), lost, influence, luck, joint
+
+
+def _gram(x: Floats, weights: Floats) -> Floats:
+    """Sum the squares of rows; both factors alike, BLAS forms but half of it."""
+    scaled = x * np.sqrt(weights)[:, np.newaxis]
+    squares: Floats = scaled.T @ scaled
+    return squares
 
 
 def _quadratic(x: Floats, matrix: Floats) -> Floats:
@@ -172,7 +187,10 @@ def _quadratic(x: Floats, matrix: Floats) -> Floats:
 def fit_ridge(
     x: Floats, positive: NDArray[np.bool_], weights: Floats, ridge: Floats
 ) -> Floats:
-    """Fit a logistic regression by Newton steps, halved where they go too far."""
+    """Fit a logistic regression by Newton steps, halved where they go too far.
+
+    Its Hessian costs as much as all else of ten steps with hundreds of columns.
+    """
     coefficients = np.zeros(x.shape[1])
     coefficients[0] = logit(np.average(positive, weights=weights))
     ridge = np.maximum(ridge, _LEAST_RIDGE)
@@ -181,16 +199,18 @@ def fit_ridge(
         margin = np.where(positive, 1, -1) * (x @ at)
         return float(weights @ np.logaddexp(0, -margin) + ridge @ at**2 / 2)
 
-    before = objective(coefficients)
+    before, last, is_stale = objective(coefficients), np.inf, True
     for _ in range(_MOST_STEPS):
         p = expit(x @ coefficients)
         slope = x.T @ (weights * (p - positive)) + ridge * coefficients
-        curvature = (x.T * (weights * p * (1 - p))) @ x + np.diag(ridge)
-        step = solve(curvature, slope, assume_a="pos")
+        if is_stale:
+            hessian = cho_factor(_gram(x, weights * p * (1 - p)) + np.diag(ridge))
+        step = cho_solve(hessian, slope)
         while objective(coefficients - step) > before and slope @ step > _PRECISE:
             step = step / 2
         coefficients -= step
-        before = objective(coefficients)
-        if slope @ step <= _PRECISE * before:
+        before, decrement = objective(coefficients), slope @ step
+        if decrement <= _PRECISE * before:
             break
+        is_stale, last = decrement > last / _NEARER, decrement
     return np.clip(expit(x @ coefficients), _SUREST, 1 - _SUREST)

@@ -18,7 +18,6 @@ from skstrat.resamplers._efficiency import (
     WeightedVariance,
     guided_efficiency,
     offset_efficiency,
-    weighted_variance,
     weights_efficiency,
 )
 from skstrat.resamplers._factor_recommendation import (
@@ -50,26 +49,19 @@ _MISSED_PER_COLUMN = 2
 # where the pilot said .10. On generated data they lost less than the pilot said.
 _NOT_KNOWN = 0.25
 
+# What may be lost where nothing else is asked for.
+MAX_LOSS = 0.01
 # With fewer there is no time to gain.
 LEAST_ROWS = 10_000
 _ROWS_PER_COLUMN = 20
 _SERIES = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
 
 
-def recommend(
-    X: Any,
-    samples: CheckedSamples,
-    estimator: Any = None,
-    max_loss: float = 0.01,
-    *,
-    seed: int,
-    guided: bool = False,
-    seconds: Callable[[int], float | None] = lambda _: None,
-) -> FactorRecommendation:
-    """Recommend a factor for the most frequent class, from a pilot."""
+def recommend(X: Any, samples: CheckedSamples, seed: int) -> FactorRecommendation:
+    """Recommend a factor for a logistic regression that may lose one percent."""
     split = split_majority(samples.labels)
-    pilot = run_pilot(X, split, samples, estimator, seed)
-    return recommend_by(pilot, split, samples, max_loss, guided=guided, seconds=seconds)
+    pilot = run_pilot(X, split, samples, None, seed)
+    return recommend_by(pilot, split, samples, MAX_LOSS)
 
 
 def recommend_by(
@@ -89,36 +81,32 @@ def recommend_by(
     """
     labels = samples.labels
     majority = int(labels.counts.argmax())
-    correction: Correction = "offset"
+    correction: Correction = "weights" if pilot.weighted else "offset"
     if guided:
         correction = "guided"
-    elif pilot.design is not None and estimation_share is None:
-        correction = "weights"
-    counted = None
-    if pilot.design is not None and estimation_share is None:
-        counted = weighted_variance(
-            pilot.design, pilot.positive, pilot.weights, pilot.incoming, pilot.penalty
-        )
     n0, n1 = split.counts.tolist()
-    share = estimation_share or _count_share(pilot, counted, n1, len(labels.classes))
-    efficiency = _efficiency(pilot, correction, counted, len(labels.classes))
+    share = estimation_share or _count_share(pilot, n1, len(labels.classes))
+    efficiency = _efficiency(pilot, correction, len(labels.classes))
     ratio = np.divide(*class_totals(split, samples.sample_weight)).item()
 
     def loss(factor: float) -> float:
         return share[0] * (1 / efficiency(factor) - 1)
 
-    kept, limited_by = choose_rows(loss, max_loss, n0, n1, ratio, pilot.n_columns)
+    kept, limited_by = choose_rows(
+        loss, max_loss, n0, n1, ratio, pilot.n_columns, too_wide=pilot.too_wide
+    )
     factor, factors = n0 / kept, _factors(ratio)
     lost = 1 / efficiency(factor) - 1
     return FactorRecommendation(
         factor=factor,
         rows=n1 + kept,
         n_rows=n0 + n1,
+        n_columns=pilot.n_columns,
         majority=labels.classes.tolist()[majority],
         correction=correction,
         max_loss=max_loss,
         loss=share[0] * lost,
-        loss_range=_range(share, lost, counted, factor),
+        loss_range=_range(share, lost, pilot.variance, factor),
         estimation_share=share[0],
         efficiency=efficiency(factor),
         limited_by=limited_by,
@@ -131,16 +119,16 @@ def recommend_by(
     )
 
 
-def _efficiency(
-    pilot: Pilot,
-    correction: Correction,
-    counted: WeightedVariance | None,
-    n_classes: int,
-) -> Efficiency:
+def _efficiency(pilot: Pilot, correction: Correction, n_classes: int) -> Efficiency:
     """Give the relative efficiency as a function of the factor."""
-    positive, weights = pilot.positive, pilot.weights
+    positive, weights, p = pilot.positive, pilot.weights, pilot.p
+    counted = pilot.variance
     if correction == "guided":
         return partial(_guided, pilot)
+    if correction == "weights" and counted is None:
+        # All directions of the columns are taken for alike.
+        mean_p = float(np.average(p, weights=weights * p * (1 - p)))
+        return partial(weights_efficiency, mean_p / (n_classes - 1))
     if correction == "offset" or counted is None:
         return partial(offset_efficiency, pilot.p[positive], weights=weights[positive])
     # What is lost of telling the most frequent class from the others is lost once; the
@@ -154,7 +142,7 @@ def _guided(pilot: Pilot, factor: float) -> float:
     Such a learner finds out what the pilot does not know, where rows are few.
     """
     guided = guided_efficiency(pilot.p, pilot.positive, factor, pilot.weights)
-    if pilot.design is not None:
+    if pilot.linear:
         return guided
     positive = pilot.positive
     uniform = offset_efficiency(pilot.p[positive], factor, pilot.weights[positive])
@@ -162,9 +150,7 @@ def _guided(pilot: Pilot, factor: float) -> float:
     return 1 / (1 + lost)
 
 
-def _count_share(
-    pilot: Pilot, counted: WeightedVariance | None, n_positives: int, n_classes: int
-) -> Ranged:
+def _count_share(pilot: Pilot, n_positives: int, n_classes: int) -> Ranged:
     r"""Count what share of the log loss of all rows is due to estimation.
 
     .. math:: g = (1 + 2 d / n_1) \, d (K - 1) / (2 n L)
@@ -172,12 +158,18 @@ def _count_share(
     with the trace of :class:`WeightedVariance` in the place of *d* effective
     coefficients and *L* of the rows it was fitted to: models that did not see them have
     far more, below ten positives per column, than the fit to all rows. The first term
-    is what else the formula was seen to miss there, with :math:`n_1` positives.
+    is what else the formula was seen to miss there, with :math:`n_1` positives. With
+    more columns than positives *d* is all of them, and *L* that of the pilot.
     """
+    counted = pilot.variance
     # Rows of unequal weights are as good as fewer.
     unit = float(np.average(pilot.incoming, weights=pilot.weights))
     if counted is None:
         total = pilot.weights.sum() * pilot.loss / unit
+        if pilot.too_wide:
+            missed = 1 + _MISSED_PER_COLUMN * pilot.n_columns / n_positives
+            share = missed * pilot.n_columns * (n_classes - 1) / (2 * total)
+            return (min(share, _LARGEST_SHARE),) * 3
         value, low, high = (
             min(each / (2 * total), _LARGEST_SHARE) for each in ASSUMED_PARAMETERS
         )
@@ -204,10 +196,14 @@ def choose_rows(
     n_positives: int,
     ratio: float,
     n_columns: int,
+    *,
+    too_wide: bool = False,
 ) -> tuple[int, Limit]:
     """Find the fewest negatives whose predicted loss is allowed, and enough of them."""
     if n_positives < LEAST_POSITIVES:
         return n_negatives, "least_positives"
+    if too_wide:
+        return n_negatives, "positives_per_column"
     least: dict[Limit, int] = {
         "negatives_per_positive": ceil(n_negatives / ratio),
         "least_rows": max(LEAST_ROWS, _ROWS_PER_COLUMN * n_columns),
@@ -229,11 +225,6 @@ def split_majority(labels: Labels) -> Labels:
     majority = int(labels.counts.argmax())
     n0 = int(labels.counts[majority])
     counts = np.array([n0, len(labels.codes) - n0])
-    if counts.min() < 2:
-        raise ValueError(
-            "y must have at least two rows of its most frequent class and two of "
-            f"others, one for each half of the pilot; got {counts[0]} and {counts[1]}."
-        )
     positive = (labels.codes != majority).astype(np.uint8)
     return Labels(positive, np.array([False, True]), counts)
 

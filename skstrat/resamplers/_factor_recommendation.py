@@ -9,7 +9,13 @@ import numpy as np
 
 from skstrat._core.compat import check_pandas_support
 
-Limit = Literal["max_loss", "negatives_per_positive", "least_rows", "least_positives"]
+Limit = Literal[
+    "max_loss",
+    "negatives_per_positive",
+    "least_rows",
+    "least_positives",
+    "positives_per_column",
+]
 Correction = Literal["weights", "offset", "guided"]
 
 # Of fewer no prediction is good: on generated data one was off by 3 to 30 times.
@@ -37,6 +43,9 @@ class FactorRecommendation:
         Rows kept, of all classes.
     n_rows : int
         Rows of all the data, without those of zero weight.
+    n_columns : int
+        Columns as the learner sees them: of a pipeline, those that its other steps
+        make of the pilot's rows.
     majority : label
         The most frequent class.
     correction : {"weights", "offset", "guided"}
@@ -46,7 +55,9 @@ class FactorRecommendation:
     max_loss : float
         The largest share of log loss that may be lost.
     loss : float
-        Predicted log loss at the factor over that of all rows, less 1.
+        Predicted log loss at the factor over that of all rows, less 1. Of more than
+        two classes, both are the log loss of telling the most frequent one from all
+        others; of the log loss of all classes, which is larger, it is a smaller share.
     loss_range : tuple of (float, float)
         Where that of one fit is expected: for linear models within two standard
         deviations, of the pilot's rows and of the rows that are drawn; for others
@@ -56,11 +67,13 @@ class FactorRecommendation:
     efficiency : float
         Predicted relative efficiency at the factor.
     limited_by : {"max_loss", "negatives_per_positive", "least_rows", \
-            "least_positives"}
+            "least_positives", "positives_per_column"}
         Why the factor is not larger: the loss would be more than ``max_loss``; there
         would be fewer negatives than one per positive; fewer than 10,000 rows of the
-        majority class, or 20 per column; or there are fewer than 30 rows of other
-        classes, too few to predict a loss from.
+        majority class, or 20 per column; there are fewer than 30 rows of other
+        classes, too few to predict a loss from; or a linear model sees more columns
+        than the pilot has rows of other classes, which are up to 2000. With either of
+        the last two all rows are kept.
     seconds, full_seconds : float or None
         Predicted time of a fit to ``rows`` and to all rows; None if it is not known
         for the learner. Nothing is timed: the same seed gives the same recommendation.
@@ -99,6 +112,7 @@ class FactorRecommendation:
     factor: float
     rows: int
     n_rows: int
+    n_columns: int
     majority: Any
     correction: Correction
     max_loss: float
@@ -147,6 +161,10 @@ class FactorRecommendation:
             "negatives_per_positive": "leave fewer negatives than positives",
             "least_rows": f"leave too few rows of class {self.majority!r}",
             "least_positives": f"be blind, with under {LEAST_POSITIVES} other rows",
+            "positives_per_column": (
+                f"be blind, with more columns ({self.n_columns:,}) than the pilot has "
+                "other rows"
+            ),
         }[self.limited_by]
         if self.factor == 1:
             return (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from skstrat._core.compat import routing_enabled
 from skstrat._core.estimators import (
     final_estimator,
     fit_arguments,
+    inner_estimator,
     is_linear,
     request_weights,
 )
@@ -29,6 +31,8 @@ from skstrat._core.prior import correct_prior
 from skstrat._core.rows import take_rows
 from skstrat._core.samples import CheckedSamples
 from skstrat._core.weights import class_totals
+from skstrat.resamplers._efficiency import WeightedVariance, weighted_variance
+from skstrat.resamplers._factor_recommendation import LEAST_POSITIVES
 from skstrat.resamplers._guided_pilot import default_pilot
 from skstrat.resamplers._pilot_columns import (
     LARGEST,
@@ -63,10 +67,16 @@ class Pilot:
     design : ndarray of shape (n_pilot, n_columns) or None
         Columns as a linear model sees them; None if the model is another, the columns
         are not all finite numbers, or there are more of them than positive rows.
+    linear : bool
+        Whether the model that is asked for is linear.
+    weighted : bool
+        Whether it is linear and is given weights.
     penalty : float
         Of the squared coefficients of the linear model, in the unit of the weights.
     n_columns : int
-        Columns of X, or of ``design``.
+        Columns as the model that is asked for sees them.
+    numbers : float
+        Numbers of a row of these that are written down: of a sparse one, few.
     """
 
     p: Floats
@@ -74,14 +84,31 @@ class Pilot:
     weights: Floats
     incoming: Floats
     design: Floats | None
+    linear: bool
+    weighted: bool
     penalty: float
     n_columns: int
+    numbers: float
 
     @property
     def loss(self) -> float:
         """Mean log loss of the rows, by models that were not fitted on them."""
         own = np.where(self.positive, self.p, 1 - self.p)
         return float(-np.average(np.log(own), weights=self.weights))
+
+    @property
+    def too_wide(self) -> bool:
+        """Whether a linear model has more columns than there are positive rows."""
+        return self.linear and self.n_columns > int(self.positive.sum())
+
+    @cached_property
+    def variance(self) -> WeightedVariance | None:
+        """What a linear model loses by estimation; None if it cannot be counted."""
+        if self.design is None:
+            return None
+        return weighted_variance(
+            self.design, self.positive, self.weights, self.incoming, self.penalty
+        )
 
 
 def run_pilot(
@@ -92,11 +119,16 @@ def run_pilot(
     seed: int,
     *,
     linear: bool = True,
+    seen_by: Any = None,
 ) -> Pilot:
     """Draw a small part of the rows and predict each half of it from the other.
 
     Without an estimator, it is a linear model where that is asked for and can be.
+    ``seen_by`` is the model whose columns are counted, if it is not the estimator. With
+    too few positives to predict anything from, nothing is fitted.
     """
+    if split.counts.min() < LEAST_POSITIVES:
+        return _blind(X, split, samples)
     n_positives = min(int(split.counts[1]), MOST_POSITIVES)
     n_negatives = min(int(split.counts[0]), 2 * MOST_POSITIVES - n_positives)
     wanted = np.array([n_negatives, n_positives])
@@ -106,25 +138,30 @@ def run_pilot(
     weights = samples.weights_of(indices)
     totals = class_totals(split, samples.sample_weight)
     rows = take_rows(X, samples.position_of(indices))
-    design = _as_numbers(rows)
+    if estimator is not None:
+        linear = is_linear(estimator)
+        refuse_own_prior(estimator, "estimator")
+    seen = _as_seen(estimator if seen_by is None else seen_by, rows, codes)
+    design: Any = _as_numbers(seen) if linear else None
     # A penalty weighs against the total weight, which has no unit of its own.
     unit = 1.0 if weights is None or estimator is not None else weights.mean()
     if estimator is None:
-        linear = linear and design is not None
+        linear = design is not None
+        weighted = linear
         estimator = _default_line(design) if linear else default_pilot(rows)
         rows = design if linear else rows
+        p = _cross_fitted(estimator, rows, drawn, weights, totals, seed)
+        # Its penalty is one of standardised columns.
+        design = _as_seen(estimator, rows, codes) if linear else None
     else:
-        linear = is_linear(estimator)
-        refuse_own_prior(estimator, "estimator")
-    if linear and isinstance(estimator, SklearnPipeline):
-        design = _as_seen(estimator, rows, codes)
-    p = _cross_fitted(estimator, rows, drawn, weights, totals, seed)
+        weighted = linear and _takes_weights(estimator)
+        p = _asked(estimator, rows, design, drawn, weights, totals, seed)
     if weights is None:
         weights = np.ones(len(codes))
-    n_columns = int(np.prod(shape_of(rows)[1:]))
-    if not linear or design is None or design.shape[1] > n_positives:
+    n_columns = int(np.prod(shape_of(seen)[1:]))
+    if design is not None and n_columns > n_positives:
         design = None
-    elif sparse.issparse(design):
+    if sparse.issparse(design):
         design = design.toarray()
     return Pilot(
         p=np.clip(p, _SUREST, 1 - _SUREST),
@@ -132,17 +169,92 @@ def run_pilot(
         weights=weights * (totals / class_totals(drawn, weights))[codes],
         incoming=weights,
         design=design,
+        linear=linear,
+        weighted=weighted,
         penalty=_penalty(estimator) * unit,
-        n_columns=n_columns if design is None else int(design.shape[1]),
+        n_columns=n_columns,
+        numbers=numbers_of_row(seen),
     )
 
 
-def _as_seen(pipeline: Any, rows: Any, codes: NDArray[Any]) -> Any:
-    """Transform rows as for the model at the end, or give None if that needs more."""
-    if len(pipeline.steps) == 1:
-        return _as_numbers(rows)
-    before = clone(pipeline[:-1])
-    return _as_numbers(before.fit_transform(rows, codes.astype(np.intp)))
+def numbers_of_row(X: Any) -> float:
+    """Say how many numbers a row has in the mean, of a sparse one those that are not 0.
+
+    Of texts it is not known, and 1.
+    """
+    if sparse.issparse(X):
+        return float(X.nnz / X.shape[0])
+    shape = shape_of(X)
+    # A frame of pandas has this only if all its columns are sparse.
+    frame = len(shape) == 2 and hasattr(X, "sparse")
+    return float(np.prod(shape[1:])) * (X.sparse.density if frame else 1.0)
+
+
+def _blind(X: Any, split: Labels, samples: CheckedSamples) -> Pilot:
+    """Give what class sizes alone say, one row a class."""
+    totals = class_totals(split, samples.sample_weight)
+    return Pilot(
+        p=np.full(2, totals[1] / totals.sum()),
+        positive=np.array([False, True]),
+        weights=totals,
+        incoming=totals / split.counts,
+        design=None,
+        linear=False,
+        weighted=False,
+        penalty=0.0,
+        n_columns=int(np.prod(shape_of(X)[1:])),
+        numbers=numbers_of_row(X),
+    )
+
+
+def _asked(
+    estimator: Any,
+    rows: Any,
+    design: Any,
+    drawn: Labels,
+    weights: Floats | None,
+    totals: Floats,
+    seed: int,
+) -> Floats:
+    """Ask an estimator itself; if half of the rows is too few, the default pilot.
+
+    An encoder may meet categories there that it was not fitted with.
+    """
+    try:
+        return _cross_fitted(estimator, rows, drawn, weights, totals, seed)
+    except ValueError as error:
+        if design is None or len(shape_of(rows)) == 1:
+            raise ValueError(
+                "estimator must learn from one half of the pilot's rows and predict "
+                f"the other; got {type(final_estimator(estimator)).__name__}, and "
+                f"{error} Let encoders ignore what they have not seen, as with "
+                'handle_unknown="ignore", or leave estimator out.'
+            ) from error
+    return _cross_fitted(default_pilot(rows), rows, drawn, weights, totals, seed)
+
+
+def _takes_weights(estimator: Any) -> bool:
+    """Tell whether an estimator is given weights in fit."""
+    model = clone(estimator)
+    if routing_enabled():
+        request_weights(model)
+    return fit_arguments(model, np.ones(1)) is not None
+
+
+def _as_seen(estimator: Any, rows: Any, codes: NDArray[Any]) -> Any:
+    """Transform rows as for the model that learns."""
+    while estimator is not None:
+        if isinstance(estimator, SklearnPipeline):
+            # A sampler makes other rows of them.
+            if any(hasattr(step, "fit_resample") for _, step in estimator.steps):
+                return rows
+            if len(estimator.steps) > 1:
+                before = clone(estimator[:-1])
+                rows = before.fit_transform(rows, codes.astype(np.intp))
+            estimator = estimator.steps[-1][1]
+        else:
+            estimator = inner_estimator(estimator)
+    return rows
 
 
 def _default_line(design: Any) -> Any:

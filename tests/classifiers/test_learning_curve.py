@@ -6,13 +6,14 @@ from scipy.special import expit
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.naive_bayes import GaussianNB
+from sklearn.naive_bayes import BernoulliNB, GaussianNB
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from skstrat import recommend_factor
 from skstrat._core.samples import check_samples
+from skstrat.classifiers._auto import recommend_for
 from skstrat.classifiers._learning_curve import _draw, measured_share
 from skstrat.resamplers._efficiency import guided_efficiency, offset_efficiency
 from skstrat.resamplers._factor import split_majority
@@ -118,6 +119,40 @@ def test_too_few_positives_are_not_measured():
     X, y = rows(20_000)
     assert share(GaussianNB(), X, y, budget=4_000) is None
     assert share(GaussianNB(), X[:5000], y[:5000], seed=1) is None
+
+
+@pytest.mark.parametrize(
+    ("library", "name", "params"),
+    [
+        ("xgboost", "XGBClassifier", {"early_stopping_rounds": 5}),
+        ("lightgbm", "LGBMClassifier", {"early_stopping_round": 5, "verbose": -1}),
+    ],
+)
+def test_boosters_that_need_an_eval_set_are_not_measured(library, name, params):
+    booster = getattr(pytest.importorskip(library), name)
+    X, y = rows(20_000)
+    model = booster(n_estimators=2, n_jobs=1, **params)
+    assert share(make_pipeline(StandardScaler(), model), X, y) is None
+    samples = check_samples(X, y, None)
+    asked = recommend_for(model, X, samples, guided=True, seed=0)(1e-3)
+    assert asked.limited_by == "max_loss"
+    assert asked.loss_range[1] > asked.loss_range[0] > 0
+
+
+def test_what_needs_fit_parameters_or_all_categories_is_not_measured():
+    X, y = rows(80_000, 4)
+    samples = check_samples(X, y, None)
+    Watched.fits.clear()
+    model = Watched()
+    counts = []
+    for measures in (False, True):
+        recommend_for(model, X, samples, guided=True, seed=0, measures=measures)(1e-3)
+        counts.append(len(Watched.fits))
+    assert counts == [0, 3]
+    # A thousand names of thirty rows each.
+    names = np.arange(len(y)) // 30
+    coded = make_pipeline(OneHotEncoder(), BernoulliNB())
+    assert share(coded, names[:, np.newaxis], y) is None
 
 
 def test_the_same_seed_gives_the_same_share():

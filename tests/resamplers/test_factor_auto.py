@@ -36,6 +36,15 @@ def test_the_factor_is_the_recommended_one(weighted):
     np.testing.assert_array_equal(w, same_w)
 
 
+def test_what_was_recommended_goes_with_the_word():
+    X, y = data(20_000)
+    down = DownsampleUpweight(factor="auto", random_state=0)
+    down.fit_resample(X, y)
+    assert down.recommendation_.factor > 1
+    down.set_params(factor=5).fit_resample(X, y)
+    assert not hasattr(down, "recommendation_")
+
+
 def test_in_a_classifier():
     X, y = data()
     auto = DownsampleUpweight(factor="auto", random_state=0)

@@ -1,0 +1,78 @@
+"""Whether it pays to drop rows: the time saved against that of asking and drawing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.base import OneToOneFeatureMixin
+
+from skstrat._core.estimators import is_linear
+from skstrat.classifiers._fit_time import predict_seconds
+from skstrat.classifiers._pipeline_steps import steps_before
+from skstrat.resamplers._factor import LEAST_ROWS
+from skstrat.resamplers._factor_recommendation import FactorRecommendation
+
+# Of guided rows: the pilot, and its predictions for each cell; and any draw, a row.
+_PILOT, _SCORED_CELL, _DRAWN_ROW = 0.05, 18e-9, 30e-9
+# Asking how far to go: a pilot of trees; and one of a line, of which matrices of all
+# columns are multiplied, measured with up to 1,200 of them.
+_ASKING_TREES, _ASKING_LINE, _ASKING_SQUARE = 0.1, 0.03, 1.5e-6
+# A smaller saving is not worth another set of rows. Predicted times are right within a
+# factor of 2, so that of half a fit at least something is left.
+_LEAST_SECONDS, _LEAST_SHARE = 0.1, 0.5
+
+
+def draw_seconds(n_rows: int, n_columns: float, *, guided: bool) -> float:
+    """Predict the seconds of a draw."""
+    scored = _PILOT + _SCORED_CELL * n_rows * n_columns if guided else 0.0
+    return scored + _DRAWN_ROW * n_rows
+
+
+def asking_seconds(n_columns: float, *, linear: bool) -> float:
+    """Predict the seconds of a pilot that says how far to go."""
+    if not linear:
+        return _ASKING_TREES
+    return _ASKING_LINE + _ASKING_SQUARE * n_columns**2
+
+
+def may_pay(
+    estimator: Any, n_rows: int, n_columns: float, n_classes: int, *, guided: bool
+) -> bool:
+    """Tell whether it can pay to ask for a factor, which is to be paid for, too.
+
+    Columns are those of X; what a pipeline makes of them only its pilot can tell.
+    """
+    full = predict_seconds(estimator, n_rows, n_columns, n_classes)
+    fewest = min(n_rows, LEAST_ROWS)
+    kept = predict_seconds(estimator, fewest, n_columns, n_classes)
+    if full is None or kept is None or _makes_columns(estimator):
+        return n_rows > LEAST_ROWS
+    asking = asking_seconds(n_columns, linear=is_linear(estimator))
+    draw = draw_seconds(n_rows, n_columns, guided=guided)
+    return _is_enough(full - kept - draw - asking, full)
+
+
+def _makes_columns(pipeline: Any) -> bool:
+    """Tell whether a step before the last may give other columns than it is given."""
+    return any(
+        not (step is None or step == "passthrough")
+        and not isinstance(step, OneToOneFeatureMixin)
+        for before in steps_before(pipeline)
+        for _, step in before.steps
+    )
+
+
+def _is_enough(saved: float, full: float) -> bool:
+    return saved >= max(_LEAST_SECONDS, _LEAST_SHARE * full)
+
+
+def dropping_pays(found: FactorRecommendation, n_columns: float) -> bool:
+    """Tell whether half of a fit and a tenth of a second are saved, the draw paid.
+
+    Where the seconds are not known, half of the rows.
+    """
+    if found.seconds is None or found.full_seconds is None:
+        return found.rows <= (1 - _LEAST_SHARE) * found.n_rows
+    guided = found.correction == "guided"
+    draw = draw_seconds(found.n_rows, n_columns, guided=guided)
+    return _is_enough(found.full_seconds - found.seconds - draw, found.full_seconds)
