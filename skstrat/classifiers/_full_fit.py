@@ -6,14 +6,22 @@ import warnings
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from skstrat._core.compat import routing_enabled
+from skstrat._core.estimators import fit_arguments, request_weights
 from skstrat._core.labels import by_label
 from skstrat._core.weights import Floats, class_totals
+from skstrat.classifiers._full_fit_steps import only_scales, refuse_steps
 from skstrat.classifiers._full_loss import PenalisedLogLoss
 from skstrat.classifiers._newton import FullFit, minimise
-from skstrat.classifiers._pipeline_steps import last_model, steps_before
+from skstrat.classifiers._pipeline_steps import (
+    last_model,
+    model_params,
+    steps_before,
+)
 from skstrat.classifiers._policy import GivenWeights
 from skstrat.classifiers._training_rows import TrainingRows
 from skstrat.resamplers._resampled import Resampled
@@ -33,19 +41,26 @@ _FEW_COEFFICIENTS = 64
 _ALL_ROWS = "Leave full_fit out, or fit the estimator on all rows."
 
 
-def check_full_fit(estimator: Any, rows: TrainingRows, use_weights: Any) -> None:
-    """Refuse what has no full fit, before anything is fitted."""
+def check_full_fit(estimator: Any, X: Any, use_weights: Any) -> None:
+    """Refuse what has no full fit, before rows are drawn."""
     _refuse_estimator(estimator, use_weights)
+    _refuse_columns(estimator, X, 1)
+
+
+def check_draw(estimator: Any, rows: TrainingRows) -> None:
+    """Refuse rows that have no full fit, before anything is fitted."""
+    n_classes = len(rows.drawn.original[0])
+    _refuse_columns(estimator, rows.X, 1 if n_classes == 2 else n_classes)
     _refuse_draw(rows.resampled)
 
 
 def has_full_fit(estimator: Any, use_weights: Any) -> bool:
-    """Tell whether an estimator has a full fit."""
+    """Tell whether an estimator has a full fit with a coefficient for each column."""
     try:
         _refuse_estimator(estimator, use_weights)
     except ValueError:
         return False
-    return True
+    return only_scales(steps_before(estimator))
 
 
 def _refuse_estimator(estimator: Any, use_weights: Any) -> None:
@@ -72,6 +87,29 @@ def _refuse_estimator(estimator: Any, use_weights: Any) -> None:
             "full_fit=True starts from a fit with the weights of the rows drawn; got "
             'use_weights=False. Leave it at "auto".'
         )
+    refuse_steps(steps_before(estimator))
+    if not _weights_arrive(estimator):
+        raise ValueError(
+            "full_fit=True starts from a fit with the weights of the rows drawn, but "
+            "LogisticRegression does not get them: its set_fit_request says otherwise. "
+            "Call set_fit_request(sample_weight=True) on it, or leave full_fit out."
+        )
+
+
+def _weights_arrive(estimator: Any) -> bool:
+    """Tell whether the weights that a fit is given get to the model."""
+    estimator = clone(estimator)
+    if routing_enabled():
+        request_weights(estimator)
+    arguments = fit_arguments(estimator, np.ones(1))
+    return "sample_weight" in model_params(estimator, arguments or {})
+
+
+def _refuse_columns(estimator: Any, X: Any, n_scores: int) -> None:
+    """Refuse too many coefficients where columns tell how many there will be."""
+    shape: tuple[int, ...] = getattr(X, "shape", ())
+    if len(shape) == 2 and only_scales(steps_before(estimator)):
+        _refuse_many(shape[1] * n_scores)
 
 
 def _refuse_draw(resampled: Resampled) -> None:

@@ -35,8 +35,8 @@ class Derivatives:
         The same with the penalty.
     gradient : ndarray of shape (n_scores, n_parameters)
         Of the total.
-    hessian : ndarray of shape (n_scores * n_parameters,) * 2 or None
-        Of the total; None if it was not asked for.
+    hessian : ndarray or sparse array of shape (n_scores * n_parameters,) * 2, or None
+        Of the total, sparse if the rows are; None if it was not asked for.
     """
 
     at: Floats
@@ -86,6 +86,13 @@ class PenalisedLogLoss:
         slope[:, self._n_columns(at) :] = 0
         return slope
 
+    def filled(self) -> Floats | None:
+        """Count the numbers of some rows, as sparse rows hold them; None if dense."""
+        X = next(self._blocks())[0]
+        if not sparse.issparse(X):
+            return None
+        return np.diff(X.indptr) + float(self.intercept)
+
     def look(self, at: Floats, *, hessian: bool, bound: bool = False) -> Derivatives:
         """Read all rows once.
 
@@ -95,8 +102,8 @@ class PenalisedLogLoss:
         n_columns = self._n_columns(at)
         slope = self.penalty_slope(at)
         gradient, log_loss = np.zeros(at.shape), 0.0
-        curvature: Any = np.zeros(at.shape * 2) if hessian else None
-        for X, codes, weights in self._blocks(n_columns):
+        curvature: dict[tuple[int, int], Any] = {}
+        for X, codes, weights in self._blocks():
             scores = X @ at[:, :n_columns].T
             if self.intercept:
                 scores += at[:, n_columns]
@@ -110,36 +117,42 @@ class PenalisedLogLoss:
             if bound:
                 far = np.maximum(np.abs(scores), _LEAST_SCORE)
                 p, q = np.tanh(far / 2) / (2 * far), np.ones_like(far)
-            if curvature is not None:
+            if hessian:
                 self._add_curvature(curvature, X, p, q, weights)
         total = float(log_loss + (slope * at).sum() / 2)
-        if curvature is not None:
-            curvature = curvature.reshape((at.size, at.size))
-            bends = self.penalty_slope(np.ones(at.shape)).ravel()
-            curvature[np.diag_indices(at.size)] += bends
-        return Derivatives(at, log_loss, total, gradient + slope, curvature)
+        whole = self._join(curvature, at) if hessian else None
+        return Derivatives(at, log_loss, total, gradient + slope, whole)
 
     def _n_columns(self, at: Floats) -> int:
         return at.shape[1] - self.intercept
 
-    def _blocks(
-        self, n_columns: int
-    ) -> Iterator[tuple[Any, NDArray[Any], Floats | None]]:
+    def _blocks(self) -> Iterator[tuple[Any, NDArray[Any], Floats | None]]:
         """Give the rows as numbers, some at a time."""
-        n_rows = count_rows(self.X)
-        step = max(_LEAST_ROWS, _NUMBERS // max(n_columns, 1))
-        for start in range(0, n_rows, step):
+        n_rows, start, step = count_rows(self.X), 0, _LEAST_ROWS
+        while start < n_rows:
             part = slice(start, min(start + step, n_rows))
-            X = _take_slice(self.X, part)
+            given = X = _take_slice(self.X, part)
             for transformer in self.transformers:
                 X = transformer.transform(X)
             X = check_array(X, accept_sparse="csr", dtype=np.float64)
             weights = None if self.weights is None else self.weights[part]
             yield X, self.codes[part], weights
+            start = part.stop
+            # What a row comes to behind the transformers is known by those seen.
+            numbers = max(_numbers_of(given), _numbers_of(X))
+            step = max(_LEAST_ROWS, _NUMBERS * X.shape[0] // max(numbers, 1))
 
     def _add_curvature(
-        self, curvature: Floats, X: Any, p: Floats, q: Floats, weights: Floats | None
+        self,
+        curvature: dict[tuple[int, int], Any],
+        X: Any,
+        p: Floats,
+        q: Floats,
+        weights: Floats | None,
     ) -> None:
+        """Add, for each pair of scores, how the loss of some rows bends."""
+        if self.intercept and sparse.issparse(X):
+            X = sparse.hstack([X, np.ones((X.shape[0], 1))], format="csr")
         for first in range(p.shape[1]):
             for second in range(first + 1):
                 same = first == second
@@ -147,11 +160,29 @@ class PenalisedLogLoss:
                 if weights is not None:
                     spread *= weights
                 gram = _gram(X, spread, intercept=self.intercept)
-                if same:
-                    curvature[first, :, first] += gram
+                gram = gram if same else -gram
+                if (first, second) in curvature:
+                    curvature[first, second] += gram
                 else:
-                    curvature[first, :, second] -= gram
-                    curvature[second, :, first] -= gram
+                    curvature[first, second] = gram
+
+    def _join(self, curvature: dict[tuple[int, int], Any], at: Floats) -> Any:
+        """Put the Hessian together."""
+        scores = range(len(at))
+        parts = [[curvature[max(i, j), min(i, j)] for j in scores] for i in scores]
+        bends = self.penalty_slope(np.ones(at.shape)).ravel()
+        if sparse.issparse(parts[0][0]):
+            return (sparse.block_array(parts) + sparse.diags_array(bends)).tocsr()
+        joined = np.block(parts)
+        joined[np.diag_indices(at.size)] += bends
+        return joined
+
+
+def _numbers_of(X: Any) -> int:
+    """Count the numbers that rows hold."""
+    if sparse.issparse(X):
+        return int(X.nnz) + X.shape[0]
+    return int(np.prod(getattr(X, "shape", (len(X),))))
 
 
 def _take_slice(X: Any, part: slice) -> Any:
@@ -189,21 +220,15 @@ def _residuals(p: Floats, q: Floats, codes: NDArray[Any]) -> Floats:
     return residuals
 
 
-def _gram(X: Any, spread: Floats, *, intercept: bool) -> Floats:
-    """Multiply the columns with one another, rows weighted."""
-    n_rows, n_columns = X.shape
+def _gram(X: Any, spread: Floats, *, intercept: bool) -> Any:
+    """Multiply the columns with one another, rows weighted; sparse X has all."""
     if sparse.issparse(X):
-        gram = np.empty((n_columns + intercept,) * 2)
-        weighted = X.T @ sparse.diags_array(spread)
-        gram[:n_columns, :n_columns] = (weighted @ X).toarray()
-        if intercept:
-            gram[n_columns, :n_columns] = gram[:n_columns, n_columns] = X.T @ spread
-            gram[n_columns, n_columns] = spread.sum()
-        return gram
+        return sparse.csr_array(X.T @ sparse.diags_array(spread) @ X)
     root = np.sqrt(spread)
-    scaled = np.empty((n_rows, n_columns + intercept))
-    np.multiply(X, root[:, None], out=scaled[:, :n_columns])
+    scaled = np.empty((len(X), X.shape[1] + intercept))
+    np.multiply(X, root[:, None], out=scaled[:, : X.shape[1]])
     if intercept:
-        scaled[:, n_columns] = root
+        scaled[:, -1] = root
     # Of a matrix with itself half is computed.
-    return scaled.T @ scaled
+    gram: Floats = scaled.T @ scaled
+    return gram

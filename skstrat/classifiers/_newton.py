@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Any
 
 import numpy as np
+from scipy import sparse
 from scipy.linalg import LinAlgError, cholesky, eigh, solve_triangular
+from scipy.sparse.linalg import cg
 
 from skstrat._core.weights import Floats
 from skstrat.classifiers._full_loss import Derivatives, PenalisedLogLoss
@@ -25,6 +28,12 @@ _SHORTEST, _LONGEST = 0.1, 0.5
 _LEAST_FALL = 4
 # Multiplications for the Hessian of all rows, a hundredth of a second.
 _CHEAP = 2e8
+# A multiplication of sparse numbers takes as many of dense ones. So the Hessian of
+# sparse rows is for those of which it takes few times those of a gradient; where the
+# drawn one misleads, more, as long as the full fit would take more passes still.
+_SPARSE, _FEW, _MANY = 16, 10, 50
+# Conjugate gradients: how exact, and the most steps.
+_EXACT, _MOST_STEPS = 1e-9, 200
 
 
 @dataclass(frozen=True)
@@ -72,10 +81,47 @@ class Curvature:
     are left alone, but a slope along them counts.
     """
 
-    def __init__(self, hessian: Floats) -> None:
+    def __init__(self, hessian: Any) -> None:
         diagonal = hessian.diagonal()
         self._scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1))
-        scaled = hessian * np.outer(self._scale, self._scale)
+        self._hessian = hessian
+        self._factors: _Factors | None = None
+
+    def solve(self, slope: Floats) -> tuple[Floats, float]:
+        """Give H⁻¹g, and g'H⁻¹g."""
+        scaled = self._scale * slope.ravel()
+        solved = self._solve_sparse(scaled) if self._factors is None else None
+        if solved is None:
+            if self._factors is None:
+                self._factors = _Factors(self._rescaled())
+            solved, size = self._factors.solve(scaled)
+        else:
+            size = float(scaled @ solved)
+        return (self._scale * solved).reshape(slope.shape), size
+
+    def _rescaled(self) -> Floats:
+        hessian = self._hessian
+        dense = hessian.toarray() if sparse.issparse(hessian) else hessian
+        scaled: Floats = dense * np.outer(self._scale, self._scale)
+        return scaled
+
+    def _solve_sparse(self, slope: Floats) -> Floats | None:
+        """Solve by conjugate gradients; None where factors are quicker or safer."""
+        hessian = self._hessian
+        if not sparse.issparse(hessian) or (
+            _SPARSE * _MOST_STEPS * hessian.nnz > len(slope) ** 3 / 3
+        ):
+            return None
+        scale = sparse.diags_array(self._scale)
+        scaled = sparse.csr_array(scale @ hessian @ scale)
+        solved, failed = cg(scaled, slope, rtol=_EXACT, maxiter=_MOST_STEPS)
+        return None if failed else solved
+
+
+class _Factors:
+    """A dense Hessian of unit diagonal, factored."""
+
+    def __init__(self, scaled: Floats) -> None:
         rounding = np.finfo(np.float64).eps
         try:
             root = cholesky(scaled, lower=True, check_finite=False)
@@ -89,17 +135,14 @@ class Curvature:
 
     def solve(self, slope: Floats) -> tuple[Floats, float]:
         """Give H⁻¹g, and g'H⁻¹g."""
-        scaled = self._scale * slope.ravel()
         if self._root is not None:
-            along = solve_triangular(self._root, scaled, lower=True)
+            along = solve_triangular(self._root, slope, lower=True)
             size = float(along @ along)
-            solved = solve_triangular(self._root, along, lower=True, trans="T")
-        else:
-            along = self._vectors.T @ scaled
-            bent = np.maximum(self._values, self._least)
-            size = float((along**2 / bent).sum())
-            solved = self._vectors @ (along * (self._values > self._least) / bent)
-        return (self._scale * solved).reshape(slope.shape), size
+            return solve_triangular(self._root, along, lower=True, trans="T"), size
+        along = self._vectors.T @ slope
+        bent = np.maximum(self._values, self._least)
+        size = float((along**2 / bent).sum())
+        return self._vectors @ (along * (self._values > self._least) / bent), size
 
 
 def minimise(
@@ -112,9 +155,7 @@ def minimise(
     direction, and the decrement at most that many times what it says.
     """
     began = perf_counter()
-    n_scores, n_parameters = start.shape
-    cost = full.n_rows * n_parameters**2 * n_scores * (n_scores + 1) / 2
-    whole = cost <= _CHEAP
+    whole, may = _affords(full, start.shape)
     here, passes = full.look(start, hessian=whole), 1
     pairs: list[tuple[Floats, Floats]] = []
     last = np.inf
@@ -132,14 +173,14 @@ def minimise(
         converged = bool(left <= _TOLERANCE * here.log_loss)
         if converged or passes == MOST_PASSES:
             break
-        whole = whole or size > last / _LEAST_FALL
+        whole = whole or (may and size > last / _LEAST_FALL)
         last = size
         if pairs and here.hessian is None:
             step, _ = Curvature(_agreeing(hessian, pairs)).solve(-here.gradient)
         there, passes = full.look(here.at + step, hessian=whole), passes + 1
         if not _falls(here, there, step):
-            whole = True
-            again, taken = _retry(full, here, there, step, MOST_PASSES - passes)
+            whole, most = may, MOST_PASSES - passes
+            again, taken = _retry(full, here, there, step, most, hessian=may)
             passes += taken
             if again is None:
                 break
@@ -148,6 +189,19 @@ def minimise(
         here = there
     seconds = perf_counter() - began
     return here.at, FullFit(decrement, here.log_loss, passes, seconds, converged)
+
+
+def _affords(full: PenalisedLogLoss, shape: tuple[int, ...]) -> tuple[bool, bool]:
+    """Tell whether the Hessian of all rows is cheap, and whether it may be used."""
+    n_scores, n_parameters = shape
+    pairs = n_scores * (n_scores + 1) / 2
+    filled = full.filled()
+    if filled is None:
+        return full.n_rows * pairs * n_parameters**2 <= _CHEAP, True
+    products = pairs * float((filled**2).mean())
+    gradients = products / (n_scores * filled.mean())
+    cheap = _SPARSE * full.n_rows * products <= _CHEAP or gradients <= _FEW
+    return cheap, cheap or gradients <= _MANY
 
 
 def _falls(here: Derivatives, there: Derivatives, step: Floats) -> bool:
@@ -162,9 +216,11 @@ def _retry(
     there: Derivatives,
     step: Floats,
     most: int,
+    *,
+    hessian: bool,
 ) -> tuple[Derivatives | None, int]:
     """Lower the loss where a step was too long; count the passes."""
-    if len(step) == 1 and most > 1:
+    if len(step) == 1 and most > 1 and hessian:
         bound = full.look(here.at, hessian=True, bound=True).hessian
         step, _ = Curvature(bound).solve(-here.gradient)
         return full.look(here.at + step, hessian=True), 2
@@ -173,7 +229,7 @@ def _retry(
         slope = float((here.gradient * step).sum())
         lowest = -slope / (2 * (there.total - here.total - slope))
         step = min(max(lowest, _SHORTEST), _LONGEST) * step
-        there = full.look(here.at + step, hessian=True)
+        there = full.look(here.at + step, hessian=hessian)
         if _falls(here, there, step):
             return there, taken
     return None, most

@@ -10,7 +10,7 @@ from skstrat._core.labels import one_label_per_row
 from skstrat._core.targets import RANDOM_STATE
 from skstrat.classifiers._calibration_check import leaves_cause_open
 from skstrat.classifiers._causes import warn_of_cause
-from skstrat.classifiers._full_fit import check_full_fit, finish_fit
+from skstrat.classifiers._full_fit import check_draw, check_full_fit, finish_fit
 from skstrat.classifiers._routing import RoutesFitParams
 from skstrat.classifiers._trained_on_draw import TrainedOnDraw
 
@@ -166,9 +166,17 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
     after six passes over the rows at most. *H* of
     the rows drawn is at most as many times the full one as a row drawn counts for, and
     so is the decrement taken. One step is the classical one-step estimator (Le Cam,
-    1956; Bickel, 1975). Transformers before the model stay as the rows drawn fitted
-    them, and are taken to look at each row by itself. ``n_iter_`` is of the first fit,
-    dropped rows are no hold-out any more, and where none was dropped nothing is done.
+    1956; Bickel, 1975). ``n_iter_`` is of the first fit, dropped rows are no hold-out
+    any more, and where none was dropped nothing is done.
+
+    Steps before the model stay as the rows drawn fitted them. So they must be such as a
+    linear model makes the same of: StandardScaler, MinMaxScaler, MaxAbsScaler and
+    RobustScaler, PolynomialFeatures, SimpleImputer with a constant or an indicator,
+    OneHotEncoder with all categories given or an error for unknown ones and none put
+    together, and ColumnTransformer, FeatureUnion and pipelines of these. A target
+    encoder left the log loss 8 % above that of the whole pipeline fitted to all rows, a
+    mean of missing values 6 %. ``"auto"`` takes scalers alone, which keep the number of
+    columns. Sparse rows of many numbers each have no Hessian of all rows.
 
     Thresholds: ``predict`` finds fewer positives than after plain under-sampling. That
     is the true prior; put :class:`sklearn.model_selection.TunedThresholdClassifierCV`
@@ -301,9 +309,10 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
             positive number for each class, or ``prior_correction`` is False; all
             methods that predict raise it, too. If a fit parameter has a value per row,
             or ``eval_set="dropped"`` is asked for, and rows were made or it is not
-            known which were kept, as without a resampler. If ``full_fit``
-            is asked of another estimator, penalty, solver or target than it knows, of
-            more than 2,000 coefficients, or of data that are not in memory. If
+            known which were kept, as without a resampler. If ``full_fit`` is asked of
+            another estimator, penalty, solver, step before the model or target than it
+            knows, of a model that gets no weights, of more than 2,000 coefficients, or
+            of data that are not in memory. If
             ``resampler="auto"`` is given data that are not in memory, or an estimator
             that weighs its classes, or is not linear and has no ``predict_proba``.
         TypeError
@@ -331,12 +340,14 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
         """
         self._validate_params()
         fit_params = self._routed(fit_params)
+        if self.full_fit is True:
+            check_full_fit(self.estimator, X, self.use_weights)
         rows = self._training_rows(X, one_label_per_row(y), sample_weight, fit_params)
         self._check_target(rows.drawn.original[0])
         choice = self._choice
         finishes = self.full_fit is True or (choice is not None and choice.finishes)
         if finishes:
-            check_full_fit(self.estimator, rows, self.use_weights)
+            check_draw(self.estimator, rows)
         trained = self._train(rows)
         if finishes:
             finished = finish_fit(self.estimator_, rows, trained.given)

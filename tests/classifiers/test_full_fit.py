@@ -6,11 +6,21 @@ import pytest
 from imblearn.over_sampling import SMOTE
 from imblearn.under_sampling import RandomUnderSampler
 from scipy import sparse
+from sklearn import config_context
+from sklearn.compose import make_column_transformer
 from sklearn.datasets import make_classification
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.feature_selection import SelectKBest
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, SGDClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.pipeline import make_pipeline, make_union
+from sklearn.preprocessing import (
+    KBinsDiscretizer,
+    OneHotEncoder,
+    PolynomialFeatures,
+    StandardScaler,
+    TargetEncoder,
+)
 
 from skstrat import (
     ClassWeight,
@@ -19,9 +29,9 @@ from skstrat import (
     ResampledClassifier,
     Weighted,
 )
-from skstrat.classifiers._full_fit import full_fit_pays
+from skstrat.classifiers._full_fit import full_fit_pays, has_full_fit
 from skstrat.classifiers._full_loss import PenalisedLogLoss
-from skstrat.classifiers._newton import MOST_PASSES, minimise
+from skstrat.classifiers._newton import MOST_PASSES, Curvature, minimise
 
 WITHIN = 1e-3
 
@@ -292,11 +302,139 @@ def test_what_has_no_full_fit_is_refused(case):
         model.fit(X, y)
 
 
-def test_more_coefficients_than_a_matrix_is_for_are_refused():
-    X = sparse.random(300, 2001, density=0.01, format="csr", random_state=0)
-    y = np.arange(300) % 10 == 0
-    with pytest.raises(ValueError, match=r"at most 2,000 coefficients.*got 2,001"):
-        finished(LogisticRegression(), under()).fit(X, y)
+# Columns tell of 2,001 coefficients before rows are drawn, classes of 2,100 before the
+# fit; of products of columns it is known after it.
+@pytest.mark.parametrize(
+    ("n_columns", "n_classes", "steps", "left"),
+    [
+        (2001, 2, [], set()),
+        (2001, 2, [StandardScaler(with_mean=False)], set()),
+        (700, 3, [], {"resampler_"}),
+        (70, 2, [PolynomialFeatures(2)], {"resampler_", "estimator_"}),
+    ],
+)
+def test_more_coefficients_than_a_matrix_is_for_are_refused(
+    n_columns, n_classes, steps, left
+):
+    X = sparse.random(300, n_columns, density=0.01, format="csr", random_state=0)
+    y = np.maximum(np.arange(300) % 10 - (10 - n_classes), 0)
+    model = finished(make_pipeline(*steps, LogisticRegression()), under())
+    with pytest.raises(ValueError, match=r"at most 2,000 coefficients.*got 2,"):
+        model.fit(X, y)
+    assert {
+        name for name in ("resampler_", "estimator_") if hasattr(model, name)
+    } == left
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_a_model_that_gets_no_weights_is_refused(scaled):
+    X, y = data(n_rows=400)
+    with config_context(enable_metadata_routing=True):
+        model = LogisticRegression().set_fit_request(sample_weight=False)
+        if scaled:
+            scaler = StandardScaler().set_fit_request(sample_weight=True)
+            model = make_pipeline(scaler, model)
+        assert not has_full_fit(model, "auto")
+        host = finished(model)
+        with pytest.raises(ValueError, match=r"full_fit=True .*sample_weight=True\)"):
+            host.fit(X, y)
+        asks = make_pipeline(StandardScaler(), LogisticRegression())
+        assert has_full_fit(asks, "auto")
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        (TargetEncoder(), "TargetEncoder, which is no scaler"),
+        (SelectKBest(k=1), "SelectKBest, which is no scaler"),
+        (SimpleImputer(), "whose mean is of the rows drawn. Give it add_indicator"),
+        (OneHotEncoder(min_frequency=5), "which counts the rows drawn"),
+        (OneHotEncoder(handle_unknown="ignore"), "Give it all categories, or"),
+    ],
+    ids=["target", "select", "mean", "frequency", "unknown"],
+)
+def test_steps_that_all_rows_would_fit_otherwise_are_refused(step, message):
+    X, y = data(n_rows=400)
+    for head in (step, make_column_transformer((make_union(step), [0]))):
+        model = finished(make_pipeline(head, LogisticRegression()))
+        with pytest.raises(ValueError, match=f"full_fit=True .*{message}"):
+            model.fit(X, y)
+
+
+def test_steps_that_all_rows_would_fit_alike():
+    rng = np.random.default_rng(0)
+    X, y = data()
+    X = np.column_stack([rng.integers(0, 30, len(y)), X])
+    X[(rng.random(X.shape) < 0.3) & (X < 0)] = np.nan
+    filled = make_pipeline(
+        SimpleImputer(add_indicator=True), StandardScaler(), PolynomialFeatures(2)
+    )
+    one_hot = OneHotEncoder(categories=[np.arange(30)], handle_unknown="ignore")
+    head = make_column_transformer(
+        (one_hot, [0]), (filled, [1, 2]), remainder=SimpleImputer(strategy="constant")
+    )
+    pipeline = make_pipeline(head, LogisticRegression(max_iter=2000))
+    model = finished(pipeline).fit(X, y)
+    assert model.decision_.full_fit.converged
+    best = log_loss_of(pipeline.fit(X, y), X, y)
+    # Scales of the rows drawn change the penalty a little.
+    assert log_loss_of(model.estimator_, X, y) < (1 + WITHIN) * best
+
+
+def test_auto_finishes_where_columns_tell_of_the_coefficients():
+    logistic = LogisticRegression()
+    assert has_full_fit(logistic, "auto")
+    assert has_full_fit(make_pipeline(StandardScaler(), logistic), "auto")
+    for step in (KBinsDiscretizer(140), PolynomialFeatures(), OneHotEncoder()):
+        assert not has_full_fit(make_pipeline(step, logistic), "auto")
+
+
+class Counted:
+    """A transformer that counts what it is asked."""
+
+    def __init__(self, encoder):
+        self.encoder, self.calls = encoder, 0
+
+    def transform(self, X):
+        self.calls += 1
+        return self.encoder.transform(X)
+
+
+def test_sparse_rows_are_read_and_solved_by_the_numbers_that_they_hold():
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 1500, (50_000, 1))
+    y = (rng.random(len(X)) < 0.1).astype(int)
+    encoder = Counted(OneHotEncoder().fit(np.arange(1500)[:, None]))
+    loss = PenalisedLogLoss(X, y, None, [encoder], penalty=1.0, intercept=True)
+    here = loss.look(np.zeros((1, 1501)), hessian=True)
+    # The first rows tell of the others; as if dense they would be 49 blocks.
+    assert encoder.calls == 2
+    # Each column bends with itself and the intercept alone.
+    assert here.hessian.nnz == 3 * 1500 + 1
+    encoder.calls = 0
+    _, found = minimise(loss, loss, np.zeros((1, 1501)), excess=10.0)
+    assert found.converged
+    # One look tells what a Hessian costs, and that of the rows drawn is not needed.
+    assert encoder.calls == 1 + 2 * found.passes
+
+
+@pytest.mark.parametrize(("n_classes", "n_columns"), [(2, 200), (3, 120)])
+def test_sparse_rows_have_the_same_hessian_and_the_same_step(n_classes, n_columns):
+    rng = np.random.default_rng(0)
+    X = OneHotEncoder().fit_transform(rng.integers(0, n_columns, (3000, 1)))
+    y, weights = rng.integers(0, n_classes, 3000), rng.uniform(0, 2, 3000)
+    at = rng.normal(size=(1 if n_classes == 2 else n_classes, n_columns + 1))
+    thin, dense = (
+        PenalisedLogLoss(rows, y, weights, [], 0.3, intercept=True).look(
+            at, hessian=True
+        )
+        for rows in (X, X.toarray())
+    )
+    assert thin.hessian.toarray() == pytest.approx(dense.hessian)
+    step, size = Curvature(thin.hessian).solve(thin.gradient)
+    witness, as_large = Curvature(dense.hessian).solve(dense.gradient)
+    assert size == pytest.approx(as_large, rel=1e-6)
+    assert step == pytest.approx(witness, rel=1e-4, abs=1e-6)
 
 
 @pytest.mark.slow
