@@ -21,7 +21,8 @@ from skstrat._core.rows import count_rows, take_rows
 # infinite.
 LARGEST = 1e18
 _UNKNOWN = -1
-_ARROW_NAMES = "dictionary<", "string", "large_string"
+# Views of text have no dictionary in Arrow.
+_ARROW_TEXT = "string", "large_string"
 
 Array = NDArray[Any]
 Numbers = NDArray[np.float32]
@@ -143,8 +144,10 @@ def _distinct_names(column: Any) -> tuple[Any, Places]:
             column = column.cast(polars.Categorical)
         physical = column.to_physical().cast(polars.Int64)
         codes, take = physical.fill_null(-1).to_numpy(), column.gather
-    elif library == "pyarrow" and str(column.type).startswith(_ARROW_NAMES):
-        if not hasattr(column.type, "index_type"):
+    elif library == "pyarrow" and (
+        hasattr(column.type, "index_type") or str(column.type) in _ARROW_TEXT
+    ):
+        if str(column.type) in _ARROW_TEXT:
             column = column.dictionary_encode()
         if hasattr(column, "unify_dictionaries"):
             # Chunks have dictionaries of their own.

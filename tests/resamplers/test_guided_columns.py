@@ -188,6 +188,7 @@ def test_categories_and_text_of_every_library_have_the_same_codes():
         frame.cast(polars.Categorical),
         frame.cast(polars.Enum(["c", "unseen", "a", "b"])),
         table,
+        pyarrow.table({"x": table["x"].cast(pyarrow.string_view())}),
         again,
         again.combine_chunks().to_batches()[0],
     ]
