@@ -71,11 +71,13 @@ def choose_resampler(
     random_state: Any,
     *,
     may_finish: bool = False,
+    measures: bool = True,
     n_fits: int = 1,
 ) -> AutoChoice:
     """Choose a resampler: weighted rows for linear models, guided ones for others.
 
-    ``may_finish`` tells whether the fit on few rows may be brought to that on all, and
+    ``may_finish`` tells whether the fit on few rows may be brought to that on all,
+    ``measures`` whether the estimator can be fitted without fit parameters, and
     ``n_fits`` how many models there will be.
     """
     _refuse_unsuited(estimator, X, y)
@@ -100,6 +102,7 @@ def choose_resampler(
         samples,
         guided=guided,
         seed=seed,
+        measures=measures,
     )
     found, finishes = recommend(MAX_LOSS), False
     if may_finish and found.rows > _MANY * n_rows:

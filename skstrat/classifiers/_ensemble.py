@@ -198,7 +198,13 @@ class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
         choice, resampler, n_models = None, self.resampler, self.n_estimators
         if isinstance(resampler, str):
             choice = choose_resampler(
-                self.estimator, X, y, sample_weight, generator, n_fits=n_models
+                self.estimator,
+                X,
+                y,
+                sample_weight,
+                generator,
+                measures=not fit_params,
+                n_fits=n_models,
             )
             resampler = choice.resampler
             n_models = 1 if resampler is None else n_models

@@ -61,6 +61,7 @@ class TrainedOnDraw(CheckedClassifier):
                 self.random_state,
                 may_finish=self.full_fit is not False
                 and has_full_fit(self.estimator, self.use_weights),
+                measures=not fit_params,
             )
             self.resampler_ = self._choice.resampler
         elif self.resampler is not None:

@@ -159,16 +159,12 @@ def run_pilot(
     if weights is None:
         weights = np.ones(len(codes))
     n_columns = int(np.prod(shape_of(seen)[1:]))
-    if design is not None and n_columns > n_positives:
-        design = None
-    if sparse.issparse(design):
-        design = design.toarray()
     return Pilot(
         p=np.clip(p, _SUREST, 1 - _SUREST),
         positive=codes == 1,
         weights=weights * (totals / class_totals(drawn, weights))[codes],
         incoming=weights,
-        design=design,
+        design=_written_out(design, n_positives),
         linear=linear,
         weighted=weighted,
         penalty=_penalty(estimator) * unit,
@@ -255,6 +251,13 @@ def _as_seen(estimator: Any, rows: Any, codes: NDArray[Any]) -> Any:
         else:
             estimator = inner_estimator(estimator)
     return rows
+
+
+def _written_out(design: Any, most: int) -> Any:
+    """Give columns as a dense array, or None if there are too many of them."""
+    if design is None or design.shape[1] > most:
+        return None
+    return design.toarray() if sparse.issparse(design) else design
 
 
 def _default_line(design: Any) -> Any:

@@ -187,6 +187,34 @@ def test_columns_of_text_and_named_classes(large):
     )
 
 
+def test_one_positive_keeps_all_rows():
+    X, _ = rows(12_000)
+    model = ResampledClassifier(KNeighborsClassifier(), "auto", random_state=0)
+    model.fit(X, np.arange(len(X)) == 5)
+    assert model.resampler_ is None
+    assert model.decision_.recommendation.limited_by == "least_positives"
+
+
+class Given(KNeighborsClassifier):
+    """Neighbours that need a fit parameter."""
+
+    def fit(self, X, y, level):
+        return super().fit(X, y)
+
+
+def test_what_needs_fit_parameters_is_not_fitted_without():
+    X, y = rows(120_000, intercept=-4.5)
+    model = ResampledClassifier(
+        Given(), "auto", calibration_check=False, random_state=0
+    )
+    model.fit(X, y, level=1)
+    found = model.decision_.recommendation
+    assert found.limited_by == "max_loss"
+    # That of the assumed parameters, 100 to 1,600 for 700.
+    expected = (found.loss / 7, found.loss * 16 / 7)
+    assert found.loss_range == pytest.approx(expected)
+
+
 def test_texts_are_drawn_uniformly():
     X, y = rows(40_000)
     texts = np.where(X[:, 0] > 1.5, "much said", "little said").tolist()
