@@ -68,12 +68,10 @@ class GuidedDownsample(BaseResampler):
     pilot : classifier, default=None
         Any classifier with ``predict_proba``. A clone of it is fitted on as many rows
         of each class as this has, but no more than a hundredth of all rows, within 500
-        and 1000; its prior is corrected. Of two classes it is on equally many, though
-        beside a class of few rows it would learn more from more rows of the other.
-        None for the mean of
-        a logistic regression and small boosted trees (logistic regression alone if X
-        is sparse), for columns of numbers, dates and names, some of which may be
-        missing; names are coded by their sorted order.
+        and 1000; its prior is corrected. None for the mean of a logistic regression
+        and small boosted trees (logistic regression alone if X is sparse), for columns
+        of numbers, dates and names, some of which may be missing; names are coded by
+        their sorted order.
     factor : float or dict of label to float, default=20
         Original rows per kept row, at least 1: of the most frequent class, or of
         each class named.

@@ -62,10 +62,6 @@ def fit_on_few(
     labels = encode_labels(codes)
     most = np.clip(int(len(codes) * _PILOT_SHARE), _FEWEST, _MOST)
     of_each = np.minimum(labels.counts, most)
-    if len(of_each) == 2:
-        # What is measured in benchmarks is of equally many. More rows of the frequent
-        # class tell more where the other has few.
-        of_each[:] = of_each.min()
     targets = targets_from_rows(labels, of_each)
     samples = CheckedSamples(codes, None, None)
     drawn = Cells.of_classes(labels).draw(targets, samples, seed).indices

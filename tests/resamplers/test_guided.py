@@ -192,12 +192,12 @@ def test_with_folds_no_row_is_judged_by_a_pilot_that_saw_it():
     guided = GuidedDownsample(pilot, factor=5, random_state=0, weighting="uniform")
     seen = guided.fit(X, y)
     apart = clone(guided).set_params(pilot_folds=5).fit(X, y)
-    # Balanced: as many rows of each class as the smallest has, less a fold's part.
+    # 500 rows of a class, or as many as it has, less a fold's part.
     n_rare = np.bincount(y).min()
-    assert seen.pilots_[0].n_samples_fit_ == 2 * n_rare
+    assert seen.pilots_[0].n_samples_fit_ == 500 + n_rare
     fold = [pilot.n_samples_fit_ for pilot in apart.pilots_]
     assert len(fold) == 5
-    assert sum(fold) == 2 * 4 * n_rare
+    assert sum(fold) == 5 * 500 + 4 * n_rare
     # It is right about all the rare rows that it has seen.
     rare = np.flatnonzero(y)
     assert seen.pilots_[0].predict(X[rare]).all()
