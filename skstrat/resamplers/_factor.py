@@ -159,7 +159,8 @@ def _count_share(pilot: Pilot, n_positives: int, n_classes: int) -> Ranged:
     coefficients and *L* of the rows it was fitted to: models that did not see them have
     far more, below ten positives per column, than the fit to all rows. The first term
     is what else the formula was seen to miss there, with :math:`n_1` positives. With
-    more columns than positives *d* is all of them, and *L* that of the pilot.
+    more columns than positives *d* is all of them, and *L* that of the pilot, or
+    of the shares of the classes if that is less.
     """
     counted = pilot.variance
     # Rows of unequal weights are as good as fewer.
@@ -168,6 +169,9 @@ def _count_share(pilot: Pilot, n_positives: int, n_classes: int) -> Ranged:
         total = pilot.weights.sum() * pilot.loss / unit
         if pilot.too_wide:
             missed = 1 + _MISSED_PER_COLUMN * pilot.n_columns / n_positives
+            # A pilot that learned its rows by heart says too much of the loss.
+            sums = np.bincount(pilot.positive, pilot.weights)
+            total = min(total, float(-sums @ np.log(sums / sums.sum())) / unit)
             share = missed * pilot.n_columns * (n_classes - 1) / (2 * total)
             return (min(share, _LARGEST_SHARE),) * 3
         value, low, high = (
