@@ -112,6 +112,8 @@ def choose_resampler(
     if found.seconds is not None:
         draws = (n_fits - 1) * draw_seconds(n_rows, n_columns, guided=guided)
         found = replace(found, seconds=n_fits * found.seconds + draws)
+    if found.factor == 1:
+        return AutoChoice(None, f"to drop any would {found.limit}", found)
     if not dropping_pays(found, n_columns):
         return AutoChoice(None, "fewer rows would save too little time", found)
     kind = GuidedDownsample if guided else DownsampleUpweight

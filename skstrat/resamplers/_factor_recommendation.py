@@ -155,8 +155,10 @@ class FactorRecommendation:
             columns, index=pandas.Index(self.factors, name="factor")
         )
 
-    def __str__(self) -> str:
-        why = {
+    @property
+    def limit(self) -> str:
+        """What a larger factor would do."""
+        return {
             "max_loss": f"lose more than {self.max_loss:.2g}",
             "negatives_per_positive": "leave fewer negatives than positives",
             "least_rows": f"leave too few rows of class {self.majority!r}",
@@ -166,10 +168,12 @@ class FactorRecommendation:
                 "other rows"
             ),
         }[self.limited_by]
+
+    def __str__(self) -> str:
         if self.factor == 1:
             return (
                 f"Keep all {self.n_rows:,} rows: any downsampling of class "
-                f"{self.majority!r} would {why}."
+                f"{self.majority!r} would {self.limit}."
             )
         low, high = self.loss_range
         return (
@@ -177,5 +181,5 @@ class FactorRecommendation:
             f"{self.rows:,} of {self.n_rows:,} rows {_HOW[self.correction]} are "
             f"predicted to have {self.loss:.2%} more log loss than all rows "
             f"({low:.2%} to {high:.2%}) and to save {self.time_fraction:.0%} of the "
-            f"training time; a larger factor would {why}."
+            f"training time; a larger factor would {self.limit}."
         )

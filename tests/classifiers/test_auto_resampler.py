@@ -321,3 +321,14 @@ def test_no_probabilities_and_no_memory_are_refused():
     model = ResampledClassifier(LogisticRegression(), "auto")
     with pytest.raises(ValueError, match="needs data in memory; got a Dask collection"):
         model.fit(*lazy)
+
+
+def test_a_single_positive_keeps_all_rows():
+    X, _ = rows(60_000)
+    y = np.arange(len(X)) == 7
+    model = ResampledClassifier(KNeighborsClassifier(), "auto", random_state=0)
+    model.fit(X, y)
+    assert model.resampler_ is None
+    assert model.decision_.chosen == (
+        "all rows (to drop any would be blind, with under 30 other rows)"
+    )
