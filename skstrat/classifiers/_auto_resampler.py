@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline as SklearnPipeline
 
 from skstrat._core.dask import is_dask
 from skstrat._core.estimators import final_estimator, is_linear
@@ -96,8 +98,7 @@ def choose_resampler(
     if timed and not may_pay(estimator, n_rows, n_columns, n_classes, guided=guided):
         return AutoChoice(None, "a fit to all rows takes too little time to save any")
     recommend = recommend_for(
-        # A logistic regression stands for lines that give no probabilities.
-        estimator if predicts else None,
+        estimator if predicts else _with_probabilities(estimator),
         X,
         samples,
         guided=guided,
@@ -140,6 +141,14 @@ def _refuse_unsuited(estimator: Any, X: Any, y: Any) -> None:
             f"predict, or a linear one; got {type(final_estimator(estimator)).__name__}"
             ". Wrap it in CalibratedClassifierCV, or give a resampler."
         )
+
+
+def _with_probabilities(estimator: Any) -> Any:
+    """Let a logistic regression stand for a line that gives no probabilities."""
+    line = LogisticRegression(max_iter=1000)
+    if isinstance(estimator, SklearnPipeline):
+        return SklearnPipeline([*estimator.steps[:-1], ("line", line)])
+    return line
 
 
 def _finished(found: FactorRecommendation) -> FactorRecommendation:

@@ -224,11 +224,17 @@ def test_texts_are_drawn_uniformly():
     assert model.decision_.correction == "prior"
 
 
-def test_a_line_without_probabilities_is_asked_for_by_one_with(huge):
+def test_a_line_without_probabilities_is_asked_for_by_one_with(huge, large):
     X, y = huge
     model = ResampledClassifier(LinearSVC(), "auto", random_state=0).fit(X, y)
     assert isinstance(model.resampler_, DownsampleUpweight)
     assert model.decision_.weights == "all"
+    X, y = large
+    texts = np.where(X[:, 0] > 1.5, "much said", "little said").tolist()
+    estimator = make_pipeline(TfidfVectorizer(), LinearSVC())
+    model = ResampledClassifier(estimator, "auto", random_state=0).fit(texts, y)
+    assert isinstance(model.resampler_, DownsampleUpweight)
+    assert model.decision_.recommendation.n_columns == 3
 
 
 def test_a_search_takes_the_word():
