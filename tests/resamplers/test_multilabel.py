@@ -205,7 +205,7 @@ def test_every_row_is_included_as_often_as_promised():
     n_seeds, y = 400, SMALL[:600]
     times = np.zeros(len(y))
     for seed in range(n_seeds):
-        times[draw(y, random_state=seed)[1]] += 1
+        times[draw(y, random_state=seed, sampling_strategy=0.1)[1]] += 1
     chance = chances(y, rows_wanted(y))
     assert (times[chance == 1] == n_seeds).all()
     free = chance < 1
@@ -240,12 +240,13 @@ def test_totals_of_all_labels_are_unbiased_and_raked_ones_exact():
     # All rows of the rarest label are there, and count for themselves.
     assert error[4] < 1e-12
     for sample_weight in (None, np.random.default_rng(1).lognormal(size=len(y))):
-        resampler, drawn, weights = draw(y, sample_weight)
+        tenth = {"sampling_strategy": 0.1}
+        resampler, drawn, weights = draw(y, sample_weight, **tenth)
         old = np.ones(len(y)) if sample_weight is None else sample_weight
         np.testing.assert_allclose(weights @ y[drawn], old @ y, rtol=1e-9)
         assert weights.sum() == pytest.approx(old.sum(), rel=1e-9)
         assert weights.min() > 0
-        _, same, before = draw(y, sample_weight, weighting="factor")
+        _, same, before = draw(y, sample_weight, weighting="factor", **tenth)
         assert same.tolist() == drawn.tolist()
         change = weights / before
         limits = (0.9, 1.1) if sample_weight is None else (0.7, 1.4)
@@ -657,7 +658,7 @@ def correlated_heads():
 def ratios(head, weighting, seed):
     """Divide what each head predicts on average by what there is."""
     X, y = correlated_heads()
-    resampler = down(weighting=weighting, random_state=seed)
+    resampler = down(sampling_strategy=0.1, weighting=weighting, random_state=seed)
     model = Pipeline([("down", resampler), ("fit", head)]).fit(X, y)
     p = model.predict_proba(X)
     if isinstance(p, list):
