@@ -105,8 +105,8 @@ def test_small_and_multiclass_data(out_of_fold, name):
     assert loss < loss_plain / 2
 
 
-# Measured, ten rows for each positive: 1.04 with the prior corrected, 1.20 with weights;
-# factor 20: 1.51 and 2.24 (208 positives, so 3.3 rows for each of them); plain
+# Measured, ten rows for each positive: 1.04 with the prior corrected, 1.20 with
+# weights; factor 20: 1.51 and 2.24 (208 positives, so 3.3 rows for each of them); plain
 # under-sampling 6.3.
 @pytest.mark.slow
 @pytest.mark.parametrize("words", [{"sampling_strategy": 0.1}, {"factor": 20}])
