@@ -24,8 +24,8 @@ from skstrat import (
     GuidedDownsample,
     ResampledClassifier,
     ResampledEnsembleClassifier,
-    correct_prior,
 )
+from skstrat.resamplers._row_offset import pilot_proba
 
 ImbalanceCalibratedClassifier: Any = None
 with suppress(ImportError):
@@ -82,12 +82,11 @@ class PilotAlone(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X: Any) -> Any:
-        """Predict under the original prior; pilots learn from balanced rows."""
-        pilots = [pilot.predict_proba(X) for pilot in self.resampler_.pilots_]
-        balanced = np.ones(len(self.counts_))
-        return correct_prior(
-            np.mean(pilots, axis=0), train_prior=balanced, target_prior=self.counts_
-        )
+        """Predict under the original prior, whatever rows the pilots learned from."""
+        guided = self.resampler_
+        pairs = zip(guided.pilots_, guided._learned, strict=True)
+        found = [pilot_proba(pilot, X, seen, self.counts_) for pilot, seen in pairs]
+        return np.mean(found, axis=0)
 
 
 def make_arms(model: str, y: Any, seed: int) -> dict[str, Any]:

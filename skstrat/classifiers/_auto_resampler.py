@@ -18,16 +18,16 @@ from skstrat.classifiers._auto import recommend_for
 from skstrat.classifiers._calibration_check import NAIVE_BAYES
 from skstrat.classifiers._full_fit import PASSES_SHARE, full_fit_pays
 from skstrat.classifiers._policy import TrainingDecision
-from skstrat.classifiers._what_pays import draw_seconds, dropping_pays, may_pay
+from skstrat.classifiers._training_rows import asks_for_dropped
+from skstrat.classifiers._what_pays import dropping_pays, may_pay
 from skstrat.resamplers._base import BaseResampler
 from skstrat.resamplers._downsample import DownsampleUpweight
+from skstrat.resamplers._factor import MAX_LOSS
 from skstrat.resamplers._factor_recommendation import FactorRecommendation
 from skstrat.resamplers._guided import GuidedDownsample
 from skstrat.resamplers._pilot import numbers_of_row
 from skstrat.resamplers._pilot_columns import shape_of
 
-AUTO = "auto"
-MAX_LOSS = 0.01
 # What a fit that is finished on all rows may start from, and from how many rows on that
 # is tried.
 _ROUGH_LOSS, _MANY = 0.1, 0.5
@@ -54,6 +54,12 @@ class AutoChoice:
     reason: str
     recommendation: FactorRecommendation | None = None
     finishes: bool = False
+
+    def resampler_for(self, fit_params: dict[str, Any]) -> BaseResampler | None:
+        """Give the resampler, and where it is None one of which rows are set aside."""
+        if self.resampler is None and asks_for_dropped(fit_params):
+            return DownsampleUpweight(factor=1, random_state=0)
+        return self.resampler
 
     def record(self, decision: TrainingDecision) -> TrainingDecision:
         """Write the choice down."""
@@ -110,12 +116,9 @@ def choose_resampler(
         rough = recommend(_ROUGH_LOSS)
         finishes = full_fit_pays(n_rows, rough.n_columns, rough.rows, n_classes)
         found = _finished(rough) if finishes else found
-    if found.seconds is not None:
-        draws = (n_fits - 1) * draw_seconds(n_rows, n_columns, guided=guided)
-        found = replace(found, seconds=n_fits * found.seconds + draws)
     if found.factor == 1:
         return AutoChoice(None, f"to drop any would {found.limit}", found)
-    if not dropping_pays(found, n_columns):
+    if not dropping_pays(found, n_columns, n_fits):
         return AutoChoice(None, "fewer rows would save too little time", found)
     kind = GuidedDownsample if guided else DownsampleUpweight
     reason = f"the predicted loss is {found.loss:.2%} of {found.max_loss:.0%} allowed"

@@ -206,8 +206,8 @@ class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
                 measures=not fit_params,
                 n_fits=n_models,
             )
-            resampler = choice.resampler
-            n_models = 1 if resampler is None else n_models
+            resampler = choice.resampler_for(fit_params)
+            n_models = 1 if choice.resampler is None else n_models
         models = [self._make_model(resampler, generator) for _ in range(n_models)]
         fits = Parallel(n_jobs=self.n_jobs)(
             delayed(fit_model)(

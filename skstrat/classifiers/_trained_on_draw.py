@@ -27,10 +27,8 @@ from skstrat.classifiers._policy import (
 from skstrat.classifiers._trained_share import warn_of_trained_share
 from skstrat.classifiers._training_rows import (
     TrainingRows,
-    asks_for_dropped,
     training_rows,
 )
-from skstrat.resamplers._downsample import DownsampleUpweight
 from skstrat.resamplers._row_offset import RowOffset
 
 
@@ -45,13 +43,14 @@ class TrainedOnDraw(CheckedClassifier):
     use_weights: Literal["auto"] | bool
     full_fit: bool | Literal["auto"]
     random_state: Any
+    resampler_: Any
 
     def _training_rows(
         self, X: Any, y: Any, sample_weight: Any, fit_params: dict[str, Any]
     ) -> TrainingRows:
         """Resample with a clone of the resampler, or with what is chosen."""
         self._choice: AutoChoice | None = None
-        self.resampler_: Any = None
+        resampler = self.resampler_ = None
         if isinstance(self.resampler, str):
             self._choice = choose_resampler(
                 self.estimator,
@@ -64,12 +63,9 @@ class TrainedOnDraw(CheckedClassifier):
                 measures=not fit_params,
             )
             self.resampler_ = self._choice.resampler
+            resampler = self._choice.resampler_for(fit_params)
         elif self.resampler is not None:
-            self.resampler_ = clone(self.resampler)
-        resampler = self.resampler_
-        if self._choice is not None and asks_for_dropped(fit_params):
-            # Where all rows are kept some of them are set aside.
-            resampler = resampler or DownsampleUpweight(factor=1, random_state=0)
+            resampler = self.resampler_ = clone(self.resampler)
         return training_rows(self.estimator, resampler, X, y, sample_weight, fit_params)
 
     def _train(self, rows: TrainingRows) -> Trained:

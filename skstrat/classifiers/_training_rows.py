@@ -211,9 +211,10 @@ def _choose(drawn: Resampled) -> tuple[Indices, Floats]:
     samples, kept = drawn.samples, drawn.rows
     weighs = weighs_classes(drawn) and not drawn.moves_rows
     if samples is None or kept is None or (kept < 0).any() or weighs:
+        does = ", which weighs classes and dropped no row here" if weighs else ""
         raise ValueError(
             f'eval_set="{_DROPPED}" needs a resampler that drops rows and says which '
-            f"it kept; got {drawn.made_by or 'none'}. Give rows as eval set."
+            f"it kept; got {drawn.made_by or 'none'}{does}. Give rows as eval set."
         )
     cells = cells_of(drawn, samples)
     labels = samples.labels
@@ -285,5 +286,6 @@ def _without(drawn: Resampled, set_aside: Indices) -> tuple[Resampled, Floats]:
     if by_class is not None:
         by_class = by_class * before / after
     part |= {"codes": codes, "classes": labels.classes, "class_weight": by_class}
+    part["moves_rows"] = True
     part |= {"X": take_rows(drawn.X, left), "y": take_rows(drawn.y, left)}
     return replace(drawn, **part), after / before

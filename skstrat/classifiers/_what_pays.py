@@ -66,13 +66,16 @@ def _is_enough(saved: float, full: float) -> bool:
     return saved >= max(_LEAST_SECONDS, _LEAST_SHARE * full)
 
 
-def dropping_pays(found: FactorRecommendation, n_columns: float) -> bool:
-    """Tell whether half of a fit and a tenth of a second are saved, the draw paid.
+def dropping_pays(
+    found: FactorRecommendation, n_columns: float, n_fits: int = 1
+) -> bool:
+    """Tell whether half of a fit and a tenth of a second are saved, the draws paid.
 
     Where the seconds are not known, half of the rows.
     """
     if found.seconds is None or found.full_seconds is None:
-        return found.rows <= (1 - _LEAST_SHARE) * found.n_rows
+        return n_fits * found.rows <= (1 - _LEAST_SHARE) * found.n_rows
     guided = found.correction == "guided"
     draw = draw_seconds(found.n_rows, n_columns, guided=guided)
-    return _is_enough(found.full_seconds - found.seconds - draw, found.full_seconds)
+    spent = n_fits * (found.seconds + draw)
+    return _is_enough(found.full_seconds - spent, found.full_seconds)

@@ -190,14 +190,6 @@ def test_columns_of_text_and_named_classes(large):
     )
 
 
-def test_one_positive_keeps_all_rows():
-    X, _ = rows(12_000)
-    model = ResampledClassifier(KNeighborsClassifier(), "auto", random_state=0)
-    model.fit(X, np.arange(len(X)) == 5)
-    assert model.resampler_ is None
-    assert model.decision_.recommendation.limited_by == "least_positives"
-
-
 class Given(KNeighborsClassifier):
     """Neighbours that need a fit parameter."""
 
@@ -272,6 +264,9 @@ def test_an_ensemble_whose_models_together_save_nothing_is_one_model(large):
     ).fit(X, y)
     assert len(model.estimators_) == 1
     assert model.decision_.chosen == "all rows (fewer rows would save too little time)"
+    # Of neighbours the time is not known, and rows are counted.
+    model = ResampledEnsembleClassifier(KNeighborsClassifier(), "auto", random_state=0)
+    assert len(model.fit(X, y).estimators_) == 1
 
 
 def test_what_learns_distributions_gets_rows_drawn_evenly():
@@ -284,20 +279,26 @@ def test_what_learns_distributions_gets_rows_drawn_evenly():
     assert log_loss(y, model.predict_proba(X)) < 1.01 * log_loss(y, whole)
 
 
-@pytest.mark.parametrize("drops", [False, True])
-def test_some_rows_tell_when_to_stop_whatever_is_kept(wide, drops):
+@pytest.mark.parametrize(("drops", "n_models"), [(True, 1), (False, 1), (False, 2)])
+def test_some_rows_tell_when_to_stop_whatever_is_kept(wide, drops, n_models):
     X, y = wide if drops else rows(3_000, intercept=-3)
     lightgbm = pytest.importorskip("lightgbm")
     trees = lightgbm.LGBMClassifier(n_estimators=300, n_jobs=1, verbose=-1)
     model = ResampledClassifier(trees, "auto", random_state=0)
+    if n_models > 1:
+        model = ResampledEnsembleClassifier(
+            trees, "auto", n_estimators=n_models, random_state=0
+        )
     model.fit(
         X,
         y,
         eval_set="dropped",
         callbacks=[lightgbm.early_stopping(5, verbose=False)],
     )
-    assert model.estimator_.best_iteration_ < 300
-    assert (model.resampler_ is not None) == drops
+    for each in getattr(model, "estimators_", [model]):
+        assert each.estimator_.best_iteration_ < 300
+        assert each.decision_.weights == "none"
+    assert model.decision_.chosen.startswith("Guided" if drops else "all rows")
     assert model.predict_proba(X)[:, 1].mean() == pytest.approx(y.mean(), rel=0.15)
 
 

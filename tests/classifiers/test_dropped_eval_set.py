@@ -164,7 +164,12 @@ def test_rows_set_aside_stand_for_all_of_their_class(
     ("make", "resampler", "asked", "text"),
     [
         ("lightgbm", down(), "kept", "must be \"dropped\" or rows with.*got 'kept'"),
-        ("lightgbm", ClassWeight(), "dropped", "drops rows .*got ClassWeight. Give"),
+        (
+            "lightgbm",
+            ClassWeight(),
+            "dropped",
+            "ClassWeight, which weighs classes",
+        ),
         ("lightgbm", SMOTE(), "dropped", "drops rows and says which.*got SMOTE"),
         ("lightgbm", None, "dropped", "drops rows and says which it kept; got none"),
         ("lightgbm", down(), "dropped", "two must be kept; got 1 of class 1. Give"),
