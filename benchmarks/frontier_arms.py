@@ -24,8 +24,8 @@ from skstrat import (
     GuidedDownsample,
     ResampledClassifier,
     ResampledEnsembleClassifier,
+    correct_prior,
 )
-from skstrat.resamplers._row_offset import pilot_proba
 
 ImbalanceCalibratedClassifier: Any = None
 with suppress(ImportError):
@@ -85,8 +85,13 @@ class PilotAlone(ClassifierMixin, BaseEstimator):
         """Predict under the original prior, whatever rows the pilots learned from."""
         guided = self.resampler_
         pairs = zip(guided.pilots_, guided._learned, strict=True)
-        found = [pilot_proba(pilot, X, seen, self.counts_) for pilot, seen in pairs]
-        return np.mean(found, axis=0)
+        corrected = [
+            correct_prior(
+                pilot.predict_proba(X), train_prior=seen, target_prior=self.counts_
+            )
+            for pilot, seen in pairs
+        ]
+        return np.mean(corrected, axis=0)
 
 
 def make_arms(model: str, y: Any, seed: int) -> dict[str, Any]:
