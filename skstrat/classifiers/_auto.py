@@ -8,8 +8,10 @@ from math import inf
 from numbers import Real
 from typing import Any
 
+from skstrat._core.compat import InvalidParameterError
 from skstrat._core.dask import is_dask
 from skstrat._core.estimators import is_linear
+from skstrat._core.labels import Labels
 from skstrat._core.own_prior import refuse_own_prior
 from skstrat._core.samples import CheckedSamples, check_samples
 from skstrat._core.targets import seed_of
@@ -17,7 +19,7 @@ from skstrat.classifiers._fit_time import predict_seconds
 from skstrat.classifiers._learning_curve import measured_share
 from skstrat.resamplers._factor import recommend_by, split_majority
 from skstrat.resamplers._factor_recommendation import FactorRecommendation
-from skstrat.resamplers._pilot import run_pilot
+from skstrat.resamplers._pilot import Pilot, run_pilot
 from skstrat.resamplers._pilot_columns import shape_of
 
 # A learning curve may cost a fit's time by this.
@@ -68,9 +70,12 @@ def recommend_factor(
     estimator : estimator, default=None
         A classifier with ``predict_proba``, whose clones are given labels 0 and 1.
         None for a logistic regression on standardised columns. A linear estimator is
-        its own pilot; for all others the pilot is small boosted trees, as it is where
-        there is no estimator and X is not all finite numbers, or a pipeline cannot
-        predict one half of the pilot from the other for categories that it lacks.
+        its own pilot, and so is any other where X has one dimension, as texts have.
+        For all others the pilot is a logistic regression with small boosted trees, as
+        it is where there is no estimator and X is not all finite numbers, or a
+        pipeline cannot predict one half of the pilot from the other for categories
+        that it lacks. Steps of these are fitted to the pilot's rows and labels to
+        count columns; where they cannot be, the columns of X are counted.
     max_loss : float, default=0.01
         The largest share of log loss that may be lost, above 0.
     guided : bool, default=False
@@ -181,10 +186,7 @@ def recommend_for(
     linear = estimator is None or is_linear(estimator)
     has_columns = len(shape_of(X)) > 1
     split = split_majority(samples.labels)
-    # The pilot of guided rows finds how well the classes can be told apart at less
-    # cost than most learners, but reads columns alone.
-    asked = None if has_columns and not linear else estimator
-    pilot = run_pilot(X, split, samples, asked, seed, linear=linear, seen_by=estimator)
+    pilot = _pilot_for(estimator, X, split, samples, seed, measures=measures)
     n_classes = len(samples.labels.classes)
 
     def seconds(rows: int) -> float | None:
@@ -211,3 +213,36 @@ def recommend_for(
         return found if share is None else by(max_loss, estimation_share=share)
 
     return recommend
+
+
+def _pilot_for(
+    estimator: Any,
+    X: Any,
+    split: Labels,
+    samples: CheckedSamples,
+    seed: int,
+    *,
+    measures: bool,
+) -> Pilot:
+    """Run the pilot of an estimator, the default one where it needs fit parameters."""
+    linear = estimator is None or is_linear(estimator)
+    has_columns = len(shape_of(X)) > 1
+    # The pilot of guided rows finds how well the classes can be told apart at less
+    # cost than most learners, but reads columns alone.
+    asked = None if has_columns and not linear else estimator
+    seen_by = estimator if measures else None
+    run = partial(run_pilot, X, split, samples)
+    try:
+        return run(asked, seed, linear=linear, seen_by=seen_by)
+    except InvalidParameterError:
+        raise
+    except (TypeError, ValueError) as error:
+        if measures or asked is None:
+            raise
+        if not has_columns:
+            raise ValueError(
+                'resampler="auto" fits the estimator to some rows of X without fit '
+                f"parameters if X has one dimension; got {asked!r}, and {error}. Give a "
+                "resampler, such as DownsampleUpweight(factor=20)."
+            ) from error
+    return run(None, seed)

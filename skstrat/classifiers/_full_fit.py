@@ -87,7 +87,7 @@ def _refuse_estimator(estimator: Any, use_weights: Any) -> None:
             "full_fit=True starts from a fit with the weights of the rows drawn; got "
             'use_weights=False. Leave it at "auto".'
         )
-    refuse_steps(steps_before(estimator))
+    refuse_steps(steps_before(estimator), intercept=params["fit_intercept"])
     if not _weights_arrive(estimator):
         raise ValueError(
             "full_fit=True starts from a fit with the weights of the rows drawn, but "

@@ -20,6 +20,9 @@ from sklearn.preprocessing import (
 
 # Whatever they learn, a linear model behind them says the same, but for its penalty.
 _SCALERS = (MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler)
+# What keeps them from moving zero; "" is that nothing does.
+_KEEPS_ZERO = {StandardScaler: "with_mean", RobustScaler: "with_centering"}
+_KEEPS_ZERO |= {MinMaxScaler: ""}
 
 
 def only_scales(steps: Iterable[Any]) -> bool:
@@ -27,10 +30,10 @@ def only_scales(steps: Iterable[Any]) -> bool:
     return all(type(step) in _SCALERS for step in _in_line(steps))
 
 
-def refuse_steps(steps: Iterable[Any]) -> None:
+def refuse_steps(steps: Iterable[Any], *, intercept: bool) -> None:
     """Refuse what comes out otherwise on the rows drawn than it would on all rows."""
-    for step in _leaves(steps):
-        if reason := _why_not(step):
+    for step, scaled in _leaves(steps, scaled=False):
+        if reason := _why_not(step, scaled=scaled, intercept=intercept):
             raise ValueError(
                 "full_fit=True needs steps before the model that come to the same on "
                 f"the rows drawn as on all rows; got {type(step).__name__}, {reason}, "
@@ -47,29 +50,36 @@ def _in_line(steps: Iterable[Any]) -> Iterator[Any]:
             yield step
 
 
-def _leaves(steps: Iterable[Any]) -> Iterator[Any]:
-    """Give the transformers, wherever they are."""
+def _leaves(steps: Iterable[Any], *, scaled: bool) -> Iterator[tuple[Any, bool]]:
+    """Give the transformers, wherever they are, and whether scalers go before."""
     for step in _in_line(steps):
         if type(step) is ColumnTransformer:
             inside = [each[1] for each in step.transformers]
-            yield from _leaves([*inside, step.remainder])
+            branches = [*inside, step.remainder]
         elif type(step) is FeatureUnion:
-            yield from _leaves(each for _, each in step.transformer_list)
+            branches = [each for _, each in step.transformer_list]
         else:
-            yield step
+            yield step, scaled
+            scaled |= type(step) in _SCALERS
+            continue
+        found = [leaf for each in branches for leaf in _leaves([each], scaled=scaled)]
+        yield from found
+        scaled |= any(type(leaf) in _SCALERS for leaf, _ in found)
 
 
-def _why_not(step: Any) -> str:
+def _why_not(step: Any, *, scaled: bool, intercept: bool) -> str:
     """Say what is wrong with a transformer, and what helps; "" if nothing is."""
-    if type(step) in (*_SCALERS, PolynomialFeatures):
-        return ""
-    if type(step) is SimpleImputer:
-        if step.strategy == "constant" or step.add_indicator:
+    if type(step) in _SCALERS:
+        return _why_not_scaler(step, intercept=intercept)
+    if type(step) is PolynomialFeatures:
+        if isinstance(step.degree, int) or step.degree[0] < 2:
             return ""
         return (
-            f"whose {step.strategy} is of the rows drawn. Give it add_indicator=True, "
-            'or strategy="constant"'
+            f"whose degree={step.degree!r} lacks the lower terms that take up a shift "
+            "of columns. Give it a minimum degree of 0 or 1"
         )
+    if type(step) is SimpleImputer:
+        return _why_not_imputer(step, scaled=scaled, intercept=intercept)
     if type(step) is OneHotEncoder:
         if step.min_frequency is not None or step.max_categories is not None:
             return (
@@ -86,3 +96,34 @@ def _why_not(step: Any) -> str:
         "which is no scaler of columns, SimpleImputer, OneHotEncoder or "
         "PolynomialFeatures. Transform the rows before fit"
     )
+
+
+def _why_not_scaler(step: Any, *, intercept: bool) -> str:
+    if getattr(step, "clip", False):
+        return "which clips at the extremes of the rows drawn. Leave clip at False"
+    name = _KEEPS_ZERO.get(type(step))
+    if intercept or name is None or (name and not getattr(step, name)):
+        return ""
+    return (
+        "which shifts columns by what the rows drawn say, and no intercept takes that "
+        "up. Give the LogisticRegression fit_intercept=True, or "
+        + (f"the step {name}=False" if name else "use MaxAbsScaler")
+    )
+
+
+def _why_not_imputer(step: SimpleImputer, *, scaled: bool, intercept: bool) -> str:
+    constant = step.strategy == "constant"
+    if step.add_indicator and (constant or intercept):
+        return ""
+    if not constant:
+        also = "" if intercept else " with fit_intercept=True"
+        return (
+            f"whose {step.strategy} is of the rows drawn. Give it add_indicator=True"
+            f'{also}, or strategy="constant"'
+        )
+    if scaled:
+        return (
+            "whose constant, behind a scaler, is in units of the rows drawn. Put it "
+            "before the scaler, or give it add_indicator=True"
+        )
+    return ""

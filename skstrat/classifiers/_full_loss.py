@@ -131,9 +131,8 @@ class PenalisedLogLoss:
         n_rows, start, step = count_rows(self.X), 0, _LEAST_ROWS
         while start < n_rows:
             part = slice(start, min(start + step, n_rows))
-            given = X = _take_slice(self.X, part)
-            for transformer in self.transformers:
-                X = transformer.transform(X)
+            given = _take_slice(self.X, part)
+            X = self._transform(given)
             X = check_array(X, accept_sparse="csr", dtype=np.float64)
             weights = None if self.weights is None else self.weights[part]
             yield X, self.codes[part], weights
@@ -141,6 +140,20 @@ class PenalisedLogLoss:
             # What a row comes to behind the transformers is known by those seen.
             numbers = max(_numbers_of(given), _numbers_of(X))
             step = max(_LEAST_ROWS, _NUMBERS * X.shape[0] // max(numbers, 1))
+
+    def _transform(self, X: Any) -> Any:
+        """Pass rows through the transformers, which may know the rows drawn alone."""
+        for transformer in self.transformers:
+            try:
+                X = transformer.transform(X)
+            except ValueError as error:
+                raise ValueError(
+                    "full_fit=True passes all rows through the steps before the model, "
+                    f"which know the rows drawn alone; {type(transformer).__name__} "
+                    f"refused some: {error}. Give a OneHotEncoder all values as "
+                    "categories=..., or leave full_fit out."
+                ) from error
+        return X
 
     def _add_curvature(
         self,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from skstrat._core.compat import InvalidParameterError
 from skstrat._core.labels import Labels
 from skstrat._core.plan import Plan
 from skstrat._core.rows import take_rows
@@ -95,6 +96,8 @@ def measured_share(
                 for part in parts
             ]
         )
+    except InvalidParameterError:
+        raise
     except ValueError:
         # An encoder may not know a category that no row of the part has.
         return None

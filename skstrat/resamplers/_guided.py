@@ -244,6 +244,7 @@ class GuidedDownsample(BaseResampler):
         rows = samples.position_of(everything)
         folds: Any = [(everything, None)]
         if self.pilot_folds is not None:
+            self._refuse_single_rows(labels)
             seed = self._seed % 2**32
             splitter = StratifiedKFold(
                 self.pilot_folds, shuffle=True, random_state=seed
@@ -269,6 +270,16 @@ class GuidedDownsample(BaseResampler):
                 codes = labels.codes[scored[block]]
                 hardness[block] = 1 - proba[np.arange(len(block)), codes]
         return hardness
+
+    def _refuse_single_rows(self, labels: Labels) -> None:
+        single = labels.classes[labels.counts == 1].tolist()
+        if single:
+            raise ValueError(
+                "pilot_folds must be None where a class has one row, which the pilot "
+                f"of its own fold would lack; got {self.pilot_folds!r}, and one row of "
+                f"class {single[0]!r}. Fewer folds do not help: use pilot_folds=None, "
+                "or merge the class with another."
+            )
 
     def _draw_by_hardness(
         self,

@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline as SklearnPipeline
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skstrat._core.compat import routing_enabled
+from skstrat._core.compat import InvalidParameterError, routing_enabled
 from skstrat._core.estimators import (
     final_estimator,
     fit_arguments,
@@ -124,8 +124,8 @@ def run_pilot(
     """Draw a small part of the rows and predict each half of it from the other.
 
     Without an estimator, it is a linear model where that is asked for and can be.
-    ``seen_by`` is the model whose columns are counted, if it is not the estimator. With
-    too few positives to predict anything from, nothing is fitted.
+    ``seen_by`` is the model whose columns are counted, if it is not linear; None for
+    those of X. With too few positives to predict anything from, nothing is fitted.
     """
     if split.counts.min() < LEAST_POSITIVES:
         return _blind(X, split, samples)
@@ -141,7 +141,10 @@ def run_pilot(
     if estimator is not None:
         linear = is_linear(estimator)
         refuse_own_prior(estimator, "estimator")
-    seen = _as_seen(estimator if seen_by is None else seen_by, rows, codes)
+    if linear:
+        seen = _as_seen(estimator, rows, codes.astype(np.intp))
+    else:
+        seen = _as_seen_if_fitted(seen_by, rows, samples.labels, indices)
     design: Any = _as_numbers(seen) if linear else None
     # A penalty weighs against the total weight, which has no unit of its own.
     unit = 1.0 if weights is None or estimator is not None else weights.mean()
@@ -152,7 +155,7 @@ def run_pilot(
         rows = design if linear else rows
         p = _cross_fitted(estimator, rows, drawn, weights, totals, seed)
         # Its penalty is one of standardised columns.
-        design = _as_seen(estimator, rows, codes) if linear else None
+        design = _as_seen(estimator, rows, drawn.codes) if linear else None
     else:
         weighted = linear and _takes_weights(estimator)
         p = _asked(estimator, rows, design, drawn, weights, totals, seed)
@@ -218,12 +221,14 @@ def _asked(
     """
     try:
         return _cross_fitted(estimator, rows, drawn, weights, totals, seed)
+    except InvalidParameterError:
+        raise
     except ValueError as error:
         if design is None or len(shape_of(rows)) == 1:
             raise ValueError(
                 "estimator must learn from one half of the pilot's rows and predict "
                 f"the other; got {type(final_estimator(estimator)).__name__}, and "
-                f"{error} Let encoders ignore what they have not seen, as with "
+                f"{str(error).rstrip('. ')}. Let encoders ignore what they have not seen, as with "
                 'handle_unknown="ignore", or leave estimator out.'
             ) from error
     return _cross_fitted(default_pilot(rows), rows, drawn, weights, totals, seed)
@@ -237,7 +242,20 @@ def _takes_weights(estimator: Any) -> bool:
     return fit_arguments(model, np.ones(1)) is not None
 
 
-def _as_seen(estimator: Any, rows: Any, codes: NDArray[Any]) -> Any:
+def _as_seen_if_fitted(
+    estimator: Any, rows: Any, labels: Labels, indices: NDArray[np.intp]
+) -> Any:
+    """Transform rows by steps that are not needed; leave them where these fail."""
+    try:
+        return _as_seen(estimator, rows, labels.classes[labels.codes[indices]])
+    except InvalidParameterError:
+        raise
+    except (TypeError, ValueError):
+        # The pilot may have too few rows for a step, or lack what else it is fitted by.
+        return rows
+
+
+def _as_seen(estimator: Any, rows: Any, y: NDArray[Any]) -> Any:
     """Transform rows as for the model that learns."""
     while estimator is not None:
         if isinstance(estimator, SklearnPipeline):
@@ -246,7 +264,7 @@ def _as_seen(estimator: Any, rows: Any, codes: NDArray[Any]) -> Any:
                 return rows
             if len(estimator.steps) > 1:
                 before = clone(estimator[:-1])
-                rows = before.fit_transform(rows, codes.astype(np.intp))
+                rows = before.fit_transform(rows, y)
             estimator = estimator.steps[-1][1]
         else:
             estimator = inner_estimator(estimator)

@@ -152,7 +152,9 @@ def _distinct_names(column: Any) -> tuple[Any, Places]:
         if hasattr(column, "unify_dictionaries"):
             # Chunks have dictionaries of their own.
             column = column.unify_dictionaries().combine_chunks()
-        codes, take = column.indices.fill_null(-1).to_numpy(), column.take
+        # The indices of some libraries have no sign.
+        codes = column.indices.cast("int64").fill_null(-1).to_numpy()
+        take = column.take
     else:
         return column, None
     places, distinct = NumpyColumn(codes).whole()
