@@ -10,7 +10,7 @@ from typing import Any
 
 from skstrat._core.compat import InvalidParameterError
 from skstrat._core.dask import is_dask
-from skstrat._core.estimators import is_linear
+from skstrat._core.estimators import final_estimator, is_linear
 from skstrat._core.labels import Labels
 from skstrat._core.own_prior import refuse_own_prior
 from skstrat._core.samples import CheckedSamples, check_samples
@@ -241,8 +241,10 @@ def _pilot_for(
             raise
         if not has_columns:
             raise ValueError(
-                'resampler="auto" fits the estimator to some rows of X without fit '
-                f"parameters if X has one dimension; got {asked!r}, and {error}. Give a "
-                "resampler, such as DownsampleUpweight(factor=20)."
+                'resampler="auto" fits the estimator to some rows, without fit '
+                "parameters, if X has one dimension; got "
+                f"{type(final_estimator(asked)).__name__}, and "
+                f"{str(error).rstrip('. ')}. Give a resampler, such as "
+                "DownsampleUpweight(factor=20)."
             ) from error
     return run(None, seed)

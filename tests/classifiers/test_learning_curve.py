@@ -155,6 +155,12 @@ def test_what_needs_fit_parameters_or_all_categories_is_not_measured():
     assert share(coded, names[:, np.newaxis], y) is None
 
 
+def test_invalid_parameters_are_told():
+    X, y = rows(20_000)
+    with pytest.raises(ValueError, match="The 'max_iter' parameter of HistGrad"):
+        share(HistGradientBoostingClassifier(max_iter=-5), X, y)
+
+
 def test_the_same_seed_gives_the_same_share():
     X, y = rows(20_000)
     tree = DecisionTreeClassifier(min_samples_leaf=5, max_features=2)

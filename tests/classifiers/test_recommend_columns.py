@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from scipy.special import expit
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import make_column_transformer
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -20,7 +20,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from skstrat import recommend_factor
+from skstrat import ResampledClassifier, recommend_factor
 from skstrat._core.samples import check_samples
 from skstrat.classifiers._auto import recommend_for
 from skstrat.classifiers._fit_time import predict_seconds
@@ -116,7 +116,10 @@ def test_categories_that_half_of_the_pilot_lacks_are_no_hindrance():
     )
     assert recommend_factor(frame, y, ignored, random_state=0) == found
     X[::9, 0] = np.nan
-    message = r"estimator must learn from one half .*LogisticRegression, and Input X "
+    message = (
+        r"(?s)estimator must learn from one half .*LogisticRegression, and Input X "
+        r".*[^.]\. Let encoders"
+    )
     with pytest.raises(ValueError, match=message):
         recommend_factor(X, y, LogisticRegression(), random_state=0)
 
@@ -130,6 +133,91 @@ def test_with_hardly_a_positive_all_rows_are_kept(estimator, n_positives):
     assert (found.factor, found.limited_by) == (1.0, "least_positives")
     assert (found.rows, found.loss_range) == (len(y), (0.0, 0.0))
     assert np.isfinite(found.table_).all(axis=None)
+
+
+class Step(TransformerMixin, BaseEstimator):
+    """Doubles the columns, if it is given what it needs."""
+
+    def __init__(self, least_rows=0, label=None):
+        self.least_rows, self.label = least_rows, label
+
+    def fit(self, X, y, level=1):
+        if level is None or len(X) < self.least_rows:
+            raise ValueError("there is too little to learn from")
+        assert self.label is None or self.label in y
+        return self
+
+    def transform(self, X):
+        return np.hstack([X, X])
+
+
+class NeedsLevel(Step):
+    """Has a fit parameter without a default."""
+
+    def fit(self, X, y, level):
+        return super().fit(X, y, level)
+
+
+@pytest.mark.parametrize(
+    ("step", "n_columns"),
+    [(Step(label="fraud"), 10), (Step(least_rows=5000), 5), (NeedsLevel(), 5)],
+)
+def test_steps_that_only_tell_the_columns_are_no_hindrance(step, n_columns):
+    X, y = rows(100)
+    labels = np.where(y, "fraud", "honest")
+    model = make_pipeline(step, GaussianNB())
+    found = recommend_factor(X, labels, model, guided=True, random_state=0)
+    assert found.n_columns == n_columns
+    samples = check_samples(X, labels, None)
+    blind = recommend_for(model, X, samples, guided=True, seed=0, measures=False)
+    assert blind(0.01).n_columns == 5
+    assert blind(0.01).efficiency_by_factor == found.efficiency_by_factor
+
+
+class Given(LogisticRegression):
+    """A logistic regression that has to be told something in fit."""
+
+    def fit(self, X, y, level, sample_weight=None):
+        return super().fit(X, y, sample_weight)
+
+
+@pytest.mark.parametrize(
+    "model", [Given(), make_pipeline(NeedsLevel(), LogisticRegression())]
+)
+def test_a_line_that_needs_fit_parameters_has_the_default_pilot(model):
+    X, y = rows()
+    samples = check_samples(X, y, None)
+    asked = recommend_for(model, X, samples, guided=False, seed=3, measures=False)
+    found, default = asked(0.01), recommend_factor(X, y, random_state=3)
+    assert found.correction == "weights"
+    assert found.loss_by_factor == default.loss_by_factor
+    with pytest.raises(TypeError, match="missing 1 required positional argument"):
+        recommend_factor(X, y, model)
+
+
+def test_texts_with_needed_fit_parameters_have_no_pilot():
+    texts, y = ["is red", "is blue"] * 100, [0, 1] * 100
+    model = ResampledClassifier(make_pipeline(TfidfVectorizer(), Given()), "auto")
+    with pytest.raises(
+        ValueError, match=r"fits the estimator .* got Given, and .*level"
+    ):
+        model.fit(texts, y, given__level=1)
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "measures"),
+    [
+        (LogisticRegression(C=-1), "C", True),
+        (LogisticRegression(C=-1), "C", False),
+        (make_pipeline(PolynomialFeatures(-1), GaussianNB()), "degree", True),
+    ],
+    ids=["line", "line with fit parameters", "step"],
+)
+def test_invalid_parameters_are_told(model, name, measures):
+    X, y = rows(100)
+    samples = check_samples(X, y, None)
+    with pytest.raises(ValueError, match=f"The '{name}' parameter of"):
+        recommend_for(model, X, samples, guided=False, seed=0, measures=measures)
 
 
 class Counted(LogisticRegression):

@@ -462,6 +462,17 @@ def test_parameters_that_are_refused(parameters, text):
         guided.fit(X, y)
 
 
+def test_folds_are_refused_where_a_class_has_one_row():
+    X, y, _ = logistic_data(500, 0, intercept=-2)
+    labels = np.where(y, "bad", "good").astype(object)
+    labels[7] = "odd"
+    folds = GuidedDownsample(factor=5, pilot_folds=2, random_state=0)
+    message = r"pilot_folds must be None .*; got 2, and one row of class 'odd'\. Fewer"
+    with pytest.raises(ValueError, match=message):
+        folds.fit(X, labels)
+    assert folds.set_params(pilot_folds=None).fit(X, labels).sampling_strategy_["odd"]
+
+
 def test_labels_alone_are_not_enough():
     with pytest.raises(ValueError, match="GuidedDownsample reads X"):
         check_decides_by_labels(GuidedDownsample())

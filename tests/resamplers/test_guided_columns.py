@@ -178,6 +178,13 @@ def test_categories_and_text_of_every_library_have_the_same_codes():
     chunks = pyarrow.concat_tables([encoded[:2], encoded[2:]])
     part = pyarrow.table({"x": table["x"][2:4].dictionary_encode()})
     again = pyarrow.concat_tables([chunks[:2], part, chunks[4:]])
+    # As in tables from Polars.
+    unsigned = [
+        pyarrow.DictionaryArray.from_arrays(
+            pyarrow.array([1, None, 2, 0, 1, 2, None, 0], kind), ["a", "b", "c"]
+        )
+        for kind in ("uint8", "uint32")
+    ]
     category = pandas.Categorical(texts["x"], categories=["c", "unseen", "a", "b"])
     tables = [
         {"x": category},
@@ -191,6 +198,7 @@ def test_categories_and_text_of_every_library_have_the_same_codes():
         pyarrow.table({"x": table["x"].cast(pyarrow.string_view())}),
         again,
         again.combine_chunks().to_batches()[0],
+        *(pyarrow.table({"x": column}) for column in unsigned),
     ]
     for X in tables:
         coded = ColumnCoder().fit_transform(X).ravel()
