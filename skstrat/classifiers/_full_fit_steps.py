@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from numbers import Integral
 from typing import Any
 
 from sklearn.compose import ColumnTransformer
@@ -20,9 +21,12 @@ from sklearn.preprocessing import (
 
 # Whatever they learn, a linear model behind them says the same, but for its penalty.
 _SCALERS = (MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler)
-# What keeps them from moving zero; "" is that nothing does.
-_KEEPS_ZERO = {StandardScaler: "with_mean", RobustScaler: "with_centering"}
-_KEEPS_ZERO |= {MinMaxScaler: ""}
+# Some move zero, but for this parameter at False; "" is that none keeps it.
+_KEEPS_ZERO = {
+    StandardScaler: "with_mean",
+    RobustScaler: "with_centering",
+    MinMaxScaler: "",
+}
 
 
 def only_scales(steps: Iterable[Any]) -> bool:
@@ -72,7 +76,7 @@ def _why_not(step: Any, *, scaled: bool, intercept: bool) -> str:
     if type(step) in _SCALERS:
         return _why_not_scaler(step, intercept=intercept)
     if type(step) is PolynomialFeatures:
-        if isinstance(step.degree, int) or step.degree[0] < 2:
+        if isinstance(step.degree, Integral) or step.degree[0] < 2:
             return ""
         return (
             f"whose degree={step.degree!r} lacks the lower terms that take up a shift "

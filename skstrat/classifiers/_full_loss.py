@@ -149,9 +149,9 @@ class PenalisedLogLoss:
             except ValueError as error:
                 raise ValueError(
                     "full_fit=True passes all rows through the steps before the model, "
-                    f"which know the rows drawn alone; {type(transformer).__name__} "
-                    f"refused some: {error}. Give a OneHotEncoder all values as "
-                    "categories=..., or leave full_fit out."
+                    "which know the rows drawn alone; got rows that they refuse (the "
+                    "error above). Give a OneHotEncoder all values as categories=..., "
+                    "or leave full_fit out."
                 ) from error
         return X
 

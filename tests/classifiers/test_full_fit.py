@@ -16,8 +16,11 @@ from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import (
     KBinsDiscretizer,
+    MaxAbsScaler,
+    MinMaxScaler,
     OneHotEncoder,
     PolynomialFeatures,
+    RobustScaler,
     StandardScaler,
     TargetEncoder,
 )
@@ -29,7 +32,11 @@ from skstrat import (
     ResampledClassifier,
     Weighted,
 )
-from skstrat.classifiers._full_fit import full_fit_pays, has_full_fit
+from skstrat.classifiers._full_fit import (
+    check_full_fit,
+    full_fit_pays,
+    has_full_fit,
+)
 from skstrat.classifiers._full_loss import PenalisedLogLoss
 from skstrat.classifiers._newton import MOST_PASSES, Curvature, minimise
 
@@ -98,7 +105,8 @@ def test_it_is_the_fit_on_all_rows(
     rows = CONTAINERS[container](X)
     settings = {"C": C, "fit_intercept": intercept, "max_iter": 1000}
     model = LogisticRegression(**settings)
-    model = make_pipeline(StandardScaler(), model) if scaled else model
+    if scaled:
+        model = make_pipeline(StandardScaler(with_mean=intercept), model)
     # Without an intercept the check is right: the shares of the classes are missed.
     model = finished(model, calibration_check=intercept)
     model.fit(rows, y, sample_weight=weights)
@@ -359,6 +367,89 @@ def test_steps_that_all_rows_would_fit_otherwise_are_refused(step, message):
         model = finished(make_pipeline(head, LogisticRegression()))
         with pytest.raises(ValueError, match=f"full_fit=True .*{message}"):
             model.fit(X, y)
+
+
+def one_hot(**params):
+    return OneHotEncoder(categories=[np.arange(10)] * 2, sparse_output=False, **params)
+
+
+BY_CONSTANT = SimpleImputer(strategy="constant", fill_value=3)
+PRODUCTS = PolynomialFeatures(interaction_only=True, include_bias=False)
+NO_SHIFT = "no intercept takes that up. Give the LogisticRegression fit_intercept=True"
+
+
+# What is refused with an intercept, and without one; "" is nothing.
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize(
+    ("steps", "with_one", "without"),
+    [
+        ([StandardScaler()], "", f"{NO_SHIFT}, or the step with_mean=False"),
+        ([StandardScaler(with_mean=False)], "", ""),
+        ([RobustScaler()], "", f"{NO_SHIFT}, or the step with_centering=False"),
+        ([RobustScaler(with_centering=False)], "", ""),
+        ([MinMaxScaler()], "", f"{NO_SHIFT}, or use MaxAbsScaler"),
+        ([MinMaxScaler(clip=True)], *["Leave clip at False"] * 2),
+        ([MaxAbsScaler()], "", ""),
+        ([one_hot()], "", ""),
+        ([one_hot(), MaxAbsScaler()], "", ""),
+        ([one_hot(drop="first"), StandardScaler()], "", NO_SHIFT),
+        ([PolynomialFeatures(3), MaxAbsScaler()], "", ""),
+        ([MaxAbsScaler(), PolynomialFeatures(2, include_bias=False)], "", ""),
+        ([StandardScaler(), PolynomialFeatures(3, include_bias=False)], "", NO_SHIFT),
+        ([MinMaxScaler(), PRODUCTS], "", NO_SHIFT),
+        ([StandardScaler(), PolynomialFeatures((2, 2))], "minimum degree", NO_SHIFT),
+        ([SimpleImputer()], *["whose mean is of the rows drawn"] * 2),
+        ([BY_CONSTANT, MaxAbsScaler()], "", ""),
+        ([MaxAbsScaler(), BY_CONSTANT], *["Put it before the scaler"] * 2),
+        ([make_union(MaxAbsScaler()), BY_CONSTANT], *["before the scaler"] * 2),
+    ],
+    ids=range(19),
+)
+def test_steps_are_admitted_where_all_rows_give_the_same_models(
+    steps, with_one, without, intercept
+):
+    rng = np.random.default_rng(0)
+    X = rng.integers(1, 9, (300, 2)).astype(float)
+    drawn = ((X > 1) & (X < 7)).all(axis=1)
+    if any(isinstance(step, SimpleImputer) for step in steps):
+        X[rng.random(X.shape) < 0.2] = np.nan
+    head = make_pipeline(*steps)
+    seen = [head.fit(rows).transform(X) for rows in (X[drawn], X)]
+    seen = [rows.toarray() if sparse.issparse(rows) else rows for rows in seen]
+    if intercept:
+        seen = [np.column_stack([rows, np.ones(len(X))]) for rows in seen]
+    # Linear models of both are the same if the columns of either span the other's.
+    ranks = [np.linalg.matrix_rank(each) for each in (*seen, np.hstack(seen))]
+    refused = with_one if intercept else without
+    assert (len(set(ranks)) == 1) == (not refused)
+    model = make_pipeline(*steps, LogisticRegression(fit_intercept=intercept))
+    if refused:
+        assert not has_full_fit(model, "auto")
+        with pytest.raises(ValueError, match=f"full_fit=True .*{refused}"):
+            check_full_fit(model, X, "auto")
+    else:
+        check_full_fit(model, X, "auto")
+
+
+def test_an_indicator_needs_an_intercept():
+    X, y = data(n_rows=400)
+    steps = SimpleImputer(add_indicator=True), LogisticRegression(fit_intercept=False)
+    model = finished(make_pipeline(*steps))
+    with pytest.raises(ValueError, match="add_indicator=True with fit_intercept=True"):
+        model.fit(X, y)
+
+
+def test_categories_that_the_rows_drawn_do_not_have_are_refused():
+    X, y = data(n_rows=1000)
+    X = np.arange(1000)[:, None] // 2
+    model = finished(make_pipeline(OneHotEncoder(), LogisticRegression()))
+    match = r"full_fit=True .*Give a OneHotEncoder .* categories=.*leave full_fit out"
+    with pytest.raises(ValueError, match=match) as raised:
+        model.fit(X, y)
+    assert "Found unknown categories" in str(raised.value.__cause__)
+    encoder = OneHotEncoder(categories=[np.arange(500)])
+    model.set_params(estimator__onehotencoder=encoder, calibration_check=False)
+    assert model.fit(X, y).decision_.full_fit.converged
 
 
 def test_steps_that_all_rows_would_fit_alike():
