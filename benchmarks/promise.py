@@ -216,7 +216,7 @@ def try_cell(host, sampler, learner):
         try:
             ratio = _ratio(host, clone(known.model), SAMPLERS[sampler])
         except (NotImplementedError, TypeError, ValueError) as error:
-            said = [f"{type(error).__name__}: {error}"]
+            said = [f"{type(error).__name__}: {words_of(str(error))}"]
             return Outcome(host, sampler, learner, cause, "refused", None, said)
     ours = [each for each in caught if each.category.__module__.startswith("skstrat")]
     said = sorted({f"{each.category.__name__}: {each.message}" for each in ours})
@@ -224,6 +224,11 @@ def try_cell(host, sampler, learner):
     if LEAST <= ratio <= MOST:
         verdict = "inside"
     return Outcome(host, sampler, learner, cause, verdict, round(ratio, 3), said)
+
+
+def words_of(text):
+    """Leave out the traceback that a search writes into its error."""
+    return text.strip().splitlines()[-1] if "Traceback" in text else text
 
 
 def _cause_of(host, sampler):

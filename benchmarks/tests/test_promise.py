@@ -31,6 +31,11 @@ def test_no_known_cause_is_silent(promise, part):
     assert [each for each in warned if not promise.is_told(each)] == []
 
 
+def test_results_hold_no_traceback():
+    for path in (BENCHMARKS / "results").rglob("*.json"):
+        assert "Traceback" not in path.read_text(encoding="utf-8"), path.name
+
+
 @pytest.mark.slow
 def test_cells_hold_all_pairs(promise):
     cells = promise.list_cells()
