@@ -260,7 +260,7 @@ class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
         seeds = {
             name: int(generator.integers(2**31))
             for name in sorted(model.get_params())
-            if name.rpartition("__")[2] == "random_state"
+            if name.endswith("__random_state")
         }
         return model.set_params(**seeds)
 
