@@ -166,9 +166,11 @@ def test_the_same_seed_gives_the_same():
 
 def test_one_column_shares_and_totals_are_the_same():
     p, _ = gaussian(3000, 0.06, 0.9, 0)
-    expected = estimate_prior(p, [0.98, 0.02], n_bootstraps=2).prior
+    expected = estimate_prior(p, [0.98, 0.02], n_bootstraps=2, random_state=0).prior
     for given in (columns(p), columns(p).tolist(), p.astype(np.float32)):
-        found = estimate_prior(given, np.array([4900, 100]), n_bootstraps=2).prior
+        found = estimate_prior(
+            given, np.array([4900, 100]), n_bootstraps=2, random_state=0
+        ).prior
         np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
