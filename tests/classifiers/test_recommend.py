@@ -371,6 +371,8 @@ def test_limits_hold_for_any_data(n0, n1, max_loss, n_columns, seed):
         assert kept >= max(10_000, 20 * n_columns, small)
         assert small >= 30
         low, high = found.loss_range
+        # A share of estimation beyond one half is not told from one half.
+        assert low < found.loss < high or found.estimation_share == 0.5
         assert low <= found.loss <= high
         assert found.loss <= max_loss
     X_kept, y_kept, _ = DownsampleUpweight(
@@ -711,8 +713,9 @@ def test_infinite_values_count_as_large_ones():
     assert recommend_factor(X.clip(-1e18, 1e18), y, random_state=0) == found
 
 
-def test_columns_with_next_to_no_values():
-    X, y = rows(n_positives=100)
+@pytest.mark.parametrize("seed", range(3))
+def test_columns_with_next_to_no_values(seed):
+    X, y = rows(n_positives=100, seed=seed)
     frame = pd.DataFrame(X).astype(object)
     frame[5] = None
     # All positives are in the pilot.
@@ -722,9 +725,9 @@ def test_columns_with_next_to_no_values():
     found = recommend_factor(frame, y, random_state=0)
     assert found.correction == "offset"
     plain = recommend_factor(X, y, GaussianNB(), random_state=0)
-    # The pilot's trees look at other columns then.
+    # The pilot's trees look at other columns then: at most .017 in 12 draws.
     np.testing.assert_allclose(
-        found.efficiency_by_factor, plain.efficiency_by_factor, atol=0.15
+        found.efficiency_by_factor, plain.efficiency_by_factor, atol=0.03
     )
 
 
