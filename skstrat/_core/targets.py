@@ -14,7 +14,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from skstrat._core.compat import Interval, StrOptions
 from skstrat._core.labels import Labels
 
 Direction = Literal["down", "over"]
@@ -25,19 +24,11 @@ WORDS: dict[Direction, tuple[str, ...]] = {
     "down": ("auto", "majority", "not minority", "not majority", "all"),
     "over": ("auto", "minority", "not minority", "not majority", "all"),
 }
-# What the parameters of that name may be.
-FACTOR = [Interval(Real, 1, None, closed="left"), Mapping, None]
-SAMPLING_STRATEGY = {
-    direction: [
-        Interval(Real, 0, 1, closed="right"),
-        StrOptions(set(words)),
-        Mapping,
-        callable,
-        None,
-    ]
-    for direction, words in WORDS.items()
-}
+# With fewer there is no time to gain.
+LEAST_ROWS = 10_000
 
+# Ten to one keeps ten elevenths of the information where classes cannot be told apart.
+_ROWS_PER_SMALLEST = 10
 _AUTO: dict[Direction, str] = {"down": "not minority", "over": "not majority"}
 
 
@@ -70,6 +61,21 @@ def targets_from_rows(labels: Labels, rows: NDArray[Any]) -> Targets:
     """Take row counts as they are; the factor is what they come to."""
     rows = np.asarray(rows, dtype=np.int64)
     return Targets(rows, labels.counts / rows)
+
+
+def targets_of_downsampling(
+    labels: Labels,
+    y: Any,
+    factor: float | Mapping[Any, float] | None,
+    strategy: SamplingStrategy | None,
+) -> Targets:
+    """Read the words of a user who wants fewer rows; None in both is a default."""
+    if factor is not None:
+        return targets_from_factor(labels, factor, "down")
+    if strategy is not None:
+        return targets_from_sampling_strategy(labels, y, strategy, "down")
+    wanted = max(_ROWS_PER_SMALLEST * int(labels.counts.min()), LEAST_ROWS)
+    return targets_from_rows(labels, np.minimum(labels.counts, wanted))
 
 
 def targets_from_factor(
@@ -174,14 +180,6 @@ def targets_from_balance(labels: Labels, balance: float) -> Targets:
     log_counts = np.log(labels.counts)
     rows = np.exp((1 - balance) * log_counts + balance * log_counts.mean())
     return targets_from_rows(labels, np.maximum(1, np.rint(rows)))
-
-
-RANDOM_STATE = [
-    Interval(Integral, 0, 2**64 - 1, closed="both"),
-    np.random.Generator,
-    np.random.RandomState,
-    None,
-]
 
 
 def seed_of(random_state: Any) -> int:

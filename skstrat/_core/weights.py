@@ -15,11 +15,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from skstrat._core.compat import StrOptions
 from skstrat._core.labels import Labels
 
 Weighting = Literal["original", "balanced", "uniform", "factor"] | Mapping[Any, float]
-WEIGHTING = [StrOptions({"original", "balanced", "uniform", "factor"}), Mapping]
 Floats = NDArray[np.float64]
 
 # Ratios of fewer units are too biased to be taken apart.

@@ -17,9 +17,10 @@ from sklearn.utils.validation import check_is_fitted
 from skstrat._core.compat import HasMethods, Interval, StrOptions
 from skstrat._core.dask import is_dask
 from skstrat._core.labels import one_label_per_row
+from skstrat._core.parameters import RANDOM_STATE
 from skstrat._core.rows import take_rows
 from skstrat._core.samples import CheckedSamples, check_samples
-from skstrat._core.targets import RANDOM_STATE, seed_of
+from skstrat._core.targets import seed_of
 from skstrat._core.weights import Floats
 from skstrat.classifiers._auto_resampler import choose_resampler
 from skstrat.classifiers._calibration_check import (

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from skstrat._core.compat import HasMethods, StrOptions
 from skstrat._core.labels import one_label_per_row
-from skstrat._core.targets import RANDOM_STATE
+from skstrat._core.parameters import RANDOM_STATE
 from skstrat.classifiers._calibration_check import leaves_cause_open
 from skstrat.classifiers._causes import warn_of_cause
 from skstrat.classifiers._full_fit import check_draw, check_full_fit, finish_fit

@@ -7,9 +7,9 @@ from typing import Any
 from sklearn.base import OneToOneFeatureMixin
 
 from skstrat._core.estimators import is_linear
+from skstrat._core.targets import LEAST_ROWS
 from skstrat.classifiers._fit_time import predict_seconds
 from skstrat.classifiers._pipeline_steps import steps_before
-from skstrat.resamplers._factor import LEAST_ROWS
 from skstrat.resamplers._factor_recommendation import FactorRecommendation
 
 # Of guided rows: the pilot, and its predictions for each cell; and any draw, a row.

@@ -5,26 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-import numpy as np
-
 from skstrat._core.cells import Draw
 from skstrat._core.compat import StrOptions
 from skstrat._core.factorize import NotClassLabelsError
 from skstrat._core.labels import Labels
+from skstrat._core.parameters import FACTOR, SAMPLING_STRATEGY
 from skstrat._core.samples import CheckedSamples
 from skstrat._core.targets import (
-    FACTOR,
-    SAMPLING_STRATEGY,
     SamplingStrategy,
     Targets,
     refuse_both,
-    targets_from_factor,
-    targets_from_rows,
-    targets_from_sampling_strategy,
+    targets_of_downsampling,
 )
 from skstrat._core.weights import Weighting
 from skstrat.resamplers._base import CellWeights
-from skstrat.resamplers._factor import LEAST_ROWS, recommend
+from skstrat.resamplers._factor import recommend
 from skstrat.resamplers._multilabel import (
     LabelSets,
     is_label_matrix,
@@ -32,9 +27,6 @@ from skstrat.resamplers._multilabel import (
     weigh_label_sets,
 )
 from skstrat.resamplers._stratified import StratifiedResampler
-
-# Ten to one keeps ten elevenths of the information where classes cannot be told apart.
-_ROWS_PER_SMALLEST = 10
 
 
 class DownsampleUpweight(StratifiedResampler):
@@ -200,14 +192,7 @@ class DownsampleUpweight(StratifiedResampler):
         factor: Any = self.factor
         if factor == "auto":
             factor = self.recommendation_.factor
-        if factor is not None:
-            return targets_from_factor(labels, factor, "down")
-        if self.sampling_strategy is not None:
-            return targets_from_sampling_strategy(
-                labels, y, self.sampling_strategy, "down"
-            )
-        wanted = max(_ROWS_PER_SMALLEST * int(labels.counts.min()), LEAST_ROWS)
-        return targets_from_rows(labels, np.minimum(labels.counts, wanted))
+        return targets_of_downsampling(labels, y, factor, self.sampling_strategy)
 
     def _cells(self, samples: CheckedSamples, X: Any, y: Any) -> Any:
         # An earlier fit may have had the factor recommended.

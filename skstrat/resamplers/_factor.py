@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from skstrat._core.labels import Labels
 from skstrat._core.samples import CheckedSamples
+from skstrat._core.targets import LEAST_ROWS
 from skstrat._core.weights import class_totals
 from skstrat.resamplers._efficiency import (
     WeightedVariance,
@@ -51,8 +52,6 @@ _NOT_KNOWN = 0.25
 
 # What may be lost where nothing else is asked for.
 MAX_LOSS = 0.01
-# With fewer there is no time to gain.
-LEAST_ROWS = 10_000
 _ROWS_PER_COLUMN = 20
 _SERIES = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
 

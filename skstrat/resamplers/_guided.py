@@ -15,15 +15,15 @@ from skstrat._core.cells import Draw
 from skstrat._core.compat import HasMethods, Interval
 from skstrat._core.hashing import hash_integers, mix_seed
 from skstrat._core.labels import Labels
+from skstrat._core.parameters import RANDOM_STATE, WEIGHTING
 from skstrat._core.rows import take_rows
 from skstrat._core.samples import CheckedSamples
 from skstrat._core.targets import (
-    RANDOM_STATE,
     Targets,
     targets_from_factor,
     targets_from_rows,
 )
-from skstrat._core.weights import WEIGHTING, Floats, Weighting, totals_of
+from skstrat._core.weights import Floats, Weighting, totals_of
 from skstrat.resamplers._base import BaseResampler, CellWeights
 from skstrat.resamplers._guided_pilot import fit_on_few
 from skstrat.resamplers._resampled import Resampled

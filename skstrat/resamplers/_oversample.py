@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from skstrat._core.labels import Labels
+from skstrat._core.parameters import FACTOR, SAMPLING_STRATEGY
 from skstrat._core.targets import (
-    FACTOR,
-    SAMPLING_STRATEGY,
     SamplingStrategy,
     Targets,
     refuse_both,

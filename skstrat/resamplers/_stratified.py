@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from skstrat._core.parameters import RANDOM_STATE, WEIGHTING
 from skstrat._core.samples import CheckedSamples
 from skstrat._core.strata import ROW_LABELS, find_cells, read_row_labels
-from skstrat._core.targets import RANDOM_STATE
-from skstrat._core.weights import WEIGHTING
 from skstrat.resamplers._base import BaseResampler
 
 

@@ -14,10 +14,11 @@ from sklearn.utils.validation import check_is_fitted
 from skstrat._core.cells import Draw
 from skstrat._core.compat import HasMethods, Interval, sampler_tags
 from skstrat._core.labels import Labels, by_label
+from skstrat._core.parameters import WEIGHTING
 from skstrat._core.rows import gather_rows
 from skstrat._core.samples import CheckedSamples
 from skstrat._core.targets import Targets, targets_from_rows
-from skstrat._core.weights import WEIGHTING, Floats, Weighting, class_totals
+from skstrat._core.weights import Floats, Weighting, class_totals
 from skstrat.resamplers._base import BaseResampler
 from skstrat.resamplers._sampler_output import AT_RANDOM, Output, run_sampler
 
