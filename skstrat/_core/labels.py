@@ -170,9 +170,18 @@ def sorted_classes(labels: list[Any]) -> Array:
         classes = np.empty(len(unique), dtype=object)
         classes[:] = unique
     else:
-        classes = np.array(unique)
+        classes = np.array(unique, dtype=_wide_integers(unique))
     check_classes(classes)
     return classes[sorted_order(classes)]
+
+
+def _wide_integers(labels: list[Any]) -> type | None:
+    """Name the type of integers of which numpy would make floats."""
+    whole = all(isinstance(label, (int, np.integer)) for label in labels)
+    if not whole or max(labels, default=0) < 2**63:
+        return None
+    fits = min(labels) >= 0 and max(labels) < 2**64
+    return np.uint64 if fits else object
 
 
 class _CodedColumn:

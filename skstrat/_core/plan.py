@@ -9,7 +9,8 @@ rows can be decided alone and the same rows are kept for every cutting of the da
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from dataclasses import fields as dataclass_fields
 from functools import cached_property
 from typing import Any, Self
@@ -17,14 +18,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from skstrat._core.draw import rows_below, rows_of, smallest_hashes
+from skstrat._core.block import check_block, merge_rows, whole_copies
+from skstrat._core.draw import rows_below, smallest_hashes
+from skstrat._core.expected_plan import expected_fields, realised_fields
 from skstrat._core.hashing import mix_seed
 from skstrat._core.labels import Labels
+from skstrat._core.plan_format import read_fields, refuse_odd_labels, write_fields
 from skstrat._core.sql import SqlExpressions, sql_expressions
-
-_FAR_LONGER = 64
-_FORMAT = 1
-_HASH = "xxh64"
+from skstrat._core.weights import Weighting
 
 Indices = NDArray[np.intp]
 Array = NDArray[Any]
@@ -44,7 +45,7 @@ class Plan:
     rows_seen : tuple of int
         Rows of each class in the data that the plan was made for.
     rows : tuple of int
-        Rows of each class after resampling.
+        Rows of each class after resampling; expected ones if not ``exact``.
     class_total : tuple of float
         Total incoming weight of each class (its row count without weights).
     class_weight : tuple of float
@@ -53,6 +54,9 @@ class Plan:
         Of each class, rows whose hash is below this are drawn once more.
     seed : int
         The user's 64-bit seed.
+    exact : bool, default=True
+        Whether exactly ``rows`` are kept, and so totals are exact. A plan
+        :meth:`from_counts` keeps that many on average, until it is :meth:`realised`.
     """
 
     classes: tuple[Any, ...]
@@ -62,6 +66,7 @@ class Plan:
     class_weight: tuple[float, ...]
     threshold: tuple[int, ...]
     seed: int
+    exact: bool = True
 
     @classmethod
     def draw(
@@ -111,7 +116,101 @@ class Plan:
             threshold=tuple(threshold.tolist()),
             seed=seed,
         )
-        return plan, _merge(_whole_copies(labels.codes, copies), extra)
+        return plan, merge_rows(whole_copies(labels.codes, copies), extra)
+
+    @classmethod
+    def from_counts(
+        cls,
+        counts: Mapping[Any, int],
+        *,
+        factor: float | Mapping[Any, float] | None = None,
+        sampling_strategy: float | str | Mapping[Any, int] | None = None,
+        weighting: Weighting = "original",
+        seed: int,
+    ) -> Self:
+        r"""Make the plan from the rows of each class alone, before any row is read.
+
+        Of class *c* with :math:`n_c` rows, :math:`t_c` wanted, each row is kept that
+        has a hash below :math:`2^{64} t_c / n_c` (Bernoulli sampling; Särndal,
+        Swensson and Wretman, 1992, 3.2) and weighs :math:`n_c / t_c`. About
+        :math:`t_c \pm \sqrt{t_c}` rows are kept, and totals are right on average;
+        :meth:`realised` makes them exact. For engines that hold too many rows to look
+        for the smallest hashes.
+
+        Parameters
+        ----------
+        counts : dict of label to int
+            Rows of each class, 1 to 2**53; labels are str, int, float or bool.
+        factor : float or dict of label to float, default=None
+            As in :class:`DownsampleUpweight`, but never "auto".
+        sampling_strategy : float, str or dict of label to int, default=None
+            As in :class:`DownsampleUpweight`, as is what happens without both.
+        weighting : {"original", "balanced", "uniform", "factor"} or dict, \
+                default="original"
+            Total weight of each class, as in :class:`DownsampleUpweight`; "original"
+            and "factor" are the same here.
+        seed : int
+            64-bit seed.
+
+        Returns
+        -------
+        Plan
+            With ``exact=False``.
+
+        Raises
+        ------
+        MissingLabelsError
+            If a label is missing.
+        ValueError
+            If there is one class, or an argument is none of the above; or both
+            ``factor`` and ``sampling_strategy`` are given.
+        TypeError
+            If ``counts`` is no dict, a label no plain value, or rows would be needed.
+
+        Examples
+        --------
+        >>> from skstrat import Plan
+        >>> counts = {"fraud": 400, "ok": 1_000_000}
+        >>> plan = Plan.from_counts(counts, factor=20, seed=0)
+        >>> plan.rows, plan.class_weight, plan.threshold[1] == 2**64 // 20, plan.exact
+        ((400, 50000), (1.0, 20.0), True, False)
+        """
+        fields = expected_fields(counts, factor, sampling_strategy, weighting, seed)
+        return cls(**fields, exact=False)
+
+    def realised(self, kept_counts: Mapping[Any, int]) -> Self:
+        r"""Make totals exact, now that the rows kept were counted.
+
+        The class weight, on average right, is multiplied by rows expected / rows kept
+        (Hajek, 1971): :math:`n_c / k_c` for :math:`k_c` rows kept at the default
+        weighting. "uniform" stays 1.
+
+        Parameters
+        ----------
+        kept_counts : dict of label to int
+            Rows of each class that the plan kept of the rows it was made for.
+
+        Returns
+        -------
+        Plan
+            The same draw, exact: ``rows`` are those kept.
+
+        Raises
+        ------
+        ValueError
+            If the plan is exact already, classes differ, or rows kept cannot be of its
+            draw: none, more than seen, or not all of a class that is kept whole.
+        TypeError
+            If ``kept_counts`` is no dict.
+
+        Examples
+        --------
+        >>> from skstrat import Plan
+        >>> plan = Plan.from_counts({"no": 9_000, "yes": 30}, factor=9, seed=0)
+        >>> plan.class_weight, plan.realised({"no": 900, "yes": 30}).class_weight
+        ((9.0, 1.0), (10.0, 1.0))
+        """
+        return replace(self, **realised_fields(self, kept_counts))
 
     def weighted(self, class_total: Array, class_weight: Array) -> Self:
         """Give the same draw with other totals and weights.
@@ -172,12 +271,12 @@ class Plan:
         codes = np.asarray(codes)
         if not len(codes):
             codes = codes.astype(np.intp)
-        _check_block(codes, len(self.classes), offset, key)
+        check_block(codes, len(self.classes), offset, key)
         limit = np.array(self.threshold, dtype=np.uint64)
         extra, _, _ = rows_below(
             codes, np.array(self.rows_seen), limit, mix_seed(self.seed), offset, key
         )
-        indices = _merge(_whole_copies(codes, self._copies), extra)
+        indices = merge_rows(whole_copies(codes, self._copies), extra)
         return indices, np.array(self.class_weight)[codes[indices]]
 
     def to_dict(self) -> dict[str, Any]:
@@ -186,19 +285,17 @@ class Plan:
         Returns
         -------
         dict of str to object
-            The plan's fields, its format and the name of its hash, as JSON has them.
-            Seed and thresholds use all 64 bits: read integers as integers.
+            The plan's fields, its format and the name of its hash, as JSON has them:
+            tuples are lists. Seed and thresholds use all 64 bits: read integers as
+            integers.
 
         Raises
         ------
         TypeError
-            If a label is not a string, number or boolean.
+            If a label is not a string, number, boolean or a tuple of these.
         """
-        _refuse_odd_labels(self.classes)
-        fields = asdict(self)
-        seed = fields.pop("seed")
-        lists = {name: list(value) for name, value in fields.items()}
-        return {"format": _FORMAT, "hash": _HASH, **lists, "seed": seed}
+        names = [field.name for field in dataclass_fields(self)]
+        return write_fields({name: getattr(self, name) for name in names})
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Self:
@@ -220,16 +317,7 @@ class Plan:
             If it is not a plan of this format and hash.
         """
         names = {field.name for field in dataclass_fields(cls)}
-        found = dict(fields) if isinstance(fields, dict) else {}
-        marks = found.pop("format", None), found.pop("hash", None)
-        if marks != (_FORMAT, _HASH) or found.keys() != names:
-            raise ValueError(
-                f"fields must hold a plan of format {_FORMAT} with hash {_HASH!r} and "
-                f"fields {sorted(names)}; got format {marks[0]!r} with hash "
-                f"{marks[1]!r} and fields {sorted(found)}."
-            )
-        seed = found.pop("seed")
-        return cls(seed=seed, **{name: tuple(value) for name, value in found.items()})
+        return cls(**read_fields(fields, names))
 
     def to_json(self) -> str:
         """Write what :meth:`to_dict` gives as JSON text.
@@ -268,21 +356,22 @@ class Plan:
         """Write the plan as SQL, so that an engine draws the same rows itself.
 
         ``SELECT *, {weight} AS w FROM read_parquet('f', file_row_number=true) WHERE
-        {filter}`` is then all it takes. A label that is not in the plan, a weight that
-        is negative or not finite and a missing value in either stop the query.
+        {filter}`` is then all it takes. A label that is not in the plan, a key that
+        cannot be hashed, a weight that is negative or not finite and a missing value
+        in any of them stop the query.
 
         Parameters
         ----------
         label : str
             Column of the labels.
         key : str
-            Column of the identities that the plan was drawn with: positions from 0 on
-            (``file_row_number`` of a single file) or keys, integers from -2**63 to
-            2**64 - 1. Strings are refused.
+            Column of the identities that the plan was drawn with: keys, or positions
+            from 0 on (DuckDB: ``file_row_number`` of a single file; Spark has none).
+            Integers of at most 64 bits, in Spark signed; in Spark also strings.
         sample_weight : str, default=None
             Column of the incoming weights; a row of zero weight is not there.
-        dialect : {"duckdb"}, default="duckdb"
-            The engine; DuckDB from 1.3 on.
+        dialect : {"duckdb", "spark"}, default="duckdb"
+            The engine; DuckDB from 1.3 on, Spark from 4.0 on.
 
         Returns
         -------
@@ -305,51 +394,7 @@ class Plan:
         >>> print(sql.weight.partition(" ELSE")[0])
         CASE "fraud" WHEN FALSE THEN 20.0e0 WHEN TRUE THEN 1.0e0
         """
-        _refuse_odd_labels(self.classes)
+        refuse_odd_labels(self.classes)
         return sql_expressions(
             self, label=label, key=key, sample_weight=sample_weight, dialect=dialect
         )
-
-
-def _refuse_odd_labels(classes: tuple[Any, ...]) -> None:
-    odd = [label for label in classes if not isinstance(label, (str, int, float))]
-    if odd:
-        raise TypeError(
-            "labels must be str, int, float or bool for a plan to be written; got "
-            f"{odd[0]!r} of type {type(odd[0]).__name__}. Draw with such labels."
-        )
-
-
-def _check_block(codes: Array, n_classes: int, offset: int, key: Array | None) -> None:
-    if len(codes) and not (codes.min() >= 0 and codes.max() < n_classes):
-        raise ValueError(
-            f"codes must lie in 0 to {n_classes - 1}, the plan's classes; got "
-            f"{codes.min()} to {codes.max()}."
-        )
-    if offset < 0:
-        raise ValueError(f"offset must not be negative; got {offset}.")
-    if key is not None and len(key) != len(codes):
-        raise ValueError(
-            f"key must have one value per row; got {len(key)} for {len(codes)} rows."
-        )
-
-
-def _whole_copies(codes: Array, copies: Array) -> Indices:
-    """List the rows of the classes that are kept whole, repeated as often as asked."""
-    if copies.min() == copies.max() == 1:
-        return np.arange(len(codes))
-    rows = rows_of(codes, copies > 0)
-    if copies.max() <= 1:
-        return rows
-    return np.repeat(rows, copies[codes[rows]])
-
-
-def _merge(whole: Indices, extra: Indices) -> Indices:
-    """Merge two ascending lists in linear time."""
-    longer, shorter = (whole, extra) if len(whole) > len(extra) else (extra, whole)
-    if not len(shorter):
-        return longer
-    if len(longer) > _FAR_LONGER * len(shorter):
-        return np.insert(longer, np.searchsorted(longer, shorter), shorter)
-    # A stable sort of two ascending runs is one merge.
-    return np.sort(np.concatenate([longer, shorter]), kind="stable")

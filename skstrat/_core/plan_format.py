@@ -1,0 +1,58 @@
+"""A plan as plain values, as JSON has them."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+FORMAT = 2
+HASH = "xxh64"
+
+# Of these a plan has one, of every other field one for each class.
+_SINGLE = ("seed", "exact")
+
+
+def write_fields(fields: dict[str, Any]) -> dict[str, Any]:
+    """Turn tuples into lists, and name the format and the hash."""
+    refuse_odd_labels(fields["classes"], tuples=True)
+    marks = {"format": FORMAT, "hash": HASH}
+    return marks | {name: _as_lists(value) for name, value in fields.items()}
+
+
+def read_fields(written: Any, names: AbstractSet[str]) -> dict[str, Any]:
+    """Read what :func:`write_fields` wrote, and refuse anything else."""
+    found = dict(written) if isinstance(written, dict) else {}
+    marks = found.pop("format", None), found.pop("hash", None)
+    if marks != (FORMAT, HASH) or found.keys() != names:
+        raise ValueError(
+            f"fields must hold a plan of format {FORMAT} with hash {HASH!r} and fields "
+            f"{sorted(names)}; got format {marks[0]!r} with hash {marks[1]!r} and "
+            f"fields {sorted(found)}. Draw again with this version of skstrat, from "
+            "the same seed, and write that plan."
+        )
+    return {
+        name: value if name in _SINGLE else _as_tuples(value)
+        for name, value in found.items()
+    }
+
+
+def refuse_odd_labels(classes: tuple[Any, ...], *, tuples: bool = False) -> None:
+    """Refuse labels that are no plain values, nor tuples of them where allowed."""
+    plain = (str, int, float, tuple) if tuples else (str, int, float)
+    for label in classes:
+        if not isinstance(label, plain):
+            raise TypeError(
+                f"labels must be str, int, float or bool{' or tuples of them' * tuples}"
+                f" for a plan to be written; got {label!r} of type "
+                f"{type(label).__name__}. Draw with such labels."
+            )
+        if isinstance(label, tuple):
+            refuse_odd_labels(label, tuples=True)
+
+
+def _as_lists(value: Any) -> Any:
+    return list(map(_as_lists, value)) if isinstance(value, tuple) else value
+
+
+def _as_tuples(value: Any) -> Any:
+    return tuple(map(_as_tuples, value)) if isinstance(value, list) else value
