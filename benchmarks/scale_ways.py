@@ -7,6 +7,8 @@ the peak.
 """
 
 import json
+import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -58,6 +60,8 @@ class Way(NamedTuple):
         negative is the factor.
     around : callable or None
         What has to be there while the job runs; gives how to ask all processes.
+    programs : tuple of str
+        What must be installed beside the modules.
     """
 
     run: Callable[[Job], int | None]
@@ -65,6 +69,7 @@ class Way(NamedTuple):
     rows: str = "none"
     totals_exact: bool = False
     around: Callable[[Job], Any] | None = None
+    programs: tuple[str, ...] = ()
 
 
 # Reading alone --------------------------------------------------------------------
@@ -169,7 +174,34 @@ def _dask(job):
     small.to_parquet(job.dest, write_index=False, compression="snappy")
 
 
-# Dask's schedulers ----------------------------------------------------------------
+def _spark_write(job, frame, weight):
+    names = [each for each in frame.columns if each != "row"]
+    small = frame.selectExpr(*names, f"{weight} AS {WEIGHT}")
+    small.write.option("compression", "snappy").parquet(str(job.dest))
+
+
+def _spark_plan(job):
+    from pyspark.sql import SparkSession
+
+    from skstrat import Plan
+
+    plan = Plan.from_json(job.plan.read_text(encoding="utf-8"))
+    sql = plan.to_sql(label=TARGET, key="row", dialect="spark")
+    frame = SparkSession.active().read.parquet(str(job.source))
+    # The place of a row in its Parquet file, which is one file here.
+    frame = frame.selectExpr("*", "_metadata.row_index AS row")
+    _spark_write(job, frame.where(sql.filter), sql.weight)
+
+
+def _spark_sample_by(job):
+    from pyspark.sql import SparkSession
+
+    frame = SparkSession.active().read.parquet(str(job.source))
+    frame = frame.sampleBy(TARGET, {0: 1 / FACTOR, 1: 1.0}, SEED)
+    _spark_write(job, frame, f"CASE WHEN {TARGET} = 1 THEN 1D ELSE {FACTOR}D END")
+
+
+# Dask's schedulers, Spark's session -----------------------------------------------
 
 
 def _scheduler(name):
@@ -200,8 +232,27 @@ def _two_processes(job):
         yield lambda ask: [ask(), *client.run(ask).values()]
 
 
-_SKSTRAT = ("skstrat.io", "polars", "pyarrow.parquet")
+@contextmanager
+def _spark(job):
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.master("local[2]")
+    for name, value in {
+        "spark.ui.enabled": "false",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.local.dir": job.dest.parent,
+    }.items():
+        builder = builder.config(name, str(value))
+    with builder.getOrCreate() as spark:
+        # The work is done in the process of Java.
+        java = spark._jvm.java.lang.ProcessHandle.current().pid()
+        yield lambda ask: [ask(), ask(java)]
+
+
+_SKSTRAT = ("skstrat.io", "pandas", "pyarrow.parquet")
 _DASK = ("skstrat", "dask.dataframe", "pyarrow.parquet", "distributed")
+_SPARK = ("pyspark.sql", "skstrat")
 RAW, READ, OURS = "raw bytes read", "pyarrow, all columns read", "skstrat, exact"
 WAYS = {
     RAW: Way(_read_bytes),
@@ -221,7 +272,16 @@ DASK_WAYS = {
     f"Dask, {name}": Way(_dask, _DASK, "drawn", True, _scheduler(name))
     for name in ("synchronous", "threads")
 } | {"Dask, 2 processes": Way(_dask, _DASK, "drawn", True, _two_processes)}
-WAYS |= DASK_WAYS
+CLUSTER_WAYS = DASK_WAYS | {
+    "Spark, plan": Way(_spark_plan, _SPARK, "drawn", True, _spark, ("java",)),
+    "Spark, sampleBy": Way(
+        _spark_sample_by, _SPARK, "expected", False, _spark, ("java",)
+    ),
+}
+# The same with an older skstrat, which reads files with Polars.
+_OLD = WAYS[OURS]._replace(modules=("skstrat.io", "polars", "pyarrow.parquet"))
+OLD_WAYS = {f"{name}, before": way for name, way in ({OURS: _OLD} | DASK_WAYS).items()}
+WAYS |= CLUSTER_WAYS | OLD_WAYS
 
 
 # Measuring ------------------------------------------------------------------------
@@ -232,18 +292,27 @@ def _import_all(modules):
         import_module(name)
 
 
-def _usage():
+def _usage(process="self"):
     """Give CPU seconds of all threads, and bytes of memory now and at most."""
-    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
     sizes = dict(line.split(":", 1) for line in lines)
     now, peak = (int(sizes[key].split()[0]) for key in ("VmRSS", "VmHWM"))
-    return time.process_time(), now * KIBIBYTE, peak * KIBIBYTE
+    return _cpu_seconds(process), now * KIBIBYTE, peak * KIBIBYTE
 
 
-def _forget_peak():
+def _cpu_seconds(process):
+    if process == "self":
+        return time.process_time()
+    # To hundredths; the name, in brackets, may have spaces.
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8")
+    user, system = fields.rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def _forget_peak(process="self"):
     """Let the peak of the imports be none of the job's, where Linux allows it."""
     with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+        Path(f"/proc/{process}/clear_refs").write_text("5", encoding="ascii")
 
 
 def _only_this_process(ask):
@@ -281,6 +350,9 @@ def measure(name, job):
         _import_all(way.modules)
     except ModuleNotFoundError as error:
         return {"left_out": str(error)}
+    absent = [name for name in way.programs if shutil.which(name) is None]
+    if absent:
+        return {"left_out": f"No program named {absent[0]!r}"}
     with _surroundings(way, job) as everywhere:
         # Threads that the imports started spin for a while, waiting for work.
         time.sleep(REST)

@@ -1,6 +1,8 @@
 """The benchmark of big files: its data, its checks, its figures, and a small run."""
 
 import json
+import subprocess
+import sys
 import time
 from importlib import import_module
 from pathlib import Path
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 
 BENCHMARKS = Path(__file__).parents[1]
-CLUSTER = "Dask, 2 processes"
+SLOW_TO_START = ("Dask, 2 processes", "Spark, plan", "Spark, sampleBy")
 ROWS = 20_000
 
 pa = pytest.importorskip("pyarrow")
@@ -22,7 +24,7 @@ pytest.importorskip("polars")
 def bench(monkeypatch):
     """Give the modules of the benchmark by name, with small row groups."""
     monkeypatch.syspath_prepend(BENCHMARKS)
-    names = ("bench_scale", "scale_files", "scale_ways")
+    names = ("bench_scale", "scale_figures", "scale_files", "scale_ways")
     modules = SimpleNamespace(**{name: import_module(name) for name in names})
     monkeypatch.setattr(modules.scale_files, "GROUP", 6_000)
     return modules
@@ -42,7 +44,7 @@ def test_line_is_that_of_numpy(bench, seed):
     rng = np.random.default_rng(seed)
     rows = np.array([2, 4, 8, 16, 20]) * 10**6
     seconds = 0.3 + 40e-9 * rows + rng.normal(scale=0.05, size=5)
-    line = bench.bench_scale.fit_line(rows.tolist(), seconds.tolist())
+    line = bench.scale_figures.fit_line(rows.tolist(), seconds.tolist())
     slope, fixed = np.polyfit(rows, seconds, 1)
     assert line["ns_per_row"] == pytest.approx(slope * 1e9)
     assert line["fixed_s"] == pytest.approx(fixed)
@@ -55,14 +57,14 @@ def test_line_is_that_of_numpy(bench, seed):
         residuals[worst] / seconds[worst]
     )
     for far in (1e9, 1e10):
-        assert bench.bench_scale.extrapolate(line, far) == pytest.approx(
+        assert bench.scale_figures.extrapolate(line, far) == pytest.approx(
             np.polyval([slope, fixed], far)
         )
 
 
 def test_line_of_known_numbers(bench):
     # By hand: means 2 and 3, slope (1 + 0 + 2) / 2, residuals 0.5, -1 and 0.5.
-    line = bench.bench_scale.fit_line([1, 2, 3], [2.0, 2.0, 5.0])
+    line = bench.scale_figures.fit_line([1, 2, 3], [2.0, 2.0, 5.0])
     assert line == pytest.approx(
         {
             "ns_per_row": 1.5e9,
@@ -75,21 +77,21 @@ def test_line_of_known_numbers(bench):
 
 
 def test_two_sizes_say_nothing_about_the_fit_and_one_has_no_line(bench):
-    line = bench.bench_scale.fit_line([10, 30], [1.0, 2.0])
+    line = bench.scale_figures.fit_line([10, 30], [1.0, 2.0])
     assert (line["ns_per_row"], line["fixed_s"]) == pytest.approx((0.05e9, 0.5))
     assert line["r_squared"] is line["largest_residual_s"] is None
-    assert bench.bench_scale.fit_line([10, 10], [1.0, 2.0]) is None
-    assert bench.bench_scale.fit_line([], []) is None
+    assert bench.scale_figures.fit_line([10, 10], [1.0, 2.0]) is None
+    assert bench.scale_figures.fit_line([], []) is None
 
 
 def test_line_of_constant_cost_has_no_r_squared(bench):
-    line = bench.bench_scale.fit_line([1, 2, 3], [7.0, 7.0, 7.0])
+    line = bench.scale_figures.fit_line([1, 2, 3], [7.0, 7.0, 7.0])
     assert (line["ns_per_row"], line["fixed_s"], line["r_squared"]) == (0, 7, None)
 
 
 def test_ratios_are_within_a_round(bench):
     base, other = {0: 1.0, 1: 2.0, 3: 5.0}, {3: 20.0, 2: 9.0, 0: 3.0}
-    assert bench.bench_scale.ratios_to(base, other) == [4.0, 3.0]
+    assert bench.scale_figures.ratios_to(base, other) == [4.0, 3.0]
 
 
 def a_run(way, rows, turn, cpu, peak=0):
@@ -107,7 +109,7 @@ def test_medians_of_ratios_and_lines_over_sizes(bench):
             runs.append(a_run("Polars", rows, turn, cpu, peak=turn * 10**7))
     runs.append(a_run("DuckDB", 1000, 0, 3.0))
     names = [read, "Polars", "DuckDB", "skstrat, exact"]
-    cases, lines = bench.bench_scale.tabulate(names, [1000, 2000, 4000], runs)
+    cases, lines = bench.scale_figures.tabulate(names, [1000, 2000, 4000], runs)
     found = {(case["way"], case["rows"]): case for case in cases}
     assert len(found) == 3 + 3 + 1
     case = found["Polars", 1000]
@@ -125,11 +127,38 @@ def test_medians_of_ratios_and_lines_over_sizes(bench):
 
 
 def test_without_the_base_there_is_no_ratio(bench):
-    cases, _ = bench.bench_scale.tabulate(["DuckDB"], [9], [a_run("DuckDB", 9, 0, 1.0)])
+    cases, _ = bench.scale_figures.tabulate(
+        ["DuckDB"], [9], [a_run("DuckDB", 9, 0, 1.0)]
+    )
     assert cases[0]["cpu_to_read"] is None
     shown = bench.bench_scale.markdown(cases, bench.bench_scale.CASES).splitlines()
     assert shown[2] == "| DuckDB | 9 | 1.000 | - | 2.000 | - | 1 |"
     assert {line.count("|") for line in shown} == {8}
+
+
+@pytest.mark.parametrize(
+    ("largest", "cpu", "r_squared", "missed"),
+    [
+        (416, 1.6, 0.995, set()),
+        (417, 1.6, 0.995, {"largest peak MB"}),
+        (400, 1.7, 1.0, {"cpu / read"}),
+        (400, 1.0, 0.98, {"1 - R squared"}),
+    ],
+)
+def test_each_goal_can_be_missed(bench, largest, cpu, r_squared, missed):
+    # 400 MB, 8 million bytes, and 8 bytes of a million rows.
+    case = {"way": bench.scale_ways.OURS, "rows": 8_000_000, "wall_to_read": 1.6}
+    case |= {"cpu_to_read": cpu, "largest_peak_mb": largest}
+    line = {"way": bench.scale_ways.OURS, "r_squared": r_squared}
+    goals = bench.scale_figures.judge([case], [line], {8_000_000: 10**6})
+    assert len(goals) == 4
+    found = {goal["goal"] for goal in goals if goal["verdict"] == "MISS"}
+    assert found == missed
+
+
+def test_goals_are_those_of_skstrat_alone(bench):
+    others = [{"way": "Polars", "rows": 8_000_000}], [{"way": "Polars"}]
+    assert bench.scale_figures.judge(*others, {}) == []
 
 
 # Data and checks ------------------------------------------------------------------
@@ -266,7 +295,7 @@ def test_reading_less_than_all_is_a_fault(bench, data):
 def test_rounds_alternate_and_what_cannot_run_is_tried_once(bench, monkeypatch):
     tried = []
 
-    def run(name, data, folder):
+    def run(name, data, folder, before):
         tried.append((data, name))
         if name == "C":
             return {"left_out": "no"}
@@ -274,7 +303,7 @@ def test_rounds_alternate_and_what_cannot_run_is_tried_once(bench, monkeypatch):
 
     monkeypatch.setattr(bench.bench_scale, "run", run)
     files = {10: "ten", 20: "twenty"}
-    runs, left_out, failed = bench.bench_scale.run_all("ABC", files, 3, None)
+    runs, left_out, failed = bench.bench_scale.run_all("ABC", files, 3, None, None)
     forth = [("ten", "A"), ("ten", "B"), ("twenty", "A"), ("twenty", "B")]
     once = ("ten", "C")
     assert tried == [*forth[:2], once, *forth[2:], *forth[::-1], *forth]
@@ -288,7 +317,7 @@ def test_rounds_alternate_and_what_cannot_run_is_tried_once(bench, monkeypatch):
 
 def test_process_that_fails_is_a_fault(bench, data, tmp_path):
     gone = data._replace(path=tmp_path / "gone.parquet")
-    found = bench.bench_scale.run(bench.scale_ways.RAW, gone, tmp_path)
+    found = bench.bench_scale.run(bench.scale_ways.RAW, gone, tmp_path, None)
     (fault,) = found["faults"]
     assert fault.startswith("exit code 1: FileNotFoundError")
 
@@ -323,12 +352,58 @@ def test_a_way_whose_library_is_absent_is_left_out(bench, monkeypatch, data):
     assert found == {"left_out": "No module named 'no_such_library'"}
 
 
+@needs_proc
+def test_usage_of_another_process(bench):
+    work = "import time\nwhile time.process_time() < 0.1: pass\nprint(), input()"
+    command = [sys.executable, "-u", "-c", work]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes) as process:
+        process.stdout.readline()
+        cpu, now, peak = bench.scale_ways._usage(process.pid)
+        process.communicate(b"\n")
+    # It counts in hundredths.
+    assert 0.08 <= cpu < 1
+    assert 10**6 < now <= peak < 10**9
+
+
+def test_a_way_whose_program_is_absent_is_left_out(bench, monkeypatch):
+    ways = bench.scale_ways.WAYS
+    way = ways["DuckDB"]._replace(modules=(), programs=("no such program",))
+    monkeypatch.setitem(ways, "DuckDB", way)
+    found = bench.scale_ways.measure("DuckDB", None)
+    assert found == {"left_out": "No program named 'no such program'"}
+
+
+def test_old_ways_run_the_old_library(bench, data, tmp_path):
+    package = tmp_path / "old" / "skstrat"
+    (package / "io").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "io" / "__init__.py").write_text("raise OSError('old')")
+    old = f"{bench.scale_ways.OURS}, before"
+    found = bench.bench_scale.run(old, data, tmp_path, tmp_path / "old")
+    assert found["faults"] == ["exit code 1: OSError: old"]
+
+
+def test_which_ways_are_taken(bench):
+    def taken(*arguments):
+        return bench.bench_scale.ways_of(bench.bench_scale.parse(arguments))
+
+    before = ["--before", str(BENCHMARKS.parent)]
+    new = ["skstrat, exact", "Dask, synchronous", "Dask, threads", "Dask, 2 processes"]
+    old = [f"{name}, before" for name in new]
+    assert taken("--clusters", *before) == list(bench.scale_ways.WAYS)
+    assert set(taken(*before)) - set(taken()) == set(old[:1])
+    assert set(taken("--clusters", *before)) - set(taken("--clusters")) == set(old)
+    assert not any("Spark" in name or "Dask" in name for name in taken(*before))
+
+
 def test_json_of_a_part_goes_nowhere_by_itself(bench):
     parse = bench.bench_scale.parse
-    whole = parse(["--dask"])
+    whole = parse(["--clusters"])
     assert whole.json.name == "scale.json"
     assert (whole.sizes, whole.rounds) == (sorted(bench.bench_scale.SIZES), 5)
-    for part in ([], ["--dask", "--rounds", "5"], ["--dask", "--sizes", "2e6"]):
+    clusters = "--clusters"
+    for part in ([], [clusters, "--rounds", "5"], [clusters, "--sizes", "2e6"]):
         assert parse(part).json is None
     assert parse(["--sizes", "4e6", "2e6", "2000000"]).sizes == [2_000_000, 4_000_000]
 
@@ -338,6 +413,7 @@ def test_json_of_a_part_goes_nowhere_by_itself(bench):
     [
         (["--sizes", "1e6", "9e3"], "--sizes must be at least 10000; got 9000"),
         (["--rounds", "0"], "--rounds must be at least 1; got 0"),
+        (["--before", "no_such"], "--before must hold a folder skstrat; got no_such"),
     ],
 )
 def test_impossible_options_are_refused(bench, arguments, message, capsys):
@@ -351,11 +427,12 @@ def test_impossible_options_are_refused(bench, arguments, message, capsys):
 def test_every_way_does_the_job(bench, monkeypatch, tmp_path, capsys):
     for library in ("dask.dataframe", "distributed", "duckdb", "pandas"):
         pytest.importorskip(library)
-    ways = {k: v for k, v in bench.scale_ways.WAYS.items() if k != CLUSTER}
+    left_out = {*SLOW_TO_START, *bench.scale_ways.OLD_WAYS}
+    ways = {k: v for k, v in bench.scale_ways.WAYS.items() if k not in left_out}
     assert len(ways) == 9
     monkeypatch.setattr(bench.bench_scale, "WAYS", ways)
     path = tmp_path / "new" / "scale.json"
-    small = ["--sizes", str(ROWS), "--rounds", "1", "--dask", "--json", str(path)]
+    small = ["--sizes", str(ROWS), "--rounds", "1", "--clusters", "--json", str(path)]
     code = bench.bench_scale.main([*small, "--folder", str(tmp_path / "files")])
     result = json.loads(path.read_text(encoding="utf-8"))
     assert (result["failed"], result["left_out"], code) == ([], {}, 0)
@@ -393,9 +470,10 @@ def test_what_was_not_measured_is_called_extrapolated(bench, capsys):
         for turn, peak in peaks
         for rows in sizes
     ]
-    cases, lines = bench.bench_scale.tabulate([read], sizes, runs)
+    cases, lines = bench.scale_figures.tabulate([read], sizes, runs)
     failed = [{"way": "Polars", "rows": 10**6, "faults": ["negatives: 3"]}]
     result = {"sizes": sizes, "cases": cases, "lines": lines, "failed": failed}
+    result["goals"] = []
     bench.bench_scale.print_report({**result, "left_out": {"Dask, threads": "no"}})
     printed = capsys.readouterr().out
     assert "extrapolated to 250 and 2,500 times the rows of the largest" in printed
