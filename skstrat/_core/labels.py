@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -175,7 +175,7 @@ def sorted_classes(labels: list[Any]) -> Array:
     return classes[sorted_order(classes)]
 
 
-def _wide_integers(labels: list[Any]) -> type | None:
+def _wide_integers(labels: Sequence[Any]) -> type | None:
     """Name the type of integers of which numpy would make floats."""
     whole = all(isinstance(label, (int, np.integer)) for label in labels)
     if not whole or max(labels, default=0) < 2**63:
@@ -331,6 +331,9 @@ def _array_column(y: Any) -> Any:
     if values.dtype.kind == "U" and isinstance(y, (list, tuple)):
         # numpy writes a missing value or a number in a list of strings as text.
         values = np.array(y, dtype=object)
+    elif values.dtype.kind == "f" and isinstance(y, (list, tuple)):
+        wide = _wide_integers(y)
+        values = values if wide is None else np.array(y, dtype=wide)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim == 2:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from skstrat._core.block import check_block, merge_rows, whole_copies
 from skstrat._core.draw import rows_below, smallest_hashes
 from skstrat._core.expected_plan import expected_fields, realised_fields
-from skstrat._core.hashing import mix_seed
+from skstrat._core.hashing import Keys, mix_seed
 from skstrat._core.labels import Labels
 from skstrat._core.plan_format import read_fields, refuse_odd_labels, write_fields
 from skstrat._core.sql import SqlExpressions, sql_expressions
@@ -55,8 +55,7 @@ class Plan:
     seed : int
         The user's 64-bit seed.
     exact : bool, default=True
-        Whether exactly ``rows`` are kept, and so totals are exact. A plan
-        :meth:`from_counts` keeps that many on average, until it is :meth:`realised`.
+        Whether just so many ``rows`` are kept, not on average as :meth:`from_counts`.
     """
 
     classes: tuple[Any, ...]
@@ -70,7 +69,7 @@ class Plan:
 
     @classmethod
     def draw(
-        cls, labels: Labels, rows: Array, seed: int, key: Array | None = None
+        cls, labels: Labels, rows: Array, seed: int, key: Keys | None = None
     ) -> tuple[Self, Indices]:
         """Make the plan that draws ``rows`` of each class.
 
@@ -105,7 +104,8 @@ class Plan:
             raise ValueError(
                 "key must be different in every row to draw an exact number of rows; "
                 f"rows of equal keys stand together and {len(extra)} were drawn for "
-                f"{remainder.sum()} wanted. Add a column that tells the rows apart."
+                f"{remainder.sum()} wanted. Name a column that tells the rows apart, "
+                "or leave key out to draw by position."
             )
         plan = cls(
             classes=tuple(labels.classes.tolist()),
@@ -134,8 +134,8 @@ class Plan:
         has a hash below :math:`2^{64} t_c / n_c` (Bernoulli sampling; Särndal,
         Swensson and Wretman, 1992, 3.2) and weighs :math:`n_c / t_c`. About
         :math:`t_c \pm \sqrt{t_c}` rows are kept, and totals are right on average;
-        :meth:`realised` makes them exact. For engines that hold too many rows to look
-        for the smallest hashes.
+        :meth:`realised` makes them exact. For engines that hold too many rows to find
+        the smallest hashes.
 
         Parameters
         ----------

@@ -178,6 +178,24 @@ def test_unsigned_integers_beyond_the_signed_range(n_rows):
     assert_encoded(pd.Series(values, dtype="UInt64"), values)
 
 
+@pytest.mark.parametrize(
+    ("make", "smallest"),
+    [
+        (lambda values: pa.array(values, pa.uint64()).dictionary_encode(), 1),
+        (series_of("category"), 1),
+        (series_of("category"), -7),
+        (list, 1),
+        (list, -7),
+    ],
+    ids=["dictionary", "category", "category with negative", "list", "list of both"],
+)
+def test_integers_on_both_sides_of_the_signed_range(make, smallest):
+    values = [[2**63 + 5, smallest, 2**63 + 6][k % 3] for k in range(60)]
+    labels = encode_labels(make(values))
+    assert labels.classes.tolist() == sorted(set(values))
+    assert labels.classes[labels.codes].tolist() == values
+
+
 @given(
     st.lists(
         st.one_of(st.integers(-(2**63), 2**63 - 1), st.integers(-3, 3)),

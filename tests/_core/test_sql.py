@@ -152,6 +152,15 @@ def test_keys_of_every_width_and_sign(ask, tmp_path, kind, seed):
     assert [row[1] for row in rows] == [(1 / 3, 1e-300)[codes[row]] for row in indices]
 
 
+def test_labels_on_both_sides_of_the_signed_range(ask, tmp_path):
+    y = labels_of([1, 2**63 + 5]).astype(np.uint64)
+    down = DownsampleUpweight(factor=8, random_state=1)
+    _, _, weights = down.fit_resample(np.arange(N_ROWS), y)
+    file = write(tmp_path / "rows.parquet", y=y)
+    sql = down.plan_.to_sql(label="y", key="file_row_number")
+    assert_same_rows(ask(select(file, sql)), down, weights)
+
+
 def test_weights_alone(ask, tmp_path):
     y = labels_of([0, 1])
     balanced = ClassWeight("balanced")

@@ -1,0 +1,178 @@
+"""Plans from counts alone: the rows and weights of memory, on average, then exactly."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skstrat import DownsampleUpweight, MissingLabelsError, Plan
+
+Y = np.repeat(["rare", "some", "ok"], [40, 1_000, 30_001])
+COUNTS = {"some": 1_000, "rare": 40, "ok": 30_001}
+SHARES = {"rare": 0.2, "some": 0.3, "ok": 0.5}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {},
+        {"factor": 7.3},
+        {"factor": {"ok": 20, "some": 3}, "weighting": "factor"},
+        {"sampling_strategy": "majority", "weighting": "balanced"},
+        {"sampling_strategy": 0.3, "weighting": SHARES},
+        {"sampling_strategy": {"ok": 500, "rare": 99}, "weighting": "uniform"},
+    ],
+    ids=str,
+)
+def test_the_words_mean_what_they_mean_in_memory(words):
+    drawn = DownsampleUpweight(**words, random_state=5).fit(Y, Y).plan_
+    plan = Plan.from_counts(COUNTS, **words, seed=5)
+    for field in ("classes", "rows", "rows_seen", "class_total", "seed"):
+        assert getattr(plan, field) == getattr(drawn, field)
+    assert plan.class_weight == pytest.approx(drawn.class_weight, rel=1e-15)
+    assert (drawn.exact, plan.exact) == (True, False)
+    assert Plan.from_json(plan.to_json()) == plan
+
+
+@given(st.integers(2, 2**53), st.integers(1, 2**53), st.integers(0, 2**64 - 1))
+@settings(max_examples=200, deadline=None)
+def test_thresholds_have_every_bit(seen, wanted, seed):
+    plan = Plan.from_counts({0: seen, 1: 5}, sampling_strategy={0: wanted}, seed=seed)
+    share = Fraction(min(wanted, seen), seen)
+    assert plan.rows == (min(wanted, seen), 5)
+    assert 0 <= 2**64 * (share % 1) - plan.threshold[0] < 1
+    assert plan.class_weight[0] * share == pytest.approx(1, rel=1e-15)
+
+
+def test_rows_kept_are_those_expected_and_nested():
+    codes = np.zeros(200_000, dtype=int)
+    codes[:1_000] = 1
+    off = []
+    for seed in [*range(20), 2**63, 2**64 - 1]:
+        kept = [
+            Plan.from_counts({0: 199_000, 1: 1_000}, factor=factor, seed=seed).select(
+                codes
+            )
+            for factor in (10, 40)
+        ]
+        assert set(kept[1][0]) <= set(kept[0][0])
+        assert np.count_nonzero(codes[kept[0][0]]) == 1_000
+        expected = 199_000 / 10
+        off.append((len(kept[0][0]) - 1_000 - expected) / np.sqrt(0.9 * expected))
+    # Five standard errors, of each and of their mean.
+    assert np.abs(off).max() < 5
+    assert abs(np.mean(off)) < 5 / np.sqrt(len(off))
+
+
+def kept_by(plan, codes):
+    rows, _ = plan.select(codes)
+    counts = np.bincount(codes[rows], minlength=len(plan.classes))
+    return dict(zip(plan.classes, counts.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("weighting", ["original", "factor", "balanced", SHARES])
+def test_realised_totals_are_exact(weighting):
+    codes = np.unique(Y, return_inverse=True)[1]
+    for seed in range(3):
+        plan = Plan.from_counts(
+            COUNTS, factor={"ok": 30, "some": 2}, weighting=weighting, seed=seed
+        )
+        exact = plan.realised(kept_by(plan, codes))
+        before, after = plan.select(codes), exact.select(codes)
+        assert after[0].tolist() == before[0].tolist()
+        assert exact.rows == tuple(np.bincount(codes[after[0]]).tolist())
+        assert exact.exact
+        wanted = np.multiply(plan.class_weight, plan.rows)
+        totals = np.bincount(codes[after[0]], after[1])
+        assert totals == pytest.approx(wanted, rel=1e-12)
+        assert totals.sum() == pytest.approx(len(Y), rel=1e-12)
+        assert Plan.from_json(exact.to_json()) == exact
+
+
+def test_realised_uniform_weights_stay_one():
+    plan = Plan.from_counts(COUNTS, factor=9, weighting="uniform", seed=0)
+    assert plan.realised(COUNTS | {"ok": 3_400}).class_weight == (1.0, 1.0, 1.0)
+
+
+def test_a_class_kept_whole_by_chance_stands_once():
+    codes = np.array([0] * 3 + [1] * 9)
+    words = {"sampling_strategy": {0: 2}}
+    plans = (Plan.from_counts({0: 3, 1: 9}, **words, seed=seed) for seed in range(99))
+    whole = next(plan for plan in plans if kept_by(plan, codes)[0] == 3)
+    exact = whole.realised({0: 3, 1: 9})
+    rows, weights = exact.select(codes)
+    assert (rows.tolist(), weights.tolist()) == (list(range(12)), [1.0] * 12)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "rule"),
+    [
+        ({"counts": {"a": 9}}, ValueError, r"counts .* two classes; got \['a'\]"),
+        ({"counts": {"a": 0, "b": 9}}, ValueError, "1 to 2.*53 .*got 0 for class 'a'"),
+        ({"counts": {"a": 2.5, "b": 9}}, ValueError, "whole number .*got 2.5 for"),
+        ({"counts": {"a": 2**53 + 1, "b": 9}}, ValueError, "1 to 2.*53 for every"),
+        ({"counts": {"a": 7, None: 9}}, MissingLabelsError, "9 of 16 labels"),
+        ({"counts": {("a", 1): 9, ("a", 2): 9}}, TypeError, "labels must be str"),
+        ({"counts": ["a", "b"]}, TypeError, "counts must be a dict .* got list"),
+        ({"factor": "auto"}, TypeError, "factor must be a number.*recommend_factor"),
+        ({"factor": 0.5}, ValueError, "factor must be .*>= 1 .*got 0.5"),
+        ({"factor": 2, "sampling_strategy": 0.5}, ValueError, "Give either factor or"),
+        ({"sampling_strategy": len}, TypeError, "must not be a callable.*give the"),
+        ({"sampling_strategy": "most"}, ValueError, "sampling_strategy must be one of"),
+        ({"weighting": {"a": 1}}, ValueError, "weighting must give a share for every"),
+        ({"seed": 2**64}, ValueError, r"seed must be .* 2\*\*64 - 1; got 18446"),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+def test_what_a_plan_cannot_be_made_of(arguments, error, rule):
+    with pytest.raises(error, match=rule):
+        Plan.from_counts(**{"counts": {"a": 9, "b": 90}, "seed": 0} | arguments)
+
+
+@pytest.mark.parametrize(
+    ("kept", "error", "rule"),
+    [
+        ({"a": 9}, ValueError, r"classes of the plan, \['a', 'b'\]; got \['a'\]"),
+        ({"a": 9, "b": 9, "c": 9}, ValueError, "classes of the plan.*'c'"),
+        ({"a": 9, "b": 0}, ValueError, "got 0 for class 'b'. .* another seed"),
+        ({"a": 9, "b": 91}, ValueError, "no more rows .* class 'b', 90; got 91"),
+        ({"a": 8, "b": 10}, ValueError, "every row of class 'a', 9; got 8"),
+        ([9, 9], TypeError, "kept_counts must be a dict .* got list"),
+    ],
+)
+def test_rows_that_the_plan_cannot_have_kept(kept, error, rule):
+    plan = Plan.from_counts({"a": 9, "b": 90}, factor=9, seed=0)
+    with pytest.raises(error, match=rule):
+        plan.realised(kept)
+
+
+def test_an_exact_plan_is_not_realised():
+    plan = DownsampleUpweight(factor=9, random_state=0).fit(Y, Y).plan_
+    with pytest.raises(ValueError, match="rows of this plan are exact"):
+        plan.realised(COUNTS)
+
+
+# Labels ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [{"strata": "a"}, {"groups": "g"}], ids=str)
+def test_plans_of_strata_and_groups_travel(words):
+    X = {"a": np.arange(600) % 3, "g": np.arange(600) // 2}
+    X = np.rec.fromarrays(list(X.values()), names=list(X))
+    y = np.arange(600) % 5 == 0
+    plan = DownsampleUpweight(factor=4, random_state=0, **words).fit(X, y).plan_
+    assert isinstance(plan.classes[0], tuple)
+    assert Plan.from_json(plan.to_json()) == plan
+    with pytest.raises(TypeError, match=r"labels must be str.* of type tuple"):
+        plan.to_sql(label="y", key="k")
+
+
+@pytest.mark.parametrize("smallest", [1, -7])
+def test_labels_on_both_sides_of_the_signed_range(smallest):
+    counts = {smallest: 9, 2**63 + 5: 90, 2**63 + 6: 9}
+    plan = Plan.from_counts(counts, factor=9, seed=0)
+    assert plan.classes == tuple(counts)
+    assert Plan.from_json(plan.to_json()).classes == tuple(counts)
+    assert {type(label) for label in plan.classes} == {int}
