@@ -76,7 +76,7 @@ class Cells:
         if own is not labels:
             rows = share_out(own.counts, rows, labels, self.class_of)
             margin = join_small(rows, self.class_of, rows % own.counts == 0)
-        plan, indices = Plan.draw(own, rows, seed, samples.positions)
+        plan, indices = Plan.draw(own, rows, seed, samples.identities)
         return Draw(
             indices,
             self,

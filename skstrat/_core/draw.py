@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skstrat._core.hashing import hash_blocks, hash_keys, mix_seed
+from skstrat._core.hashing import Keys, as_keys, hash_blocks, hash_keys, mix_seed
 
 LARGEST = 2**64 - 1
 
@@ -38,11 +38,10 @@ def rows_below(
     limit: Array,
     hash_seed: int,
     offset: int,
-    key: Array | None,
+    key: Keys | None,
 ) -> tuple[Indices, Array, Array]:
     """Find the rows whose hash is below their class's limit."""
-    # Slices of a pandas Series go by its index, not by position.
-    key = None if key is None else np.asarray(key)
+    key = None if key is None else as_keys(key)
     drawn = limit > 0
     if 2 * counts[drawn].sum() < counts.sum():
         near = rows_of(codes, drawn)
@@ -57,7 +56,7 @@ def rows_below(
 
 
 def smallest_hashes(
-    codes: Array, counts: Array, wanted: Array, seed: int, key: Array | None
+    codes: Array, counts: Array, wanted: Array, seed: int, key: Keys | None
 ) -> tuple[Array, Indices]:
     """Find each class's threshold and the rows below it, in one pass."""
     _, limit = hash_window(wanted / counts, counts)
@@ -102,7 +101,7 @@ def rows_of(codes: Array, wanted: NDArray[np.bool_]) -> Indices:
 
 
 def hashes_below(
-    n_rows: int, limit: int, hash_seed: int, offset: int, key: Array | None
+    n_rows: int, limit: int, hash_seed: int, offset: int, key: Keys | None
 ) -> tuple[Indices, Array]:
     """Find which of consecutive rows have a hash below a limit."""
     rows = [np.empty(0, dtype=np.intp)]

@@ -8,6 +8,7 @@ fixed seed it is a bijection on 8-byte input: different integers never tie.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
 
@@ -66,8 +67,43 @@ def mix_seed(seed: int) -> int:
     return xxh64_intdigest((seed % 2**64).to_bytes(8, "little"), _SEED_OF_SEEDS)
 
 
-def hash_keys(keys: NDArray[Any], seed: int) -> UInt64Array:
+@dataclass(frozen=True)
+class HashedKeys:
+    """Hashes of keys that are not kept themselves.
+
+    Attributes
+    ----------
+    hashes : ndarray of shape (n_rows,)
+        Their hashes, uint64.
+    seed : int
+        Seed of the hash.
+    """
+
+    hashes: UInt64Array
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+    def __getitem__(self, rows: Any) -> HashedKeys:
+        """Take the hashes of some rows."""
+        return HashedKeys(self.hashes[rows], self.seed)
+
+
+Keys = NDArray[Any] | HashedKeys
+
+
+def as_keys(keys: Any) -> Keys:
+    """Give identities as an array; slices of a pandas Series go by its index."""
+    return keys if isinstance(keys, HashedKeys) else np.asarray(keys)
+
+
+def hash_keys(keys: Keys, seed: int) -> UInt64Array:
     """Hash integer or string identities."""
+    if isinstance(keys, HashedKeys):
+        if keys.seed == seed:
+            return keys.hashes
+        return hash_integers(keys.hashes, seed)
     if keys.dtype.kind in "iu":
         return hash_integers(keys, seed)
     values = keys.tolist()
@@ -82,13 +118,14 @@ def hash_keys(keys: NDArray[Any], seed: int) -> UInt64Array:
 
 
 def hash_blocks(
-    n_rows: int, seed: int, offset: int = 0, key: NDArray[Any] | None = None
+    n_rows: int, seed: int, offset: int = 0, key: Keys | None = None
 ) -> Iterator[tuple[slice, UInt64Array]]:
     """Hash consecutive rows block by block."""
     for start in range(0, n_rows, _BLOCK):
         stop = min(start + _BLOCK, n_rows)
+        block = slice(start, stop)
         if key is None:
-            identities = np.arange(offset + start, offset + stop, dtype=np.uint64)
+            rows = np.arange(offset + start, offset + stop, dtype=np.uint64)
+            yield block, hash_integers(rows, seed)
         else:
-            identities = key[start:stop]
-        yield slice(start, stop), hash_keys(identities, seed)
+            yield block, hash_keys(key[block], seed)

@@ -49,6 +49,9 @@ def take_rows(X: Any, rows: Rows, argument: str = "X") -> Any:
         return type(X)(map(X.__getitem__, rows.tolist()))
     if (take := _taker(X)) is not None:
         return take(X, rows)
+    if hasattr(X, "take_rows"):
+        # Rows that are not in memory.
+        return X.take_rows(rows)
     if is_xarray(X):
         return X.isel({_row_dimension(X, argument): rows})
     if is_mapping(X):

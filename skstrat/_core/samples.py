@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skstrat._core.containers import read_column
+from skstrat._core.containers import is_lazy, read_column
+from skstrat._core.hashing import HashedKeys, Keys
 from skstrat._core.labels import Labels, encode_labels, require_labels
 from skstrat._core.rows import count_rows, take_rows
 from skstrat._core.weights import Floats, check_sample_weight, counted_rows
@@ -32,11 +33,19 @@ class CheckedSamples:
         Their weights.
     positions : ndarray of shape (n_counted,) or None
         Where in X they are, ascending; None if all rows count.
+    keys : HashedKeys or None
+        What tells them apart; None for their positions in X.
     """
 
     y: Any
     sample_weight: Floats | None
     positions: Indices | None
+    keys: HashedKeys | None = None
+
+    @property
+    def identities(self) -> Keys | None:
+        """What the hash of each row is of; None if all rows count, by position."""
+        return self.positions if self.keys is None else self.keys
 
     @cached_property
     def labels(self) -> Labels:
@@ -55,7 +64,9 @@ class CheckedSamples:
 
     def take(self, X: Any) -> Any:
         """Take the rows that count; X itself if all do."""
-        return X if self.positions is None else take_rows(X, self.positions)
+        if self.positions is None:
+            return X
+        return X.only(self.positions) if is_lazy(X) else take_rows(X, self.positions)
 
 
 def check_samples(X: Any, y: Any, sample_weight: Any) -> CheckedSamples:
@@ -63,9 +74,13 @@ def check_samples(X: Any, y: Any, sample_weight: Any) -> CheckedSamples:
     n_rows = check_lengths(X, y)
     weights = check_sample_weight(read_column(sample_weight), n_rows)
     counted = counted_rows(weights)
+    # Rows that are not in memory may have keys.
+    keys = getattr(X, "identities", None)
+    keys = keys if isinstance(keys, HashedKeys) else None
     if weights is None or counted is None:
-        return CheckedSamples(y, weights, None)
-    return CheckedSamples(take_rows(y, counted, "y"), weights[counted], counted)
+        return CheckedSamples(y, weights, None, keys)
+    keys = None if keys is None else keys[counted]
+    return CheckedSamples(take_rows(y, counted, "y"), weights[counted], counted, keys)
 
 
 def check_lengths(X: Any, y: Any) -> int:

@@ -1,8 +1,19 @@
 """Files of any size to small ones with weights, and Dask collections.
 
-Needs polars and pyarrow (the ``parquet`` extra); ``import skstrat`` does not load it.
+Needs pyarrow and pandas (the ``parquet`` extra); ``import skstrat`` does not load it.
 """
 
-from skstrat.io._files import Summary, read_batches, resample_file
+from skstrat.io._csv_format import CsvFormat
+from skstrat.io._files import Summary, resample_file
+from skstrat.io._lazy_rows import LazyRows
+from skstrat.io._read_batches import read_batches
+from skstrat.io._scan import scan_file
 
-__all__ = ["Summary", "read_batches", "resample_file"]
+__all__ = [
+    "CsvFormat",
+    "LazyRows",
+    "Summary",
+    "read_batches",
+    "resample_file",
+    "scan_file",
+]

@@ -1,7 +1,4 @@
-"""Big Parquet and CSV files turned into small ones with weights.
-
-Needs the extra ``parquet`` (pyarrow and Polars).
-"""
+"""Big Parquet and CSV files turned into small ones with weights."""
 
 from __future__ import annotations
 
@@ -9,27 +6,34 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import clone
 
 from skstrat._core.plan import Plan
-from skstrat.io._chosen_rows import Roles
-from skstrat.io._csv import CsvSource
-from skstrat.io._file_plans import Progress, Request
-from skstrat.io._file_sinks import written_whole
+from skstrat._core.targets import seed_of
+from skstrat.io._csv import CsvSink, CsvSource
+from skstrat.io._csv_format import CsvFormat
+from skstrat.io._csv_types import TypedSink
 from skstrat.io._parquet import ParquetSource
-from skstrat.io._partitions import check_decides_by_labels
-from skstrat.io._source_files import (
-    check_unmodified,
-    find_files,
-    kind_of,
-    sizes_and_times,
+from skstrat.io._scan import (
+    Progress,
+    Roles,
+    Scanned,
+    Source,
+    check_columns,
+    explained,
+    open_source,
+    scan,
 )
-from skstrat.io._write_rows import OutputFormat, write_rows
-
-__all__ = ["Summary", "read_batches", "resample_file"]
+from skstrat.io._sinks import ParquetSink, Sink, with_index_of_rows, written_whole
+from skstrat.io._source_files import check_unmodified, kind_of, states_of
+from skstrat.resamplers._base import BaseResampler
+from skstrat.resamplers._guided import GuidedDownsample
+from skstrat.resamplers._resampled import Resampled
+from skstrat.resamplers._weighted import Weighted
 
 _WEIGHT = "sample_weight"
 
@@ -44,10 +48,14 @@ class Summary:
         The files read.
     dest : str
         The file written.
-    plan : Plan
-        Which rows, and their class weights; for SQL and for colleagues.
-    weight_after : tuple of float
-        Total weight of each class in the file written.
+    classes : tuple of dict
+        Label, rows before and after, total weight before and after of each class, or
+        of each stratum where the target is no class labels.
+    plan : Plan or None
+        Which rows, and their class weights, for SQL and for colleagues; None where
+        the rows themselves were looked at.
+    notes : tuple of str
+        What was done to columns that a reader should know.
     bytes_before : int
         Size of the files read.
     bytes_after : int
@@ -58,8 +66,9 @@ class Summary:
 
     source: list[str]
     dest: str
-    plan: Plan
-    weight_after: tuple[float, ...]
+    classes: tuple[dict[str, Any], ...]
+    plan: Plan | None
+    notes: tuple[str, ...]
     bytes_before: int
     bytes_after: int
     seconds: float
@@ -72,25 +81,15 @@ class Summary:
         dict
             Files, bytes, time, and rows and weight of each class before and after.
         """
-        plan = self.plan
-        columns = {
-            "label": plan.classes,
-            "rows_before": plan.rows_seen,
-            "rows": plan.rows,
-            "weight_before": plan.class_total,
-            "weight": self.weight_after,
-        }
         return {
             "source": self.source,
             "dest": self.dest,
             "bytes_before": self.bytes_before,
             "bytes": self.bytes_after,
             "seconds": self.seconds,
-            "classes": [
-                dict(zip(columns, values, strict=True))
-                for values in zip(*columns.values(), strict=True)
-            ],
-            "plan": plan.to_dict(),
+            "classes": list(self.classes),
+            "notes": list(self.notes),
+            "plan": None if self.plan is None else self.plan.to_dict(),
         }
 
 
@@ -102,29 +101,34 @@ def resample_file(
     resampler: Any,
     key: str | None = None,
     sample_weight: str | None = None,
+    csv: CsvFormat | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Summary:
-    r"""Write the rows that a resampler picks of a file of any size, and their weights.
+    """Write the rows that a resampler picks of a file of any size, and their weights.
 
-    The labels are read first, then the rows that were chosen; memory stays bounded
-    by a row group. The rows are those that ``resampler.fit_resample`` keeps of the
-    same data in memory, in the same order, whatever the number of files and the size
-    of their row groups.
+    The labels are read first, the resampler decides by them, and the rows drawn are
+    taken as all rows pass. They are those that ``resampler.fit_resample`` keeps of
+    the same data in memory, in the same order, whatever the number of files and the
+    size of their row groups.
 
     Parameters
     ----------
     source : str or Path
         A Parquet or CSV file, a folder of such (in the order of their names), or a
-        glob pattern. CSV may be compressed by gzip.
+        glob pattern. CSV may be compressed (``.gz``, ``.bz2``, ``.zip``). Folders of
+        Parquet files named ``column=value`` are read as columns.
     dest : str or Path
-        The Parquet or CSV file to write. It appears when it is whole.
+        The Parquet or CSV file to write. It appears when it is whole; a symbolic link
+        is followed.
     target : str
         Name of the label column.
     resampler : resampler
-        One that picks rows by their labels: :class:`DownsampleUpweight`,
+        One that picks rows: :class:`DownsampleUpweight`, :class:`GuidedDownsample`,
         :class:`RandomOversample`, :class:`CombinedResample` or :class:`ClassWeight`.
-        It is not changed.
+        Columns that it names are those of the files; ``factor="auto"`` and
+        :class:`GuidedDownsample` read a part of the rows more than once. It is not
+        changed.
     key : str, default=None
         Name of a column of integers or strings without missing values that tells the
         rows apart, so that the same rows are kept when the file is sorted otherwise;
@@ -132,11 +136,13 @@ def resample_file(
     sample_weight : str, default=None
         Name of a column of weights, which the new weights are multiplied into; a row
         of zero weight is not there. None for a new column ``sample_weight``.
+    csv : CsvFormat, default=None
+        How CSV files are written; None to find out.
     overwrite : bool, default=False
         Whether ``dest`` may exist.
     progress : callable, default=None
-        Called with what is read (``"counts"``, ``"labels"`` or ``"rows"``), the rows
-        done and the rows there are, None if that is not known yet.
+        Called with what is read (``"labels"`` or ``"rows"``), the rows done and the
+        rows there are, None if that is not known yet.
 
     Returns
     -------
@@ -162,9 +168,15 @@ def resample_file(
     Notes
     -----
     Columns keep their order, types, missing values and metadata; fields of CSV files
-    keep their text. Of Parquet files, other columns than those of the label, the key
-    and the weight are decoded only for the rows chosen. Weights are
-    incoming weight times class total over the weight of the rows drawn (Hajek, 1971);
+    keep their text. Columns of several Parquet files that differ in width, are null in
+    one or absent are united; ``notes`` of the result say so.
+
+    Besides some megabytes for the rows that pass, memory holds a byte a row for the
+    label (two from 127 classes on; a billion rows are a gigabyte), 8 bytes a row for
+    each column of weights, keys, numeric strata and groups, and 16 bytes a row drawn.
+
+    Weights are incoming weight times class total over the weight of the rows drawn
+    (Hajek, 1971);
     with ``weighting="factor"`` they are incoming weight times rows over rows drawn of
     the class (Horvitz and Thompson, 1952).
 
@@ -189,38 +201,69 @@ def resample_file(
     ((50, 10), [1000.0, 10.0])
     """
     started = time.perf_counter()
-    files, kind = find_files(source)
+    _check_picks_rows(resampler, key)
     dest = Path(dest)
-    output = OutputFormat(
-        kind_of(dest, "dest"),
-        _WEIGHT if sample_weight is None else sample_weight,
-        compressed=dest.name.lower().endswith(".gz"),
-    )
-    _check_dest(dest, files, overwrite=overwrite)
-    seed = check_decides_by_labels(resampler)
-    before = sizes_and_times(files)
-    source_type = ParquetSource if kind == "parquet" else CsvSource
-    data = source_type(files, Roles(target, key, sample_weight))
-    if sample_weight is None and _WEIGHT in data.schema.names:
+    kind_of(dest, "dest")
+    opened = open_source(source, csv)
+    before = states_of(opened.files)
+    _check_dest(dest, opened.files, overwrite=overwrite)
+    roles = Roles(target, sample_weight, key)
+    if sample_weight is None and _WEIGHT in opened.schema.names:
         raise ValueError(
             f"source has a column {_WEIGHT!r} already; give sample_weight="
             f"{_WEIGHT!r} to multiply the new weights into it, or rename it."
         )
-    request = Request(data, resampler, seed, progress or (lambda *_: None))
+    check_columns(opened, roles.named | _columns_of(resampler))
+    seed = seed_of(getattr(resampler, "random_state", None))
+    resampler = clone(resampler)
+    if "random_state" in resampler.get_params():
+        resampler.set_params(random_state=seed)
+    told = progress or (lambda *_: None)
     with written_whole(dest) as path:
-        plan, as_read = request.plan()
-        total = write_rows(request, as_read, output, path)
-        check_unmodified(files, before)
+        numeric = getattr(resampler, "y_numeric", False)
+        scanned = scan(opened, roles, seed, told, y_numeric=numeric)
+        with explained(opened, roles):
+            resampled = resampler._learn(scanned.X, scanned.y, scanned.sample_weight)
+        weight = _WEIGHT if sample_weight is None else sample_weight
+        schema = _schema_written(opened.schema, weight, len(resampled.rows))
+        with _sink(opened, path, dest, schema, csv or CsvFormat(), weight) as sink:
+            for table in _drawn_tables(scanned, resampled, target, weight, told):
+                sink.write(table)
+        check_unmodified(opened.files, before)
         bytes_after = path.stat().st_size
     return Summary(
-        source=[str(each) for each in files],
+        source=[str(each) for each in opened.files],
         dest=str(dest),
-        plan=plan,
-        weight_after=tuple(total.tolist()),
-        bytes_before=sum(size for size, _ in before),
+        classes=tuple(_classes(resampled)),
+        plan=resampled.plan,
+        notes=tuple(opened.notes),
+        bytes_before=sum(state[0] for state in before),
         bytes_after=bytes_after,
         seconds=time.perf_counter() - started,
     )
+
+
+def _check_picks_rows(resampler: Any, key: str | None) -> None:
+    if not isinstance(resampler, BaseResampler) or isinstance(resampler, Weighted):
+        raise TypeError(
+            "resampler must be one of skstrat's that picks rows: DownsampleUpweight, "
+            "GuidedDownsample, RandomOversample, CombinedResample or ClassWeight; got "
+            f"{resampler!r}. Others need all of X in memory."
+        )
+    resampler._validate_params()
+    guided = isinstance(resampler, GuidedDownsample)
+    if key is not None and (guided or getattr(resampler, "groups", None) is not None):
+        raise ValueError(
+            f"key must be None for {resampler!r}, where "
+            f"{'hardness' if guided else 'the groups'} and not the keys of single rows "
+            f"decide; got {key!r}."
+        )
+
+
+def _columns_of(resampler: Any) -> dict[str, str]:
+    """Give the columns that a resampler names, by argument."""
+    named = {each: getattr(resampler, each, None) for each in ("strata", "groups")}
+    return {each: name for each, name in named.items() if isinstance(name, str)}
 
 
 def _check_dest(dest: Path, files: list[Path], *, overwrite: bool) -> None:
@@ -240,100 +283,69 @@ def _check_dest(dest: Path, files: list[Path], *, overwrite: bool) -> None:
         raise FileExistsError(f"dest exists already: {str(dest)!r}; {advice}.")
 
 
-def read_batches(
-    path: str | Path,
-    *,
-    target: str,
-    sample_weight: str | None = _WEIGHT,
-    batch_size: int = 10_000,
-    output: Literal["pandas", "polars", "numpy"] = "pandas",
-) -> Iterator[tuple[Any, Any, NDArray[np.float64] | None]]:
-    """Read Parquet files in batches, for ``partial_fit``.
+def _schema_written(schema: Any, weight: str, n_rows: int) -> Any:
+    schema = with_index_of_rows(schema, n_rows)
+    return _with_weights(schema.empty_table(), weight, np.empty(0)).schema
 
-    Parameters
-    ----------
-    path : str or Path
-        A Parquet file, a folder of such, or a glob pattern.
-    target : str
-        Name of the label column.
-    sample_weight : str or None, default="sample_weight"
-        Name of the column of weights; None if there is none.
-    batch_size : int, default=10_000
-        Rows at a time; the last batch of a file may be smaller.
-    output : {"pandas", "polars", "numpy"}, default="pandas"
-        What the features come as. An ndarray has the type that all columns fit in.
 
-    Yields
-    ------
-    X : DataFrame or ndarray of shape (n_rows, n_features)
-        All columns but those two.
-    y : ndarray of shape (n_rows,)
-        Labels.
-    sample_weight : ndarray of shape (n_rows,) or None
-        Weights.
+def _sink(
+    source: Source, path: Path, dest: Path, schema: Any, csv: CsvFormat, weight: str
+) -> Sink:
+    """Make the file to write, of the format that the name of the destination says."""
+    if isinstance(source, CsvSource):
+        csv = source.csv
+    if kind_of(dest, "dest") == "csv":
+        return CsvSink(path, schema.names, csv, dest)
+    if isinstance(source, ParquetSource):
+        return ParquetSink(path, schema, source.like)
+    return TypedSink(path, schema.names, weight, csv, source.notes)
 
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If a file is unreadable or of another format, columns are absent or differ
-        between files, or an argument is impossible.
 
-    See Also
-    --------
-    skstrat.iter_batches : Balanced batches of data in memory.
-    skstrat.PartialFitClassifier : Weights and prior correction over batches.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> import numpy as np
-    >>> import pandas as pd
-    >>> from sklearn.linear_model import SGDClassifier
-    >>> from skstrat.io import read_batches
-    >>> rng = np.random.default_rng(0)
-    >>> frame = pd.DataFrame({"x": rng.normal(size=500)})
-    >>> frame["y"] = (frame["x"] > 1).astype(int)
-    >>> frame["sample_weight"] = 1.0
-    >>> model = SGDClassifier(loss="log_loss", random_state=0)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     frame.to_parquet(f"{folder}/small.parquet")
-    ...     for X, y, w in read_batches(f"{folder}/small.parquet", target="y"):
-    ...         _ = model.partial_fit(X, y, classes=[0, 1], sample_weight=w)
-    >>> bool(model.score(frame[["x"]], frame["y"]) > 0.9)
-    True
-    """
-    files, kind = find_files(path)
-    if kind != "parquet":
-        raise ValueError(f"path must name Parquet files; got {str(files[0])!r}.")
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1; got {batch_size}.")
-    if output not in ("pandas", "polars", "numpy"):
+def _drawn_tables(
+    scanned: Scanned, resampled: Resampled, target: str, weight: str, told: Progress
+) -> Iterator[Any]:
+    """Take the rows drawn as all rows pass, and add their weights."""
+    rows, weights, n_rows = resampled.rows, resampled.weights, len(scanned.X)
+    start = done = 0
+    for table in scanned.X.source.batches():
+        done += len(table)
+        stop = int(np.searchsorted(rows, done))
+        if stop > start:
+            own = rows[start:stop]
+            taken = table.take(own - (done - len(table)))
+            if done > n_rows or not scanned.match(taken.column(target), own):
+                break
+            yield _with_weights(taken, weight, weights[start:stop])
+        start = stop
+        told("rows", done, n_rows)
+    if done != n_rows or start != len(rows):
         raise ValueError(
-            f'output must be "pandas", "polars" or "numpy"; got {output!r}.'
+            f"The data changed while it was read: of {n_rows} rows whose labels were "
+            f"read, the first {done} were as before at most. Run again when nothing "
+            "writes to it."
         )
-    data = ParquetSource(files, Roles(target, None, sample_weight))
-    return _batches(data, batch_size, output)
 
 
-def _batches(
-    data: ParquetSource, batch_size: int, output: str
-) -> Iterator[tuple[Any, Any, NDArray[np.float64] | None]]:
-    roles = data.roles
-    for table in data.batches(batch_size):
-        y = table.column(roles.target).to_numpy()
-        weights = None
-        if roles.sample_weight is not None:
-            weights = table.column(roles.sample_weight).to_numpy().astype(np.float64)
-        yield _features(table.drop_columns(roles.names), output), y, weights
+def _with_weights(table: Any, name: str, weights: NDArray[np.float64]) -> Any:
+    import pyarrow
+
+    column = pyarrow.array(weights)
+    place = table.schema.get_field_index(name)
+    if place < 0:
+        return table.append_column(name, column)
+    return table.set_column(place, name, column)
 
 
-def _features(table: Any, output: str) -> Any:
-    if output == "pandas":
-        return table.to_pandas()
-    if output == "polars":
-        import polars
-
-        return polars.from_arrow(table)
-    return np.column_stack([column.to_numpy() for column in table.columns])
+def _classes(resampled: Resampled) -> Iterator[dict[str, Any]]:
+    """Describe each class before and after."""
+    names, rows_before, weight_before = resampled.original
+    codes: Any = resampled.codes
+    columns = {
+        "label": names,
+        "rows_before": rows_before,
+        "rows": np.bincount(codes, minlength=len(names)),
+        "weight_before": weight_before,
+        "weight": np.bincount(codes, resampled.weights, minlength=len(names)),
+    }
+    for values in zip(*(each.tolist() for each in columns.values()), strict=True):
+        yield dict(zip(columns, values, strict=True))

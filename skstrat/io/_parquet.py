@@ -2,195 +2,250 @@
 
 from __future__ import annotations
 
-import csv
-import zlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 
-from skstrat._core.rows import take_rows
-from skstrat.io._chosen_rows import Choose, Chosen, Roles, choose_while_scanning
-from skstrat.io._partition import Partition
+from skstrat.io._source_files import readable
 
-_ROWS_OF_LABELS = 1 << 20
-_ROWS_OF_ALL_COLUMNS = 1 << 15
 # pyarrow's default keeps all that it has read of a file.
 _BOUNDED = {"pre_buffer": False, "buffer_size": 1 << 18}
-# What the readers raise for a broken file, apart from their own errors.
-_UNREADABLE = (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error)
-_MOST_POSITIONS = 2**32 - 1  # that a Polars position can hold
-# Dictionaries would lose the order of their values, others their width.
-_KEPT_BY_POLARS = (
-    *("primitive", "decimal128", "fixed_size_binary", "string", "large_string"),
-    *("string_view", "binary", "large_binary", "binary_view"),
+_MOST_ROWS, _LEAST_ROWS, _BYTES = 1 << 17, 1 << 10, 1 << 23
+_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})", re.ASCII)
+# Types of a family differ in width alone.
+_FAMILIES = ("signed_integer", "unsigned_integer", "floating")
+_TEXTS = (
+    ("string", "large_string", "string_view"),
+    ("binary", "large_binary", "binary_view"),
 )
 
 
 class ParquetSource:
-    """Parquet files of one schema, in their order.
+    """Parquet files as one table, in their order.
+
+    Columns of later files may be wider or narrower numbers than those of earlier ones,
+    be absent there or be null, which ``notes`` says.
 
     Parameters
     ----------
     files : list of Path
         The files.
-    roles : Roles
-        The columns that a decision needs.
+    folder : Path
+        Folders below it that are named ``column=value`` are columns.
 
     Attributes
     ----------
     files : list of Path
         The files.
     schema : pyarrow.Schema
-        Columns, types and metadata of the first.
+        Columns and types of all files; metadata of the first.
     like : pyarrow.parquet.FileMetaData
         Footer of the first that has rows.
-    rows : list of int
-        Rows of each file.
+    n_rows : int
+        Rows of all files.
+    notes : list of str
+        What was done that a user should know.
+    lacking : dict of str to Path
+        Columns that a file lacks, and the first such file.
 
     Raises
     ------
     ValueError
-        If a file is unreadable, lacks a column or has others than the first.
+        If a file is unreadable, or types of a column do not go together.
     """
 
-    def __init__(self, files: list[Path], roles: Roles) -> None:
-        self.files, self.roles = files, roles
-        self.rows: list[int] = []
+    def __init__(self, files: list[Path], folder: Path) -> None:
+        self.files = files
+        self.notes: list[str] = []
+        self.lacking: dict[str, Path] = {}
+        self._values = _values_in_names(files, folder)
+        self._rows: list[int] = []
         for path in files:
-            with _open_parquet(path) as file:
+            with _open(path) as file:
                 schema, footer = file.schema_arrow, file.metadata
-            check_columns(schema.names, roles, path)
-            if not self.rows:
+            _check_names(schema.names, path)
+            if not self._rows:
                 self.schema, self.like = schema, footer
-            if not self.like.num_rows:
+            elif not self.like.num_rows:
                 self.like = footer
-            self._check_schema(schema, path)
-            self.rows.append(footer.num_rows)
+            self._unite(schema, path)
+            self._rows.append(footer.num_rows)
+        self._add_values()
 
     @property
     def n_rows(self) -> int:
         """Rows of all files."""
-        return sum(self.rows)
+        return sum(self._rows)
 
-    def _check_schema(self, schema: Any, path: Path) -> None:
-        types = dict(zip(schema.names, schema.types, strict=True))
-        expected = dict(zip(self.schema.names, self.schema.types, strict=True))
-        for name in dict.fromkeys([*expected, *types]):
-            if types.get(name) != expected.get(name):
-                raise ValueError(
-                    f"All files must have the same columns of the same types; column "
-                    f"{name!r} is {types.get(name, 'absent')} in {path} and "
-                    f"{expected.get(name, 'absent')} in {self.files[0]}."
+    def _unite(self, schema: Any, path: Path) -> None:
+        """Widen the schema by that of another file."""
+        import pyarrow
+
+        for name in dict.fromkeys([*self.schema.names, *schema.names]):
+            place = self.schema.get_field_index(name)
+            mine: Any = None if place < 0 else self.schema.field(place)
+            own: Any = schema.field(name) if name in schema.names else None
+            if mine is None or own is None:
+                field = (mine or own).with_nullable(True)
+                where = self.files[0] if mine is None else path
+                self.lacking.setdefault(name, where)
+                self._note(f"{name!r} is absent in {where}, and missing in its rows")
+            else:
+                kind = _united(mine.type, own.type)
+                if kind is None:
+                    raise ValueError(
+                        f"All files must have columns of types that go together; "
+                        f"column {name!r} is {own.type} in {path} and {mine.type} in "
+                        f"{self.files[0]}. Cast it in one of them."
+                    )
+                if not kind == mine.type == own.type:
+                    self._note(f"{name!r} is {kind}, for the files differ in its type")
+                field = mine.with_type(kind).with_nullable(
+                    mine.nullable or own.nullable
                 )
-            field = schema.field(name)
-            if field.nullable:
-                place = self.schema.get_field_index(name)
-                mine = self.schema.field(place).with_nullable(True)
-                self.schema = self.schema.set(place, mine)
+            if mine is None:
+                self.schema = self.schema.append(field)
+            elif field != mine:
+                self.schema = self.schema.set(place, field)
+        self.schema = pyarrow.schema(self.schema, metadata=self.schema.metadata)
 
-    def partitions(self) -> Iterator[Partition]:
-        """Read the columns that a decision needs, and no others."""
-        tables = self.batches(_ROWS_OF_LABELS, columns=self.roles.names)
-        return map(self.partition_of, tables)
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
 
-    def partition_of(self, table: Any) -> Partition:
-        """Give the columns that a decision needs of some rows."""
-        return self.roles.partition(table.column)
+    def _add_values(self) -> None:
+        import pyarrow
 
-    def chosen(self, choose: Choose) -> Iterator[Chosen]:
-        """Read the rows chosen, all columns of them."""
-        by_polars = all(map(_polars_keeps, self.schema.types))
-        offset = 0
-        for path, n_rows in zip(self.files, self.rows, strict=True):
-            scan = by_polars and n_rows < _MOST_POSITIONS
-            read = self._scan if scan else self._stream
-            with readable(path):
-                yield from read(path, n_rows, choose, offset)
-            offset += n_rows
+        names = list(dict.fromkeys(name for each in self._values for name in each))
+        for name in names:
+            if name in self.schema.names:
+                raise ValueError(
+                    f"Column {name!r} must be either inside the files or in the names "
+                    f"of their folders; it is in both at {self.files[0]}."
+                )
+            texts = [each.get(name) for each in self._values]
+            known = [text for text in texts if text is not None]
+            whole = all(map(_INTEGER.fullmatch, known))
+            for each, text in zip(self._values, texts, strict=True):
+                each[name] = int(text) if whole and text is not None else text
+            kind = pyarrow.int64() if whole and known else pyarrow.string()
+            self.schema = self.schema.append(pyarrow.field(name, kind))
+            self._note(f"{name!r} is read from the names of folders")
 
     def batches(
         self,
-        n_rows: int,
-        *,
         columns: list[str] | None = None,
-        files: list[Path] | None = None,
+        *,
+        skip: int = 0,
+        n_rows: int | None = None,
     ) -> Iterator[Any]:
-        """Read all rows of all columns and files, or of some."""
-        from pyarrow import Table
+        """Read all rows but the first ones, of all columns or of some.
 
-        for path in self.files if files is None else files:
-            with _open_parquet(path) as file, readable(path):
-                for batch in file.iter_batches(
-                    n_rows, None, columns, use_threads=False
-                ):
-                    yield _without_views(Table.from_batches([batch]))
+        Parameters
+        ----------
+        columns : list of str, default=None
+            Columns; None for all.
+        skip : int, default=0
+            Rows to leave out at the beginning.
+        n_rows : int, default=None
+            Most rows at a time; None for as many as have some megabytes.
 
-    def _scan(
-        self, path: Path, n_rows: int, choose: Choose, offset: int
-    ) -> Iterator[Chosen]:
-        import polars
+        Yields
+        ------
+        pyarrow.Table
+            The next rows, of at least one row.
+        """
+        for place, path in enumerate(self.files):
+            if skip >= self._rows[place]:
+                skip -= self._rows[place]
+                continue
+            with _open(path) as file, readable(path):
+                yield from self._batches_of(file, place, columns, skip, n_rows)
+            skip = 0
 
-        position = "position"
-        while position in self.schema.names:
-            position += "_"
-        frame = polars.scan_parquet(
-            path,
-            row_index_name=position,
-            parallel="prefiltered",
-            # Else the choice is called with made-up rows of extremes.
-            use_statistics=False,
-            hive_partitioning=False,
-            glob=False,
-        )
-        return choose_while_scanning(
-            frame, position, n_rows, self.roles, choose, offset
-        )
+    def _batches_of(
+        self,
+        file: Any,
+        place: int,
+        columns: list[str] | None,
+        skip: int,
+        n_rows: int | None,
+    ) -> Iterator[Any]:
+        import pyarrow
 
-    def _stream(
-        self, path: Path, n_rows: int, choose: Choose, offset: int
-    ) -> Iterator[Chosen]:
-        """Read every row by pyarrow, for types that Polars would change."""
-        for table in self.batches(_ROWS_OF_ALL_COLUMNS, files=[path]):
-            rows = np.flatnonzero(choose(self.partition_of(table), offset))
-            n_rows -= len(table)
-            if len(rows):
-                yield Chosen(take_rows(table, rows), rows + offset)
-            offset += len(table)
-        if n_rows:
-            raise ValueError(f"{path} has {n_rows} rows more than pyarrow read.")
+        wanted = self.schema
+        if columns is not None:
+            wanted = pyarrow.schema([self.schema.field(name) for name in columns])
+        present = [each for each in file.schema_arrow.names if each in wanted.names]
+        groups = list(range(file.num_row_groups))
+        while skip >= (rows := file.metadata.row_group(groups[0]).num_rows):
+            skip -= rows
+            groups.pop(0)
+        size = n_rows or _rows_at_a_time(file.metadata, len(present))
+        left = sum(file.metadata.row_group(group).num_rows for group in groups)
+        if not present:
+            # All columns wanted are in the names of folders, or in other files.
+            blocks = (min(size, left - at) for at in range(0, left, size))
+            tables = (pyarrow.table({"": pyarrow.nulls(rows)}) for rows in blocks)
+        else:
+            found = file.iter_batches(size, groups, present, use_threads=False)
+            tables = (pyarrow.Table.from_batches([batch]) for batch in found)
+        for table in tables:
+            left -= len(table)
+            if skip < len(table):
+                yield self._conform(table.slice(skip), wanted, place)
+            skip = max(0, skip - len(table))
+        if left:
+            raise ValueError(f"it has {left} rows more than could be read")
+
+    def identities(self, name: str) -> Iterator[Any]:
+        """Read a column that tells the rows apart."""
+        for table in self.batches([name], n_rows=_MOST_ROWS):
+            yield _decoded(table.column(name)).to_numpy()
+
+    def typed_labels(self, labels: list[Any]) -> list[Any]:
+        """Give labels as what they are."""
+        return labels
+
+    def numbers(self, column: Any) -> Any:
+        """Give a column as numbers, NaN where there is none."""
+        return _decoded(column).to_numpy().astype(np.float64)
+
+    def typed(self, table: Any) -> Any:
+        """Give a table of the types that its columns have."""
+        return table
+
+    def _conform(self, table: Any, wanted: Any, place: int) -> Any:
+        """Give a table of a file the columns and types of all files."""
+        import pyarrow
+
+        columns = []
+        for field in wanted:
+            if field.name in table.column_names:
+                column = table.column(field.name)
+                kind = _without_view(field.type)
+                columns.append(column if column.type == kind else column.cast(kind))
+            else:
+                value = self._values[place].get(field.name)
+                scalar = pyarrow.scalar(value, field.type)
+                columns.append(pyarrow.repeat(scalar, len(table)))
+        return pyarrow.table(columns, names=wanted.names)
 
 
-def check_columns(names: list[str], roles: Roles, path: Path) -> None:
-    """Refuse a file that lacks a column, or has one twice."""
+def _check_names(names: list[str], path: Path) -> None:
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise ValueError(f"Column names must differ; {path} has {twice!r} twice.")
-    for argument, name in roles.named.items():
-        if name not in names:
-            raise ValueError(
-                f"{argument} must name a column of every file; {path} has no "
-                f"{name!r}, only {names!r}."
-            )
 
 
 @contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """Turn any error of a reader into a ValueError that names the file."""
-    import polars
-    from pyarrow import ArrowException
-
-    try:
-        yield
-    except (*_UNREADABLE, ArrowException, polars.exceptions.PolarsError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"{path} cannot be read: {reason}") from error
-
-
-@contextmanager
-def _open_parquet(path: Path) -> Iterator[Any]:
+def _open(path: Path) -> Iterator[Any]:
     from pyarrow import parquet
 
     with readable(path):
@@ -199,28 +254,61 @@ def _open_parquet(path: Path) -> Iterator[Any]:
         yield file
 
 
-def _without_views(table: Any) -> Any:
-    """Turn views of strings into strings, whose rows pyarrow can take."""
+def _rows_at_a_time(footer: Any, n_columns: int) -> int:
+    groups = map(footer.row_group, range(footer.num_row_groups))
+    size = sum(group.total_byte_size for group in groups)
+    share = n_columns / max(footer.num_columns, 1)
+    fitting = _BYTES * footer.num_rows // max(size * share, 1)
+    return int(min(max(fitting, _LEAST_ROWS), _MOST_ROWS))
+
+
+def _values_in_names(files: list[Path], folder: Path) -> list[dict[str, Any]]:
+    """Read ``column=value`` from the names of folders."""
+    found = []
+    for path in files:
+        parts = path.relative_to(folder).parts[:-1]
+        pairs = [part.partition("=") for part in parts if "=" in part]
+        values = {unquote(name): unquote(value) for name, _, value in pairs}
+        found.append(
+            {
+                name: None if value == _NO_VALUE else value
+                for name, value in values.items()
+            }
+        )
+    return found
+
+
+def _decoded(column: Any) -> Any:
+    from pyarrow import types
+
+    if types.is_dictionary(column.type):
+        return column.cast(column.type.value_type)
+    return column
+
+
+def _united(mine: Any, own: Any) -> Any:
+    """Give the type that holds the values of both, None if they differ in kind."""
+    from pyarrow import types
+
+    if mine == own or types.is_null(own):
+        return mine
+    if types.is_null(mine):
+        return own
+    for family in _FAMILIES:
+        fits = getattr(types, f"is_{family}")
+        if fits(mine) and fits(own):
+            return max(mine, own, key=lambda kind: kind.bit_width)
+    for names in _TEXTS:
+        if all(any(getattr(types, f"is_{n}")(k) for n in names) for k in (mine, own)):
+            return mine
+    return None
+
+
+def _without_view(kind: Any) -> Any:
+    """Turn a view of strings into strings, whose rows pyarrow can take."""
     import pyarrow
     from pyarrow import types
 
-    schema = table.schema
-    for place, field in enumerate(schema):
-        if types.is_string_view(field.type):
-            schema = schema.set(place, field.with_type(pyarrow.large_string()))
-        elif types.is_binary_view(field.type):
-            schema = schema.set(place, field.with_type(pyarrow.large_binary()))
-    return table if schema is table.schema else table.cast(schema)
-
-
-def _polars_keeps(kind: Any) -> bool:
-    """Find whether Polars returns values of a type unchanged."""
-    from pyarrow import types
-
-    if types.is_nested(kind):
-        children = [kind.field(i).type for i in range(kind.num_fields)]
-        return all(map(_polars_keeps, children))
-    if types.is_timestamp(kind) and kind.tz is not None:
-        # Polars knows zones by name, and only some by their offset.
-        return not kind.tz.startswith(("+", "-"))
-    return any(getattr(types, f"is_{name}")(kind) for name in _KEPT_BY_POLARS)
+    if types.is_string_view(kind):
+        return pyarrow.large_string()
+    return pyarrow.large_binary() if types.is_binary_view(kind) else kind

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import glob
 import os
-from itertools import takewhile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import product, takewhile
 from pathlib import Path
 from typing import Literal
+from zipfile import BadZipFile
 
 PARQUET = (".parquet", ".pq")
-CSV = (".csv", ".csv.gz")
+CSV = tuple(
+    "".join(ending) for ending in product((".csv", ".tsv"), ("", ".gz", ".bz2", ".zip"))
+)
 
 Kind = Literal["parquet", "csv"]
+
+# What the readers raise for a broken file, apart from pyarrow's own errors.
+_UNREADABLE = (OSError, EOFError, UnicodeError, zlib.error, BadZipFile)
 
 
 def kind_of(path: Path, argument: str) -> Kind:
@@ -29,60 +38,86 @@ def kind_of(path: Path, argument: str) -> Kind:
 
 def find_files(source: str | Path) -> tuple[list[Path], Kind]:
     """List the files of a source, in the order of their names."""
+    if not str(source):
+        raise FileNotFoundError(
+            "source must name a file, a folder or a pattern; got an empty text. "
+            "Write '.' for the current folder."
+        )
     path = Path(source)
     if path.is_dir():
-        files = [
+        found = [
             each
             for each in sorted(path.rglob("*"))
             if each.name.lower().endswith(PARQUET + CSV)
-            and each.is_file()
+            and not each.is_dir()
             and not _hidden(each.relative_to(path))
         ]
-        _refuse_values_in_names(path, files)
     elif path.exists():
-        files = [path]
+        found = [path]
     else:
-        files = sorted(map(Path, glob.glob(str(source), recursive=True)))
-        files = [each for each in files if each.is_file()]
-        plain = takewhile(lambda part: not glob.has_magic(part), path.parts)
-        _refuse_values_in_names(Path(*plain), files)
-    if not files:
+        found = sorted(map(Path, glob.glob(str(source), recursive=True)))
+        found = [each for each in found if not each.is_dir()]
+    if not found:
         raise FileNotFoundError(
             f"source must name a file, a folder with Parquet or CSV files, or a "
             f"pattern that matches some; nothing found at {str(source)!r}."
         )
-    kinds = {kind_of(each, "source") for each in files}
+    for each in found:
+        if not each.is_file():
+            # A pipe can be read only once, and waits for whoever writes to it.
+            raise ValueError(
+                f"source must name regular files, which can be read twice; {each} is "
+                "none. Write its content to a file first."
+            )
+    kinds = {kind_of(each, "source") for each in found}
     if len(kinds) > 1:
         raise ValueError(
             f"source must hold files of one format; got both Parquet and CSV at "
             f"{str(source)!r}."
         )
-    return files, kinds.pop()
+    return found, kinds.pop()
 
 
 def _hidden(path: Path) -> bool:
     return any(part.startswith((".", "_")) for part in path.parts)
 
 
-def _refuse_values_in_names(folder: Path, files: list[Path]) -> None:
-    for each in files:
-        parts = [part for part in each.relative_to(folder).parts[:-1] if "=" in part]
-        if parts:
-            raise ValueError(
-                f"source must have all columns inside its files; the folder name "
-                f"{parts[0]!r} holds the value of one, which would be lost. Write the "
-                "files without partitions by column first."
-            )
+def folder_of(source: str | Path) -> Path:
+    """Give the folder below which the names of folders may hold values."""
+    path = Path(source)
+    if path.is_dir():
+        return path
+    if path.exists():
+        return path.parent
+    return Path(*takewhile(lambda part: not glob.has_magic(part), path.parts))
 
 
-def sizes_and_times(files: list[Path]) -> list[tuple[int, int]]:
-    """Give the bytes of each file and its time of modification in nanoseconds."""
-    return [(each.st_size, each.st_mtime_ns) for each in map(os.stat, files)]
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn any error of a reader into a ValueError that names the file."""
+    from pyarrow import ArrowException
+
+    try:
+        yield
+    except (*_UNREADABLE, ArrowException) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{path} cannot be read: {reason}") from error
 
 
-def check_unmodified(files: list[Path], before: list[tuple[int, int]]) -> None:
-    """Refuse files that were written to since."""
-    for path, old, new in zip(files, before, sizes_and_times(files), strict=True):
+State = tuple[int, int, int, int]
+
+
+def states_of(files: list[Path]) -> list[State]:
+    """Give what changes of a file that is written to or replaced; its bytes first."""
+    return [
+        (each.st_size, each.st_mtime_ns, each.st_ctime_ns, each.st_ino)
+        for each in map(os.stat, files)
+    ]
+
+
+def check_unmodified(files: list[Path], before: list[State]) -> None:
+    """Refuse files that were written to or replaced since."""
+    for path, old, new in zip(files, before, states_of(files), strict=True):
         if old != new:
             raise ValueError(
                 f"{path} changed while it was read ({old[0]} bytes before, "

@@ -8,7 +8,6 @@ from __future__ import annotations
 import inspect
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import update_wrapper
 from types import FunctionType
@@ -25,8 +24,8 @@ from skstrat._core.compat import (
     check_n_features,
     sampler_tags,
 )
-from skstrat._core.containers import is_mapping
-from skstrat._core.dask import example_of, is_dask
+from skstrat._core.containers import is_lazy, is_mapping
+from skstrat._core.dask import is_dask
 from skstrat._core.labels import Labels, by_label
 from skstrat._core.rows import count_rows, take_rows
 from skstrat._core.samples import CheckedSamples, check_samples
@@ -121,23 +120,6 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
     @abstractmethod
     def _targets(self, labels: Labels, y: Any) -> Targets:
         """Say how many rows of each class are wanted."""
-
-    def _draw_shares(self) -> Mapping[Any, float] | float | None:
-        """Say what share of a class is drawn beyond whole copies of it.
-
-        One number for every class of which rows are drawn, or one for each label,
-        if that is known before the classes are counted; else None.
-        """
-        return None
-
-    def _check_needs_labels_alone(self) -> None:
-        """Refuse what cannot be decided without seeing all rows at once."""
-        if callable(getattr(self, "sampling_strategy", None)):
-            raise TypeError(
-                "sampling_strategy must not be a callable for data in partitions, "
-                "whose labels are never in memory at once; give the dict that it "
-                "would return."
-            )
 
     def fit(self, X: Any, y: Any, *, sample_weight: Any = None) -> Self:
         """Decide which rows to draw and what each counts, without taking them.
@@ -305,7 +287,8 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
             moves_rows=draw.moves_rows,
             samples=samples,
             classes=cells.labels.classes,
-            codes=cells.classes_of(draw.codes) if of_classes else None,
+            codes=cells.classes_of(draw.codes) if isinstance(cells, Cells) else None,
+            of_labels=of_classes,
             rows=self.sample_indices_,
             plan=plan,
             at_random=draw.at_random and of_classes,
@@ -318,14 +301,13 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         from skstrat.io._dask import resample_collections
 
         self._validate_params()
-        plan, resampled = resample_collections(self, X, y, sample_weight)
-        self._learn_columns(example_of(X))
-        self.plan_, self.sample_indices_ = plan, resampled.rows
-        rows, class_weight = np.array(plan.rows), np.array(plan.class_weight)
-        self._learn_classes(np.asarray(resampled.classes), rows, class_weight)
+        resampled = resample_collections(self._learn, X, y, sample_weight)
+        self.classes_ = resampled.classes
         return resampled
 
     def _learn_columns(self, X: Any) -> None:
+        if is_lazy(X):
+            X = X.take_rows(np.empty(0, dtype=np.intp))
         if hasattr(self, "n_features_in_"):
             del self.n_features_in_
         if getattr(X, "ndim", 2) == 2 and not is_mapping(X):

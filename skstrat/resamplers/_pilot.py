@@ -132,7 +132,7 @@ def run_pilot(
     n_positives = min(int(split.counts[1]), MOST_POSITIVES)
     n_negatives = min(int(split.counts[0]), 2 * MOST_POSITIVES - n_positives)
     wanted = np.array([n_negatives, n_positives])
-    _, indices = Plan.draw(split, wanted, seed, key=samples.positions)
+    _, indices = Plan.draw(split, wanted, seed, key=samples.identities)
     codes = split.codes[indices]
     drawn = Labels(codes, split.classes, wanted)
     weights = samples.weights_of(indices)

@@ -46,6 +46,8 @@ class Resampled:
         The labels; None for what only follows from ``samples``.
     codes : ndarray of shape (n_drawn,) or None
         Class codes of the rows; None if they are not encoded yet.
+    of_labels : bool
+        Whether the classes are the labels, not strata in their place.
     rows : ndarray of shape (n_drawn,) or None
         Places in X that they come from, -1 for one that was made; None if unknown.
     plan : Plan or None
@@ -71,6 +73,7 @@ class Resampled:
     samples: CheckedSamples | None = None
     classes: NDArray[Any] | None = None
     codes: NDArray[Any] | None = None
+    of_labels: bool = True
     rows: Any = None
     plan: Plan | None = None
     at_random: bool = False
@@ -81,7 +84,7 @@ class Resampled:
     @cached_property
     def labels(self) -> Labels:
         """Class codes of the rows."""
-        if self.codes is None or self.classes is None:
+        if self.codes is None or self.classes is None or not self.of_labels:
             if self.samples is not None and self.y is self.samples.y:
                 return self.samples.labels
             return encode_labels(self.y)
@@ -91,13 +94,17 @@ class Resampled:
     @cached_property
     def original(self) -> tuple[NDArray[Any], NDArray[Any], Floats]:
         """Classes before resampling, their rows and their total weights."""
-        if self.samples is not None:
+        if self.samples is not None and self.of_labels:
             labels = self.samples.labels
             totals = class_totals(labels, self.samples.sample_weight)
             return labels.classes, labels.counts, totals
         plan: Any = self.plan
-        totals = np.array(plan.class_total)
-        return np.asarray(self.classes), np.array(plan.rows_seen), totals
+        rows = np.array(plan.rows_seen)
+        totals = np.array(plan.class_total, dtype=np.float64)
+        if self.cells is not None:
+            rows = self.cells.rows_of_class(rows)
+            totals = np.bincount(self.cells.class_of, totals).astype(np.float64)
+        return np.asarray(self.classes), rows, totals
 
     @cached_property
     def class_change(self) -> tuple[Floats, Floats] | None:
@@ -133,7 +140,5 @@ class Resampled:
 
     def in_memory(self) -> Resampled:
         """Compute what is lazy."""
-        names = ["X", "y", "weights"] + ["incoming"] * (self.incoming is not None)
-        computed = into_memory(*(getattr(self, name) for name in names))
-        arrays = [*computed[:2], *map(np.asarray, computed[2:])]
-        return replace(self, **dict(zip(names, arrays, strict=True)))
+        X, y, weights = into_memory(self.X, self.y, self.weights)
+        return replace(self, X=X, y=y, weights=np.asarray(weights))

@@ -14,7 +14,6 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from skstrat import (
     ClassWeight,
-    CombinedResample,
     DownsampleUpweight,
 )
 from skstrat.io import resample_file
@@ -140,7 +139,7 @@ def test_killed_in_the_middle(ending, before, tmp_path):
 
 FULL = """
 import resource, sys
-import numpy as np, polars, pyarrow
+import numpy as np, pandas, pyarrow
 from skstrat import ClassWeight
 from skstrat.io import resample_file
 
@@ -268,34 +267,26 @@ def with_missing(kind):
 @pytest.mark.parametrize("kind", ["null", "NaN", "no text", "no category"])
 def test_missing_labels(kind, tmp_path):
     source = write(tmp_path, table_of(y=with_missing(kind)))
-    message = check_refused(
+    check_refused(
         tmp_path,
         source,
         ValueError,
-        r"Rows \d+ to \d+ of .*big\.parquet \(y is 'y'\): y must have a label "
-        r"in every row; 1 of \d+ labels are missing",
+        r"big\.parquet \(y is 'y'\): y must have a label in every row; 1 of 600 "
+        "labels are missing",
     )
-    start, end = (int(message.split()[at]) for at in (1, 3))
-    assert start <= 300 <= end
-
-
-def test_missing_labels_are_told_in_our_words(tmp_path):
-    source = write(tmp_path, table_of(y=with_missing("null")))
-    message = check_refused(tmp_path, source, ValueError, "labels are missing")
-    assert "python_udf" not in message
 
 
 def test_missing_labels_in_csv(tmp_path):
     lines = csv_lines() + "600,t,\n" + csv_lines(20)
     source = write_text(tmp_path, "row,text,y\n" + lines)
-    text = r"big\.csv \(y is 'y'\).*1 of \d+ labels are missing"
+    text = r"big\.csv \(y is 'y'\).*1 of 621 labels are missing"
     check_refused(tmp_path, source, ValueError, text)
 
 
 @pytest.mark.parametrize(
     ("y", "text"),
     [
-        (np.zeros(N_ROWS, int), r"at least two classes.*got \[0\] in 600 rows"),
+        (np.zeros(N_ROWS, int), r"at least two classes; got one class, 0, in all 600"),
         (np.linspace(0, 1, N_ROWS), "Unknown label type: continuous"),
     ],
     ids=["one class", "continuous"],
@@ -307,7 +298,7 @@ def test_labels_that_are_no_classes(y, text, tmp_path):
 
 def test_no_rows_at_all(tmp_path):
     source = write(tmp_path, table_of().slice(0, 0))
-    text = r"at least two classes, .* got \[\] in 0 rows"
+    text = r"big\.parquet \(y is 'y'\): Found array with 0 sample"
     check_refused(tmp_path, source, ValueError, text)
 
 
@@ -351,14 +342,6 @@ LATER = {
     "other label type": (
         table_of(y=np.arange(N_ROWS) % 10 == 0),
         r"'y' is bool in .*b\.parquet and int64 in .*a\.parquet",
-    ),
-    "one more": (
-        table_of(more=np.arange(N_ROWS)),
-        r"'more' is int64 in .*b\.parquet and absent in .*a\.parquet",
-    ),
-    "one less": (
-        table_of().drop_columns("text"),
-        r"'text' is absent in .*b\.parquet and string in .*a\.parquet",
     ),
     "twice": (
         pa.table([[0, 1], [1, 2], [0, 1]], names=["row", "row", "y"]),
@@ -437,7 +420,7 @@ def test_impossible_weights(kind, tmp_path):
 @pytest.mark.parametrize("resampler", [FACTOR, RATIO, ClassWeight()], ids=str)
 def test_weights_that_are_all_zero(resampler, tmp_path):
     source = write(tmp_path, table_of(w=np.zeros(N_ROWS)))
-    text = r"at least two classes, of rows that weigh anything; got \[\] in 600 rows"
+    text = "sample_weight must have a positive weight in some row; got only zeros"
     check_refused(
         tmp_path, source, ValueError, text, sample_weight="w", resampler=resampler
     )
@@ -464,7 +447,7 @@ KEYS = {
 def test_impossible_keys(kind, tmp_path):
     source = write(tmp_path, table_of(key=KEYS[kind]))
     text = (
-        r"Rows 0 to \d+ of .*big\.parquet \(y is 'y', key is 'key'\): key must "
+        r"big\.parquet \(y is 'y', key is 'key'\): key must "
         "hold integers or strings without missing values"
     )
     check_refused(tmp_path, source, ValueError, text, key="key")
@@ -590,18 +573,6 @@ def test_formats_that_differ(pattern, tmp_path):
     check_refused(tmp_path, tmp_path / "in" / pattern, ValueError, text)
 
 
-@pytest.mark.parametrize(
-    "pattern",
-    ["in", "in/*/*.parquet", "in/**/*.parquet"],
-)
-def test_values_in_the_names_of_folders(pattern, tmp_path):
-    for label in (0, 1):
-        (tmp_path / "in" / f"z={label}").mkdir(parents=True)
-        write(tmp_path, name=f"in/z={label}/a.parquet")
-    text = "the folder name 'z=0' holds the value of one, which would be lost"
-    check_refused(tmp_path, tmp_path / pattern, ValueError, text)
-
-
 # CSV
 
 
@@ -614,7 +585,7 @@ CSV_FAULTS = {
     "a long row": (b"a,y\n1,0\n2,1,3\n", r"big\.csv cannot be read: .*more fields"),
     "a short row": (b"y,a,b\n1,0,1\n\n", r"1 of \d labels are missing"),
     "not closed": (b'a,y\n"x,0\nz,1\n', r"big\.csv cannot be read: "),
-    "header alone": (b"a,y\n", r"at least two classes.*got \[\] in 0 rows"),
+    "header alone": (b"a,y\n", "Found array with 0 sample"),
     "semicolons": (b"a;y\n1;0\n", r"has no 'y', only \['a;y'\]"),
 }
 
@@ -685,7 +656,12 @@ def replace(path):
         other.replace(path)
 
 
-@pytest.mark.parametrize("stage", ["counts", "labels", "rows"])
+def swap_labels(path):
+    lines = csv_lines().replace(",0\n", ",2\n").replace(",1\n", ",0\n")
+    path.write_text("row,text,y\n" + lines.replace(",2\n", ",1\n"), encoding="utf-8")
+
+
+@pytest.mark.parametrize("stage", ["labels", "rows"])
 @pytest.mark.parametrize("change", [grow, replace])
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
 def test_files_that_change_meanwhile(ending, change, stage, tmp_path):
@@ -708,18 +684,27 @@ def test_files_that_change_meanwhile(ending, change, stage, tmp_path):
     assert dest.read_bytes() == OLD
 
 
-@pytest.mark.parametrize("stage", ["counts", "labels"])
-def test_labels_that_change_behind_the_time_of_the_file(stage, tmp_path):
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (
+            replace,
+            r"big\.csv changed while it was read \(6391 bytes before, 6391 after",
+        ),
+        (swap_labels, "The data changed while it was read: of 600 rows whose labels"),
+    ],
+)
+def test_labels_that_change_behind_the_time_of_the_file(change, text, tmp_path):
     source = write_text(tmp_path, "row,text,y\n" + csv_lines())
     before, told = source.stat(), []
 
     def progress(at, done, total):
-        if at == stage and done == N_ROWS and not told:
+        if at == "labels" and done == N_ROWS and not told:
             told.append(at)
-            replace(source)
+            change(source)
             os.utime(source, ns=(before.st_atime_ns, before.st_mtime_ns))
 
-    with pytest.raises(ValueError, match="The data changed while it was read: "):
+    with pytest.raises(ValueError, match=text):
         run(source, tmp_path / "small.csv", resampler=RATIO, progress=progress)
     assert source.stat().st_size == before.st_size
     assert sorted(below(tmp_path)) == ["big.csv"]
@@ -738,33 +723,6 @@ def test_a_file_that_goes_away(tmp_path):
     assert sorted(below(tmp_path)) == ["in", "in/a.parquet"]
 
 
-@pytest.mark.parametrize("ending", ["parquet", "csv"])
-def test_batches_that_end_early_are_noticed(ending, tmp_path, monkeypatch):
-    # As they do when a thread of Polars panics.
-    source = write(tmp_path)
-    if ending == "csv":
-        source = write_text(tmp_path, "row,text,y\n" + csv_lines())
-    real = pl.LazyFrame.collect_batches
-
-    def all_but_the_last(self, **kwargs):
-        yield from list(real(self, **kwargs))[:-1]
-
-    monkeypatch.setattr(pl.LazyFrame, "collect_batches", all_but_the_last)
-    text = r"rows, but Polars read|in 0 rows|changed while it was read"
-    check_refused(tmp_path, source, ValueError, text)
-
-
-def test_rows_that_polars_never_shows_are_noticed(tmp_path, monkeypatch):
-    source, real = write(tmp_path), pl.scan_parquet
-
-    def first_half(*args, **kwargs):
-        return real(*args, **kwargs).head(300)
-
-    monkeypatch.setattr(pl, "scan_parquet", first_half)
-    text = "it has 600 rows, but Polars read 300"
-    check_refused(tmp_path, source, ValueError, text)
-
-
 # Resamplers
 
 
@@ -773,16 +731,6 @@ def test_rows_that_polars_never_shows_are_noticed(tmp_path, monkeypatch):
     [
         (object(), TypeError, r"resampler must be one of skstrat's that picks rows"),
         (None, TypeError, "resampler must be one of skstrat's that picks rows"),
-        (
-            DownsampleUpweight(sampling_strategy=lambda y: {0: 5}),
-            TypeError,
-            "sampling_strategy must not be a callable",
-        ),
-        (
-            CombinedResample(sampling_strategy=lambda y: {0: 5}),
-            TypeError,
-            "sampling_strategy must not be a callable",
-        ),
         (
             DownsampleUpweight(factor=0.5),
             InvalidParameterError,
@@ -794,7 +742,7 @@ def test_rows_that_polars_never_shows_are_noticed(tmp_path, monkeypatch):
             "factor.*sampling_strategy",
         ),
     ],
-    ids=["object", "None", "callable", "combined", "factor", "both"],
+    ids=["object", "None", "factor", "both"],
 )
 def test_resamplers_that_labels_are_not_enough_for(resampler, error, text, tmp_path):
     source = write(tmp_path)

@@ -1,0 +1,164 @@
+"""Rows that are not in memory: they are counted, and taken when they are asked for."""
+
+from __future__ import annotations
+
+from copy import copy
+from threading import Lock
+from typing import Any, NoReturn, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skstrat._core.hashing import HashedKeys
+from skstrat.io._source_files import State, check_unmodified
+
+# Fewer rows are read and left out, not skipped.
+_FAR = 1 << 20
+
+
+class LazyRows:
+    """The features of files, for what takes rows by their positions.
+
+    Reading goes on where it ended, so rows in ascending order are read once.
+
+    Parameters
+    ----------
+    source : ParquetSource or CsvSource
+        The files.
+    states : list of State
+        What they were when their labels were read.
+    columns : list of str
+        The features.
+    n_rows : int
+        Rows of the files.
+    identities : HashedKeys, default=None
+        What tells the rows apart; None for their positions.
+
+    Attributes
+    ----------
+    columns : list of str
+        The features.
+    shape : tuple of int
+        Rows and columns.
+    """
+
+    def __init__(
+        self,
+        source: Any,
+        states: list[State],
+        columns: list[str],
+        n_rows: int,
+        identities: HashedKeys | None = None,
+    ) -> None:
+        self.source, self.columns, self.identities = source, columns, identities
+        self.shape = n_rows, len(columns)
+        self._states, self._n_rows = states, n_rows
+        # Where in the files they are; None if these are all of their rows.
+        self._places: NDArray[np.intp] | None = None
+        self._lock = Lock()
+        self._restart(0)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getstate__(self) -> dict[str, Any]:
+        left_out = ("_lock", "_tables", "_table", "_at")
+        return {k: own for k, own in vars(self).items() if k not in left_out}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = Lock()
+        self._restart(0)
+
+    def __array__(self, *_: Any, **__: Any) -> NoReturn:
+        """Refuse what would read all rows at once."""
+        raise TypeError(
+            f"X must be in memory here; got LazyRows, {len(self)} rows of files. Draw "
+            "rows first, by ResampledClassifier, a Pipeline or fit_resample of a "
+            "resampler that picks rows, or take them into memory: "
+            "X.take_rows(numpy.arange(len(X)))."
+        )
+
+    __iter__ = __array__
+
+    def __getitem__(self, name: str) -> Any:
+        """Read one column, texts as categories."""
+        import pandas
+        import pyarrow
+
+        if not isinstance(name, str):
+            self.__array__()
+        if name not in self.columns:
+            raise KeyError(name)
+        chunks = []
+        for table in self.source.batches([name], n_rows=_FAR):
+            column = table.column(name)
+            if not pyarrow.types.is_primitive(column.type):
+                column = column.dictionary_encode()
+            chunks += column.chunks
+        column = pyarrow.chunked_array(chunks)
+        if pyarrow.types.is_dictionary(column.type):
+            column = column.unify_dictionaries().combine_chunks()
+            values = self.source.typed_labels(column.dictionary.to_pylist())
+            column = pyarrow.DictionaryArray.from_arrays(column.indices, values)
+        values = pandas.Series(column.to_pandas())
+        return values if self._places is None else values.take(self._places)
+
+    def only(self, rows: NDArray[np.intp]) -> Self:
+        """Give some rows, in ascending order, as if there were no others."""
+        part = copy(self)
+        part._places = rows if self._places is None else self._places[rows]
+        part.shape = len(rows), len(self.columns)
+        part.identities = None if self.identities is None else self.identities[rows]
+        return part
+
+    def take_rows(self, rows: NDArray[np.intp]) -> Any:
+        """Read some rows, in any order, as a DataFrame; its index is their places."""
+        import pyarrow
+
+        if self._places is not None:
+            rows = self._places[rows]
+        ascending, place = rows, None
+        if (rows[1:] <= rows[:-1]).any():
+            ascending, place = np.unique(rows, return_inverse=True)
+        with self._lock:
+            parts = list(self._taken(ascending)) if len(rows) else []
+        table = pyarrow.concat_tables(parts) if parts else self._empty()
+        if place is not None:
+            table = table.take(place)
+        frame = self.source.typed(table).to_pandas()
+        frame.index = rows
+        return frame
+
+    def _empty(self) -> Any:
+        return self.source.schema.empty_table().select(self.columns)
+
+    def _taken(self, rows: NDArray[np.intp]) -> Any:
+        first = int(rows[0])
+        if not self._at <= first <= self._at + len(self._table) + _FAR:
+            self._restart(first)
+        while len(rows):
+            stop = self._at + len(self._table)
+            here = int(np.searchsorted(rows, stop))
+            if here:
+                yield self._table.take(rows[:here] - self._at)
+                rows = rows[here:]
+            if len(rows):
+                self._at = stop
+                self._go_on()
+        if self._at + len(self._table) == self._n_rows:
+            check_unmodified(self.source.files, self._states)
+
+    def _go_on(self) -> None:
+        self._table = next(self._tables, self._empty())
+        if not len(self._table):
+            check_unmodified(self.source.files, self._states)
+            raise ValueError(
+                f"{self.source.files[0]} and the files after it must have "
+                f"{self._n_rows} rows, as when their labels were read; got {self._at}."
+            )
+
+    def _restart(self, row: int) -> None:
+        check_unmodified(self.source.files, self._states)
+        self._tables = self.source.batches(self.columns, skip=row)
+        self._at, self._table = row, self._empty()

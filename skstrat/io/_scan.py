@@ -1,0 +1,248 @@
+"""Labels, weights and keys of files in memory, and their rows where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skstrat._core.factorize import NotClassLabelsError
+from skstrat._core.hashing import HashedKeys, hash_keys, mix_seed
+from skstrat.io._csv import CsvSource
+from skstrat.io._csv_format import CsvFormat
+from skstrat.io._label_codes import GrowingArray, LabelCodes
+from skstrat.io._lazy_rows import LazyRows
+from skstrat.io._parquet import ParquetSource
+from skstrat.io._source_files import find_files, folder_of, states_of
+
+Source = ParquetSource | CsvSource
+# What is being read, rows done, and rows there are (None while that is not known).
+Progress = Callable[[str, int, int | None], object]
+# Whether a column of labels is that of the rows given.
+Match = Callable[[Any, NDArray[np.intp]], bool]
+
+_ROWS_OF_LABELS = 1 << 20
+
+
+class Roles(NamedTuple):
+    """Columns that a decision needs.
+
+    Attributes
+    ----------
+    target : str
+        The labels.
+    sample_weight : str or None
+        Incoming weights.
+    key : str or None
+        What tells the rows apart; None for their positions.
+    """
+
+    target: str
+    sample_weight: str | None
+    key: str | None
+
+    @property
+    def named(self) -> dict[str, str]:
+        """Give the columns that are named, by argument."""
+        named = self._asdict().items()
+        return {role: name for role, name in named if name is not None}
+
+    @property
+    def names(self) -> list[str]:
+        """Name each column once."""
+        return list(dict.fromkeys(self.named.values()))
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """What is known of the rows of files.
+
+    Attributes
+    ----------
+    X : LazyRows
+        All columns but the target and the weights.
+    y : Series or ndarray of shape (n_rows,)
+        Labels as categories; numbers if they are no class labels.
+    sample_weight : ndarray of shape (n_rows,) or None
+        Incoming weights.
+    match : callable
+        Tells whether a column of labels is that of the rows given.
+    """
+
+    X: LazyRows
+    y: Any
+    sample_weight: NDArray[np.float64] | None
+    match: Match
+
+
+def open_source(source: str | Path, csv: CsvFormat | None) -> Source:
+    """Open files for reading."""
+    files, kind = find_files(source)
+    if kind == "parquet":
+        return ParquetSource(files, folder_of(source))
+    return CsvSource(files, csv or CsvFormat())
+
+
+def scan(
+    source: Source, roles: Roles, seed: int, progress: Progress, *, y_numeric: bool
+) -> Scanned:
+    """Read the columns that a decision needs, each once."""
+    states = states_of(source.files)
+    check_columns(source, roles.named)
+    with explained(source, roles):
+        keys = weights = None
+        if roles.key is not None:
+            keys = _hash_keys(source, roles.key, seed)
+        if roles.sample_weight is not None:
+            weights = _read_numbers(source, roles.sample_weight)
+        y, match = _read_target(source, roles.target, progress, y_numeric=y_numeric)
+    features = [name for name in source.schema.names if name not in roles[:2]]
+    X = LazyRows(source, states, features, len(y), keys)
+    return Scanned(X, y, weights, match)
+
+
+def _hash_keys(source: Source, name: str, seed: int) -> HashedKeys:
+    hash_seed = mix_seed(seed)
+    hashes = GrowingArray(source.n_rows, np.uint64)
+    for keys in source.identities(name):
+        hashes.add(hash_keys(keys, hash_seed))
+    return HashedKeys(hashes.values, hash_seed)
+
+
+def _read_numbers(source: Source, name: str) -> NDArray[np.float64]:
+    values = GrowingArray(source.n_rows, np.float64)
+    for table in source.batches([name], n_rows=_ROWS_OF_LABELS):
+        values.add(source.numbers(table.column(name)))
+    return values.values
+
+
+def _read_target(
+    source: Source, name: str, progress: Progress, *, y_numeric: bool
+) -> tuple[Any, Match]:
+    """Read labels as categories, or the numbers that are in their place."""
+    labels = LabelCodes(source.n_rows)
+    try:
+        if y_numeric:
+            raise NotClassLabelsError
+        for table in source.batches([name], n_rows=_ROWS_OF_LABELS):
+            labels.add(table.column(name))
+            progress("labels", len(labels), source.n_rows)
+        return labels.labels(source.typed_labels), labels.match
+    except NotClassLabelsError:
+        y = _read_numbers(source, name)
+
+    def match(column: Any, rows: NDArray[np.intp]) -> bool:
+        return np.array_equal(source.numbers(column), y[rows], equal_nan=True)
+
+    return y, match
+
+
+def check_columns(source: Source, wanted: dict[str, str]) -> None:
+    """Refuse a source that lacks a column which an argument names."""
+    names = source.schema.names
+    for argument, name in wanted.items():
+        if name not in names or name in source.lacking:
+            path = source.lacking.get(name, source.files[0])
+            others = [each for each in names if each != name]
+            raise ValueError(
+                f"{argument} must name a column of every file; {path} has no {name!r}, "
+                f"only {others!r}."
+            )
+
+
+@contextmanager
+def explained(source: Source, roles: Roles) -> Iterator[None]:
+    """Add files and columns to an error of labels, keys or weights."""
+    try:
+        yield
+    except (ValueError, TypeError, NotImplementedError) as error:
+        if str(error).startswith(tuple(map(str, source.files))):
+            raise
+        more = len(source.files) - 1
+        columns = ", ".join(
+            f"{'y' if argument == 'target' else argument} is {name!r}"
+            for argument, name in roles.named.items()
+        )
+        raise ValueError(
+            f"{source.files[0]}{f' and {more} more' if more else ''} ({columns}): "
+            f"{error}"
+        ) from error
+
+
+def scan_file(
+    source: str | Path,
+    *,
+    target: str,
+    sample_weight: str | None = None,
+    csv: CsvFormat | None = None,
+) -> tuple[LazyRows, Any, NDArray[np.float64] | None]:
+    r"""Read the labels of files of any size, and leave the rows where they are.
+
+    What takes rows by their positions, takes them out of the files: a resampler
+    decides by the labels and reads the rows drawn, and a
+    :class:`ResampledClassifier` trains on them.
+
+    Parameters
+    ----------
+    source : str or Path
+        A Parquet or CSV file, a folder of such (in the order of their names), or a
+        glob pattern.
+    target : str
+        Name of the label column.
+    sample_weight : str, default=None
+        Name of a column of weights.
+    csv : CsvFormat, default=None
+        How CSV files are written; None to find out.
+
+    Returns
+    -------
+    X : LazyRows of shape (n_rows, n_features)
+        All other columns. Rows that are taken come as a DataFrame.
+    y : Series of shape (n_rows,)
+        Labels as categories, a byte a row for up to 126 classes; numbers if they are
+        no class labels.
+    sample_weight : ndarray of shape (n_rows,) or None
+        Weights.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no source.
+    ValueError
+        If a file is unreadable, columns are absent, labels are missing or weights are
+        no numbers.
+
+    See Also
+    --------
+    resample_file : Write the rows drawn to a file.
+
+    Notes
+    -----
+    With ``full_fit=True`` the coefficients of a logistic regression are brought to the
+    fit on all rows, by passes over the files in batches.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from skstrat import DownsampleUpweight
+    >>> from skstrat.io import scan_file
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     frame = pd.DataFrame({"x": np.arange(1010), "y": [0] * 1000 + [1] * 10})
+    ...     frame.to_parquet(f"{folder}/big.parquet")
+    ...     X, y, _ = scan_file(f"{folder}/big.parquet", target="y")
+    ...     down = DownsampleUpweight(factor=20, random_state=0)
+    ...     X_small, y_small, weights = down.fit_resample(X, y)
+    >>> X.shape, X_small.shape, weights.sum().round(6)
+    ((1010, 1), (60, 1), np.float64(1010.0))
+    """
+    roles = Roles(target, sample_weight, None)
+    opened = open_source(source, csv)
+    found = scan(opened, roles, 0, lambda *_: None, y_numeric=False)
+    return found.X, found.y, found.sample_weight

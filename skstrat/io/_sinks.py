@@ -1,0 +1,160 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+from uuid import uuid4
+
+_ROWS = 1 << 20
+_BYTES = 1 << 25
+
+
+class Sink(Protocol):
+    """Something that tables are written to, within ``with``."""
+
+    def write(self, table: Any) -> None:
+        """Write a pyarrow Table."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+@contextmanager
+def scratch_file(folder: Path) -> Iterator[Path]:
+    """Give the path of a temporary file in a folder, of a short name."""
+    path = folder / f".skstrat-{uuid4().hex[:12]}.tmp"
+    try:
+        yield path
+    finally:
+        with suppress(FileNotFoundError):
+            path.unlink()
+
+
+@contextmanager
+def written_whole(dest: Path) -> Iterator[Path]:
+    """Give a temporary path that replaces ``dest`` if no error is raised."""
+    # The file that a link names is replaced, not the link.
+    dest = dest.resolve()
+    with scratch_file(dest.parent) as temporary:
+        yield temporary
+        with temporary.open("rb+") as written:
+            os.fsync(written.fileno())
+        temporary.replace(dest)
+
+
+class ParquetSink:
+    """A Parquet file, compressed and encoded like another.
+
+    Parameters
+    ----------
+    path : Path
+        Where to.
+    schema : pyarrow.Schema
+        Columns, types and metadata.
+    like : pyarrow.parquet.FileMetaData, default=None
+        Of a file with the same columns.
+    """
+
+    def __init__(self, path: Path, schema: Any, like: Any = None) -> None:
+        import pyarrow
+        from pyarrow import parquet
+
+        self._file = pyarrow.OSFile(os.fsencode(path), "wb")
+        self._writer = parquet.ParquetWriter(
+            self._file, schema, **_encodings(schema, like)
+        )
+        self._schema = schema
+        self._waiting: list[Any] = []
+        self._rows = self._bytes = 0
+
+    def write(self, table: Any) -> None:
+        """Write a table, in row groups of bounded size."""
+        self._waiting.append(table.select(self._schema.names).cast(self._schema))
+        self._rows += len(table)
+        self._bytes += table.nbytes
+        if self._rows >= _ROWS or self._bytes >= _BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        from pyarrow import concat_tables
+
+        if self._waiting:
+            self._writer.write_table(concat_tables(self._waiting), row_group_size=_ROWS)
+        self._waiting = []
+        self._rows = self._bytes = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Write what is left, and the footer; after an error, nothing."""
+        if error is None:
+            self._flush()
+            self._writer.close()
+            self._file.close()
+            return
+        # Another error of the same file must not hide the first.
+        with suppress(OSError):
+            self._file.close()
+        self._writer.is_open = False
+
+
+def with_index_of_rows(schema: Any, n_rows: int) -> Any:
+    """Let the index that pandas counts by itself end after so many rows."""
+    metadata = schema.metadata or {}
+    if b"pandas" not in metadata:
+        return schema
+    described = json.loads(metadata[b"pandas"])
+    for index in described.get("index_columns", []):
+        if isinstance(index, dict) and index.get("kind") == "range":
+            index["stop"] = index["start"] + n_rows * index["step"]
+    return schema.with_metadata(metadata | {b"pandas": json.dumps(described).encode()})
+
+
+def _encodings(schema: Any, like: Any) -> dict[str, Any]:
+    """Find how each column of a file is compressed, and whether by a dictionary."""
+    # A dictionary of numbers that all differ costs more than it saves.
+    if like is None or not like.num_row_groups or not like.num_rows:
+        return {}
+    groups = map(like.row_group, range(like.num_row_groups))
+    group = next(each for each in groups if each.num_rows)
+    columns = [group.column(i) for i in range(group.num_columns)]
+    compression = {
+        each.path_in_schema: each.compression.replace("UNCOMPRESSED", "NONE")
+        for each in columns
+    }
+    dictionary = [
+        each.path_in_schema
+        for each in columns
+        if any("DICTIONARY" in encoding for encoding in each.encodings)
+    ]
+    known = {_top_column(path, schema.names) for path in compression}
+    new = [name for name in schema.names if name not in known]
+    common = next(iter(compression.values()), "SNAPPY")
+    return {
+        "compression": compression | dict.fromkeys(new, common),
+        "use_dictionary": dictionary + new,
+    }
+
+
+def _top_column(path: str, names: list[str]) -> str:
+    """Find the column that a path of the footer begins with; names may have dots."""
+    fitting = [name for name in names if path == name or path.startswith(f"{name}.")]
+    return max(fitting, key=len, default=path)

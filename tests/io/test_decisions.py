@@ -1,0 +1,198 @@
+"""Files decided on by every resampler that picks rows: the rows of memory."""
+
+import numpy as np
+import pytest
+
+from skstrat import (
+    CombinedResample,
+    DownsampleUpweight,
+    GuidedDownsample,
+    RandomOversample,
+    ResampledClassifier,
+)
+from skstrat.io import resample_file, scan_file
+
+pa = pytest.importorskip("pyarrow")
+pq = pytest.importorskip("pyarrow.parquet")
+pd = pytest.importorskip("pandas")
+
+N_ROWS = 6_000
+
+
+def frame_of(n_rows=N_ROWS):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "a": rng.normal(size=n_rows),
+            "b": rng.normal(size=n_rows),
+            "country": rng.choice(["at", "de", "ch"], n_rows, p=[0.6, 0.3, 0.1]),
+            "month": rng.integers(1, 4, n_rows),
+            "customer": rng.integers(0, n_rows // 5, n_rows),
+            "id": [f"c{i}" for i in rng.integers(0, n_rows // 5, n_rows)],
+            "w": rng.choice([0, 1, 2.5], n_rows),
+        }
+    )
+    chance = 1 / (1 + np.exp(3 - 1.5 * frame["a"]))
+    frame["y"] = (rng.random(n_rows) < chance).astype(int)
+    frame["amount"] = rng.lognormal(size=n_rows)
+    return frame
+
+
+def write(frame, folder, ending):
+    """Write two files, and give their folder."""
+    (folder / "big").mkdir()
+    half = len(frame) // 2
+    for name, part in {"a": frame[:half], "b": frame[half:]}.items():
+        path = folder / "big" / f"{name}.{ending}"
+        if ending == "csv":
+            part.to_csv(path, index=False)
+        else:
+            table = pa.Table.from_pandas(part, preserve_index=False)
+            pq.write_table(table, path, row_group_size=701)
+    return folder / "big"
+
+
+CASES = {
+    "strata": (DownsampleUpweight(factor=5, strata="country", random_state=1), "y"),
+    "strata of numbers": (CombinedResample(strata="month", random_state=1), "y"),
+    "groups": (DownsampleUpweight(factor=5, groups="customer", random_state=1), "y"),
+    "groups of text": (DownsampleUpweight(factor=5, groups="id", random_state=1), "y"),
+    "both": (
+        DownsampleUpweight(
+            factor=5,
+            strata=lambda X, y: np.asarray(X["customer"]) % 3,
+            groups="customer",
+            random_state=1,
+        ),
+        "y",
+    ),
+    "by position": (RandomOversample(times=2.5, strata=3, random_state=1), "y"),
+    "callable": (
+        DownsampleUpweight(sampling_strategy=lambda y: {0: 2 * sum(y == 1)}),
+        "y",
+    ),
+    "continuous": (
+        DownsampleUpweight(
+            sampling_strategy=0.5,
+            strata=lambda X, y: np.digitize(y, [1, 4]),
+            random_state=1,
+        ),
+        "amount",
+    ),
+    "whole numbers": (
+        DownsampleUpweight(
+            sampling_strategy=0.5, strata="country", y_numeric=True, random_state=1
+        ),
+        "month",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("case", "ending", "weighted"),
+    [
+        (case, ("parquet", "csv")[i % 2], i % 3 == 0)
+        for i, case in enumerate([*CASES, "strata", "groups of text", "groups"])
+    ],
+)
+def test_the_rows_of_memory(case, ending, weighted, tmp_path):
+    resampler, target = CASES[case]
+    if "random_state" in resampler.get_params() and resampler.random_state is None:
+        resampler = resampler.set_params(random_state=1)
+    frame = frame_of()
+    source, dest = write(frame, tmp_path, ending), tmp_path / "small.parquet"
+    weight = "w" if weighted else None
+    summary = resample_file(
+        source, dest, target=target, resampler=resampler, sample_weight=weight
+    )
+    X = frame.drop(columns=[target, *([weight] if weight else [])])
+    _, _, weights = resampler.fit_resample(
+        X, frame[target], sample_weight=frame[weight] if weight else None
+    )
+    small = pd.read_parquet(dest)
+    rows = resampler.sample_indices_
+    np.testing.assert_allclose(small["a"], frame["a"].to_numpy()[rows], rtol=1e-12)
+    np.testing.assert_allclose(small[weight or "sample_weight"], weights, rtol=1e-9)
+    told = {each["label"]: each for each in summary.classes}
+    assert {label: each["rows"] for label, each in told.items()} == (
+        resampler.sampling_strategy_
+    )
+    total = frame[weight].sum() if weight else len(frame)
+    before = sum(each["weight_before"] for each in told.values())
+    after = sum(each["weight"] for each in told.values())
+    assert before == pytest.approx(total, rel=1e-9)
+    assert after == pytest.approx(weights.sum(), rel=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+@pytest.mark.parametrize(
+    "resampler",
+    [
+        DownsampleUpweight(factor="auto", random_state=2),
+        GuidedDownsample(factor=8, random_state=2),
+    ],
+    ids=["auto", "guided"],
+)
+def test_what_reads_a_part_of_the_rows(resampler, ending, tmp_path):
+    frame = frame_of(60_000)[["a", "b", "y"]]
+    source, dest = write(frame, tmp_path, ending), tmp_path / "small.parquet"
+    summary = resample_file(source, dest, target="y", resampler=resampler)
+    _, _, weights = resampler.fit_resample(frame[["a", "b"]], frame["y"])
+    small = pd.read_parquet(dest)
+    rows = resampler.sample_indices_
+    assert len(rows) < 40_000
+    np.testing.assert_allclose(small["a"], frame["a"].to_numpy()[rows], rtol=1e-12)
+    np.testing.assert_allclose(small["sample_weight"], weights, rtol=1e-6)
+    assert (summary.plan is None) == isinstance(resampler, GuidedDownsample)
+
+
+@pytest.mark.parametrize(
+    ("settings", "key", "text"),
+    [
+        ({"strata": "no"}, None, "strata must name a column of every file; .*'no'"),
+        ({"groups": "no"}, None, "groups must name a column of every file; .*'no'"),
+        ({"groups": "id"}, "a", "key must be None for .* where the groups and not"),
+    ],
+)
+def test_columns_that_a_resampler_names(settings, key, text, tmp_path):
+    source = write(frame_of(600), tmp_path, "parquet")
+    resampler = DownsampleUpweight(factor=3, random_state=0, **settings)
+    dest = tmp_path / "small.parquet"
+    with pytest.raises(ValueError, match=text):
+        resample_file(source, dest, target="y", resampler=resampler, key=key)
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_rows_are_taken_where_they_are(ending, tmp_path):
+    frame = frame_of(3_000)
+    X, y, weights = scan_file(
+        write(frame, tmp_path, ending), target="y", sample_weight="w"
+    )
+    features = frame.drop(columns=["y", "w"])
+    assert X.shape == features.shape
+    assert list(X.columns) == list(features.columns)
+    assert y.tolist() == frame["y"].tolist()
+    assert y.cat.codes.dtype == np.int8
+    assert weights.tolist() == frame["w"].tolist()
+    for rows in ([5], [2_999, 0, 7, 7, 1_500], range(1_400, 1_600), [], [3, 2_000]):
+        rows = np.array(rows, dtype=np.intp)
+        expected = features.iloc[rows]
+        pd.testing.assert_frame_equal(
+            X.take_rows(rows), expected, check_dtype=len(rows) > 0, rtol=1e-12
+        )
+
+
+def test_a_classifier_trains_on_rows_of_files(tmp_path):
+    from sklearn.linear_model import LogisticRegression
+
+    frame = frame_of()[["a", "b", "y"]]
+    X, y, _ = scan_file(write(frame, tmp_path, "parquet"), target="y")
+    down = DownsampleUpweight(factor=10, random_state=0)
+    model = ResampledClassifier(LogisticRegression(), down).fit(X, y)
+    witness = ResampledClassifier(LogisticRegression(), down)
+    witness.fit(frame[["a", "b"]], frame["y"])
+    proba, expected = (
+        each.predict_proba(frame[["a", "b"]]) for each in (model, witness)
+    )
+    np.testing.assert_allclose(proba, expected, rtol=1e-6)
