@@ -28,6 +28,11 @@ def is_xarray(X: Any) -> bool:
     return library is not None and isinstance(X, (library.DataArray, library.Dataset))
 
 
+def is_lazy(X: Any) -> bool:
+    """Tell whether the rows of X are in files, and come when they are asked for."""
+    return hasattr(type(X), "take_rows")
+
+
 def read_column(values: Any) -> Any:
     """Read a Hugging Face column at once, not value by value; the only one, too."""
     if is_hugging_face(values, "Dataset") and values.shape[1] == 1:

@@ -9,6 +9,7 @@ from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline as SklearnPipeline
 
+from skstrat._core.containers import is_lazy
 from skstrat._core.dask import is_dask
 from skstrat._core.estimators import final_estimator, is_linear
 from skstrat._core.own_prior import refuse_own_prior
@@ -55,9 +56,11 @@ class AutoChoice:
     recommendation: FactorRecommendation | None = None
     finishes: bool = False
 
-    def resampler_for(self, fit_params: dict[str, Any]) -> BaseResampler | None:
-        """Give the resampler, and where it is None one of which rows are set aside."""
-        if self.resampler is None and asks_for_dropped(fit_params):
+    def resampler_for(
+        self, X: Any, fit_params: dict[str, Any]
+    ) -> BaseResampler | None:
+        """Give the resampler; one that keeps all rows where they must be drawn."""
+        if self.resampler is None and (is_lazy(X) or asks_for_dropped(fit_params)):
             return DownsampleUpweight(factor=1, random_state=0)
         return self.resampler
 

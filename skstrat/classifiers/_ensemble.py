@@ -207,7 +207,7 @@ class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
                 measures=not fit_params,
                 n_fits=n_models,
             )
-            resampler = choice.resampler_for(fit_params)
+            resampler = choice.resampler_for(X, fit_params)
             n_models = 1 if choice.resampler is None else n_models
         models = [self._make_model(resampler, generator) for _ in range(n_models)]
         fits = Parallel(n_jobs=self.n_jobs)(

@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from skstrat._core.compat import routing_enabled
+from skstrat._core.dask import is_dask
 from skstrat._core.estimators import fit_arguments, request_weights
 from skstrat._core.labels import by_label
 from skstrat._core.weights import Floats, class_totals
@@ -51,6 +52,12 @@ def check_draw(estimator: Any, rows: TrainingRows) -> None:
     """Refuse rows that have no full fit, before anything is fitted."""
     n_classes = len(rows.drawn.original[0])
     _refuse_columns(estimator, rows.X, 1 if n_classes == 2 else n_classes)
+    if is_dask(rows.X):
+        raise ValueError(
+            "full_fit=True reads all rows again and needs them in memory or in files "
+            "(skstrat.io.scan_file); got a Dask collection. Compute it, or leave "
+            "full_fit out."
+        )
     _refuse_draw(rows.resampled)
 
 
@@ -114,12 +121,7 @@ def _refuse_columns(estimator: Any, X: Any, n_scores: int) -> None:
 
 def _refuse_draw(resampled: Resampled) -> None:
     """Refuse rows that do not stand for those there were."""
-    made_by, samples, drawn = resampled.made_by, resampled.samples, resampled.rows
-    if samples is None:
-        raise ValueError(
-            "full_fit=True reads all rows again and needs them in memory; got a Dask "
-            "collection. Compute it, or leave full_fit out."
-        )
+    made_by, drawn = resampled.made_by, resampled.rows
     names, _, totals = resampled.original
     change = class_totals(resampled.labels, resampled.weights) / totals
     if not np.allclose(change, 1, rtol=0, atol=_ROUNDING):
@@ -171,14 +173,18 @@ def finish_fit(
     model = last_model(estimator)
     _refuse_many(model.coef_.size)
     known = model.classes_.tolist()
-    place = np.array([known.index(label) for label in samples.labels.classes.tolist()])
+    codes = samples.labels.codes
+    # A byte a row, as the codes themselves.
+    place = np.array(
+        [known.index(label) for label in samples.labels.classes.tolist()], codes.dtype
+    )
     settings: dict[str, Any] = {
         "transformers": steps_before(estimator),
         "penalty": _penalty_of(model.get_params()),
         "intercept": model.fit_intercept,
     }
     full = PenalisedLogLoss(
-        rows.X, place[samples.labels.codes], samples.sample_weight, **settings
+        rows.X, place[codes], samples.sample_weight, **settings
     )
     drawn = PenalisedLogLoss(
         resampled.X, place[resampled.labels.codes], given.weights, **settings
@@ -201,9 +207,10 @@ def _excess(resampled: Resampled, weights: Floats | None) -> float:
     samples: Any = resampled.samples
     if weights is None:
         weights = np.ones(len(resampled.rows))
-    counted: Floats = np.bincount(resampled.rows, weights).astype(np.float64)
+    own, place = np.unique(resampled.rows, return_inverse=True)
+    counted: Floats = np.bincount(place, weights).astype(np.float64)
     if samples.sample_weight is not None:
-        counted /= samples.sample_weight[: len(counted)]
+        counted /= samples.sample_weight[own]
     return float(counted.max())
 
 

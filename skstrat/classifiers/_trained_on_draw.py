@@ -63,7 +63,7 @@ class TrainedOnDraw(CheckedClassifier):
                 measures=not fit_params,
             )
             self.resampler_ = self._choice.resampler
-            resampler = self._choice.resampler_for(fit_params)
+            resampler = self._choice.resampler_for(X, fit_params)
         elif self.resampler is not None:
             resampler = self.resampler_ = clone(self.resampler)
         return training_rows(self.estimator, resampler, X, y, sample_weight, fit_params)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skstrat._core.containers import is_lazy
 from skstrat._core.dask import is_dask
 from skstrat._core.rows import count_rows, take_rows
 from skstrat._core.samples import check_samples
@@ -137,7 +138,16 @@ def draw_rows(resampler: Any, X: Any, y: Any, sample_weight: Any) -> Resampled:
                 f"labels for Dask collections; got {resampler!r}."
             )
         return resample(resampler, X, y, sample_weight).in_memory()
+    if is_lazy(X) and resampler is None:
+        raise TypeError(
+            "resampler must pick rows of files, for only the rows drawn come into "
+            "memory; got None. Give one, such as DownsampleUpweight(factor=20), or "
+            "take all rows into memory: X.take_rows(numpy.arange(len(X)))."
+        )
     resampled = resample(resampler, X, y, sample_weight)
+    if is_lazy(resampled.X):
+        every = np.arange(count_rows(resampled.X))
+        resampled = replace(resampled, X=take_rows(resampled.X, every))
     if resampled.by_row and not isinstance(resampler, BaseResampler):
         raise ValueError(
             "resampler must be GuidedDownsample alone, not in a pipeline: by other "

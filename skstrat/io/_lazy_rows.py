@@ -14,6 +14,7 @@ from skstrat.io._source_files import State, check_unmodified
 
 # Fewer rows are read and left out, not skipped.
 _FAR = 1 << 20
+_MOST_KEPT = 8
 
 
 class LazyRows:
@@ -141,7 +142,7 @@ class LazyRows:
             stop = self._at + len(self._table)
             here = int(np.searchsorted(rows, stop))
             if here:
-                yield self._table.take(rows[:here] - self._at)
+                yield _taken_of(self._table, rows[:here] - self._at)
                 rows = rows[here:]
             if len(rows):
                 self._at = stop
@@ -162,3 +163,11 @@ class LazyRows:
         check_unmodified(self.source.files, self._states)
         self._tables = self.source.batches(self.columns, skip=row)
         self._at, self._table = row, self._empty()
+
+
+def _taken_of(table: Any, rows: NDArray[np.intp]) -> Any:
+    """Take rows of a table; many neighbouring ones without a copy."""
+    # A slice keeps all of its table in memory.
+    if _MOST_KEPT * len(rows) >= len(table) and rows[-1] - rows[0] + 1 == len(rows):
+        return table.slice(rows[0], len(rows))
+    return table.take(rows)

@@ -533,7 +533,7 @@ def test_a_dask_collection_is_refused():
     array = pytest.importorskip("dask.array")
     X, y = data(n_rows=400)
     model = finished(LogisticRegression())
-    with pytest.raises(ValueError, match="needs them in memory"):
+    with pytest.raises(ValueError, match="in memory or in files"):
         model.fit(array.from_array(X), array.from_array(y))
 
 
