@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import csv
+import io
+import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,11 +17,12 @@ from typing import Any, Self
 import numpy as np
 
 from skstrat.io._csv_format import CsvFormat, opened
-from skstrat.io._csv_types import as_numbers, plain_integers, typed_labels, typed_table
+from skstrat.io._csv_types import ColumnTypes, as_numbers, plain_integers, typed_labels
 from skstrat.io._source_files import readable
 
-# The longest row; pyarrow reads 32 such blocks ahead. Some are longer as UTF-8.
 _BLOCK = 1 << 21
+_LONGEST = 1 << 26
+# Ends every block of rows; an open quote would make it part of a field.
 _LAST = "\x1e\x1f"
 _ROWS = 1 << 16
 _WRITABLE = (
@@ -26,72 +31,118 @@ _WRITABLE = (
 )
 
 
-class _Blocks:
-    """A file that pyarrow reads as UTF-8, with a row at its end."""
+def _blocks(stream: Any, encoding: str) -> Iterator[bytes]:
+    """Read a file as UTF-8."""
+    from pyarrow import ArrowInvalid
 
-    closed = False
-
-    def __init__(self, stream: Any, encoding: str, last: str) -> None:
-        blocks = iter(lambda: stream.read(_BLOCK), b"")
-        if codecs.lookup(encoding).name != "utf-8":
-            texts = codecs.iterdecode(blocks, encoding)
-            blocks = (text.encode() for text in texts)
-        self._blocks = _with_end(blocks, f"\n{last}".encode())
-
-    def read(self, _size: int) -> bytes:
-        return next(self._blocks, b"")
-
-
-def _with_end(blocks: Iterator[bytes], end: bytes) -> Iterator[bytes]:
-    block = next(blocks, b"")
-    for following in blocks:
-        yield block
-        block = following
-    yield block + end
-
-
-@contextmanager
-def _reader(
-    path: Path, csv_format: CsvFormat, columns: list[str], n_columns: int
-) -> Iterator[Any]:
-    from pyarrow import ArrowInvalid, csv, string
-
-    last = str(csv_format.separator).join([_LAST] * n_columns)
     try:
-        with (
-            readable(path),
-            opened(path, "r", path) as stream,
-            csv.open_csv(
-                _Blocks(stream, str(csv_format.encoding), last),
-                csv.ReadOptions(use_threads=False, block_size=4 * _BLOCK),
-                csv.ParseOptions(
-                    delimiter=csv_format.separator,
-                    quote_char=csv_format.quote or False,
-                    newlines_in_values=csv_format.quote is not None,
-                ),
-                csv.ConvertOptions(
-                    column_types=dict.fromkeys(columns, string()),
-                    include_columns=columns,
-                    null_values=csv_format.missing,
-                    strings_can_be_null=True,
-                    quoted_strings_can_be_null=False,
-                ),
-            ) as reader,
-        ):
-            yield reader
-    except ValueError as error:
-        cause = error.__cause__
-        if isinstance(cause, UnicodeDecodeError) or "invalid UTF8" in str(cause):
-            raise ValueError(
-                f"{error}; its encoding was taken to be {csv_format.encoding!r}: give "
-                "encoding."
-            ) from cause
-        if isinstance(cause, ArrowInvalid) and "straddl" in str(cause):
-            raise ValueError(
-                f"{path} cannot be read: a row is longer than {_BLOCK} bytes, or a "
-                "quote is not closed (give quote=None if quotes are text)."
-            ) from cause
-        raise
+        for text in codecs.iterdecode(iter(lambda: stream.read(_BLOCK), b""), encoding):
+            yield text.encode()
+    except UnicodeDecodeError as error:
+        raise ArrowInvalid(f"{error}; give its encoding") from error
+
+
+def _end_of_rows(text: bytes, quote: str | None) -> int:
+    """Find where the last row seems to end that ends at all."""
+    newline = b"\n" if b"\n" in text else b"\r"
+    if quote is None or quote.encode() not in text:
+        return text.rfind(newline) + 1
+    codes = np.frombuffer(text, np.uint8)
+    ends = np.flatnonzero(codes == ord(newline))
+    before = np.searchsorted(np.flatnonzero(codes == ord(quote)), ends)
+    outside = ends[before % 2 == 0] if (before % 2 == 0).any() else ends
+    return int(outside[-1]) + 1 if len(outside) else 0
+
+
+class _Rows:
+    """The rows of a file, read block by block in the thread of the caller.
+
+    Parameters
+    ----------
+    csv_format : CsvFormat
+        How the file is written.
+    names : list of str
+        All columns.
+    wanted : list of str
+        Those to read.
+    """
+
+    def __init__(
+        self, csv_format: CsvFormat, names: list[str], wanted: list[str]
+    ) -> None:
+        from pyarrow import csv as arrow_csv
+        from pyarrow import string
+
+        self._format, self._names = csv_format, names
+        self._last = {name: [_LAST] for name in wanted}
+        self._end = f"{str(csv_format.separator).join([_LAST] * len(names))}\n".encode()
+        self._parse = arrow_csv.ParseOptions(
+            delimiter=csv_format.separator,
+            quote_char=csv_format.quote or False,
+            newlines_in_values=True,
+        )
+        self._convert = arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(wanted, string()),
+            include_columns=wanted,
+            null_values=csv_format.missing,
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            check_utf8=False,
+        )
+
+    def tables(self, stream: Any) -> Iterator[Any]:
+        """Give the rows but the header."""
+        from pyarrow import ArrowInvalid
+
+        text, wanted, done = b"", 0, 0
+        for block in chain(_blocks(stream, str(self._format.encoding)), [b""]):
+            text += block if block else b"\n"
+            if block and len(text) < wanted:
+                continue
+            end = _end_of_rows(text, self._format.quote) if block else len(text)
+            table, error = None, None
+            try:
+                table = self._table(text[:end])
+            except ArrowInvalid as caught:
+                error = caught
+            if table is not None:
+                text, wanted = text[end:], 0
+                # The header is the first row.
+                yield table.slice(0 if done else 1)
+                done += len(table)
+            elif block and len(text) < _LONGEST:
+                wanted = 2 * len(text)
+            else:
+                raise ArrowInvalid(_with_row(error, done)) from error
+
+    def _table(self, text: bytes) -> Any:
+        """Give rows, None if a quote is open at their end."""
+        from pyarrow import BufferReader
+        from pyarrow import csv as arrow_csv
+
+        table = arrow_csv.read_csv(
+            BufferReader(text + self._end),
+            arrow_csv.ReadOptions(
+                use_threads=False,
+                block_size=len(text) + len(self._end),
+                column_names=self._names,
+            ),
+            self._parse,
+            self._convert,
+        )
+        whole = table.slice(len(table) - 1).to_pydict() == self._last
+        return table.slice(0, len(table) - 1) if whole else None
+
+
+def _with_row(error: Exception | None, done: int) -> str:
+    """Say which row of the file is wrong, not of the rows since."""
+    if error is None:
+        return (
+            f"a quote is not closed, or a row is longer than {_LONGEST} bytes; give "
+            "quote=None if quotes are text"
+        )
+    pattern = re.compile("(?<=Row #)[0-9]+")
+    return pattern.sub(lambda row: str(int(row[0]) + done), str(error))
 
 
 class CsvSource:
@@ -114,6 +165,8 @@ class CsvSource:
         Columns, all of them strings.
     like : None
         There is no footer.
+    lacking : dict of str to Path
+        Empty, for all files have all columns.
     n_rows : int or None
         Rows of all files, once all were read.
     notes : list of str
@@ -131,6 +184,7 @@ class CsvSource:
         import pyarrow
 
         self.files = files
+        self.lacking: dict[str, Path] = {}
         self.n_rows: int | None = None
         self._formats = [csv_format.detected(path) for path in files]
         encodings = {each.encoding for each in self._formats}
@@ -183,10 +237,9 @@ class CsvSource:
         from pyarrow import Table
 
         done = 0
-        for batch in self._read(columns):
-            left_out, done = max(0, skip - done), done + len(batch)
-            table = Table.from_batches([batch.slice(left_out)])
-            for part in table.to_batches(max_chunksize=n_rows):
+        for table in self._read(columns):
+            left_out, done = max(0, skip - done), done + len(table)
+            for part in table.slice(left_out).to_batches(max_chunksize=n_rows):
                 yield Table.from_batches([part])
         if self.n_rows not in (None, done):
             raise ValueError(
@@ -199,17 +252,8 @@ class CsvSource:
         names = self.schema.names
         wanted = [name for name in names if columns is None or name in columns]
         for path, csv_format in zip(self.files, self._formats, strict=True):
-            ended = False
-            with _reader(path, csv_format, wanted, len(names)) as reader:
-                for batch in reader:
-                    last = batch.slice(len(batch) - 1).to_pylist()
-                    ended = last == [dict.fromkeys(wanted, _LAST)]
-                    yield batch.slice(0, len(batch) - ended)
-            if not ended:
-                raise ValueError(
-                    f"{path} cannot be read: a quote in its last rows is not closed "
-                    "(give quote=None if quotes are text)."
-                )
+            with readable(path), opened(path, "r", path) as stream:
+                yield from _Rows(csv_format, names, wanted).tables(stream)
 
     def identities(self, name: str) -> Iterator[Any]:
         """Read a column that tells the rows apart: integers if all are, else text."""
@@ -227,15 +271,23 @@ class CsvSource:
         """Give a column as numbers, NaN where there is none."""
         return as_numbers(column, self.csv).to_numpy()
 
-    def typed(self, table: Any) -> Any:
-        """Give a table of the types that its columns have."""
-        return typed_table(table, self.csv)
+    def types_of(self, table: Any) -> ColumnTypes:
+        """Find the types that columns of text have in some rows."""
+        types = ColumnTypes(self.csv)
+        types.add(table)
+        return types
 
 
 def _header(path: Path, csv_format: CsvFormat) -> list[str]:
-    with _reader(path, csv_format, [], 0) as reader:
-        names: list[str] = reader.schema.names
-    return names
+    with readable(path), opened(path, "r", path) as stream:
+        text = next(_blocks(stream, str(csv_format.encoding))).decode("utf-8-sig")
+    rows = csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=str(csv_format.separator),
+        quotechar=csv_format.quote,
+        quoting=csv.QUOTE_NONE if csv_format.quote is None else csv.QUOTE_MINIMAL,
+    )
+    return next(filter(None, rows))
 
 
 class CsvSink:
@@ -262,15 +314,16 @@ class CsvSink:
             csv_format = replace(csv_format, separator=usual)
         self._path, self._names, self._format = path, names, csv_format
         self._dest, self._stack = dest, ExitStack()
-        self._encode = codecs.getincrementalencoder(csv_format.encoding or "utf-8")()
+        self._encoder = codecs.getincrementalencoder(csv_format.encoding or "utf-8")()
 
     def __enter__(self) -> Self:
         import pyarrow
 
+        names = [pyarrow.array([name], "large_string") for name in self._names]
+        header = [self._quoted(name, missing=False) for name in names]
         file = opened(self._path, "w", self._dest)
         self._file = self._stack.enter_context(file)
-        header = [pyarrow.array([name], "large_string") for name in self._names]
-        self._write([self._quoted(name, missing=False) for name in header])
+        self._write(header)
         return self
 
     def write(self, table: Any) -> None:
@@ -315,8 +368,16 @@ class CsvSink:
         end = int(np.frombuffer(offsets, np.int64)[len(lines)])
         block = data.slice(0, end)
         if self._format.encoding not in (None, "utf-8"):
-            block = self._encode.encode(str(block, "utf-8"))
+            block = self._encoded(str(block, "utf-8"))
         self._file.write(block)
+
+    def _encoded(self, text: str) -> bytes:
+        try:
+            return self._encoder.encode(text)
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"encoding must be one that holds all texts, such as 'utf-8'; {error}."
+            ) from error
 
     def __exit__(
         self,

@@ -101,18 +101,25 @@ class ColumnTypes:
         return next(fitting, "string")
 
     def cast(self, table: Any) -> Any:
-        """Give rows the types found."""
-        from pyarrow import compute
+        """Give rows the types found; of others integers may become floats."""
+        import pyarrow
 
         for place, name in enumerate(table.column_names):
             column, kind = table.column(name), self.of(name)
             if column.type != "string" or kind == "string":
                 continue
-            if kind == "bool":
-                column = compute.equal(compute.utf8_lower(column), "true")
-            elif kind == "float64":
-                column = _with_point(column, self._format).cast(kind)
-            table = table.set_column(place, name, column.cast(kind))
+            if kind == "int64" and not _castable(column, kind):
+                kind = "float64"
+            if kind == "float64":
+                column = _with_point(column, self._format)
+            try:
+                table = table.set_column(place, name, column.cast(kind))
+            except pyarrow.ArrowInvalid as error:
+                raise ValueError(
+                    f"A column must be text or not in all rows; {name!r} is {kind} in "
+                    f"those read first, and later: {error}. Say which words are "
+                    "missing values, CsvFormat(missing=...), or give Parquet files."
+                ) from error
         return table
 
     @property
@@ -129,13 +136,6 @@ class ColumnTypes:
             elif "number" in holds and "no leading zero" not in holds:
                 notes.append(f"{name!r} has become numbers, such as 007 to 7")
         return notes
-
-
-def typed_table(table: Any, csv_format: CsvFormat) -> Any:
-    """Give columns of text the narrowest types that all of the rows have."""
-    types = ColumnTypes(csv_format)
-    types.add(table)
-    return types.cast(table)
 
 
 class TypedSink:
@@ -172,8 +172,10 @@ class TypedSink:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        self._text = self._stack.enter_context(scratch_file(self._path.parent))
-        self._sink = ParquetSink(self._text, self._schema)
+        with self._stack as stack:
+            self._text = stack.enter_context(scratch_file(self._path.parent))
+            self._sink = ParquetSink(self._text, self._schema)
+            self._stack = stack.pop_all()
         return self
 
     def write(self, table: Any) -> None:
