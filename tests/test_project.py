@@ -43,6 +43,7 @@ OPTIONAL = [
     "pandas",
     "polars",
     "pyarrow",
+    "pyspark",
     "rich",
     "skl2onnx",
     "torch",

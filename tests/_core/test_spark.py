@@ -14,7 +14,7 @@ from skstrat import MissingLabelsError, Plan
 from skstrat._core.labels import encode_labels
 from skstrat._core.sql_spark import double, literal
 
-pytest.importorskip("pyspark")
+pytest.importorskip("pyspark", minversion="4.3")  # 4.0 leaves sockets open
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql.functions import expr, rand
