@@ -76,21 +76,13 @@ class CsvFormat:
     missing: tuple[str, ...] = ("",)
 
     def __post_init__(self) -> None:
-        for name in ("separator", "quote"):
-            value = getattr(self, name)
-            if value is not None and not re.fullmatch(
-                "[\x01-\x7f]", value.strip("\r\n")
-            ):
-                raise ValueError(
-                    f"{name} must be one ASCII character, or None; got {value!r}."
-                )
-        if self.decimal not in (".", ","):
-            raise ValueError(f'decimal must be "." or ","; got {self.decimal!r}.')
-        marks = [self.decimal, *filter(None, (self.separator, self.quote))]
-        if len(set(marks)) < len(marks):
+        given = [self.separator, self.quote, self.decimal]
+        marks = [mark for mark in given if mark is not None]
+        single = all(map(_CHARACTER.fullmatch, marks)) and self.decimal in (".", ",")
+        if not single or len(set(marks)) < len(marks):
             raise ValueError(
-                f"separator, quote and decimal must differ; got {self.separator!r}, "
-                f"{self.quote!r} and {self.decimal!r}."
+                f"separator, quote and decimal must be three ASCII characters that "
+                f"differ, decimal '.' or ','; got {given!r}."
             )
         if not isinstance(self.missing, tuple) or not self.missing:
             raise ValueError(
