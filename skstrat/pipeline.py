@@ -17,7 +17,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skstrat._core.compat import routing_enabled
-from skstrat._core.containers import read_column
+from skstrat._core.containers import is_lazy, read_column
 from skstrat._core.labels import refuse_one_hot
 from skstrat._core.rows import count_rows
 from skstrat._core.weights import Floats, class_totals
@@ -293,6 +293,12 @@ class Pipeline(ImblearnPipeline):
         """Fit all steps but the last, weights and all."""
         given = routed_params[_GIVEN]
         steps = list(self.steps)
+        if is_lazy(X) and not hasattr(steps[0][1], "fit_resample"):
+            raise TypeError(
+                f"X must be in memory for {type(steps[0][1]).__name__}, the first "
+                "step; got rows of files (LazyRows). Make a resampler that picks rows "
+                "the first step, or take all: X.take_rows(numpy.arange(len(X)))."
+            )
         self.steps = [(name, carrier_of(step)) for name, step in steps[:-1]]
         self.steps += steps[-1:]
         self._data = X

@@ -145,9 +145,12 @@ def draw_rows(resampler: Any, X: Any, y: Any, sample_weight: Any) -> Resampled:
             "take all rows into memory: X.take_rows(numpy.arange(len(X)))."
         )
     resampled = resample(resampler, X, y, sample_weight)
-    if is_lazy(resampled.X):
-        every = np.arange(count_rows(resampled.X))
-        resampled = replace(resampled, X=take_rows(resampled.X, every))
+    if is_lazy(X):
+        # Where all rows were kept, none was taken; labels in categories are for those
+        # that are not.
+        X = resampled.X
+        X = take_rows(X, np.arange(count_rows(X))) if is_lazy(X) else X
+        resampled = replace(resampled, X=X, y=np.asarray(resampled.y))
     if resampled.by_row and not isinstance(resampler, BaseResampler):
         raise ValueError(
             "resampler must be GuidedDownsample alone, not in a pipeline: by other "
