@@ -11,7 +11,6 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -25,7 +24,7 @@ _LONGEST = 1 << 26
 # Ends every block of rows; an open quote would make it part of a field.
 _LAST = "\x1e\x1f"
 _ROWS = 1 << 16
-_WRITABLE = (
+_TEXTS = (
     *("boolean", "integer", "floating", "decimal", "date", "time", "timestamp"),
     *("string", "large_string", "string_view", "null"),
 )
@@ -76,19 +75,21 @@ class _Rows:
         self._format, self._names = csv_format, names
         self._last = {name: [_LAST] for name in wanted}
         self._end = f"{str(csv_format.separator).join([_LAST] * len(names))}\n".encode()
-        self._parse = arrow_csv.ParseOptions(
-            delimiter=csv_format.separator,
-            quote_char=csv_format.quote or False,
-            newlines_in_values=True,
-        )
-        self._convert = arrow_csv.ConvertOptions(
-            column_types=dict.fromkeys(wanted, string()),
-            include_columns=wanted,
-            null_values=csv_format.missing,
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-            check_utf8=False,
-        )
+        self._options = {
+            "parse_options": arrow_csv.ParseOptions(
+                delimiter=csv_format.separator,
+                quote_char=csv_format.quote or False,
+                newlines_in_values=True,
+            ),
+            "convert_options": arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(wanted, string()),
+                include_columns=wanted,
+                null_values=csv_format.missing,
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+                check_utf8=False,
+            ),
+        }
 
     def tables(self, stream: Any) -> Iterator[Any]:
         """Give the rows but the header."""
@@ -96,53 +97,43 @@ class _Rows:
 
         text, wanted, done = b"", 0, 0
         for block in chain(_blocks(stream, str(self._format.encoding)), [b""]):
-            text += block if block else b"\n"
+            text += block or b"\n"
             if block and len(text) < wanted:
                 continue
             end = _end_of_rows(text, self._format.quote) if block else len(text)
-            table, error = None, None
             try:
                 table = self._table(text[:end])
-            except ArrowInvalid as caught:
-                error = caught
-            if table is not None:
-                text, wanted = text[end:], 0
-                # The header is the first row.
-                yield table.slice(0 if done else 1)
-                done += len(table)
-            elif block and len(text) < _LONGEST:
-                wanted = 2 * len(text)
-            else:
-                raise ArrowInvalid(_with_row(error, done)) from error
+            except ArrowInvalid as error:
+                if block and len(text) < _LONGEST:
+                    # A row may be longer.
+                    wanted = 2 * len(text)
+                    continue
+                raise ArrowInvalid(_counted(str(error), done)) from error
+            text, wanted = text[end:], 0
+            # The header is the first row.
+            yield table.slice(0 if done else 1)
+            done += len(table)
 
     def _table(self, text: bytes) -> Any:
-        """Give rows, None if a quote is open at their end."""
-        from pyarrow import BufferReader
+        from pyarrow import ArrowInvalid, BufferReader
         from pyarrow import csv as arrow_csv
 
-        table = arrow_csv.read_csv(
-            BufferReader(text + self._end),
-            arrow_csv.ReadOptions(
-                use_threads=False,
-                block_size=len(text) + len(self._end),
-                column_names=self._names,
-            ),
-            self._parse,
-            self._convert,
+        size = len(text) + len(self._end)
+        how = arrow_csv.ReadOptions(
+            use_threads=False, block_size=size, column_names=self._names
         )
-        whole = table.slice(len(table) - 1).to_pydict() == self._last
-        return table.slice(0, len(table) - 1) if whole else None
+        table = arrow_csv.read_csv(BufferReader(text + self._end), how, **self._options)
+        if table.slice(len(table) - 1).to_pydict() != self._last:
+            raise ArrowInvalid(
+                f"a quote is not closed, or a row is longer than {_LONGEST} bytes; "
+                "give quote=None if quotes are text"
+            )
+        return table.slice(0, len(table) - 1)
 
 
-def _with_row(error: Exception | None, done: int) -> str:
-    """Say which row of the file is wrong, not of the rows since."""
-    if error is None:
-        return (
-            f"a quote is not closed, or a row is longer than {_LONGEST} bytes; give "
-            "quote=None if quotes are text"
-        )
-    pattern = re.compile("(?<=Row #)[0-9]+")
-    return pattern.sub(lambda row: str(int(row[0]) + done), str(error))
+def _counted(error: str, before: int) -> str:
+    """Count the row of an error from the beginning of the file."""
+    return re.sub("(?<=Row #)[0-9]+", lambda row: str(int(row[0]) + before), error)
 
 
 class CsvSource:
@@ -320,7 +311,7 @@ class CsvSink:
         import pyarrow
 
         names = [pyarrow.array([name], "large_string") for name in self._names]
-        header = [self._quoted(name, missing=False) for name in names]
+        header = [self._quoted(name, ()) for name in names]
         file = opened(self._path, "w", self._dest)
         self._file = self._stack.enter_context(file)
         self._write(header)
@@ -328,29 +319,28 @@ class CsvSink:
 
     def write(self, table: Any) -> None:
         """Write a table."""
-        kinds = {field.name: str(field.type) for field in table.schema}
+        if not all(map(_is_text, table.schema.types)):
+            kinds = {field.name: str(field.type) for field in table.schema}
+            raise ValueError(
+                f"dest must be a Parquet file for columns that CSV cannot hold; got "
+                f"the types {kinds}."
+            )
         for batch in table.select(self._names).to_batches(max_chunksize=_ROWS):
-            try:
-                texts = [_as_text(column, self._format) for column in batch.columns]
-            except TypeError as error:
-                raise ValueError(
-                    f"dest must be a Parquet file for columns that CSV cannot hold; "
-                    f"got the types {kinds}: {error}"
-                ) from error
-            self._write([self._quoted(each, missing=True) for each in texts])
+            texts = [_as_text(each, self._format.decimal) for each in batch.columns]
+            self._write([self._quoted(each, self._format.missing) for each in texts])
 
-    def _quoted(self, texts: Any, *, missing: bool) -> Any:
+    def _quoted(self, texts: Any, words: tuple[str, ...]) -> Any:
         """Put quotes where a field would be read as something else without."""
         import pyarrow
         from pyarrow import compute
 
-        quote, words = self._format.quote, self._format.missing
+        quote = self._format.quote
         special = f"{self._format.separator}{quote or ''}\r\n"
         pattern = "[" + "".join(f"\\x{ord(each):02x}" for each in special) + "]"
-        needs = compute.match_substring_regex(texts, pattern)
-        if missing:
-            is_word = compute.is_in(texts, pyarrow.array(words, texts.type))
-            needs = compute.or_(needs, is_word)
+        needs = compute.or_(
+            compute.match_substring_regex(texts, pattern),
+            compute.is_in(texts, pyarrow.array(words, texts.type)),
+        )
         if compute.any(needs).as_py():
             if quote is None:
                 raise ValueError(
@@ -358,61 +348,57 @@ class CsvSink:
                     f"line or a missing word; got {texts.filter(needs)[0].as_py()!r}."
                 )
             inner = compute.replace_substring(texts, quote, quote * 2)
-            around = _joined([quote, inner, quote], "")
-            texts = compute.if_else(needs, around, texts)
-        return texts.fill_null(words[0])
+            texts = compute.if_else(needs, _joined([quote, inner, quote], ""), texts)
+        return texts.fill_null(self._format.missing[0])
 
     def _write(self, fields: list[Any]) -> None:
         lines = _joined(fields, str(self._format.separator))
         _, offsets, data = _joined([lines, "\n"], "").buffers()
-        end = int(np.frombuffer(offsets, np.int64)[len(lines)])
-        block = data.slice(0, end)
+        block = data.slice(0, int(np.frombuffer(offsets, np.int64)[len(lines)]))
         if self._format.encoding not in (None, "utf-8"):
-            block = self._encoded(str(block, "utf-8"))
+            try:
+                block = self._encoder.encode(str(block, "utf-8"))
+            except UnicodeEncodeError as error:
+                raise ValueError(
+                    "encoding must be one that holds all texts, such as 'utf-8'; "
+                    f"{error}."
+                ) from error
         self._file.write(block)
 
-    def _encoded(self, text: str) -> bytes:
-        try:
-            return self._encoder.encode(text)
-        except UnicodeEncodeError as error:
-            raise ValueError(
-                f"encoding must be one that holds all texts, such as 'utf-8'; {error}."
-            ) from error
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
         """Write what is left."""
         # Another error of the same file must not hide the first.
         with suppress(*() if error is None else (OSError,)):
             self._stack.close()
 
 
-def _as_text(column: Any, csv_format: CsvFormat) -> Any:
+def _is_text(kind: Any) -> bool:
+    """Find whether values of a type can be text."""
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        return _is_text(kind.value_type)
+    return any(getattr(types, f"is_{name}")(kind) for name in _TEXTS)
+
+
+def _as_text(column: Any, decimal: str) -> Any:
     """Turn a column into text that loses nothing."""
     import pyarrow
     from pyarrow import compute, types
 
     kind = column.type
     if types.is_dictionary(kind):
-        return _as_text(column.cast(kind.value_type), csv_format)
-    if not any(getattr(types, f"is_{name}")(kind) for name in _WRITABLE):
-        raise TypeError(f"{kind} is no text")
+        return _as_text(column.cast(kind.value_type), decimal)
     if types.is_timestamp(kind) and kind.tz is not None:
         instants = column.cast(pyarrow.timestamp(kind.unit)).cast("large_string")
         return _joined([instants, "Z"], "")
-    if types.is_float16(kind):
-        column = column.cast("float32")
     texts = column.cast("large_string")
     if types.is_floating(kind):
         whole = compute.match_substring_regex(texts, "^-?[0-9]+$")
         texts = compute.if_else(whole, _joined([texts, ".0"], ""), texts)
         texts = compute.if_else(compute.is_nan(column), "NaN", texts)
     if types.is_floating(kind) or types.is_decimal(kind):
-        texts = compute.replace_substring(texts, ".", csv_format.decimal)
+        texts = compute.replace_substring(texts, ".", decimal)
     return texts
 
 

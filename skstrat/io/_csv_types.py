@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from skstrat.io._csv_format import CsvFormat
@@ -19,12 +18,12 @@ _LEADING_ZERO = "^-?0[0-9]"
 _LONG_INTEGER = "^-?0*[1-9][0-9]{15,}$"
 # What may hold for all texts of a column.
 _TESTS = {
-    "number": lambda texts: _all_match(texts, f"^-?({_NUMBER})$"),
-    "integer": lambda texts: _all_match(texts, "^-?[0-9]+$"),
+    "number": lambda texts: _matches(texts, f"^-?({_NUMBER})$") == len(texts),
+    "integer": lambda texts: _matches(texts, "^-?[0-9]+$") == len(texts),
     "int64": lambda texts: _castable(texts, "int64"),
-    "exact in a float": lambda texts: not _any_match(texts, _LONG_INTEGER),
-    "no leading zero": lambda texts: not _any_match(texts, _LEADING_ZERO),
-    "bool": lambda texts: _all_match(texts, "^(?i:true|false)$"),
+    "exact in a float": lambda texts: not _matches(texts, _LONG_INTEGER),
+    "no leading zero": lambda texts: not _matches(texts, _LEADING_ZERO),
+    "bool": lambda texts: _matches(texts, "^(?i:true|false)$") == len(texts),
     "date": lambda texts: _castable(texts, "date32"),
     "timestamp": lambda texts: _castable(texts, "timestamp[us]"),
 }
@@ -49,7 +48,7 @@ def typed_labels(texts: list[str]) -> list[Any]:
 
 def plain_integers(column: Any) -> Any:
     """Give a column as integers if all of its texts are plainly written ones."""
-    if _all_match(column, _PLAIN_INTEGER):
+    if _matches(column, _PLAIN_INTEGER) == len(column) - column.null_count:
         for kind in ("int64", "uint64"):
             if _castable(column, kind):
                 return column.cast(kind)
@@ -183,12 +182,7 @@ class TypedSink:
         self._types.add(table)
         self._sink.write(table)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
         """Write the typed rows; after an error, nothing."""
         from pyarrow import Table, parquet
 
@@ -216,18 +210,11 @@ def _with_point(texts: Any, csv_format: CsvFormat) -> Any:
     return compute.replace_substring(swapped, ",", ".")
 
 
-def _all_match(texts: Any, pattern: str) -> bool:
+def _matches(texts: Any, pattern: str) -> int:
+    """Count the texts that match a pattern."""
     from pyarrow import compute
 
-    return (
-        compute.all(compute.match_substring_regex(texts, pattern)).as_py() is not False
-    )
-
-
-def _any_match(texts: Any, pattern: str) -> bool:
-    from pyarrow import compute
-
-    return bool(compute.any(compute.match_substring_regex(texts, pattern)).as_py())
+    return compute.sum(compute.match_substring_regex(texts, pattern)).as_py() or 0
 
 
 def _castable(texts: Any, kind: str) -> bool:
