@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from skstrat._core.compat import num_samples
-from skstrat._core.containers import is_hugging_face, is_mapping, is_xarray
+from skstrat._core.containers import is_hugging_face, is_lazy, is_mapping, is_xarray
 
 Rows = NDArray[np.intp]
 
@@ -49,8 +49,7 @@ def take_rows(X: Any, rows: Rows, argument: str = "X") -> Any:
         return type(X)(map(X.__getitem__, rows.tolist()))
     if (take := _taker(X)) is not None:
         return take(X, rows)
-    if hasattr(X, "take_rows"):
-        # Rows that are not in memory.
+    if is_lazy(X):
         return X.take_rows(rows)
     if is_xarray(X):
         return X.isel({_row_dimension(X, argument): rows})
@@ -72,6 +71,7 @@ def gather_rows(X: Any, rows: NDArray[Any], argument: str = "X") -> Any:
         }
     known = isinstance(X, (np.ndarray, list, tuple)) or sparse.issparse(X)
     known = known or _taker(X) is not None or is_xarray(X) or hasattr(X, "iloc")
+    known = known or is_lazy(X)
     if known or not hasattr(X, "shape"):
         return take_rows(X, rows, argument)
     ascending, place = np.unique(rows, return_inverse=True)

@@ -56,9 +56,7 @@ class AutoChoice:
     recommendation: FactorRecommendation | None = None
     finishes: bool = False
 
-    def resampler_for(
-        self, X: Any, fit_params: dict[str, Any]
-    ) -> BaseResampler | None:
+    def resampler_for(self, X: Any, fit_params: dict[str, Any]) -> BaseResampler | None:
         """Give the resampler; one that keeps all rows where they must be drawn."""
         if self.resampler is None and (is_lazy(X) or asks_for_dropped(fit_params)):
             return DownsampleUpweight(factor=1, random_state=0)

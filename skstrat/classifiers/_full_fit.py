@@ -183,9 +183,7 @@ def finish_fit(
         "penalty": _penalty_of(model.get_params()),
         "intercept": model.fit_intercept,
     }
-    full = PenalisedLogLoss(
-        rows.X, place[codes], samples.sample_weight, **settings
-    )
+    full = PenalisedLogLoss(rows.X, place[codes], samples.sample_weight, **settings)
     drawn = PenalisedLogLoss(
         resampled.X, place[resampled.labels.codes], given.weights, **settings
     )

@@ -101,7 +101,9 @@ def scan(
         if roles.sample_weight is not None:
             weights = _read_numbers(source, roles.sample_weight)
         y, match = _read_target(source, roles.target, progress, y_numeric=y_numeric)
-    features = [name for name in source.schema.names if name not in roles[:2]]
+    index = (source.schema.pandas_metadata or {}).get("index_columns", [])
+    others = (*roles[:2], *index)
+    features = [name for name in source.schema.names if name not in others]
     X = LazyRows(source, states, features, len(y), keys)
     return Scanned(X, y, weights, match)
 
@@ -202,7 +204,8 @@ def scan_file(
     Returns
     -------
     X : LazyRows of shape (n_rows, n_features)
-        All other columns. Rows that are taken come as a DataFrame.
+        All other columns but an index that pandas wrote. Rows that are taken come as
+        a DataFrame, whose index is their places.
     y : Series of shape (n_rows,)
         Labels as categories, a byte a row for up to 126 classes; numbers if they are
         no class labels.
