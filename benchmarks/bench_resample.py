@@ -148,7 +148,7 @@ def import_cost(module):
     Parameters
     ----------
     module : str
-        Its name.
+        Its name; of ``skstrat``, all public names.
 
     Returns
     -------
@@ -157,9 +157,10 @@ def import_cost(module):
     modules : int
         How many modules it brought in.
     """
+    statement = f"import {module}" if module != "skstrat" else "from skstrat import *"
     code = (
         "import sys, time; before = len(sys.modules); start = time.perf_counter(); "
-        f"import {module}; spent = time.perf_counter() - start; "
+        f"{statement}; spent = time.perf_counter() - start; "
         "print(spent, len(sys.modules) - before)"
     )
     spent, modules = subprocess.run(

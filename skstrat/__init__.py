@@ -1,47 +1,7 @@
 """Train on a fraction of the rows and keep calibrated probabilities."""
 
-from skstrat.batches import BalancedBatches, ImbalancedSampler, iter_batches
-from skstrat.classifiers import (
-    BoosterData,
-    FocalLoss,
-    FocalLossClassifier,
-    PartialFitClassifier,
-    PriorCorrectedClassifier,
-    PriorEstimate,
-    ResampledClassifier,
-    ResampledEnsembleClassifier,
-    booster_data,
-    correct_prior,
-    estimate_prior,
-    lightgbm_objective,
-    recommend_factor,
-    xgboost_objective,
-)
-from skstrat.exceptions import (
-    AbsentClassWarning,
-    CalibrationWarning,
-    MissingLabelsError,
-    SmallStrataWarning,
-    TreeWeightsWarning,
-    UnusedWeightsError,
-)
-from skstrat.model_selection import (
-    Comparison,
-    Strategy,
-    compare_strategies,
-    strategy_grid,
-)
-from skstrat.pipeline import Pipeline, make_pipeline
-from skstrat.resamplers import (
-    ClassWeight,
-    CombinedResample,
-    DownsampleUpweight,
-    FactorRecommendation,
-    GuidedDownsample,
-    Plan,
-    RandomOversample,
-    Weighted,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
@@ -84,3 +44,75 @@ __all__ = [
     "strategy_grid",
     "xgboost_objective",
 ]
+
+# Last those that need optional libraries.
+_ROOMS = (
+    "batches",
+    "classifiers",
+    "exceptions",
+    "metrics",
+    "model_selection",
+    "pipeline",
+    "resamplers",
+    "displays",
+    "io",
+)
+
+if TYPE_CHECKING:
+    from skstrat.batches import BalancedBatches, ImbalancedSampler, iter_batches
+    from skstrat.classifiers import (
+        BoosterData,
+        FocalLoss,
+        FocalLossClassifier,
+        PartialFitClassifier,
+        PriorCorrectedClassifier,
+        PriorEstimate,
+        ResampledClassifier,
+        ResampledEnsembleClassifier,
+        booster_data,
+        correct_prior,
+        estimate_prior,
+        lightgbm_objective,
+        recommend_factor,
+        xgboost_objective,
+    )
+    from skstrat.exceptions import (
+        AbsentClassWarning,
+        CalibrationWarning,
+        MissingLabelsError,
+        SmallStrataWarning,
+        TreeWeightsWarning,
+        UnusedWeightsError,
+    )
+    from skstrat.model_selection import (
+        Comparison,
+        Strategy,
+        compare_strategies,
+        strategy_grid,
+    )
+    from skstrat.pipeline import Pipeline, make_pipeline
+    from skstrat.resamplers import (
+        ClassWeight,
+        CombinedResample,
+        DownsampleUpweight,
+        FactorRecommendation,
+        GuidedDownsample,
+        Plan,
+        RandomOversample,
+        Weighted,
+    )
+else:
+
+    def __getattr__(name: str) -> Any:
+        # Not before a name is asked for: the command line begins with this file, and
+        # Ctrl-C while scikit-learn is imported in it would end in a traceback.
+        if name in _ROOMS:
+            return import_module(f"skstrat.{name}")
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        rooms = (vars(import_module(f"skstrat.{room}")) for room in _ROOMS)
+        value = globals()[name] = next(room[name] for room in rooms if name in room)
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__, *_ROOMS})

@@ -111,7 +111,6 @@ def test_private_names_of_others_come_through_one_door():
 @pytest.mark.parametrize("room", PUBLIC_ROOMS)
 def test_rooms_list_their_public_names(room):
     if room == "io":
-        pytest.importorskip("polars")
         pytest.importorskip("pyarrow")
     module = importlib.import_module(f"skstrat.{room}")
     if not hasattr(module, "__path__"):
@@ -131,12 +130,13 @@ def test_front_door_lists_what_is_there():
     tree = ast.parse((ROOT / "skstrat" / "__init__.py").read_text(encoding="utf-8"))
     imported = {
         alias.name
-        for node in tree.body
-        if isinstance(node, ast.ImportFrom)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("skstrat.")
         for alias in node.names
     }
     assert imported == set(skstrat.__all__)
     assert sorted(skstrat.__all__) == skstrat.__all__
+    assert imported | set(PUBLIC_ROOMS) < set(dir(skstrat))
     for name in skstrat.__all__:
         assert getattr(skstrat, name).__name__ == name
 
@@ -152,8 +152,18 @@ def test_import_loads_no_optional_library():
     # scikit-learn itself loads pandas where it is installed, hence the comparison.
     listing = "import sys; print(*sorted(m for m in sys.modules if '.' not in m))"
     before = run_python(f"import sklearn, imblearn.pipeline, xxhash; {listing}").split()
-    after = run_python(f"import skstrat; {listing}").split()
+    after = run_python(f"from skstrat import *; {listing}").split()
     assert set(after) - set(before) == {"skstrat"}
+
+
+def test_nothing_is_imported_before_a_name_is_asked_for():
+    # So that the command can take Ctrl-C before scikit-learn is there.
+    listing = "import sys; print(*{m.partition('.')[0] for m in sys.modules})"
+    loaded = set(run_python(f"import skstrat.cli; {listing}").split())
+    assert not loaded & {"numpy", "scipy", "sklearn", *OPTIONAL}
+    assert skstrat.metrics.__name__ == "skstrat.metrics"
+    with pytest.raises(AttributeError, match="'skstrat' has no attribute 'nothing'"):
+        getattr(skstrat, "nothing")  # noqa: B009
 
 
 def test_it_works_where_no_optional_library_is_installed():

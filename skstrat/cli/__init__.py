@@ -1,15 +1,53 @@
-"""Entry point of the command line, which checks that its libraries are installed."""
+"""Entry point of the command line: its libraries, signals and standard streams."""
 
 from __future__ import annotations
 
 import io
+import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
 
-_OPTIONAL = frozenset({"click", "pandas", "rich"})
+_OPTIONAL = frozenset({"click", "pandas", "pyarrow", "rich"})
+_ENDING = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def main() -> None:
     """Run the command line; without its libraries, say in one line what to install."""
+    # There is nothing to tidy up yet, and an exception may be lost in an import.
+    with _signals(signal.SIG_DFL, "SIGINT"):
+        command = _import_command()
+    _open_streams()
+    # An exception removes unfinished files on its way.
+    with _signals(_exit, *_ENDING):
+        command(prog_name="skstrat")
+
+
+@contextmanager
+def _signals(handler: Any, *names: str) -> Iterator[None]:
+    """Handle signals that nobody handles or ignores, as nohup does."""
+    defaults = (signal.SIG_DFL, signal.default_int_handler)
+    numbers = [getattr(signal, name) for name in names]
+    before = {
+        number: signal.signal(number, handler)
+        for number in numbers
+        if signal.getsignal(number) in defaults
+    }
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + number)
+
+
+def _import_command() -> Any:
     try:
         # Here, because the libraries of the extra are imported behind this line.
         from skstrat.cli._compare import skstrat_command
@@ -21,7 +59,15 @@ def main() -> None:
             f"skstrat: the command line needs {library}, which is not installed. "
             'Run: pip install "skstrat[cli]"'
         )
+    return skstrat_command
+
+
+def _open_streams() -> None:
+    """Give streams that were closed a place, and let standard output take any text."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_WRONLY)
+            setattr(sys, name, os.fdopen(descriptor, "w", encoding="utf-8"))
     if isinstance(sys.stdout, io.TextIOWrapper):
         # One character that standard output cannot encode must not end the report.
         sys.stdout.reconfigure(errors="replace")
-    skstrat_command(prog_name="skstrat")

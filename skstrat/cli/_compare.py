@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,7 +17,9 @@ from joblib import cpu_count
 from sklearn.model_selection import StratifiedKFold
 
 import skstrat
-from skstrat.cli._downsample import InputError, downsample, versions
+from skstrat.cli._csv_options import csv_options, read_csv_format
+from skstrat.cli._downsample import downsample, versions
+from skstrat.cli._errors import InputError, SafeGroup
 from skstrat.cli._models import MODELS, plain_columns
 from skstrat.cli._tables import TARGET as DEMO_TARGET
 from skstrat.cli._tables import Table, TableError, check_folds, demo_table, read_table
@@ -28,15 +29,17 @@ from skstrat.cli._terminal import (
     open_progress,
     print_classes,
     print_comparison,
+    print_json,
     print_reading_help,
 )
 from skstrat.displays._page import write_page
+from skstrat.io import CsvFormat
 from skstrat.model_selection._compare import compare_strategies
 from skstrat.model_selection._comparison import Comparison
 from skstrat.model_selection._strategies import choose_factors, list_strategies
 
 
-@click.group(name="skstrat")
+@click.group(name="skstrat", cls=SafeGroup)
 @click.version_option(skstrat.__version__)
 def skstrat_command() -> None:
     """Train on a fraction of the rows and keep calibrated probabilities."""
@@ -85,6 +88,7 @@ def _finite(context: Any, parameter: Any, factors: tuple[float, ...]) -> list[fl
     type=click.IntRange(min=1),
     help="Folds fitted at the same time, each in a process.",
 )
+@csv_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option(
     "--html",
@@ -104,14 +108,16 @@ def compare(
     as_json: bool,
     page: Path | None,
     demo: bool,
+    **csv: Any,
 ) -> None:
     """Find out which strategy against imbalance is best on your data.
 
-    FILE is a CSV, gzip CSV or Parquet file. Every strategy is cross-validated on the
-    same folds, with and without correction of the prior.
+    FILE is a Parquet or CSV file, which may be compressed. Every strategy is
+    cross-validated on the same folds, with and without correction of the prior.
     """
+    csv_format = read_csv_format(**csv)
     try:
-        table = _get_table(file, target, demo=demo)
+        table = _get_table(file, target, csv_format, demo=demo)
         check_folds(table, folds)
     except TableError as error:
         raise InputError(str(error)) from None
@@ -126,6 +132,7 @@ def compare(
     job = CompareJob(
         *(table, factors, folds, seed, jobs),
         demo=demo,
+        csv_format=csv_format,
         learning_curve=page is not None,
         # The terminal's table has no column that needs thresholds.
         tune_threshold=as_json or page is not None,
@@ -135,17 +142,12 @@ def compare(
         if console:
             print_comparison(console, model, measured[model])
     if page:
-        write_page(
-            page,
-            {MODEL_NAMES[model]: each for model, each in measured.items()},
-            title="Which strategy against imbalance?",
-            source=table.source,
-        )
+        _write_page(page, table, measured)
     if console:
         print_reading_help(console, table, folds, seed)
     else:
         document = _comparison_document(job, measured)
-        click.echo(json.dumps(document, indent=2, allow_nan=False))
+        print_json(document)
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,8 @@ class CompareJob:
         Folds fitted at the same time.
     demo : bool
         Whether the data is the generated table.
+    csv_format : CsvFormat
+        What was told of CSV files.
     learning_curve : bool
         Whether the learning curve by rows is measured, too.
     tune_threshold : bool
@@ -178,6 +182,7 @@ class CompareJob:
     seed: int
     jobs: int
     demo: bool
+    csv_format: CsvFormat
     learning_curve: bool
     tune_threshold: bool
 
@@ -206,18 +211,22 @@ class CompareJob:
     def _preamble(self, model: str) -> str:
         """Write the code that makes X, y and estimator as the command does."""
         table = self.table
-        reads = f"read_table({table.source!r}, {table.target!r})"
+        told = "" if self.csv_format == CsvFormat() else f", {self.csv_format!r}"
+        reads = f"read_table({table.source!r}, {table.target!r}{told})"
         made = "demo_table()" if self.demo else reads
         names = sorted([f"make_{model}", made.partition("(")[0], "plain_columns"])
         return (
-            f"from skstrat.cli.tabular import {', '.join(names)}\n\n"
-            f"table = {made}\n"
+            f"from skstrat.cli.tabular import {', '.join(names)}\n"
+            + ("from skstrat.io import CsvFormat\n" if told else "")
+            + f"\ntable = {made}\n"
             "X, y = plain_columns(table.features), table.codes()\n"
             f"estimator = make_{model}(X, random_state={self.seed})\n"
         )
 
 
-def _get_table(file: Path | None, target: str | None, *, demo: bool) -> Table:
+def _get_table(
+    file: Path | None, target: str | None, csv_format: CsvFormat, *, demo: bool
+) -> Table:
     if demo and file is not None:
         raise InputError("give FILE or --demo, not both")
     if demo and target not in (None, DEMO_TARGET):
@@ -230,7 +239,21 @@ def _get_table(file: Path | None, target: str | None, *, demo: bool) -> Table:
         raise InputError("give a FILE with its --target COLUMN, or --demo")
     if target is None:
         raise InputError(f"--target is missing: which column of {file} is the label?")
-    return read_table(file, target)
+    return read_table(file, target, csv_format)
+
+
+def _write_page(page: Path, table: Table, measured: dict[str, Comparison]) -> None:
+    try:
+        write_page(
+            page,
+            {MODEL_NAMES[model]: each for model, each in measured.items()},
+            title="Which strategy against imbalance?",
+            source=table.source,
+        )
+    except OSError as error:
+        raise click.ClickException(
+            f"{page} cannot be written: {error.strerror}"
+        ) from None
 
 
 def _comparison_document(

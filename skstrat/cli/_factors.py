@@ -8,7 +8,6 @@ from typing import Any
 from skstrat._core.labels import Labels
 from skstrat._core.targets import Targets, targets_from_factor
 from skstrat.cli._tables import shortened
-from skstrat.io._csv import typed_labels
 from skstrat.resamplers._downsample import DownsampleUpweight
 
 _TRUTH = {"true": True, "false": False}
@@ -19,15 +18,6 @@ class DownsampleByText(DownsampleUpweight):
 
     What the labels are, numbers or text, is known when they were read.
     """
-
-    def _draw_shares(self) -> Mapping[Any, float] | float | None:
-        if not isinstance(self.factor, Mapping):
-            return super()._draw_shares()
-        return {
-            label: 1 / factor % 1
-            for text, factor in self.factor.items()
-            for label in _possible_labels(text)
-        }
 
     def _targets(self, labels: Labels, y: Any) -> Targets:
         found = labels.classes.tolist()
@@ -51,14 +41,17 @@ class DownsampleByText(DownsampleUpweight):
         return targets_from_factor(labels, named, "down")
 
 
-def _possible_labels(text: str) -> list[Any]:
-    """List what a label may be in a Parquet file whose labels were not read yet."""
-    return [text, *typed_labels([text]), _TRUTH.get(text.lower(), text)]
-
-
 def _is_meant(text: str, label: Any) -> bool:
     if isinstance(label, str):
         return text == label
     if isinstance(label, bool):
         return _TRUTH.get(text.lower()) is label
-    return bool(typed_labels([text])[0] == label)
+    try:
+        # An integer of many digits is no float.
+        return bool(int(text) == label)
+    except ValueError:
+        pass
+    try:
+        return bool(float(text) == label)
+    except ValueError:
+        return False

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import zlib
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,13 @@ import pandas as pd
 
 from skstrat._core.labels import Labels, encode_labels
 from skstrat.exceptions import MissingLabelsError
+from skstrat.io import CsvFormat
+from skstrat.io._csv_types import typed_labels
 from skstrat.io._source_files import CSV, PARQUET
 from skstrat.metrics._imbalance import degree_of_share
 
-_MOST_NAMED = 12
-_MANY_CLASSES = 20
+MOST_NAMED = 12
+MANY_CLASSES = 20
 
 
 class TableError(ValueError):
@@ -115,8 +119,10 @@ def plain_label(label: Any) -> Any:
     return label if isinstance(label, (bool, int, float, str)) else str(label)
 
 
-def read_table(path: str | Path, target: str) -> Table:
-    """Read a CSV, gzip CSV or Parquet file.
+def read_table(
+    path: str | Path, target: str, csv_format: CsvFormat | None = None
+) -> Table:
+    """Read a CSV or Parquet file.
 
     Parameters
     ----------
@@ -124,11 +130,14 @@ def read_table(path: str | Path, target: str) -> Table:
         The file; its ending tells the format.
     target : str
         Name of the label column.
+    csv_format : CsvFormat, default=None
+        How a CSV file is written; None to find out.
 
     Returns
     -------
     Table
-        Features and labels.
+        Features and labels. Labels of CSV files are text, also where they read None
+        or NA, unless all are plain integers.
 
     Raises
     ------
@@ -136,7 +145,8 @@ def read_table(path: str | Path, target: str) -> Table:
         If the file is absent, of an unknown kind or unreadable, or its column cannot
         be the target.
     """
-    return make_table(_read_frame(Path(path)), target, source=str(path))
+    frame = _read_frame(Path(path), target, csv_format or CsvFormat())
+    return make_table(frame, target, source=str(path))
 
 
 def make_table(frame: Any, target: str, *, source: str) -> Table:
@@ -187,15 +197,21 @@ def check_folds(table: Table, folds: int) -> None:
     label = plain_label(table.labels.classes.tolist()[table.smallest])
     n_classes = len(table.labels.classes)
     advice = f"use --folds {rows} or fewer" if rows > 1 else "leave that class out"
-    if n_classes > _MANY_CLASSES:
-        advice = f"the column has {n_classes} different values: is it the label?"
+    advice = doubted_label("the column", n_classes) or advice
     raise TableError(
         f"class {label!r} of {table.target!r} has {rows} "
         f"{'row' if rows == 1 else 'rows'}, fewer than the {folds} folds; {advice}"
     )
 
 
-def _read_frame(path: Path) -> Any:
+def doubted_label(column: str, n_classes: int) -> str | None:
+    """Ask whether a column of so many values is the label, if there is reason to."""
+    if n_classes <= MANY_CLASSES:
+        return None
+    return f"{column} has {n_classes:,} different values: is it the label?"
+
+
+def _read_frame(path: Path, target: str, csv_format: CsvFormat) -> Any:
     name = path.name.lower()
     if not name.endswith(CSV + PARQUET):
         raise TableError(
@@ -208,8 +224,7 @@ def _read_frame(path: Path) -> Any:
     try:
         if name.endswith(PARQUET):
             return pd.read_parquet(path)
-        # In one piece: in pieces, the type of a column may change half-way.
-        return pd.read_csv(path, low_memory=False)
+        return _read_csv(path, target, csv_format.detected(path))
     except ImportError:
         raise TableError(
             f'reading {path} needs pyarrow; install it with: pip install "skstrat[cli]"'
@@ -217,7 +232,30 @@ def _read_frame(path: Path) -> Any:
     # What the readers raise for a broken file, pyarrow's own errors among them.
     except (OSError, ValueError, EOFError, NotImplementedError, zlib.error) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
+        reason = reason.removeprefix(f"{path} cannot be read: ")
         raise TableError(f"{path} cannot be read: {reason}") from error
+
+
+def _read_csv(path: Path, target: str, csv_format: CsvFormat) -> Any:
+    read = partial(
+        pd.read_csv,
+        path,
+        sep=csv_format.separator,
+        encoding=csv_format.encoding,
+        decimal=csv_format.decimal,
+        quotechar=csv_format.quote or '"',
+        quoting=csv.QUOTE_NONE if csv_format.quote is None else csv.QUOTE_MINIMAL,
+        na_values=list(csv_format.missing),
+        # In one piece: in pieces, the type of a column may change half-way.
+        low_memory=False,
+    )
+    frame = read()
+    if target in frame.columns:
+        # None and NA are labels, though missing values of other columns.
+        labels = read(usecols=[target], dtype=str, keep_default_na=False)[target]
+        found = labels.dropna().unique().tolist()
+        frame[target] = labels.map(dict(zip(found, typed_labels(found), strict=True)))
+    return frame
 
 
 def _name_columns(wanted: str, frame: Any) -> str:
@@ -230,8 +268,8 @@ def _name_columns(wanted: str, frame: Any) -> str:
 
 def shortened(names: list[Any]) -> str:
     """Name the first of a list and count the rest."""
-    more = len(names) - _MOST_NAMED
-    named = ", ".join(map(repr, names[:_MOST_NAMED]))
+    more = len(names) - MOST_NAMED
+    named = ", ".join(map(repr, names[:MOST_NAMED]))
     return named + (f" and {more} more" if more > 0 else "")
 
 

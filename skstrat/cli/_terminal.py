@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from operator import itemgetter
+from typing import Any
 
+import click
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 from rich.table import Column
 from rich.table import Table as Grid
+from rich.text import Text
 
-from skstrat.cli._tables import Table
+from skstrat._core.controls import escape_controls
+from skstrat.cli._tables import MANY_CLASSES, MOST_NAMED, Table, doubted_label
 from skstrat.metrics._measures import MEASURES
 from skstrat.model_selection._comparison import Comparison
 
@@ -22,10 +31,44 @@ MODEL_NAMES = {
 }
 
 
+class _PlainConsole(Console):
+    """A console that shows text as it is, and control characters as escapes."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        # All strings come through here, those in cells of tables, too.
+        return super().render_str(escape_controls(text), **options)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        with _standard_output():
+            super().print(*objects, **options)
+
+
+@contextmanager
+def _standard_output() -> Iterator[None]:
+    """Have one line where standard output cannot be written, as on a full disk."""
+    try:
+        yield
+    except BrokenPipeError:
+        # Nobody reads on, and click and rich end without a word.
+        raise
+    except OSError as error:
+        # What is left in the buffer would be tried again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.ClickException(
+            f"standard output cannot be written: {error.strerror}"
+        ) from None
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """Print one JSON document, in which control characters are JSON's escapes."""
+    with _standard_output():
+        click.echo(json.dumps(document, indent=2, allow_nan=False))
+
+
 def open_console() -> Console:
-    """Open standard output for text that is shown as it is."""
+    """Open standard output for text of others."""
     width = None if sys.stdout.isatty() else _WIDE
-    return Console(width=width, markup=False, highlight=False, emoji=False)
+    return _PlainConsole(width=width, markup=False, highlight=False, emoji=False)
 
 
 def open_progress() -> Progress:
@@ -44,27 +87,45 @@ def open_progress() -> Progress:
     )
 
 
-def make_grid(first: str, *others: str) -> Grid:
-    """Make an empty table whose columns but the first are numbers."""
-    return Grid(
-        first, *(Column(each, justify="right") for each in others), box=SIMPLE_HEAD
+def class_grid(headings: list[str], classes: list[tuple[int, list[str]]]) -> Grid:
+    """Make a table of classes, given by rows and cells; of many, the largest."""
+    first, *numbers = headings
+    grid = Grid(
+        first, *(Column(each, justify="right") for each in numbers), box=SIMPLE_HEAD
     )
+    shown = classes
+    if len(classes) > MANY_CLASSES:
+        shown = sorted(classes, key=itemgetter(0), reverse=True)[:MOST_NAMED]
+    for _, cells in shown:
+        grid.add_row(*cells)
+    if len(shown) < len(classes):
+        grid.add_row(f"and {len(classes) - len(shown):,} more")
+    return grid
 
 
 def print_classes(console: Console, table: Table) -> None:
     """Print the classes with counts and shares, and the degree of imbalance."""
     rows, columns = table.features.shape
     console.print(f"{table.source}: {rows:,} rows, {columns} features")
-    grid = make_grid(table.target, "rows", "share")
     labels, shares = table.labels.classes.tolist(), table.shares
-    for label, count, share in zip(labels, table.labels.counts, shares, strict=True):
-        grid.add_row(str(label), f"{count:,}", f"{100 * share:.3g} %")
-    console.print(grid)
+    console.print(
+        class_grid(
+            [table.target, "rows", "share"],
+            [
+                (count, [str(label), f"{count:,}", f"{100 * share:.3g} %"])
+                for label, count, share in zip(
+                    labels, table.labels.counts.tolist(), shares, strict=True
+                )
+            ],
+        )
+    )
     console.print(
         f"Degree of imbalance: {table.degree} (the smallest class, "
         f"{labels[table.smallest]}, has {100 * shares[table.smallest]:.3g} % of the "
         "rows)"
     )
+    if doubt := doubted_label(f"Column {table.target!r}", len(labels)):
+        console.print(doubt)
 
 
 def print_comparison(console: Console, model: str, comparison: Comparison) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+from skstrat._core.controls import escape_controls
+
 _VOID = frozenset({"br", "img", "link", "meta"})
 
 
@@ -35,7 +37,7 @@ def join(*children: Any) -> Markup:
     """Put pieces one after the other; whatever is not :class:`Markup` is escaped."""
     return Markup(
         "".join(
-            child if isinstance(child, Markup) else escape(str(child))
+            child if isinstance(child, Markup) else _escape(child)
             for child in children
             if child is not None
         )
@@ -45,4 +47,8 @@ def join(*children: Any) -> Markup:
 def _attribute(name: str, value: Any) -> str:
     if value is None or value is False:
         return ""
-    return f" {name}" if value is True else f' {name}="{escape(str(value))}"'
+    return f" {name}" if value is True else f' {name}="{_escape(value)}"'
+
+
+def _escape(value: Any) -> str:
+    return escape(escape_controls(str(value)))

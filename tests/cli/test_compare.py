@@ -15,6 +15,8 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from skstrat.cli._compare import skstrat_command
+from skstrat.cli._tables import make_table
+from skstrat.cli._terminal import print_classes
 from skstrat.model_selection._strategies import list_strategies
 
 # What the console script does.
@@ -226,6 +228,31 @@ def test_three_classes_name_the_smallest(tmp_path):
     assert "predicted over real share of class small" in " ".join(result.output.split())
     assert "each class against the rest" in result.output
     assert "downsample 5 + upweight" in result.output
+
+
+def test_nothing_reaches_the_terminal_raw(tmp_path, monkeypatch):
+    labels = np.where(np.arange(300) % 10 == 0, "\x1b]0;owned\x07", "\x9b2Jok\u202e")
+    frame = pd.DataFrame({"x": np.arange(300) % 7, "y\x1b[1m": labels})
+    path, page = tmp_path / "\x1b[31mt.csv", tmp_path / "page.html"
+    frame.to_csv(path, index=False)
+    arguments = (path, "--target=y\x1b[1m", "--model=logistic", "--folds=2")
+    result = invoke(*arguments, f"--html={page}")
+    assert result.exit_code == 0, result.output
+    failed = invoke(*arguments, "--folds=50")
+    assert failed.exit_code == 2
+    for text in (result.output, failed.output, page.read_text(encoding="utf-8")):
+        assert r"\x1b]0;owned" in text
+        assert not set(text) & set("\x1b\x07\x9b\u202e")
+
+
+def test_a_target_of_many_classes_is_doubted(tmp_path):
+    frame = pd.DataFrame({"x": range(60), "y": np.arange(60) % 30})
+    console = Console(record=True, width=100)
+    print_classes(console, make_table(frame, "y", source="here"))
+    lines = console.export_text().splitlines()
+    assert len(lines) <= 20
+    assert "Column 'y' has 30 different values: is it the label?" in lines
+    assert "and 18 more" in [line.strip() for line in lines]
 
 
 def test_narrow_terminals_lose_nothing(messy_csv, monkeypatch):

@@ -30,11 +30,11 @@ def write(frame, path):
     if path.suffix == ".parquet":
         frame.to_parquet(path)
     else:
-        frame.to_csv(path, index=False)
+        frame.to_csv(path, index=False, sep="\t" if path.suffix == ".tsv" else ",")
     return path
 
 
-@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "T.CSV", "t.parquet"])
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.zip", "T.CSV", "t.tsv", "t.parquet"])
 def test_every_format_gives_the_same_table(tmp_path, name):
     table = read_table(write(small_frame(), tmp_path / name), "fraud")
     assert table.features.columns.tolist() == ["amount", "shop"]
@@ -139,13 +139,32 @@ def broken_files():
     return {
         "empty.csv": b"",
         "ragged.csv": b"a,b\n1,2\n1,2,3,4\n",
-        "latin.csv": "a,b\né,1\n".encode("latin-1"),
+        "no_text.csv": b"a,b\n\xff\x00,1\n",
         "not_gzip.csv.gz": good,
         "cut.csv.gz": gzip.compress(good)[:-20],
         "damaged.csv.gz": gzip.compress(good)[:15] + b"\xff" * 30,
         "text.parquet": good,
         "empty.parquet": b"",
     }
+
+
+def test_labels_of_csv_are_text_unless_all_are_integers(tmp_path):
+    columns = {
+        "word": ["None", "NA", "null", "nan", "NA"],
+        "code": ["007", "1", "1_2", "007", "1"],
+        "count": ["7", "1", "-2", "7", "1"],
+        "gap": ["NA", "", "x", "x", "NA"],
+        "x": ["NA", "1", "2.5", "", "3"],
+    }
+    pd.DataFrame(columns).to_csv(tmp_path / "t.csv", index=False)
+    for target in ("word", "code"):
+        table = read_table(tmp_path / "t.csv", target)
+        assert table.labels.classes.tolist() == sorted(set(columns[target]))
+        assert table.features["x"].isna().sum() == 2
+    counts = read_table(tmp_path / "t.csv", "count").labels
+    assert counts.classes.tolist() == [-2, 1, 7]
+    with pytest.raises(TableError, match="1 of 5 are missing"):
+        read_table(tmp_path / "t.csv", "gap")
 
 
 @pytest.mark.parametrize("name", broken_files())
