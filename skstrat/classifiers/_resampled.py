@@ -167,7 +167,8 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
     the rows drawn is at most as many times the full one as a row drawn counts for, and
     so is the decrement taken. One step is the classical one-step estimator (Le Cam,
     1956; Bickel, 1975). ``n_iter_`` is of the first fit, dropped rows are no hold-out
-    any more, and where none was dropped nothing is done.
+    any more, and where none was dropped nothing is done. Rows of files
+    (:func:`skstrat.io.scan_file`) are read once a pass, some megabytes at a time.
 
     Steps before the model stay as the rows drawn fitted them. So they must be such as a
     linear model makes the same of: StandardScaler, MinMaxScaler, MaxAbsScaler and
@@ -273,9 +274,10 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
         Parameters
         ----------
         X : array-like of shape (n_rows, ...)
-            Training data, whatever the estimator accepts. Of Dask collections the
-            rows drawn are taken into memory. Their rows of zero weight are left out,
-            too, but still take part in the positions that the draw goes by.
+            Training data, whatever the estimator accepts. Of files
+            (:func:`skstrat.io.scan_file`) and Dask collections the rows drawn are
+            taken into memory. Rows of zero weight are left out; of collections they
+            still take part in the positions that the draw goes by.
         y : array-like of shape (n_rows,)
             Labels.
         sample_weight : array-like of shape (n_rows,), default=None
@@ -315,12 +317,14 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
             known which were kept, as without a resampler. If ``full_fit`` is asked of
             another estimator, penalty, solver, step before the model or target than it
             knows, of a model that gets no weights, of more than 2,000 coefficients, or
-            of data that are not in memory. If
-            ``resampler="auto"`` is given data that are not in memory, or an estimator
-            that weighs its classes, or is not linear and has no ``predict_proba``.
+            of Dask collections. If ``resampler="auto"`` is given these, or an estimator
+            that weighs its classes, or is not linear and has no ``predict_proba``. If
+            files changed since their labels were read, or hold text in a column that
+            was of numbers in the rows drawn.
         TypeError
             If ``resampler`` is a pipeline with a transformer in it, or returns another
-            number of results.
+            number of results. If X is rows of files, and ``resampler`` is None or needs
+            all of them.
 
         Warns
         -----
