@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import numpy as np
 
@@ -16,14 +14,6 @@ from skstrat.io._source_files import readable
 # pyarrow's default keeps all that it has read of a file.
 _BOUNDED = {"pre_buffer": False, "buffer_size": 1 << 18}
 _MOST_ROWS, _LEAST_ROWS, _BYTES = 1 << 17, 1 << 10, 1 << 23
-_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
-_INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})", re.ASCII)
-# Types of a family differ in width alone.
-_FAMILIES = ("signed_integer", "unsigned_integer", "floating")
-_TEXTS = (
-    ("string", "large_string", "string_view"),
-    ("binary", "large_binary", "binary_view"),
-)
 
 
 class ParquetSource:
@@ -64,7 +54,6 @@ class ParquetSource:
         self.files = files
         self.notes: list[str] = []
         self.lacking: dict[str, Path] = {}
-        self._values = _values_in_names(files, folder)
         self._rows: list[int] = []
         for path in files:
             with _open(path) as file:
@@ -74,9 +63,10 @@ class ParquetSource:
                 self.schema, self.like = schema, footer
             elif not self.like.num_rows:
                 self.like = footer
-            self._unite(schema, path)
+            if schema != self.schema:
+                self._unite(schema, path)
             self._rows.append(footer.num_rows)
-        self._add_values()
+        self._add_values(folder)
 
     @property
     def n_rows(self) -> int:
@@ -85,58 +75,57 @@ class ParquetSource:
 
     def _unite(self, schema: Any, path: Path) -> None:
         """Widen the schema by that of another file."""
-        import pyarrow
+        from pyarrow import ArrowException, unify_schemas
 
-        for name in dict.fromkeys([*self.schema.names, *schema.names]):
-            place = self.schema.get_field_index(name)
-            mine: Any = None if place < 0 else self.schema.field(place)
-            own: Any = schema.field(name) if name in schema.names else None
-            if mine is None or own is None:
-                field = (mine or own).with_nullable(True)
-                where = self.files[0] if mine is None else path
-                self.lacking.setdefault(name, where)
-                self._note(f"{name!r} is absent in {where}, and missing in its rows")
-            else:
-                kind = _united(mine.type, own.type)
-                if kind is None:
-                    raise ValueError(
-                        f"All files must have columns of types that go together; "
-                        f"column {name!r} is {own.type} in {path} and {mine.type} in "
-                        f"{self.files[0]}. Cast it in one of them."
-                    )
-                if not kind == mine.type == own.type:
-                    self._note(f"{name!r} is {kind}, for the files differ in its type")
-                field = mine.with_type(kind).with_nullable(
-                    mine.nullable or own.nullable
+        both = self.schema, schema
+        try:
+            self.schema = unify_schemas(both, promote_options="permissive")
+        except ArrowException as error:
+            raise ValueError(
+                f"All files must have columns of types that go together; those of "
+                f"{path} and {self.files[0]} do not: {error}. Cast them in one."
+            ) from error
+        for place, field in enumerate(self.schema):
+            own = [each.field(field.name) for each in both if field.name in each.names]
+            if len(own) < 2:
+                where = path if field.name in both[0].names else self.files[0]
+                self.lacking.setdefault(field.name, where)
+                self.schema = self.schema.set(place, field.with_nullable(True))
+                self._note(f"{field.name!r} is absent in {where}, and missing there")
+            elif own[0].type != own[1].type:
+                self._note(
+                    f"{field.name!r} is {own[1].type} in {path}, and written as "
+                    f"{field.type}"
                 )
-            if mine is None:
-                self.schema = self.schema.append(field)
-            elif field != mine:
-                self.schema = self.schema.set(place, field)
-        self.schema = pyarrow.schema(self.schema, metadata=self.schema.metadata)
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
 
-    def _add_values(self) -> None:
-        import pyarrow
+    def _add_values(self, folder: Path) -> None:
+        """Add the columns that are in the names of folders."""
+        from pyarrow import dataset, fs
 
-        names = list(dict.fromkeys(name for each in self._values for name in each))
-        for name in names:
-            if name in self.schema.names:
+        names = list(map(str, self.files))
+        options = dataset.FileSystemFactoryOptions(
+            str(folder), dataset.HivePartitioning.discover()
+        )
+        system, parquet = fs.LocalFileSystem(), dataset.ParquetFileFormat()
+        factory = dataset.FileSystemDatasetFactory(system, names, parquet, options)
+        found = factory.inspect(fragments=0)
+        hive = dataset.HivePartitioning(found)
+        folders = [path.relative_to(folder).parent.as_posix() for path in self.files]
+        self._values = [
+            dataset.get_partition_keys(hive.parse(f"{each}/")) for each in folders
+        ]
+        for field in found:
+            if field.name in self.schema.names:
                 raise ValueError(
-                    f"Column {name!r} must be either inside the files or in the names "
-                    f"of their folders; it is in both at {self.files[0]}."
+                    f"Column {field.name!r} must be either inside the files or in the "
+                    f"names of their folders; it is in both at {self.files[0]}."
                 )
-            texts = [each.get(name) for each in self._values]
-            known = [text for text in texts if text is not None]
-            whole = all(map(_INTEGER.fullmatch, known))
-            for each, text in zip(self._values, texts, strict=True):
-                each[name] = int(text) if whole and text is not None else text
-            kind = pyarrow.int64() if whole and known else pyarrow.string()
-            self.schema = self.schema.append(pyarrow.field(name, kind))
-            self._note(f"{name!r} is read from the names of folders")
+            self.schema = self.schema.append(field)
+            self._note(f"{field.name!r} is read from the names of folders")
 
     def batches(
         self,
@@ -187,6 +176,7 @@ class ParquetSource:
         while skip >= (rows := file.metadata.row_group(groups[0]).num_rows):
             skip -= rows
             groups.pop(0)
+        kinds = list(map(_without_view, wanted.types))
         size = n_rows or _rows_at_a_time(file.metadata, len(present))
         left = sum(file.metadata.row_group(group).num_rows for group in groups)
         if not present:
@@ -199,7 +189,7 @@ class ParquetSource:
         for table in tables:
             left -= len(table)
             if skip < len(table):
-                yield self._conform(table.slice(skip), wanted, place)
+                yield self._conform(table.slice(skip), wanted, kinds, place)
             skip = max(0, skip - len(table))
         if left:
             raise ValueError(f"it has {left} rows more than could be read")
@@ -217,19 +207,20 @@ class ParquetSource:
         """Give a column as numbers, NaN where there is none."""
         return _decoded(column).to_numpy().astype(np.float64)
 
-    def typed(self, table: Any) -> Any:
-        """Give a table of the types that its columns have."""
-        return table
+    def types_of(self, _table: Any) -> None:
+        """Give nothing, as columns have types."""
 
-    def _conform(self, table: Any, wanted: Any, place: int) -> Any:
+    def _conform(self, table: Any, wanted: Any, kinds: list[Any], place: int) -> Any:
         """Give a table of a file the columns and types of all files."""
         import pyarrow
 
+        if table.column_names == wanted.names and table.schema.types == kinds:
+            return pyarrow.table(table.columns, names=wanted.names)
         columns = []
-        for field in wanted:
-            if field.name in table.column_names:
+        present = set(table.column_names)
+        for field, kind in zip(wanted, kinds, strict=True):
+            if field.name in present:
                 column = table.column(field.name)
-                kind = _without_view(field.type)
                 columns.append(column if column.type == kind else column.cast(kind))
             else:
                 value = self._values[place].get(field.name)
@@ -262,46 +253,12 @@ def _rows_at_a_time(footer: Any, n_columns: int) -> int:
     return int(min(max(fitting, _LEAST_ROWS), _MOST_ROWS))
 
 
-def _values_in_names(files: list[Path], folder: Path) -> list[dict[str, Any]]:
-    """Read ``column=value`` from the names of folders."""
-    found = []
-    for path in files:
-        parts = path.relative_to(folder).parts[:-1]
-        pairs = [part.partition("=") for part in parts if "=" in part]
-        values = {unquote(name): unquote(value) for name, _, value in pairs}
-        found.append(
-            {
-                name: None if value == _NO_VALUE else value
-                for name, value in values.items()
-            }
-        )
-    return found
-
-
 def _decoded(column: Any) -> Any:
     from pyarrow import types
 
     if types.is_dictionary(column.type):
         return column.cast(column.type.value_type)
     return column
-
-
-def _united(mine: Any, own: Any) -> Any:
-    """Give the type that holds the values of both, None if they differ in kind."""
-    from pyarrow import types
-
-    if mine == own or types.is_null(own):
-        return mine
-    if types.is_null(mine):
-        return own
-    for family in _FAMILIES:
-        fits = getattr(types, f"is_{family}")
-        if fits(mine) and fits(own):
-            return max(mine, own, key=lambda kind: kind.bit_width)
-    for names in _TEXTS:
-        if all(any(getattr(types, f"is_{n}")(k) for n in names) for k in (mine, own)):
-            return mine
-    return None
 
 
 def _without_view(kind: Any) -> Any:
