@@ -142,7 +142,7 @@ def measure(spark, folder, n_rows, rounds):
     start = time.perf_counter()
     model, total = train(by_plan, plan)
     fit_seconds = time.perf_counter() - start
-    X_new, y_new = generate(1_000_000, seed=n_rows + 1)
+    X_new, y_new = generate(min(n_rows, 1_000_000), seed=n_rows + 1)
     labelled = frame.select("id", "y")
     sql = plan.to_sql(label="y", key="id", dialect="spark")
     return {
