@@ -528,7 +528,19 @@ def nested():
     return made
 
 
-TYPED = {**numbers(), **times(), **texts(), **nested()}
+def extensions():
+    stored = {
+        pa.uuid(): (some(lambda i: bytes([i % 256] * 16)), pa.binary(16)),
+        pa.json_(): (some(lambda i: f'{{"a": {i}}}'), pa.string()),
+        pa.bool8(): (some(lambda i: i % 2), pa.int8()),
+    }
+    return {
+        str(kind): pa.ExtensionArray.from_storage(kind, pa.array(values, own))
+        for kind, (values, own) in stored.items()
+    }
+
+
+TYPED = {**numbers(), **times(), **texts(), **nested(), **extensions()}
 if int(pa.__version__.partition(".")[0]) < 26:
     # It cannot write a fixed list that is missing, so there are no such files.
     del TYPED["fixed list"]
