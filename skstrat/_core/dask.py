@@ -7,14 +7,22 @@ from typing import Any
 
 import numpy as np
 
+from skstrat._core.containers import is_lazy
+
 
 def is_dask(data: Any) -> bool:
     """Tell whether something is a Dask collection, without importing Dask."""
     return type(data).__module__.partition(".")[0] == "dask"
 
 
-def refuse_dask(X: Any, model: Any, method: str) -> None:
-    """Refuse to predict lazily, and say how Dask does it."""
+def refuse_lazy(X: Any, model: Any, method: str) -> None:
+    """Refuse to predict rows that are not in memory, and say how they are predicted."""
+    if is_lazy(X):
+        raise TypeError(
+            f"X must be in memory for {type(model).__name__}.{method}; got rows of "
+            "files. Predict some at a time: "
+            f"model.{method}(X.take_rows(numpy.arange(start, stop)))."
+        )
     if not is_dask(X):
         return
     if hasattr(X, "divisions"):
@@ -33,9 +41,9 @@ def refuse_dask(X: Any, model: Any, method: str) -> None:
     )
 
 
-def example_of(X: Any) -> Any:
+def no_rows_of(X: Any) -> Any:
     """Give data in memory with the columns of a collection."""
-    return X._meta if hasattr(X, "divisions") else np.empty((1, *X.shape[1:]))
+    return X._meta if hasattr(X, "divisions") else np.empty((0, *X.shape[1:]), X.dtype)
 
 
 def into_memory(*collections: Any) -> tuple[Any, ...]:
@@ -46,15 +54,16 @@ def into_memory(*collections: Any) -> tuple[Any, ...]:
         return tuple(dask.compute(*collections))
     # Dask warns of frames and arrays in one run.
     computed = dask.compute(*map(partitions_of, collections))
-    return tuple(map(_joined, computed))
+    return tuple(map(joined, computed))
 
 
-def _joined(parts: list[Any]) -> Any:
+def joined(parts: Sequence[Any]) -> Any:
+    """Put partitions in memory together."""
     if not hasattr(parts[0], "iloc"):
         return np.concatenate(parts)
     from dask.dataframe.dispatch import concat
 
-    return concat(parts)
+    return concat(list(parts))
 
 
 def partitions_of(data: Any) -> list[Any]:

@@ -1,57 +1,152 @@
-"""Dask collections: the labels are counted in one run, the rows stay lazy.
+"""Dask collections: labels and weights in memory, rows where they are.
 
-The label partitions are turned into codes, which stay where they are, a byte a row,
-until the counts of all are known. Then the hashes near each threshold are sent to the
-caller. The results are a plan and, for each partition, its first position and number of
-rows drawn.
+One task a partition sends its labels as codes, the resampler decides by them like by
+those of data in memory, and one task a partition takes the rows drawn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial, reduce
-from itertools import accumulate
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+from xxhash import xxh64_intdigest
 
-from skstrat._core.dask import concatenated, is_dask, partitions_of
-from skstrat._core.hashing import mix_seed
-from skstrat._core.labels import sorted_classes
-from skstrat._core.plan import Plan
-from skstrat._core.rows import count_rows, take_rows
-from skstrat._core.weights import Floats
-from skstrat.io._partition import EncodedPartition, Partition
-from skstrat.io._partitions import (
-    check_decides_by_labels,
-    make_plan,
-    rows_by_label,
-    shares_wanted,
+from skstrat._core.dask import (
+    concatenated,
+    into_memory,
+    is_dask,
+    joined,
+    no_rows_of,
+    partitions_of,
 )
-from skstrat.io._tally import NOTHING, Tally
-from skstrat.resamplers._base import BaseResampler
+from skstrat._core.factorize import NotClassLabelsError
+from skstrat._core.labels import factorize, sorted_classes
+from skstrat._core.rows import count_rows, take_rows
+from skstrat._core.weights import check_sample_weight, counted_rows
 from skstrat.resamplers._resampled import Resampled
 
-# Parts of X, of y and of the weights (None without) of one partition, as tasks.
-Parts = tuple[Any, Any, Any]
+Indices = NDArray[np.intp]
 
 
 def resample_collections(
-    resampler: BaseResampler, X: Any, y: Any, sample_weight: Any
-) -> tuple[Plan, Resampled]:
-    """Make the plan from the labels, and the rows drawn as lazy collections."""
-    seed = check_decides_by_labels(resampler)
-    parts = _partitions(X, y, sample_weight)
-    tallies = _tally_partitions(resampler, parts, seed)
-    plan = make_plan(resampler, reduce(Tally.merge, tallies, NOTHING), seed)
-    return plan, _take_lazily(X, y, parts, plan, tallies, type(resampler).__name__)
+    learn: Callable[[Any, Any, Any], Resampled], X: Any, y: Any, sample_weight: Any
+) -> Resampled:
+    """Decide by labels in memory, and give the rows drawn as lazy collections."""
+    rows = CollectionRows(X, y, sample_weight)
+    resampled = learn(rows, rows.labels, rows.sample_weight)
+    classes, dtype = resampled.classes, getattr(y, "dtype", None)
+    if resampled.of_labels and isinstance(dtype, np.dtype) and dtype.kind in "biuf":
+        # Categories are Python's numbers.
+        classes = np.asarray(classes).astype(dtype)
+    X, y, weights = rows.drawn(resampled.rows, resampled.weights)
+    return replace(resampled, X=X, y=y, weights=weights, classes=classes, samples=None)
 
 
-def _partitions(X: Any, y: Any, sample_weight: Any) -> list[Parts]:
+class CollectionRows:
+    """The rows of Dask collections, for what takes rows by their positions.
+
+    Parameters
+    ----------
+    X, y : Dask collection
+        Rows and labels.
+    sample_weight : Dask collection or None
+        Weights.
+
+    Attributes
+    ----------
+    columns : Index or None
+        Names of the columns.
+    shape : tuple of int
+        Shape of X.
+    labels : Series or ndarray of shape (n_rows, ...)
+        Labels as categories, as they are if they are no classes or have columns; none
+        where the weight is zero.
+    sample_weight : ndarray of shape (n_rows,) or None
+        Weights.
+    """
+
+    def __init__(self, X: Any, y: Any, sample_weight: Any) -> None:
+        import dask
+
+        weighted = {} if sample_weight is None else {"sample_weight": sample_weight}
+        self._X, self._y = X, y
+        self._parts = list(zip(*_partitions({"X": X, "y": y, **weighted}), strict=True))
+        encode = dask.delayed(_encode)
+        encoded = dask.compute(
+            *[encode(number, *own) for number, (_, *own) in enumerate(self._parts)]
+        )
+        self._starts = np.cumsum([0, *(len(labels) for labels, _ in encoded)])
+        self.labels = _united([labels for labels, _ in encoded])
+        self.sample_weight = None
+        if weighted:
+            self.sample_weight = np.concatenate([weights for _, weights in encoded])
+        self.columns = getattr(X, "columns", None)
+        self.shape = int(self._starts[-1]), *X.shape[1:]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> Any:
+        """Compute a column."""
+        return into_memory(self._X[key])[0]
+
+    def take_rows(self, rows: Indices) -> Any:
+        """Compute some rows, in any order."""
+        import dask
+
+        ascending, place = np.unique(rows, return_inverse=True)
+        take = dask.delayed(take_rows)
+        tasks = [
+            take(self._parts[number][0], own)
+            for number, _, own, _ in self._by_partition(ascending)
+        ]
+        taken = joined(dask.compute(*tasks)) if tasks else no_rows_of(self._X)
+        return take_rows(taken, place)
+
+    def drawn(
+        self, rows: Indices, weights: NDArray[np.float64]
+    ) -> tuple[Any, Any, Any]:
+        """Make collections of rows, in ascending order, their labels and weights."""
+        import dask
+        import pandas
+
+        take, taken, sizes, full = dask.delayed(_take, nout=3), [], [], []
+        for number, size, own, place in self._by_partition(rows):
+            # Weights repeat themselves, and all of this goes over the network.
+            coded = pandas.Categorical(weights[place])
+            promised = _Promised(
+                number, size, _digest(take_rows(self.labels, rows[place]))
+            )
+            taken.append(take(promised, *self._parts[number][:2], own, coded))
+            sizes.append(len(own))
+            full.append(number)
+        no_weights: Any = np.empty(0)
+        if hasattr(self._y, "divisions"):
+            no_weights = _series(no_weights, self._y._meta.index)
+        like = (self._X, self._X._meta), (self._y, self._y._meta), (self._y, no_weights)
+        X, y, drawn = (
+            _put_together(*each, parts, sizes, full)
+            for each, parts in zip(like, zip(*taken, strict=True), strict=True)
+        )
+        return X, y, drawn
+
+    def _by_partition(self, rows: Indices) -> Iterator[tuple[int, int, Indices, slice]]:
+        """Give number, size and rows of each partition; some learners refuse empty."""
+        places = np.searchsorted(rows, self._starts).tolist()
+        for number, (low, high) in enumerate(pairwise(places)):
+            if low < high:
+                start, stop = self._starts[number : number + 2].tolist()
+                own = (rows[low:high] - start).astype(np.int32)
+                yield number, stop - start, own, slice(low, high)
+
+
+def _partitions(named: dict[str, Any]) -> list[list[Any]]:
     """Take collections apart, and refuse those that are partitioned differently."""
-    named = {"X": X, "y": y}
-    if sample_weight is not None:
-        named["sample_weight"] = sample_weight
     for name, data in named.items():
         if not is_dask(data):
             raise TypeError(
@@ -78,155 +173,108 @@ def _partitions(X: Any, y: Any, sample_weight: Any) -> list[Parts]:
             "X, y and sample_weight must be cut into chunks alike; got the rows "
             f"{chunks!r}. Use rechunk."
         )
-    weights = parts.get("sample_weight", [None] * n_parts["y"])
-    return list(zip(parts["X"], parts["y"], weights, strict=True))
+    return list(parts.values())
 
 
-def _tally_partitions(
-    resampler: BaseResampler, parts: list[Parts], seed: int
-) -> list[Tally]:
-    """Read the labels once; their codes stay where they are until all are counted."""
-    import dask
+def _encode(number: int, y: Any, sample_weight: Any = None) -> tuple[Any, Any]:
+    """Give labels as categories, none where the weight is zero, and weights."""
+    import pandas
 
-    encoded = dask.persist(
-        *[
-            dask.delayed(_encode_partition)(number, y, weights)
-            for number, (_, y, weights) in enumerate(parts)
-        ]
-    )
-    tally = dask.delayed(EncodedPartition.tally)
-    counted = dask.compute(*[tally(part, 0.0, 0, 0) for part in encoded])
-    total = reduce(Tally.merge, counted, NOTHING)
-    shares, rows = shares_wanted(resampler, total), rows_by_label(total)
-    tallied = [
-        tally(part, shares, mix_seed(seed), offset, rows)
-        for part, offset in zip(encoded, _offsets(counted), strict=True)
-    ]
-    return list(dask.compute(*tallied))
-
-
-def _offsets(tallies: Sequence[Tally]) -> list[int]:
-    return [0, *accumulate(tally.n_rows for tally in tallies)][:-1]
-
-
-def _encode_partition(number: int, y: Any, weights: Any) -> EncodedPartition:
+    weights, n_rows = None, len(y)
     try:
-        return Partition(y, weights).encode()
+        if sample_weight is not None:
+            weights = np.asarray(sample_weight, dtype=np.float64)
+            # All rows of a part, other than all of the data, may weigh nothing.
+            if weights.shape != (n_rows,) or weights.any():
+                check_sample_weight(weights, n_rows)
+        counted = counted_rows(weights)
+        if counted is None:
+            return _categories(y), weights
+        found = _categories(take_rows(y, counted))
     except (ValueError, TypeError) as error:
         raise ValueError(f"Partition {number}: {error}") from error
+    place = np.full(n_rows, -1)
+    place[counted] = np.arange(len(counted))
+    return pandas.api.extensions.take(found, place, allow_fill=True), weights
 
 
-def _rows_drawn(tally: Tally, plan: Plan) -> int:
-    """Count the rows that a plan draws of a partition."""
-    drawn = 0
-    columns = (plan.classes, plan.rows, plan.rows_seen, plan.threshold)
-    for label, rows, seen, threshold in zip(*columns, strict=True):
-        own = tally.classes.get(label)
-        if own is not None:
-            drawn += rows // seen * own.rows + own.below_threshold(threshold)[0]
-    return drawn
+def _categories(y: Any) -> Any:
+    """Give labels as categories; as numbers if they are no classes or have columns."""
+    import pandas
+
+    if getattr(y, "shape", ())[1:] in ((), (1,)):
+        with suppress(NotClassLabelsError):
+            codes, classes = factorize(y)
+            return pandas.Categorical.from_codes(codes, classes.tolist())
+    return np.asarray(y, dtype=np.float64)
 
 
-class _Counted(NamedTuple):
-    """What a partition held when its labels were counted."""
+def _united(parts: Sequence[Any]) -> Any:
+    """Put the labels of partitions together, as numbers if they are in any of them."""
+    import pandas
+
+    if not all(isinstance(part, pandas.Categorical) for part in parts):
+        return np.concatenate([np.asarray(part, dtype=np.float64) for part in parts])
+    found = [label for part in parts for label in part.categories.tolist()]
+    classes = pandas.Index(sorted_classes(found).tolist())
+    codes = np.concatenate([part.set_categories(classes).codes for part in parts])
+    return pandas.Series(pandas.Categorical.from_codes(codes, classes))
+
+
+def _digest(labels: Any) -> int:
+    """Hash labels, whatever their codes are."""
+    from pandas.util import hash_array
+
+    values = getattr(labels, "array", labels).ravel()
+    return xxh64_intdigest(hash_array(values).tobytes())
+
+
+class _Promised(NamedTuple):
+    """What a partition held when its labels were read."""
 
     number: int
-    offset: int
     n_rows: int
-    n_drawn: int
+    labels_drawn: int
 
 
-def _take(counted: _Counted, plan: Plan, X: Any, y: Any, weights: Any) -> Any:
-    number, offset, n_counted, n_drawn = counted
-    n_rows = count_rows(X)
-    rows, drawn = Partition(y, weights).draw(plan, offset)
-    if (n_rows, len(y), len(rows)) != (n_counted, n_counted, n_drawn):
+def _take(promised: _Promised, X: Any, y: Any, rows: Indices, weights: Any) -> Any:
+    """Take the rows drawn of a partition, if it is what it was."""
+    number, n_promised, labels = promised
+    n_rows, advice = count_rows(X), "X and y must be partitioned alike, and the data "
+    advice += "must not change."
+    if {n_rows, len(y)} != {n_promised}:
         raise ValueError(
-            f"Partition {number} has {n_rows} rows in X and {len(y)} in y and "
-            f"gives {len(rows)}; when the labels were counted it had {n_counted} "
-            f"and promised {n_drawn}. X and y must be partitioned alike, and the "
-            "data must not change."
+            f"Partition {number} has {n_rows} rows in X and {len(y)} in y; when the "
+            f"labels were read it had {n_promised}. {advice}"
         )
-    incoming = None if weights is None else np.asarray(weights, dtype=np.float64)[rows]
-    if hasattr(y, "index"):
-        drawn = _series(drawn, y.index[rows])
-        incoming = None if incoming is None else _series(incoming, y.index[rows])
     if not np.array_equal(rows, np.arange(n_rows)):
         X, y = take_rows(X, rows), take_rows(y, rows)
-    return X, y, drawn, incoming, rows + offset
+    if _digest(_categories(y)) != labels:
+        raise ValueError(
+            f"Partition {number} has other labels in rows drawn than when the labels "
+            f"were read. {advice}"
+        )
+    drawn = np.asarray(weights)
+    return X, y, _series(drawn, y.index) if hasattr(y, "index") else drawn
 
 
-def _series(weights: Floats, index: Any) -> Any:
+def _series(weights: Any, index: Any) -> Any:
     import pandas
 
     return pandas.Series(weights, index=index, name="sample_weight")
 
 
-def _take_lazily(
-    X: Any, y: Any, parts: list[Parts], plan: Plan, tallies: list[Tally], made_by: str
-) -> Resampled:
-    """Make tasks that take the rows of each partition, and collections of them."""
-    import dask
-
-    take, shared = dask.delayed(_take, nout=5), dask.delayed(plan)
-    sizes, full, taken = [], [], []
-    for number, (tally, offset) in enumerate(
-        zip(tallies, _offsets(tallies), strict=True)
-    ):
-        n_drawn = _rows_drawn(tally, plan)
-        # Some learners refuse partitions without rows.
-        if n_drawn:
-            counted = _Counted(number, offset, tally.n_rows, n_drawn)
-            sizes.append(n_drawn)
-            full.append(number)
-            taken.append(take(counted, shared, *parts[number]))
-    parts_X, parts_y, weights, incoming, indices = zip(*taken, strict=True)
-    made_like = partial(_put_together, sizes=sizes, full=full)
-    no_weights, nowhere = np.empty(0), np.empty(0, dtype=np.int64)
-    if hasattr(y, "divisions"):
-        no_weights = _series(no_weights, y._meta.index)
-    weighted = parts[0][2] is not None
-    return Resampled(
-        X=made_like(X, X._meta, parts_X, trailing=X.shape[1:]),
-        y=made_like(y, y._meta, parts_y, trailing=y.shape[1:]),
-        weights=made_like(y, no_weights, weights, trailing=()),
-        incoming=made_like(y, no_weights, incoming, trailing=()) if weighted else None,
-        class_weight=np.array(plan.class_weight),
-        moves_rows=plan.moves_rows,
-        classes=_classes(plan, y),
-        rows=concatenated(indices, [(size,) for size in sizes], nowhere),
-        plan=plan,
-        at_random=True,
-        made_by=made_by,
-    )
-
-
-def _classes(plan: Plan, y: Any) -> Any:
-    """Give the labels in the type that they have in a collection."""
-    classes = sorted_classes(list(plan.classes))
-    dtype = getattr(y, "dtype", None)
-    if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
-        return classes.astype(dtype)
-    return classes
-
-
 def _put_together(
-    like: Any,
-    meta: Any,
-    parts: Sequence[Any],
-    *,
-    sizes: list[int],
-    full: list[int],
-    trailing: tuple[int, ...],
+    like: Any, meta: Any, parts: Sequence[Any], sizes: list[int], full: list[int]
 ) -> Any:
     """Make a collection of the kind of another from its partitions."""
     if not hasattr(like, "divisions"):
-        return concatenated(parts, [(size, *trailing) for size in sizes], meta)
+        shapes = [(size, *meta.shape[1:]) for size in sizes]
+        return concatenated(parts, shapes, meta)
     import dask.dataframe
 
     divisions = None
     if like.known_divisions:
         divisions = (*(like.divisions[number] for number in full), like.divisions[-1])
-    return dask.dataframe.from_delayed(
-        list(parts), meta=meta, divisions=divisions, verify_meta=False
-    )
+    # Dask loses tasks that are not verified when it makes an array of them.
+    return dask.dataframe.from_delayed(list(parts), meta=meta, divisions=divisions)

@@ -302,7 +302,7 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
 
         self._validate_params()
         resampled = resample_collections(self._learn, X, y, sample_weight)
-        self.classes_ = resampled.classes
+        self.classes_ = np.asarray(resampled.classes)
         return resampled
 
     def _learn_columns(self, X: Any) -> None:

@@ -86,9 +86,6 @@ class ClassWeight(BaseResampler):
     def _targets(self, labels: Labels, y: Any) -> Targets:
         return targets_from_rows(labels, labels.counts)
 
-    def _draw_shares(self) -> float:
-        return 0.0
-
     def _multiplier(self, labels: Labels, sums: CellSums) -> Floats:
         totals, drawn = sums.totals, sums.drawn
         if self.class_weight == "balanced":

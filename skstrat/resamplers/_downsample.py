@@ -222,17 +222,3 @@ class DownsampleUpweight(StratifiedResampler):
         by_label = kept.totals(weights) / kept.totals(own)
         totals = draw.cells.totals(samples.sample_weight)
         return CellWeights(weights, by_label, by_label, totals)
-
-    def _check_needs_labels_alone(self) -> None:
-        super()._check_needs_labels_alone()
-        if self.factor == "auto":
-            raise ValueError(
-                'factor must not be "auto" for data in partitions, for X is needed to '
-                "recommend one; call recommend_factor on a part, and give its factor."
-            )
-
-    def _draw_shares(self) -> Mapping[Any, float] | float | None:
-        if isinstance(self.factor, Mapping):
-            return {label: 1 / value % 1 for label, value in self.factor.items()}
-        factor: Any = self.factor
-        return None if factor is None else 1 / factor % 1

@@ -168,13 +168,6 @@ class GuidedDownsample(BaseResampler):
     def _targets(self, labels: Labels, y: Any) -> Targets:
         return targets_from_factor(labels, self.factor, "down")
 
-    def _check_needs_labels_alone(self) -> None:
-        raise ValueError(
-            "GuidedDownsample reads X, so that labels alone do not say which rows it "
-            "keeps, in files and Dask collections for example; use DownsampleUpweight "
-            "there, or take a part into memory first."
-        )
-
     def _draw(
         self, cells: Any, targets: Targets, samples: CheckedSamples, X: Any
     ) -> Draw:

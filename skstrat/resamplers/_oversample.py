@@ -134,8 +134,3 @@ class RandomOversample(StratifiedResampler):
             return targets_from_factor(labels, self.times, "over")
         strategy = "auto" if self.sampling_strategy is None else self.sampling_strategy
         return targets_from_sampling_strategy(labels, y, strategy, "over")
-
-    def _draw_shares(self) -> Mapping[Any, float] | float | None:
-        if isinstance(self.times, Mapping):
-            return {label: value % 1 for label, value in self.times.items()}
-        return None if self.times is None else self.times % 1

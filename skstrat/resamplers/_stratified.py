@@ -24,17 +24,6 @@ class StratifiedResampler(BaseResampler):
     groups: Any
     y_numeric: bool
 
-    def _check_needs_labels_alone(self) -> None:
-        super()._check_needs_labels_alone()
-        for argument in ("strata", "groups"):
-            if getattr(self, argument) is not None:
-                raise ValueError(
-                    f"{argument} must be None for data in partitions, which are drawn "
-                    "by their labels alone; got "
-                    f"{type(getattr(self, argument)).__name__}. Write classes crossed "
-                    "with strata into one column of labels."
-                )
-
     def _cells(self, samples: CheckedSamples, X: Any, y: Any) -> Any:
         strata, groups = (
             None

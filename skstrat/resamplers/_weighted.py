@@ -209,10 +209,10 @@ class Weighted(BaseResampler):
                 "sampler that keeps original rows."
             )
 
-    def _check_needs_labels_alone(self) -> NoReturn:
+    def _learn_lazily(self, X: Any, y: Any, sample_weight: Any) -> NoReturn:
         raise TypeError(
             f"{type(self.sampler).__name__} reads the values of X, so Weighted needs "
-            "data in memory, no Dask collection, file or partition. Use "
+            "data in memory, no Dask collection. Use "
             "DownsampleUpweight first, and Weighted on the rows that it keeps."
         )
 

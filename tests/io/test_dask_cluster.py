@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -200,7 +201,7 @@ def test_rows_without_weight_are_not_there_but_keep_their_positions():
     model.fit(X, y, sample_weight=weights)
     down = clone(DOWN).fit(data[FEATURES], data["y"], sample_weight=data["w"])
     assert model.resampler_.plan_ == down.plan_
-    drawn = model.resampler_.sample_indices_.compute()
+    drawn = model.resampler_.sample_indices_
     assert drawn.tolist() == down.sample_indices_.tolist()
     mass = data["w"].groupby(data["y"]).sum()
     np.testing.assert_allclose(model.target_prior_, mass, rtol=1e-12)
@@ -275,6 +276,43 @@ def test_processes_give_the_rows_of_the_data_in_memory(client):
         assert own.plan_ == plan
         # Nothing stays on the workers.
         del drawn
+
+
+USES = [
+    lambda X, y, w: (X.values, y.values, w.values),
+    lambda X, y, w: [each.to_dask_array(lengths=True) for each in (X, y, w)],
+    lambda X, y, w: (X.persist().values, w.persist()),
+    lambda X, y, w: (X["amount"] + X["age"], X.assign(y=y, w=w)),
+    lambda X, y, w: (X.merge(y.to_frame(), left_index=True, right_index=True), w),
+]
+WANTED = [
+    lambda X, y, w: (X, y, w),
+    lambda X, y, w: (X, y, w),
+    lambda X, y, w: (X, w),
+    lambda X, y, w: (X["amount"] + X["age"], X.assign(y=y, w=w)),
+    lambda X, y, w: (X.assign(y=y), w),
+]
+
+
+@pytest.mark.parametrize(
+    "scheduler", ["threads", pytest.param("processes", marks=pytest.mark.slow)]
+)
+def test_what_comes_out_is_used_like_other_collections(scheduler, request):
+    if scheduler == "processes":
+        alive(request.getfixturevalue("client"))
+    data = table()
+    own, (X, y, _) = clone(DOWN), collections(data)
+    wanted = own.fit_resample(data[FEATURES], data["y"])
+    with (
+        nullcontext()
+        if scheduler == "processes"
+        else dask.config.set(scheduler=scheduler)
+    ):
+        drawn = own.fit_resample(X, y)
+        assert len(drawn[0]) == len(wanted[0])
+        for use, plain in zip(USES, WANTED, strict=True):
+            for lazy, expected in zip(use(*drawn), plain(*wanted), strict=True):
+                np.testing.assert_array_equal(lazy.compute(), expected)
 
 
 @pytest.mark.slow

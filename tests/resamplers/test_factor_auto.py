@@ -10,7 +10,6 @@ from skstrat import (
     ResampledClassifier,
     recommend_factor,
 )
-from skstrat.io._partitions import check_decides_by_labels
 
 
 def data(n_rows=60_000, seed=0):
@@ -51,11 +50,6 @@ def test_in_a_classifier():
     model = ResampledClassifier(LogisticRegression(), auto).fit(X, y)
     assert model.n_samples_fit_ == model.resampler_.recommendation_.rows < len(y) / 2
     assert model.predict_proba(X)[:, 1].mean() == pytest.approx(y.mean(), rel=0.05)
-
-
-def test_labels_alone_are_not_enough():
-    with pytest.raises(ValueError, match='factor must not be "auto" for data in parti'):
-        check_decides_by_labels(DownsampleUpweight(factor="auto"))
 
 
 def test_other_words_are_refused():

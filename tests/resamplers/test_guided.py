@@ -21,7 +21,6 @@ from skstrat import (
     ResampledClassifier,
     make_pipeline,
 )
-from skstrat.io._partitions import check_decides_by_labels
 from skstrat.resamplers._guided import _smallest_ranks, _solve_chance
 
 
@@ -471,11 +470,6 @@ def test_folds_are_refused_where_a_class_has_one_row():
     with pytest.raises(ValueError, match=message):
         folds.fit(X, labels)
     assert folds.set_params(pilot_folds=None).fit(X, labels).sampling_strategy_["odd"]
-
-
-def test_labels_alone_are_not_enough():
-    with pytest.raises(ValueError, match="GuidedDownsample reads X"):
-        check_decides_by_labels(GuidedDownsample())
 
 
 def slopes(X, y, w=None):

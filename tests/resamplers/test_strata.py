@@ -1251,17 +1251,3 @@ def test_missing_labels_stay_errors():
     y, resampler = np.where(SHOP < 9, None, Y), down(strata=REGION)
     with pytest.raises(MissingLabelsError, match="of 600 labels are missing"):
         resampler.fit(X, y)
-
-
-@pytest.mark.parametrize(
-    "words", [{"strata": REGION}, {"groups": SHOP}], ids=["strata", "groups"]
-)
-@pytest.mark.parametrize("method", ["fit", "fit_resample"])
-def test_dask_collections_are_refused(method, words):
-    frames = pytest.importorskip("dask.dataframe")
-    data = frames.from_pandas(pd.DataFrame({"x": X[:, 0], "y": Y}), npartitions=3)
-    call = getattr(down(**words), method)
-    with pytest.raises(
-        ValueError, match=f"{next(iter(words))} must be None for data in"
-    ):
-        call(data[["x"]], data["y"])

@@ -32,7 +32,6 @@ from skstrat import (
     Weighted,
     make_pipeline,
 )
-from skstrat.io._partitions import check_decides_by_labels
 
 # InstanceHardnessThreshold takes no labels but 0, 1, 2 and so on.
 COUNTS = {0: 160, 1: 60, 2: 30}
@@ -780,8 +779,6 @@ def test_data_out_of_memory():
     for use in (Weighted(SMOTE()).fit, Weighted(SMOTE()).fit_resample):
         with pytest.raises(TypeError, match=r"SMOTE reads the values .* in memory"):
             use(X, y)
-    with pytest.raises(TypeError, match=r"SMOTE reads the values .* in memory"):
-        check_decides_by_labels(Weighted(SMOTE()))
 
 
 def test_a_stock_pipeline_is_told_what_to_use():
