@@ -167,8 +167,13 @@ def opened(path: Path, mode: Literal["r", "w"], named: Path) -> Iterator[Any]:
             yield file
         return
     with ZipFile(path, mode, ZIP_DEFLATED) as archive:
-        members = archive.namelist() if mode == "r" else [named.stem]
-        if len(members) != 1:
-            raise ValueError(f"{path} must hold one file; got {members!r}.")
-        with archive.open(members[0], mode, force_zip64=mode == "w") as file:
+        members = archive.infolist()
+        # The first bit tells of a password.
+        if mode == "r" and (len(members) != 1 or members[0].flag_bits & 1):
+            raise ValueError(
+                f"{path} must hold one file, without a password; got "
+                f"{archive.namelist()!r}."
+            )
+        name = named.stem if mode == "w" else members[0].filename
+        with archive.open(name, mode, force_zip64=mode == "w") as file:
             yield file

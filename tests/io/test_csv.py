@@ -597,7 +597,15 @@ def test_broken_compression(ending, way, tmp_path):
     check_refused(bytes(packed), text, tmp_path, f"big.csv{ending}")
 
 
-def test_a_zip_file_of_two(tmp_path):
-    data = zipped(b"a,y\n1,0\n2,1\n", "a.csv", "b.csv")
-    text = r"big\.csv\.zip must hold one file; got \['a\.csv', 'b\.csv'\]"
-    check_refused(data, text, tmp_path, "big.csv.zip")
+@pytest.mark.parametrize("way", ["two", "none", "password"])
+def test_zip_files_that_cannot_be_chosen_from(way, tmp_path):
+    data = b"a,y\n1,0\n2,1\n"
+    packed = zipped(data, "a.csv", "b.csv") if way == "two" else zipped(data)
+    if way == "none":
+        packed = packed[-22:-14] + bytes(14)
+    if way == "password":
+        # The flags stand in both headers.
+        place = packed.index(b"PK\x01\x02") + 8
+        packed = packed[:6] + b"\x01" + packed[7:place] + b"\x01" + packed[place + 1 :]
+    text = r"big\.csv\.zip must hold one file, without a password; got \["
+    check_refused(packed, text, tmp_path, "big.csv.zip")
