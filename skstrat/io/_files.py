@@ -28,7 +28,13 @@ from skstrat.io._scan import (
     open_source,
     scan,
 )
-from skstrat.io._sinks import ParquetSink, Sink, with_index_of_rows, written_whole
+from skstrat.io._sinks import (
+    ParquetSink,
+    Sink,
+    in_blocks,
+    with_index_of_rows,
+    written_whole,
+)
 from skstrat.io._source_files import check_unmodified, kind_of, states_of
 from skstrat.resamplers._base import BaseResampler
 from skstrat.resamplers._guided import GuidedDownsample
@@ -304,26 +310,38 @@ def _sink(
 def _drawn_tables(
     scanned: Scanned, resampled: Resampled, target: str, weight: str, told: Progress
 ) -> Iterator[Any]:
-    """Take the rows drawn as all rows pass, and add their weights."""
-    rows, weights, n_rows = resampled.rows, resampled.weights, len(scanned.X)
+    """Give the rows drawn, in blocks whose labels are as before, with their weights."""
+    start = 0
+    for table in in_blocks(_taken(scanned, resampled.rows, told)):
+        stop = start + len(table)
+        rows = resampled.rows[start:stop]
+        if not scanned.match(table.column(target), rows):
+            raise _changed(len(scanned.X), rows[0])
+        yield _with_weights(table, weight, resampled.weights[start:stop])
+        start = stop
+
+
+def _taken(scanned: Scanned, rows: NDArray[np.intp], told: Progress) -> Iterator[Any]:
+    """Take the rows drawn as all rows pass."""
     start = done = 0
+    n_rows = len(scanned.X)
     for table in scanned.X.source.batches():
-        done += len(table)
+        first, done = done, done + len(table)
         stop = int(np.searchsorted(rows, done))
         if stop > start:
-            own = rows[start:stop]
-            taken = table.take(own - (done - len(table)))
-            if done > n_rows or not scanned.match(taken.column(target), own):
-                break
-            yield _with_weights(taken, weight, weights[start:stop])
+            yield table.take(rows[start:stop] - first)
         start = stop
         told("rows", done, n_rows)
-    if done != n_rows or start != len(rows):
-        raise ValueError(
-            f"The data changed while it was read: of {n_rows} rows whose labels were "
-            f"read, the first {done} were as before at most. Run again when nothing "
-            "writes to it."
-        )
+    if done != n_rows:
+        raise _changed(n_rows, done)
+
+
+def _changed(n_rows: int, n_before: int) -> ValueError:
+    return ValueError(
+        f"The data changed while it was read: of {n_rows} rows whose labels were "
+        f"read, the first {n_before} were as before at most. Run again when nothing "
+        "writes to it."
+    )
 
 
 def _with_weights(table: Any, name: str, weights: NDArray[np.float64]) -> Any:

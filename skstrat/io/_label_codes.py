@@ -79,7 +79,10 @@ class LabelCodes:
             for label in classes.tolist()
         ]
         self._codes.widen(np.min_scalar_type(-max(len(self._code_of), 1)))
-        self._codes.add(np.array(position, dtype=np.intp)[codes])
+        # Most parts have the same classes, and to look up each code costs much.
+        if position != list(range(len(position))):
+            codes = np.array(position, dtype=np.intp)[codes]
+        self._codes.add(codes)
 
     def labels(self, typed: Callable[[list[Any]], list[Any]]) -> Any:
         """Give the labels as categories, turned from text into what they are."""
@@ -93,10 +96,11 @@ class LabelCodes:
         code_of = {label: code for code, label in enumerate(classes.tolist())}
         position = [code_of[label] for label in found]
         codes = self._codes.values
-        order = np.array(position, dtype=codes.dtype)
-        for start in range(0, n_rows, _BLOCK):
-            block = codes[start : start + _BLOCK]
-            block[:] = order[block]
+        if position != list(range(len(position))):
+            order = np.array(position, dtype=codes.dtype)
+            for start in range(0, n_rows, _BLOCK):
+                block = codes[start : start + _BLOCK]
+                block[:] = order[block]
         self._code_of = dict(zip(self._code_of, position, strict=True))
         return pandas.Series(pandas.Categorical.from_codes(codes, classes.tolist()))
 

@@ -54,6 +54,23 @@ def written_whole(dest: Path) -> Iterator[Path]:
         temporary.replace(dest)
 
 
+def in_blocks(tables: Iterator[Any]) -> Iterator[Any]:
+    """Put small tables together, to blocks that are worth a row group."""
+    from pyarrow import concat_tables
+
+    waiting: list[Any] = []
+    n_rows = n_bytes = 0
+    for table in tables:
+        waiting.append(table)
+        n_rows += len(table)
+        n_bytes += table.nbytes
+        if n_rows >= _ROWS or n_bytes >= _BYTES:
+            yield concat_tables(waiting)
+            waiting, n_rows, n_bytes = [], 0, 0
+    if waiting:
+        yield concat_tables(waiting)
+
+
 class ParquetSink:
     """A Parquet file, compressed and encoded like another.
 
@@ -76,24 +93,11 @@ class ParquetSink:
             self._file, schema, **_encodings(schema, like)
         )
         self._schema = schema
-        self._waiting: list[Any] = []
-        self._rows = self._bytes = 0
 
     def write(self, table: Any) -> None:
-        """Write a table, in row groups of bounded size."""
-        self._waiting.append(table.select(self._schema.names).cast(self._schema))
-        self._rows += len(table)
-        self._bytes += table.nbytes
-        if self._rows >= _ROWS or self._bytes >= _BYTES:
-            self._flush()
-
-    def _flush(self) -> None:
-        from pyarrow import concat_tables
-
-        if self._waiting:
-            self._writer.write_table(concat_tables(self._waiting), row_group_size=_ROWS)
-        self._waiting = []
-        self._rows = self._bytes = 0
+        """Write a table as a row group."""
+        table = table.select(self._schema.names).cast(self._schema)
+        self._writer.write_table(table, row_group_size=_ROWS)
 
     def __enter__(self) -> Self:
         return self
@@ -106,7 +110,6 @@ class ParquetSink:
     ) -> None:
         """Write what is left, and the footer; after an error, nothing."""
         if error is None:
-            self._flush()
             self._writer.close()
             self._file.close()
             return
