@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import stat
 import zlib
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -218,9 +219,14 @@ def _read_frame(path: Path, target: str, csv_format: CsvFormat) -> Any:
             f"{path} is of an unknown kind; its name must end in one of "
             f"{', '.join(CSV + PARQUET)}"
         )
-    if not path.is_file():
-        problem = "is not a file" if path.exists() else "does not exist"
-        raise TableError(f"{path} {problem}")
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise TableError(f"{path} does not exist") from None
+    except OSError as error:
+        raise TableError(f"{path} cannot be read: {error.strerror}") from None
+    if not stat.S_ISREG(mode):
+        raise TableError(f"{path} is not a file")
     try:
         if name.endswith(PARQUET):
             return pd.read_parquet(path)
@@ -232,8 +238,9 @@ def _read_frame(path: Path, target: str, csv_format: CsvFormat) -> Any:
     # What the readers raise for a broken file, pyarrow's own errors among them.
     except (OSError, ValueError, EOFError, NotImplementedError, zlib.error) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        reason = reason.removeprefix(f"{path} cannot be read: ")
-        raise TableError(f"{path} cannot be read: {reason}") from error
+        if not reason.startswith(str(path)):
+            reason = f"{path} cannot be read: {reason}"
+        raise TableError(reason) from error
 
 
 def _read_csv(path: Path, target: str, csv_format: CsvFormat) -> Any:
@@ -252,7 +259,9 @@ def _read_csv(path: Path, target: str, csv_format: CsvFormat) -> Any:
     frame = read()
     if target in frame.columns:
         # None and NA are labels, though missing values of other columns.
-        labels = read(usecols=[target], dtype=str, keep_default_na=False)[target]
+        # Where rows have names that the header lacks, pandas needs all columns.
+        columns = [target] if isinstance(frame.index, pd.RangeIndex) else None
+        labels = read(usecols=columns, dtype=str, keep_default_na=False)[target]
         found = labels.dropna().unique().tolist()
         frame[target] = labels.map(dict(zip(found, typed_labels(found), strict=True)))
     return frame

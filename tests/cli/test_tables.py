@@ -167,11 +167,22 @@ def test_labels_of_csv_are_text_unless_all_are_integers(tmp_path):
         read_table(tmp_path / "t.csv", "gap")
 
 
+def test_names_of_rows_are_no_column(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("x,y\nb,5,NA\na,6,None\nc,7,NA\n", encoding="utf-8")
+    table = read_table(path, "y")
+    assert table.features.columns.tolist() == ["x"]
+    assert table.features["x"].tolist() == [5, 6, 7]
+    assert table.codes().tolist() == [0, 1, 0]
+
+
 @pytest.mark.parametrize("name", broken_files())
 def test_unreadable_files_give_one_line(tmp_path, name):
     path = tmp_path / name
     path.write_bytes(broken_files()[name])
-    with pytest.raises(TableError, match=f"{name} cannot be read: .") as caught:
+    with pytest.raises(
+        TableError, match=f"{name} (cannot be read: .|is empty)"
+    ) as caught:
         read_table(path, "b")
     assert "\n" not in str(caught.value)
 
@@ -181,6 +192,7 @@ def test_unreadable_files_give_one_line(tmp_path, name):
     [
         ("absent.csv", "absent.csv does not exist"),
         ("folder.csv", "folder.csv is not a file"),
+        ("x" * 300 + ".csv", "xxx.csv cannot be read: File name too long"),
         ("table.xlsx", r"unknown kind; its name must end in one of \.csv, \.csv\.gz"),
     ],
 )
