@@ -15,7 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skstrat._core.compat import estimator_has
-from skstrat._core.dask import refuse_dask
+from skstrat._core.dask import refuse_lazy
 
 
 def attribute(compute: Callable[[Any], Any]) -> property:
@@ -67,7 +67,7 @@ class ProbabilityClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator, 
             If X is a Dask collection, as in the other methods that predict.
         """
         check_is_fitted(self)
-        refuse_dask(X, self, "predict_proba")
+        refuse_lazy(X, self, "predict_proba")
         return self._proba(X)
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -89,7 +89,7 @@ class ProbabilityClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator, 
             If X is a Dask collection, as in the other methods that predict.
         """
         check_is_fitted(self)
-        refuse_dask(X, self, "predict")
+        refuse_lazy(X, self, "predict")
         return np.asarray(self.classes_)[self.predict_proba(X).argmax(axis=1)]
 
     def __sklearn_tags__(self) -> Any:

@@ -15,7 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skstrat._core.compat import estimator_has
-from skstrat._core.dask import refuse_dask
+from skstrat._core.dask import refuse_lazy
 from skstrat._core.prior import check_prior, correct_prior, prior_shift
 from skstrat.classifiers._own_prior import refuse_threshold
 from skstrat.classifiers._plain_model import plain_model
@@ -64,7 +64,7 @@ class CorrectedPredictions(ProbabilityClassifier):
 
     def predict(self, X: Any) -> NDArray[Any]:
         check_is_fitted(self)
-        refuse_dask(X, self, "predict")
+        refuse_lazy(X, self, "predict")
         if not self._shifts_rows and not self._shift().any():
             labels = np.asarray(self.estimator_.predict(X))
             # CatBoost gives a column for three classes.
@@ -102,7 +102,7 @@ class CorrectedPredictions(ProbabilityClassifier):
             Natural logarithms of the probabilities.
         """
         check_is_fitted(self)
-        refuse_dask(X, self, "predict_log_proba")
+        refuse_lazy(X, self, "predict_log_proba")
         log_proba = np.asarray(self.estimator_.predict_log_proba(X))
         shift = self._shift_of(X)
         return log_softmax(log_proba + shift, axis=1) if shift.any() else log_proba
@@ -130,7 +130,7 @@ class CorrectedPredictions(ProbabilityClassifier):
             If the values are of pairs of classes and a correction is due.
         """
         check_is_fitted(self)
-        refuse_dask(X, self, "decision_function")
+        refuse_lazy(X, self, "decision_function")
         decision = np.asarray(self.estimator_.decision_function(X))
         shift = self._shift_of(X)
         if not shift.any():

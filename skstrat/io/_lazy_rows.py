@@ -43,6 +43,9 @@ class LazyRows:
         Rows and columns.
     """
 
+    _at: int
+    _table: Any
+
     def __init__(
         self,
         source: Any,
@@ -56,6 +59,7 @@ class LazyRows:
         self._states, self._n_rows = states, n_rows
         # Where in the files they are; None if these are all of their rows.
         self._places: NDArray[np.intp] | None = None
+        self._types: Any = None
         self._lock = Lock()
         self._restart(0)
 
@@ -74,10 +78,10 @@ class LazyRows:
     def __array__(self, *_: Any, **__: Any) -> NoReturn:
         """Refuse what would read all rows at once."""
         raise TypeError(
-            f"X must be in memory here; got LazyRows, {len(self)} rows of files. Draw "
-            "rows first, by ResampledClassifier, a Pipeline or fit_resample of a "
-            "resampler that picks rows, or take them into memory: "
-            "X.take_rows(numpy.arange(len(X)))."
+            f"X must be in memory for what reads all of its rows; got {len(self)} rows "
+            "of files (LazyRows). Give it to a resampler of skstrat that picks rows, "
+            "alone, in ResampledClassifier or as first step of a Pipeline; for all "
+            "else take the rows into memory, X.take_rows(numpy.arange(len(X)))."
         )
 
     __iter__ = __array__
@@ -124,10 +128,16 @@ class LazyRows:
             ascending, place = np.unique(rows, return_inverse=True)
         with self._lock:
             parts = list(self._taken(ascending)) if len(rows) else []
-        table = pyarrow.concat_tables(parts) if parts else self._empty()
+            table = pyarrow.concat_tables(parts) if parts else self._empty()
+            # Texts of CSV files have the types of the first rows taken, so that a
+            # column is the same in all rows.
+            if self._types is None and parts:
+                self._types = self.source.types_of(table)
+        if self._types is not None:
+            table = self._types.cast(table)
         if place is not None:
             table = table.take(place)
-        frame = self.source.typed(table).to_pandas()
+        frame = table.to_pandas()
         frame.index = rows
         return frame
 
@@ -145,19 +155,18 @@ class LazyRows:
                 yield _taken_of(self._table, rows[:here] - self._at)
                 rows = rows[here:]
             if len(rows):
-                self._at = stop
-                self._go_on()
+                self._at, self._table = stop, self._next_table()
         if self._at + len(self._table) == self._n_rows:
             check_unmodified(self.source.files, self._states)
 
-    def _go_on(self) -> None:
-        self._table = next(self._tables, self._empty())
-        if not len(self._table):
-            check_unmodified(self.source.files, self._states)
-            raise ValueError(
-                f"{self.source.files[0]} and the files after it must have "
-                f"{self._n_rows} rows, as when their labels were read; got {self._at}."
-            )
+    def _next_table(self) -> Any:
+        for table in self._tables:
+            return table
+        check_unmodified(self.source.files, self._states)
+        raise ValueError(
+            f"{self.source.files[0]} and the files after it have fewer rows than the "
+            f"{self._n_rows} whose labels were read. Scan them again."
+        )
 
     def _restart(self, row: int) -> None:
         check_unmodified(self.source.files, self._states)
