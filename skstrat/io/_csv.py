@@ -272,13 +272,13 @@ class CsvSource:
 def _header(path: Path, csv_format: CsvFormat) -> list[str]:
     with readable(path), opened(path, "r", path) as stream:
         text = next(_blocks(stream, str(csv_format.encoding))).decode("utf-8-sig")
-    rows = csv.reader(
-        io.StringIO(text, newline=""),
-        delimiter=str(csv_format.separator),
-        quotechar=csv_format.quote,
-        quoting=csv.QUOTE_NONE if csv_format.quote is None else csv.QUOTE_MINIMAL,
-    )
-    return next(filter(None, rows))
+        rows = csv.reader(
+            io.StringIO(text, newline=""),
+            delimiter=str(csv_format.separator),
+            quotechar=csv_format.quote,
+            quoting=csv.QUOTE_NONE if csv_format.quote is None else csv.QUOTE_MINIMAL,
+        )
+        return next(filter(None, rows))
 
 
 class CsvSink:
