@@ -66,7 +66,9 @@ class ParquetSource:
             if schema != self.schema:
                 self._unite(schema, path)
             self._rows.append(footer.num_rows)
-        self._add_values(folder)
+        self._values: list[dict[str, Any]] = [{} for _ in files]
+        if any(path.parent != folder for path in files):
+            self._add_values(folder)
 
     @property
     def n_rows(self) -> int:

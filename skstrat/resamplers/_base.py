@@ -307,7 +307,9 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
 
     def _learn_columns(self, X: Any) -> None:
         if is_lazy(X):
-            X = X.take_rows(np.empty(0, dtype=np.intp))
+            self.n_features_in_ = X.shape[1]
+            self.feature_names_in_ = np.array(X.columns, dtype=object)
+            return
         if hasattr(self, "n_features_in_"):
             del self.n_features_in_
         if getattr(X, "ndim", 2) == 2 and not is_mapping(X):
