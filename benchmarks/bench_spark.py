@@ -1,6 +1,6 @@
 """Past one machine with Spark: an example, and its time against ``sampleBy``.
 
-    python benchmarks/bench_spark.py [--rows 10000000] [--rounds 3]
+    python benchmarks/bench_spark.py [--rows 10000000] [--rounds 5]
 
 Labels are counted, :meth:`Plan.from_counts` says what to keep, Spark writes those rows
 with their weights to a small Parquet folder, and a logistic regression is trained from
@@ -168,7 +168,7 @@ def main():
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000_000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     spark = start_session()
