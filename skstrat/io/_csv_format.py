@@ -28,11 +28,7 @@ _OPENERS: dict[str, Any] = {
     ".bz2": bz2.open,
 }
 _CHARACTER = re.compile("[\x01-\x09\x0b\x0c\x0e-\x7f]")
-# Control characters are no text, and what is UTF-8 in part is a damaged UTF-8 file.
-_NOT_LATIN = re.compile(
-    rb"[\0-\x08\x0e-\x1f]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}"
-    rb"|[\xf0-\xf4][\x80-\xbf]{3}"
-)
+_CONTROL = re.compile("[\0-\x08\x0e-\x1f]")
 
 
 @dataclass(frozen=True)
@@ -145,14 +141,18 @@ def _encoding_of(start: bytes, path: Path) -> str:
     for mark, encoding in _MARKS.items():
         if start.startswith(mark):
             return encoding
-    for encoding in ("utf-8", "cp1252"):
-        try:
-            codecs.getincrementaldecoder(encoding)().decode(start)
-        except UnicodeDecodeError:
-            if _NOT_LATIN.search(start):
-                break
-        else:
-            return encoding
+    decoder = codecs.getincrementaldecoder("utf-8")
+    try:
+        decoder().decode(start)
+    except UnicodeDecodeError:
+        text = decoder("replace").decode(start)
+    else:
+        return "utf-8"
+    # A damaged UTF-8 file has more characters that are well than others.
+    wrong = text.count("\ufffd")
+    well = len(re.sub("[\0-\x7f\ufffd]", "", text))
+    if wrong > well and not _CONTROL.search(text):
+        return "cp1252"
     raise ValueError(
         f"{path} cannot be read: it is neither utf-8 nor latin-1; give its encoding."
     )

@@ -75,7 +75,19 @@ DIALECTS = {
 def test_a_file_is_written_like_its_source(dialect, tmp_path):
     separator, encoding, ending, told = DIALECTS[dialect]
     quote = told.get("quote", '"')
-    odd = ["ä,b", "c;d", "e\tf", "g|h", "i^j", "k\nl", f"{quote}m", "", "n", "1,5"]
+    odd = [
+        "ä,b",
+        "»Spaß«",
+        "c;d",
+        "e\tf",
+        "g|h",
+        "i^j",
+        "k\nl",
+        f"{quote}m",
+        "",
+        "n",
+        "1,5",
+    ]
     rows = [[f"{i}", each, str(i % 2)] for i, each in enumerate(odd)]
     text = io.StringIO()
     settings = {"delimiter": separator, "quotechar": quote, "lineterminator": "\n"}
