@@ -133,6 +133,11 @@ def downsample(
     has the probabilities of SOURCE.
     """
     _check_libraries()
+    if key is not None and groups is not None:
+        raise InputError(
+            "--key and --groups exclude each other: whole groups are drawn, in any "
+            "order the same; leave --key out"
+        )
     csv_format = read_csv_format(**csv)
     resampler = DownsampleByText(
         factor=factor,
@@ -157,16 +162,18 @@ def downsample(
         chosen = {"factor": factor, "strata": strata, "groups": groups, "seed": seed}
         print_json(_summary_document(summary, chosen))
     else:
+        column = _column_of_classes(summary, target, strata)
         code = training_code(
             summary.dest,
             summary.classes,
             target=target,
+            numeric=column != target,
             weight=sample_weight or "sample_weight",
             identifiers=[name for name in (key, groups) if name is not None],
             uneven=any((sample_weight, strata, groups)),
             csv_format=csv_format,
         )
-        _print_summary(open_console(), summary, target, code)
+        _print_summary(open_console(), summary, column, code)
 
 
 def _check_libraries() -> None:
@@ -218,8 +225,15 @@ class _Bar:
         self.progress.update(self.task, completed=done, rows=rows, size=size)
 
 
-def _print_summary(console: Console, summary: Summary, target: str, code: str) -> None:
-    headings = [target, "rows before", "rows after", "weight before", "weight after"]
+def _column_of_classes(summary: Summary, target: str, strata: str | None) -> str:
+    """Name the target, or the strata that stand in where it holds numbers."""
+    classes = [] if summary.plan is None else summary.plan.classes
+    both = any(isinstance(each, tuple) for each in classes)
+    return target if strata is None or both else strata
+
+
+def _print_summary(console: Console, summary: Summary, column: str, code: str) -> None:
+    headings = [column, "rows before", "rows after", "weight before", "weight after"]
     lines = [(entry["rows_before"], _cells(entry)) for entry in summary.classes]
     console.print(class_grid(headings, lines))
     before, after = summary.bytes_before, summary.bytes_after
@@ -229,7 +243,7 @@ def _print_summary(console: Console, summary: Summary, target: str, code: str) -
     )
     for note in summary.notes:
         console.print(f"Note: {note}", soft_wrap=True)
-    doubt = doubted_label(f"--target {target!r}", len(summary.classes))
+    doubt = doubted_label(f"Column {column!r}", len(summary.classes))
     console.print(doubt or f"\nTrain from it:\n\n{code}", soft_wrap=True)
 
 

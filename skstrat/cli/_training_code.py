@@ -13,24 +13,34 @@ import pandas as pd
 from skstrat.io import CsvFormat
 from skstrat.io._source_files import kind_of
 
-_CODE = """\
+_DATA = """
+frame = pandas.{read}
+y, weight = frame[{target!r}], frame[{weight!r}]
+X = frame.drop(columns={others!r})
+"""
+_CLASSIFIERS = f"""\
 import pandas
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from skstrat import PriorCorrectedClassifier
-
-frame = pandas.{read}
-y, weight = frame[{target!r}], frame[{weight!r}]
-X = frame.drop(columns={others!r})
+{_DATA}\
 # Linear models take the weights.
 linear = LogisticRegression(max_iter=1000).fit(X, y, sample_weight=weight)
 # Trees do not follow those of classes: fit without, then correct by class totals.
-trees = HistGradientBoostingClassifier().fit(X, y{within})
+{{fit}}
 trees = PriorCorrectedClassifier(
-    trees, train_prior={rows}, target_prior={totals}
+    trees, train_prior={{rows}}, target_prior={{totals}}
 )"""
-# Of rows that stand for different numbers of rows of their class.
-_WITHIN = ", sample_weight=weight / weight.groupby(y).transform('mean')"
+_REGRESSOR = f"""\
+import pandas
+from sklearn.ensemble import HistGradientBoostingRegressor
+{_DATA}\
+model = HistGradientBoostingRegressor().fit(X, y, sample_weight=weight)"""
+_FIT = "trees = HistGradientBoostingClassifier().fit(X, y)"
+# Where the rows of a class stand for different numbers of rows.
+_FIT_WITHIN = """\
+within = weight / weight.groupby(y).transform('mean')
+trees = HistGradientBoostingClassifier().fit(X, y, sample_weight=within)"""
 
 
 def training_code(
@@ -41,6 +51,7 @@ def training_code(
     weight: str,
     identifiers: list[str],
     uneven: bool,
+    numeric: bool,
     csv_format: CsvFormat,
 ) -> str:
     """Write code that reads a file and fits a model of each kind to it.
@@ -59,6 +70,8 @@ def training_code(
         Columns that tell rows or groups apart, so nothing to learn from.
     uneven : bool
         Whether the weights of a class may differ.
+    numeric : bool
+        Whether the target holds numbers, and the classes are strata.
     csv_format : CsvFormat
         What was told of CSV files.
 
@@ -67,12 +80,13 @@ def training_code(
     str
         Lines of Python.
     """
-    return _CODE.format(
-        read=_reading(dest, target, [each["label"] for each in classes], csv_format),
+    labels = [] if numeric else [each["label"] for each in classes]
+    return (_REGRESSOR if numeric else _CLASSIFIERS).format(
+        read=_reading(dest, target, labels, csv_format),
         target=target,
         weight=weight,
         others=list(dict.fromkeys([*identifiers, target, weight])),
-        within=_WITHIN if uneven else "",
+        fit=_FIT_WITHIN if uneven else _FIT,
         rows=_by_label(classes, "rows"),
         totals=_by_label(classes, "weight_before"),
     )

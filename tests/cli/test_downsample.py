@@ -190,13 +190,28 @@ def test_strata_and_groups_are_columns(folder, tmp_path):
         assert small["id"].tolist() == X["id"].tolist()
         assert small["sample_weight"].to_numpy() == pytest.approx(w)
         # Weights differ within a class, and an identifier is nothing to learn from.
-        assert "sample_weight=weight / weight.groupby(y)" in out
+        assert "fit(X, y, sample_weight=within)" in out
         assert ("['shop', 'is_fraud'" in out) == (option == "groups")
     document = json.loads(succeed(*arguments, "--strata=shop", "--overwrite", "--json"))
     assert (document["strata"], document["groups"]) == ("shop", None)
+    both = invoke(*arguments, "--groups=shop", "--key=id", "--overwrite")
+    assert both.exit_code == 2
+    assert "--key and --groups exclude each other" in both.output
     absent = invoke(*arguments, "--strata=no", "--overwrite")
     assert absent.exit_code == 2
     assert "strata must name a column" in absent.output
+
+
+@pytest.mark.parametrize("dest", ["small.parquet", "small.csv"])
+def test_strata_of_a_target_of_numbers(folder, tmp_path, dest):
+    arguments = (folder / "big.parquet", tmp_path / dest, "--target=amount")
+    out = succeed(*arguments, "--strata=kind", "--factor=20")
+    frame, names = make_frame(), {}
+    code = out.partition("Train from it:")[2]
+    exec(code.replace("X = ", "X = frame[['id', 'w']] #"), names)
+    assert "kind" in out.splitlines()[1]
+    mean = np.average(names["model"].predict(names["X"]), weights=names["weight"])
+    assert mean == pytest.approx(frame["amount"].mean(), rel=0.3)
 
 
 @pytest.mark.slow
@@ -473,7 +488,7 @@ def test_a_column_that_may_not_be_the_label(folder, tmp_path):
     out = succeed(folder / "big.parquet", dest, "--target=id", "--factor=20")
     assert len(out.splitlines()) <= 20
     assert "and 5,988 more" in out
-    assert "--target 'id' has 6,000 different values: is it the label?" in out
+    assert "Column 'id' has 6,000 different values: is it the label?" in out
     assert len(pd.read_parquet(dest)) == 6000
 
 
