@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from skstrat.io._csv_format import CsvFormat
-from skstrat.io._sinks import ParquetSink, scratch_file
+from skstrat.io._sinks import ParquetSink, in_blocks, scratch_file
 
 # No two such texts are the same number.
 _PLAIN_INTEGER = "^(0|-?[1-9][0-9]*)$"
@@ -115,9 +115,10 @@ class ColumnTypes:
                 table = table.set_column(place, name, column.cast(kind))
             except pyarrow.ArrowInvalid as error:
                 raise ValueError(
-                    f"A column must be text or not in all rows; {name!r} is {kind} in "
-                    f"those read first, and later: {error}. Say which words are "
-                    "missing values, CsvFormat(missing=...), or give Parquet files."
+                    f"column {name!r} must be text in all rows or in none; it is "
+                    f"{self.of(name)} in those read first, and then: {error}. Name the "
+                    "words that are missing values, CsvFormat(missing=...), or give "
+                    "Parquet files."
                 ) from error
         return table
 
@@ -193,11 +194,15 @@ class TypedSink:
             self._notes += self._types.notes
             schema = self._types.cast(self._schema.empty_table()).schema
             with (
-                parquet.ParquetFile(self._text) as file,
+                parquet.ParquetFile(
+                    self._text, pre_buffer=False, buffer_size=1 << 18
+                ) as file,
                 ParquetSink(self._path, schema) as sink,
             ):
-                for batch in file.iter_batches(use_threads=False):
-                    sink.write(self._types.cast(Table.from_batches([batch])))
+                batches = file.iter_batches(use_threads=False)
+                texts = (Table.from_batches([batch]) for batch in batches)
+                for table in in_blocks(map(self._types.cast, texts)):
+                    sink.write(table)
 
 
 def _with_point(texts: Any, csv_format: CsvFormat) -> Any:
