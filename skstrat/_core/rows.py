@@ -69,9 +69,14 @@ def gather_rows(X: Any, rows: NDArray[Any], argument: str = "X") -> Any:
             name: gather_rows(column, rows, f"{argument}[{name!r}]")
             for name, column in X.items()
         }
+    if is_lazy(X):
+        raise TypeError(
+            f"{argument} must be in memory, for each batch is of rows from all over; "
+            "got rows of files. Draw rows first, by fit_resample of a resampler that "
+            "picks rows, or read the files in order, by skstrat.io.read_batches."
+        )
     known = isinstance(X, (np.ndarray, list, tuple)) or sparse.issparse(X)
     known = known or _taker(X) is not None or is_xarray(X) or hasattr(X, "iloc")
-    known = known or is_lazy(X)
     if known or not hasattr(X, "shape"):
         return take_rows(X, rows, argument)
     ascending, place = np.unique(rows, return_inverse=True)

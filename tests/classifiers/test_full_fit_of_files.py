@@ -6,7 +6,7 @@ from imblearn.under_sampling import RandomUnderSampler
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline as make_sklearn_pipeline
@@ -16,21 +16,22 @@ from skstrat import (
     ClassWeight,
     DownsampleUpweight,
     GuidedDownsample,
+    PartialFitClassifier,
     ResampledClassifier,
     ResampledEnsembleClassifier,
     Weighted,
     make_pipeline,
 )
 from skstrat.classifiers._full_loss import PenalisedLogLoss
+from skstrat.io import scan_file
+from skstrat.io._lazy_rows import LazyRows
+from skstrat.io._parquet import ParquetSource
+from skstrat.io._source_files import states_of
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
 pd = pytest.importorskip("pandas")
 
-from skstrat.io import scan_file  # noqa: E402
-from skstrat.io._lazy_rows import LazyRows  # noqa: E402
-from skstrat.io._parquet import ParquetSource  # noqa: E402
-from skstrat.io._source_files import states_of  # noqa: E402
 
 N_ROWS = 6000
 DOWN = DownsampleUpweight(factor=8, random_state=0)
@@ -206,6 +207,9 @@ NEEDS_ALL = {
         ResampledClassifier(LINE, DOWN), {"estimator__C": [1]}
     ).fit(X, y),
     "as first step of a Pipeline": lambda X, y: list(X),
+    "for each batch is of rows from all over": lambda X, y: PartialFitClassifier(
+        SGDClassifier(loss="log_loss")
+    ).fit(X, y),
 }
 
 
