@@ -81,14 +81,25 @@ def partitions_of(data: Any) -> list[Any]:
         return list(data.optimize(fuse=False).to_delayed(optimize_graph=False))
 
 
-def concatenated(parts: Sequence[Any], shapes: Sequence[Any], meta: Any) -> Any:
-    """Make an array of its blocks."""
+def made_like(
+    like: Any, meta: Any, parts: Sequence[Any], sizes: list[int], places: list[int]
+) -> Any:
+    """Make a collection of the kind of another from tasks, one for some partitions."""
+    if hasattr(like, "divisions"):
+        from dask.dataframe import from_delayed
+
+        divisions = None
+        if like.known_divisions:
+            starts = (like.divisions[place] for place in places)
+            divisions = (*starts, like.divisions[-1])
+        # Dask loses tasks that are not verified when it makes an array of them.
+        return from_delayed(list(parts), meta=meta, divisions=divisions)
     import dask.array
 
     return dask.array.concatenate(
         [
-            dask.array.from_delayed(part, shape, dtype=meta.dtype, meta=meta)
-            for part, shape in zip(parts, shapes, strict=True)
+            dask.array.from_delayed(part, (size, *meta.shape[1:]), meta=meta)
+            for part, size in zip(parts, sizes, strict=True)
         ],
         allow_unknown_chunksizes=True,
     )

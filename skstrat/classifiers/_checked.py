@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from skstrat._core.dask import is_dask
 from skstrat._core.rows import take_rows
 from skstrat.classifiers._calibration_check import (
     OutOfFold,
@@ -37,7 +38,7 @@ class CheckedClassifier(CorrectedClassifier):
         """Check the fitted model by the rows that were dropped."""
         if not (self.calibration_check and hasattr(self.estimator_, "predict_proba")):
             return None
-        held = hold_out_of(rows.drawn)
+        held = None if is_dask(rows.X) else hold_out_of(rows.drawn)
         if held is None:
             return None
         held = held.without(rows.set_aside)

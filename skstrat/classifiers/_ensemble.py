@@ -210,6 +210,7 @@ class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
             resampler = choice.resampler_for(X, fit_params)
             n_models = 1 if choice.resampler is None else n_models
         models = [self._make_model(resampler, generator) for _ in range(n_models)]
+        checks = self.calibration_check and not (is_dask(X) or is_dask(y))
         fits = Parallel(n_jobs=self.n_jobs)(
             delayed(fit_model)(
                 model,
@@ -218,14 +219,14 @@ class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
                 sample_weight,
                 fit_params,
                 self.target_prior,
-                cross_fits=self.calibration_check and number == 0,
+                cross_fits=checks and number == 0,
             )
             for number, model in enumerate(models)
         )
         self.estimators_ = [fit.model for fit in fits]
         self.classes_ = self.estimators_[0].classes_
         check = None
-        if self.calibration_check and not (is_dask(X) or is_dask(y)):
+        if checks:
             check = self._check(X, check_samples(X, y, sample_weight), fits)
         told = not self.calibration_check or any(fit.told for fit in fits)
         if leaves_cause_open(check) and not told:

@@ -306,10 +306,11 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         return resampled
 
     def _learn_columns(self, X: Any) -> None:
-        if is_lazy(X):
+        if is_lazy(X) and not hasattr(X, "example"):
             self.n_features_in_ = X.shape[1]
             self.feature_names_in_ = np.array(X.columns, dtype=object)
             return
+        X = X.example if is_lazy(X) else X
         if hasattr(self, "n_features_in_"):
             del self.n_features_in_
         if getattr(X, "ndim", 2) == 2 and not is_mapping(X):

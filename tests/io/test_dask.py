@@ -606,10 +606,10 @@ def test_everything_must_be_of_dask():
     [
         (
             {"X": [900]},
-            r"partitioned alike; got the numbers of partitions .'X': 1, 'y'",
+            r"partitioned alike; .* arrays: .'X': 1, 'y': .400, 500.",
         ),
-        ({"y": [300, 300, 300]}, r"'X': 2, 'y': 3, 'sample_weight': 2.*repartition"),
-        ({"w": [100] * 9}, "'sample_weight': 9"),
+        ({"y": [300, 300, 300]}, r"'X': 2, 'y': .300, 300, 300., .* repartition"),
+        ({"w": [100] * 9}, r"'sample_weight': .100, 100, .*rechunk"),
     ],
 )
 def test_different_numbers_of_partitions(cut, text):
@@ -645,7 +645,7 @@ def test_chunks_of_different_lengths_are_found_at_once(weights_alone):
     X = as_array(data["row"].to_numpy(), [300, 300, 300])
     y = as_array(data["y"].to_numpy(), [300, 350, 250])
     resampler = ClassWeight() if weights_alone else DownsampleUpweight()
-    with pytest.raises(ValueError, match=r"'y': .300, 350, 250.*Use rechunk"):
+    with pytest.raises(ValueError, match=r"'y': .300, 350, 250.* rechunk"):
         resampler.fit(X, y)
     unknown = as_array(data["y"].to_numpy(), [300, 350, 250], known=False)
     drawn = resampler.fit_resample(X, unknown)
@@ -658,9 +658,9 @@ def test_chunks_of_different_lengths_are_found_at_once(weights_alone):
     ("change", "text"),
     [
         (lambda part: part.iloc[1:], "Partition 2 has 149 rows in X and 149 in y"),
-        (lambda part: part.assign(y=1), "Partition 2 has other labels in rows drawn"),
-        (lambda part: part.assign(y=9), "Partition 2 has other labels in rows drawn"),
-        (lambda part: part.iloc[::-1], "Partition 2 has other labels in rows drawn"),
+        (lambda part: part.assign(y=1), "Partition 2 .* 150, or they were others"),
+        (lambda part: part.assign(y=9), "Partition 2 .* 150, or they were others"),
+        (lambda part: part.iloc[::-1], "Partition 2 .* 150, or they were others"),
     ],
     ids=["a row less", "another class", "an unknown class", "another order"],
 )
