@@ -118,7 +118,25 @@ class LazyRows:
         return part
 
     def take_rows(self, rows: NDArray[np.intp]) -> Any:
-        """Read some rows, in any order, as a DataFrame; its index is their places."""
+        """Read some rows.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_taken,)
+            Their positions, in any order.
+
+        Returns
+        -------
+        DataFrame of shape (n_taken, n_columns)
+            Its index is their places in the files. Columns of CSV files have the types
+            of the first rows taken.
+
+        Raises
+        ------
+        ValueError
+            If files changed since their labels were read, are unreadable, or hold in a
+            column of a CSV file what the type of the first rows taken does not.
+        """
         import pyarrow
 
         if self._places is not None:
@@ -129,8 +147,7 @@ class LazyRows:
         with self._lock:
             parts = list(self._taken(ascending)) if len(rows) else []
             table = pyarrow.concat_tables(parts) if parts else self._empty()
-            # Texts of CSV files have the types of the first rows taken, so that a
-            # column is the same in all rows.
+            # A column of text must not become numbers where all rows taken hold such.
             if self._types is None and parts:
                 self._types = self.source.types_of(table)
         if self._types is not None:

@@ -152,7 +152,7 @@ LINE = LogisticRegression()
 def test_models_of_rows_of_files_are_those_in_memory(model, params, tmp_path):
     data = frame().drop(columns=["code", "w"])
     X, y, _ = scan_file(write(data, tmp_path / "big"), target="y")
-    whole = data.drop(columns="y")
+    whole, model = data.drop(columns="y"), clone(model)
     if params:
         model.set_params(estimator__early_stopping=True)
     expected = clone(model).fit(whole, data["y"], **params)
