@@ -14,8 +14,9 @@ from sklearn.base import clone
 
 from skstrat._core.plan import Plan
 from skstrat._core.targets import seed_of
-from skstrat.io._csv import CsvSink, CsvSource
+from skstrat.io._csv import CsvSource
 from skstrat.io._csv_format import CsvFormat
+from skstrat.io._csv_sink import CsvSink
 from skstrat.io._csv_types import TypedSink
 from skstrat.io._parquet import ParquetSource
 from skstrat.io._scan import (

@@ -13,7 +13,8 @@ import pytest
 
 from skstrat import ClassWeight, DownsampleUpweight
 from skstrat.io import CsvFormat, resample_file
-from skstrat.io._csv import CsvSink, CsvSource
+from skstrat.io._csv import CsvSource
+from skstrat.io._csv_sink import CsvSink
 from skstrat.io._csv_types import typed_labels
 
 pa = pytest.importorskip("pyarrow")
