@@ -57,7 +57,7 @@ def test_stopped_while_it_writes(large, tmp_path, name, expected, said):
 
 @POSIX
 @pytest.mark.slow
-@pytest.mark.parametrize("library", ["numpy", "sklearn", "rich"])
+@pytest.mark.parametrize("library", ["sklearn", "rich"])
 def test_interrupted_during_imports(library):
     # It tells on standard error which module was imported.
     running = start("compare", "--demo", python=("-X", "importtime"))

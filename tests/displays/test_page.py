@@ -117,6 +117,22 @@ def test_nothing_that_was_given_becomes_html(page):
     assert reader.all("p")[0]["text"].startswith(f"{EVIL}: 900 rows of 2 classes")
 
 
+def test_control_characters_are_shown(comparison, no_pictures, tmp_path):
+    named = replace(comparison, class_names=["\x1b[31mred", "\u202eko"])
+    path = tmp_path / "page.html"
+    write_page(path, {"\x9bmodel": named}, title="\x07title", source="\x00source")
+    text = path.read_text(encoding="utf-8")
+    for shown in (
+        r"\x1b[31mred",
+        r"\u202eko",
+        r"\x9bmodel",
+        r"\x07title",
+        r"\x00source",
+    ):
+        assert shown in text
+    assert not set(text) & set("\x1b\u202e\x9b\x07\x00")
+
+
 def test_the_order_is_verdict_table_method_code_versions(comparison, page):
     main = Reader(page).all("main")[0]["text"]
     parts = [
