@@ -67,7 +67,7 @@ DIALECTS = {
     "latin-1 zip": (",", "cp1252", ".csv.zip", {}),
     "utf-16": ("\t", "utf-16", ".tsv", {}),
     "utf-16 gz": (",", "utf-16", ".CSV.GZ", {"decimal": "."}),
-    "told": ("^", "cp850", ".tsv.zip", {"separator": "^", "encoding": "cp850"}),
+    "told": ("\x1f", "cp850", ".tsv.zip", {"separator": "\x1f", "encoding": "cp850"}),
     "apostrophes": (",", "utf-8", ".tsv.bz2", {"separator": ",", "quote": "'"}),
 }
 
