@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import glob
 import os
 import zlib
@@ -20,7 +21,7 @@ CSV = tuple(
 Kind = Literal["parquet", "csv"]
 
 # What the readers raise for a broken file, apart from pyarrow's own errors.
-_UNREADABLE = (OSError, EOFError, UnicodeError, zlib.error, BadZipFile)
+_UNREADABLE = (OSError, EOFError, UnicodeError, zlib.error, BadZipFile, csv.Error)
 
 
 def kind_of(path: Path, argument: str) -> Kind:
