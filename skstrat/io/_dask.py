@@ -112,19 +112,18 @@ class CollectionRows:
         for number, own, place in self._by_partition(rows):
             held = int(self._starts[number + 1] - self._starts[number])
             digest = _digest(take_rows(self.labels, rows[place]))
-            # Weights repeat themselves, and all of this goes over the network.
-            coded = pd.Categorical(weights[place])
+            # Steps are small and weights repeat themselves: all goes over the network.
+            steps, coded = np.diff(own, prepend=0), pd.Categorical(weights[place])
+            steps = steps.astype(np.min_scalar_type(steps.max()))
             X, y = self._parts[number][:2]
-            taken.append(take((number, held, digest), X, y, own, coded))
+            taken.append(take((number, held, digest), X, y, steps, coded))
             sizes.append(len(own))
             full.append(number)
-        metas = (
-            self._X._meta,
-            self._y._meta,
-            _weights_of(self._y._meta[:0], np.empty(0)),
-        )
+        none_of_y = no_rows_of(self._y)
+        metas = self.example, none_of_y, _weights_of(none_of_y, np.empty(0))
+        likes = self._X, self._y, self._y
         for like, meta, parts in zip(
-            (self._X, self._y, self._y), metas, zip(*taken, strict=True), strict=True
+            likes, metas, zip(*taken, strict=True), strict=True
         ):
             yield made_like(like, meta, parts, sizes, full)
 
@@ -133,8 +132,7 @@ class CollectionRows:
         places = np.searchsorted(rows, self._starts).tolist()
         for number, (low, high) in enumerate(pairwise(places)):
             if low < high:
-                own = rows[low:high] - self._starts[number]
-                yield number, own.astype(np.int32), slice(low, high)
+                yield number, rows[low:high] - self._starts[number], slice(low, high)
 
 
 def _partitions(named: dict[str, Any]) -> list[tuple[Any, ...]]:
@@ -208,12 +206,13 @@ def _digest(labels: Any) -> int:
 
 
 def _take(
-    promised: tuple[int, int, int], X: Any, y: Any, rows: Indices, weights: Any
+    promised: tuple[int, int, int], X: Any, y: Any, steps: Indices, weights: Any
 ) -> Any:
     """Take the rows drawn of a partition, if it is what it was."""
     number, held, digest = promised
     n_rows, n_labels = count_rows(X), len(y)
     if (n_rows, n_labels) == (held, held):
+        rows = np.cumsum(steps, dtype=np.intp)
         if not np.array_equal(rows, np.arange(held)):
             X, y = take_rows(X, rows), take_rows(y, rows)
         if _digest(_categories(y)) == digest:

@@ -188,6 +188,7 @@ def assert_partitioned_alike(X2, y2, w2):
         assert [len(part) for part in parts] == lengths
         if hasattr(each, "chunks"):
             assert each.chunks[0] == tuple(lengths)
+            assert each.shape[1:] == parts[0].shape[1:]
             continue
         assert each.npartitions == len(lengths)
         if each.known_divisions:
