@@ -160,9 +160,11 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         ----------
         X : array-like of shape (n_rows, ...)
             Data of any kind; rows are taken, values are not read. Of Dask
-            collections the labels are read at once, in one run that keeps a byte a
-            row; the results are lazy, partitioned alike, without partitions that
-            gave no row. Computing them reads the data again.
+            collections the labels come into memory at once, a byte a row (8 more for
+            weights, and for numeric columns named by ``strata`` or ``groups``); above
+            a billion rows, count the labels and use :meth:`Plan.from_counts`. The
+            results are lazy, partitioned alike, without partitions that gave no row;
+            computing them reads the data again.
         y : array-like of shape (n_rows,)
             Class labels.
         sample_weight : array-like of shape (n_rows,), default=None

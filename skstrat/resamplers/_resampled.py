@@ -41,7 +41,7 @@ class Resampled:
     moves_rows : bool
         Whether any row was dropped, repeated or made.
     samples : CheckedSamples or None
-        The rows that counted, before resampling; None for Dask collections.
+        The rows that counted, before resampling.
     classes : ndarray of shape (n_classes,) or None
         The labels; None for what only follows from ``samples``.
     codes : ndarray of shape (n_drawn,) or None
