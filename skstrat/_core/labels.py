@@ -26,6 +26,8 @@ from skstrat._core.factorize import (
 )
 from skstrat.exceptions import AbsentClassWarning, MissingLabelsError
 
+_BLOCK = 1 << 20
+
 Array = NDArray[Any]
 
 
@@ -130,7 +132,10 @@ def count_codes(codes: Array, n_classes: int) -> NDArray[np.int64]:
     if n_classes == 2:
         ones = int(np.count_nonzero(codes))
         return np.array([len(codes) - ones, ones], dtype=np.int64)
-    return np.bincount(codes, minlength=n_classes).astype(np.int64, copy=False)
+    counts = np.zeros(n_classes, dtype=np.int64)
+    for start in range(0, len(codes), _BLOCK):
+        counts += np.bincount(codes[start : start + _BLOCK], minlength=n_classes)
+    return counts
 
 
 def _drop_unused(codes: Array, classes: Array, used: NDArray[np.bool_]) -> Any:

@@ -8,20 +8,21 @@ other draws, kept and dropped rows stand for themselves.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from skstrat._core.cells import Cells
-from skstrat._core.labels import by_label
+from skstrat._core.labels import by_label, count_codes
 from skstrat._core.samples import CheckedSamples
 from skstrat._core.weights import Floats, join_small, totals_of
 
 # A ratio outside by chance alone is no reason to warn.
 _STANDARD_ERRORS = 2.0
 _TINY = np.finfo(np.float64).tiny
+_BLOCK = 1 << 20
 
 Indices = NDArray[np.intp]
 Mask = NDArray[np.bool_]
@@ -107,8 +108,8 @@ class HoldOut:
         What the rows of each part stand for.
     group_of : ndarray of shape (n_parts,)
         Twice the class code of each part, and one more if it was trained on.
-    by_group : list of ndarray
-        Rows of the parts that stand for any, ascending, by their group.
+    groups : ndarray of shape (n_rows,)
+        The group of each row whose part stands for any; of others one more than all.
     seed : int
         Seed of the rows that are chosen.
     """
@@ -119,30 +120,37 @@ class HoldOut:
     held: Floats
     totals: Floats
     group_of: Indices
-    by_group: list[Indices]
+    groups: NDArray[Any]
     seed: int
+
+    @cached_property
+    def sizes(self) -> NDArray[np.int64]:
+        """Rows of each group."""
+        n_groups = 2 * len(self.classes)
+        return count_codes(self.groups, n_groups + 1)[:-1]
 
     @property
     def has_rows_trained_on(self) -> bool:
         """Whether rows that were trained on stand for others."""
-        return any(map(len, self.by_group[1::2]))
+        return bool(self.sizes[1::2].any())
 
     def without(self, rows: Indices) -> HoldOut:
         """Leave rows out; those left stand for all."""
         if not len(rows):
             return self
-        left = [own[~np.isin(own, rows)] for own in self.by_group]
-        return replace(self, by_group=left)
+        left = self.groups.copy()
+        left[rows] = 2 * len(self.classes)
+        return replace(self, groups=left)
 
     def sample(self, most: int) -> Sample:
         """Choose at most so many rows, equally many of every large group."""
-        sizes = np.array(list(map(len, self.by_group)))
+        sizes = self.sizes
         generator = np.random.default_rng(self.seed)
         chosen = [
-            own[generator.choice(len(own), wanted, replace=False)]
-            for own, wanted in zip(self.by_group, _share(sizes, most), strict=True)
+            np.sort(generator.choice(size, wanted, replace=False))
+            for size, wanted in zip(sizes, _share(sizes, most), strict=True)
         ]
-        rows = np.sort(np.concatenate(chosen))
+        rows = _rows_at(self.groups, chosen)
         parts = self.parts[rows]
         weight = (self.totals[parts] / self.held[parts]) * (
             1 if self.incoming is None else self.incoming[rows]
@@ -230,7 +238,7 @@ def hold_out(
         own, class_of = cells.cells, cells.class_of
     n_parts = 2 * len(own.classes)
     parts = own.codes.astype(np.min_scalar_type(n_parts)) * 2 + trained_on
-    rows_of = np.bincount(parts, minlength=n_parts)
+    rows_of = count_codes(parts, n_parts)
     held = rows_of.astype(np.float64)
     if incoming is not None:
         held = totals_of(parts, incoming, n_parts)
@@ -241,23 +249,28 @@ def hold_out(
         by_cell[dropped, 0] += by_cell[dropped, 1]
         by_cell[dropped, 1] = 0
     group_of = 2 * np.repeat(class_of, 2) + np.tile([0, 1], len(class_of))
-    by_group = _rows_by_group(parts, group_of, totals > 0, 2 * len(labels.classes))
+    n_groups = 2 * len(labels.classes)
+    counted = np.where(totals > 0, group_of, n_groups)
+    groups = counted.astype(np.min_scalar_type(n_groups))[parts]
     return HoldOut(
-        labels.classes, parts, incoming, held, totals, group_of, by_group, seed
+        labels.classes, parts, incoming, held, totals, group_of, groups, seed
     )
 
 
-def _rows_by_group(
-    parts: NDArray[Any], group_of: Indices, counted: Mask, n_groups: int
-) -> list[Indices]:
-    """List the rows of each group, ascending, of the parts that count."""
-    # Groups are the columns of a matrix, for its other form is a sort in one pass.
-    columns = np.where(counted, group_of, n_groups)[parts]
-    ones = np.ones(len(parts), dtype=bool)
-    places = np.arange(len(parts) + 1)
-    shape = len(parts), n_groups + 1
-    by_column = sparse.csr_array((ones, columns, places), shape).tocsc()
-    return np.split(by_column.indices, by_column.indptr[1:-1])[:n_groups]
+def _rows_at(groups: NDArray[Any], places: list[NDArray[np.int64]]) -> Indices:
+    """Find rows by their places, ascending, among those of each group."""
+    # Lists of all rows of the groups would take many times the memory of the codes.
+    done, found = np.zeros(len(places) + 1, dtype=np.int64), []
+    for start in range(0, len(groups), _BLOCK):
+        block = groups[start : start + _BLOCK]
+        order = np.argsort(block, kind="stable")
+        counts = np.bincount(block, minlength=len(done))
+        by_group = np.split(order, np.cumsum(counts[:-1]))
+        for rows, wanted, first in zip(by_group, places, done.tolist(), strict=False):
+            low, high = np.searchsorted(wanted, [first, first + len(rows)])
+            found.append(start + rows[wanted[low:high] - first])
+        done += counts
+    return np.sort(np.concatenate(found))
 
 
 def _share(counts: NDArray[np.int64], most: int) -> NDArray[np.int64]:
