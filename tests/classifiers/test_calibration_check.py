@@ -1,5 +1,6 @@
 """The dropped rows as a hold-out: what they say, and what is done about it."""
 
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -25,6 +26,9 @@ from skstrat import (
     ResampledClassifier,
     Weighted,
 )
+from skstrat._core.cells import Cells
+from skstrat._core.samples import check_samples
+from skstrat.classifiers._hold_out import hold_out
 
 TREE = DecisionTreeClassifier(random_state=0)
 FOREST = RandomForestClassifier(30, random_state=0)
@@ -50,6 +54,24 @@ def loss_on_fresh_rows(model, seed=99):
     X, _, p = strong_signal(200_000, seed)
     q = model.predict_proba(X)[:, 1]
     return -(p * np.log(q) + (1 - p) * np.log1p(-q)).mean()
+
+
+def test_the_rows_to_check_by_take_few_bytes_a_row():
+    n_rows = 4_000_000
+    y = np.zeros(n_rows, dtype=np.int8)
+    y[::50] = 1
+    samples = check_samples(np.empty((n_rows, 0)), y, None)
+    cells = Cells.of_classes(samples.labels)
+    trained_on = np.zeros(n_rows, dtype=bool)
+    trained_on[::25] = True
+    tracemalloc.start()
+    sample = hold_out(samples, cells, trained_on, seed=0).sample(2000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(sample.rows) == 2000
+    assert (trained_on[sample.rows] == (y[sample.rows] == 1)).all()
+    # A place of each row would be eight bytes, and there were three.
+    assert peak < 12 * n_rows
 
 
 @pytest.mark.parametrize("check", [True, "cv"])
