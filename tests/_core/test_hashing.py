@@ -15,7 +15,6 @@ from skstrat._core.hashing import (
     mix_seed,
 )
 from skstrat._core.plan import Plan
-from skstrat.io._hash_window import Window, mask_of_rows
 
 SEEDS = st.integers(0, 2**64 - 1)
 PRIME_32 = 2654435761
@@ -215,25 +214,10 @@ def limits_near(hashes):
 
 @pytest.mark.parametrize("first", [0, 7, 2**40])
 @pytest.mark.parametrize("n_rows", [1, 1_000, 70_000])
-def test_masks_of_rows(first, n_rows):
+def test_rows_below_limits(first, n_rows):
     hashes = hash_integers(np.arange(first, first + n_rows), mix_seed(3))
     codes = np.zeros(n_rows, dtype=np.int8)
     for limit in limits_near(hashes):
         plan = Plan(("a",), (n_rows,), (0,), (1.0,), (1.0,), (limit,), 3)
-        mask = mask_of_rows(codes, plan, first)
-        assert mask.tolist() == (hashes < np.uint64(limit)).tolist()
-
-
-@pytest.mark.parametrize("n_rows", [1, 1_000, 70_000])
-def test_rows_counted_between_limits(n_rows):
-    first = 11
-    hashes = hash_integers(np.arange(first, first + n_rows), 3)
-    codes, counts = np.zeros(n_rows, dtype=np.int8), np.array([n_rows])
-    limits = sorted(limits_near(hashes))
-    for low, high in zip(limits, limits[3:], strict=False):
-        least, end = np.array([[low], [high]], dtype=np.uint64)
-        window = Window(least, end, 3, first, None)
-        below, near_codes, near = window.count(codes, counts)
-        assert below.tolist() == [(hashes < least).sum()]
-        assert near_codes.tolist() == [0] * len(near)
-        assert near.tolist() == hashes[(hashes >= least) & (hashes < end)].tolist()
+        rows, _ = plan.select(codes, offset=first)
+        assert rows.tolist() == np.flatnonzero(hashes < np.uint64(limit)).tolist()
