@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -326,7 +327,7 @@ def _taken(scanned: Scanned, rows: NDArray[np.intp], told: Progress) -> Iterator
     """Take the rows drawn as all rows pass."""
     start = done = 0
     n_rows = len(scanned.X)
-    for table in scanned.X.source.batches():
+    for table in _read_ahead(scanned.X.source.batches()):
         first, done = done, done + len(table)
         stop = int(np.searchsorted(rows, done))
         if stop > start:
@@ -335,6 +336,15 @@ def _taken(scanned: Scanned, rows: NDArray[np.intp], told: Progress) -> Iterator
         told("rows", done, n_rows)
     if done != n_rows:
         raise _changed(n_rows, done)
+
+
+def _read_ahead(tables: Iterator[Any]) -> Iterator[Any]:
+    """Read a table while rows of the one before are taken and written."""
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(next, tables, None)
+        while (table := coming.result()) is not None:
+            coming = reader.submit(next, tables, None)
+            yield table
 
 
 def _changed(n_rows: int, n_before: int) -> ValueError:

@@ -178,7 +178,8 @@ class ParquetSource:
         while skip >= (rows := file.metadata.row_group(groups[0]).num_rows):
             skip -= rows
             groups.pop(0)
-        kinds = list(map(_without_view, wanted.types))
+        kinds = map(_without_view, wanted.types)
+        wanted = pyarrow.schema(list(zip(wanted.names, kinds, strict=True)))
         size = n_rows or _rows_at_a_time(file.metadata, len(present))
         left = sum(file.metadata.row_group(group).num_rows for group in groups)
         if not present:
@@ -191,7 +192,7 @@ class ParquetSource:
         for table in tables:
             left -= len(table)
             if skip < len(table):
-                yield self._conform(table.slice(skip), wanted, kinds, place)
+                yield self._conform(table.slice(skip), wanted, place)
             skip = max(0, skip - len(table))
         if left:
             raise ValueError(f"it has {left} rows more than could be read")
@@ -212,23 +213,25 @@ class ParquetSource:
     def types_of(self, _table: Any) -> None:
         """Give nothing, as columns have types."""
 
-    def _conform(self, table: Any, wanted: Any, kinds: list[Any], place: int) -> Any:
+    def _conform(self, table: Any, wanted: Any, place: int) -> Any:
         """Give a table of a file the columns and types of all files."""
         import pyarrow
 
-        if table.column_names == wanted.names and table.schema.types == kinds:
-            return pyarrow.table(table.columns, names=wanted.names)
+        if table.schema == wanted:
+            return table.replace_schema_metadata()
         columns = []
         present = set(table.column_names)
-        for field, kind in zip(wanted, kinds, strict=True):
+        for field in wanted:
             if field.name in present:
                 column = table.column(field.name)
-                columns.append(column if column.type == kind else column.cast(kind))
+                columns.append(
+                    column if column.type == field.type else column.cast(field.type)
+                )
             else:
                 value = self._values[place].get(field.name)
                 scalar = pyarrow.scalar(value, field.type)
                 columns.append(pyarrow.repeat(scalar, len(table)))
-        return pyarrow.table(columns, names=wanted.names)
+        return pyarrow.table(columns, schema=wanted)
 
 
 def _check_names(names: list[str], path: Path) -> None:
