@@ -16,6 +16,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from skstrat import (
     ClassWeight,
     DownsampleUpweight,
+    GuidedDownsample,
     PartialFitClassifier,
     PriorCorrectedClassifier,
     RandomOversample,
@@ -91,8 +92,12 @@ def client():
         ResampledClassifier(HistGradientBoostingClassifier(max_iter=5), DOWN),
         ResampledClassifier(LogisticRegression(), RandomOversample(random_state=0)),
         ResampledClassifier(LogisticRegression(class_weight=None), ClassWeight()),
+        ResampledClassifier(
+            HistGradientBoostingClassifier(max_iter=5),
+            GuidedDownsample(factor=5, random_state=0),
+        ),
     ],
-    ids=["weights", "no weights", "trees", "over", "class weight"],
+    ids=["weights", "no weights", "trees", "over", "class weight", "guided"],
 )
 def test_estimators_in_memory(model, kind, weighted):
     data = table(1500)
