@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from skstrat._core.hashing import HashedKeys
 from skstrat.io._source_files import State, check_unmodified
 
-# Fewer rows are read and left out, not skipped.
-_FAR = 1 << 20
 _MOST_KEPT = 8
 
 
@@ -61,7 +59,7 @@ class LazyRows:
         self._places: NDArray[np.intp] | None = None
         self._types: Any = None
         self._lock = Lock()
-        self._restart(0)
+        self._restart()
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -73,7 +71,7 @@ class LazyRows:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._lock = Lock()
-        self._restart(0)
+        self._restart()
 
     def __array__(self, *_: Any, **__: Any) -> NoReturn:
         """Refuse what would read all rows at once."""
@@ -96,7 +94,7 @@ class LazyRows:
         if name not in self.columns:
             raise KeyError(name)
         chunks = []
-        for table in self.source.batches([name], n_rows=_FAR):
+        for table in self.source.batches([name]):
             column = table.column(name)
             if not pyarrow.types.is_primitive(column.type):
                 column = column.dictionary_encode()
@@ -162,9 +160,8 @@ class LazyRows:
         return self.source.schema.empty_table().select(self.columns)
 
     def _taken(self, rows: NDArray[np.intp]) -> Any:
-        first = int(rows[0])
-        if not self._at <= first <= self._at + len(self._table) + _FAR:
-            self._restart(first)
+        if rows[0] < self._at:
+            self._restart()
         while len(rows):
             stop = self._at + len(self._table)
             here = int(np.searchsorted(rows, stop))
@@ -185,10 +182,10 @@ class LazyRows:
             f"{self._n_rows} whose labels were read. Scan them again."
         )
 
-    def _restart(self, row: int) -> None:
+    def _restart(self) -> None:
         check_unmodified(self.source.files, self._states)
-        self._tables = self.source.batches(self.columns, skip=row)
-        self._at, self._table = row, self._empty()
+        self._tables = self.source.batches(self.columns)
+        self._at, self._table = 0, self._empty()
 
 
 def _taken_of(table: Any, rows: NDArray[np.intp]) -> Any:

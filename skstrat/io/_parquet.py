@@ -130,20 +130,14 @@ class ParquetSource:
             self._note(f"{field.name!r} is read from the names of folders")
 
     def batches(
-        self,
-        columns: list[str] | None = None,
-        *,
-        skip: int = 0,
-        n_rows: int | None = None,
+        self, columns: list[str] | None = None, n_rows: int | None = None
     ) -> Iterator[Any]:
-        """Read all rows but the first ones, of all columns or of some.
+        """Read all rows, of all columns or of some.
 
         Parameters
         ----------
         columns : list of str, default=None
             Columns; None for all.
-        skip : int, default=0
-            Rows to leave out at the beginning.
         n_rows : int, default=None
             Most rows at a time; None for as many as have some megabytes.
 
@@ -152,54 +146,24 @@ class ParquetSource:
         pyarrow.Table
             The next rows, of at least one row.
         """
-        for place, path in enumerate(self.files):
-            if skip >= self._rows[place]:
-                skip -= self._rows[place]
-                continue
-            with _open(path) as file, readable(path):
-                yield from self._batches_of(file, place, columns, skip, n_rows)
-            skip = 0
-
-    def _batches_of(
-        self,
-        file: Any,
-        place: int,
-        columns: list[str] | None,
-        skip: int,
-        n_rows: int | None,
-    ) -> Iterator[Any]:
         import pyarrow
 
-        wanted = self.schema
-        if columns is not None:
-            wanted = pyarrow.schema([self.schema.field(name) for name in columns])
-        present = [each for each in file.schema_arrow.names if each in wanted.names]
-        groups = list(range(file.num_row_groups))
-        while skip >= (rows := file.metadata.row_group(groups[0]).num_rows):
-            skip -= rows
-            groups.pop(0)
-        kinds = map(_without_view, wanted.types)
-        wanted = pyarrow.schema(list(zip(wanted.names, kinds, strict=True)))
-        size = n_rows or _rows_at_a_time(file.metadata, len(present))
-        left = sum(file.metadata.row_group(group).num_rows for group in groups)
-        if not present:
-            # All columns wanted are in the names of folders, or in other files.
-            blocks = (min(size, left - at) for at in range(0, left, size))
-            tables = (pyarrow.table({"": pyarrow.nulls(rows)}) for rows in blocks)
-        else:
-            found = file.iter_batches(size, groups, present, use_threads=False)
-            tables = (pyarrow.Table.from_batches([batch]) for batch in found)
-        for table in tables:
-            left -= len(table)
-            if skip < len(table):
-                yield self._conform(table.slice(skip), wanted, place)
-            skip = max(0, skip - len(table))
-        if left:
-            raise ValueError(f"it has {left} rows more than could be read")
+        names = self.schema.names if columns is None else columns
+        wanted = pyarrow.schema(
+            (name, _without_view(self.schema.field(name).type)) for name in names
+        )
+        for place, path in enumerate(self.files):
+            left = self._rows[place]
+            with _open(path) as file, readable(path):
+                for batch in _read(file, names, n_rows):
+                    left -= len(batch)
+                    yield self._conform(batch, wanted, place)
+                if left:
+                    raise ValueError(f"it has {left} rows more than could be read")
 
     def identities(self, name: str) -> Iterator[Any]:
         """Read a column that tells the rows apart."""
-        for table in self.batches([name], n_rows=_MOST_ROWS):
+        for table in self.batches([name]):
             yield _decoded(table.column(name)).to_numpy()
 
     def typed_labels(self, labels: list[Any]) -> list[Any]:
@@ -213,25 +177,37 @@ class ParquetSource:
     def types_of(self, _table: Any) -> None:
         """Give nothing, as columns have types."""
 
-    def _conform(self, table: Any, wanted: Any, place: int) -> Any:
-        """Give a table of a file the columns and types of all files."""
+    def _conform(self, batch: Any, wanted: Any, place: int) -> Any:
+        """Give rows of a file the columns and types of all files."""
         import pyarrow
 
-        if table.schema == wanted:
-            return table.replace_schema_metadata()
-        columns = []
-        present = set(table.column_names)
+        schema = batch.schema
+        if schema.names == wanted.names and schema.types == wanted.types:
+            return pyarrow.table(batch.columns, schema=wanted)
+        columns, present = [], set(schema.names)
         for field in wanted:
             if field.name in present:
-                column = table.column(field.name)
-                columns.append(
-                    column if column.type == field.type else column.cast(field.type)
-                )
+                columns.append(batch.column(field.name).cast(field.type))
             else:
                 value = self._values[place].get(field.name)
                 scalar = pyarrow.scalar(value, field.type)
-                columns.append(pyarrow.repeat(scalar, len(table)))
+                columns.append(pyarrow.repeat(scalar, len(batch)))
         return pyarrow.table(columns, schema=wanted)
+
+
+def _read(file: Any, names: list[str], n_rows: int | None) -> Iterator[Any]:
+    """Read the columns that a file has of those wanted."""
+    import pyarrow
+
+    present = [name for name in file.schema_arrow.names if name in names]
+    size = n_rows or _rows_at_a_time(file.metadata, len(present))
+    if present:
+        yield from file.iter_batches(size, None, present, use_threads=False)
+        return
+    # All of them are in the names of folders, or in other files.
+    for start in range(0, file.metadata.num_rows, size):
+        rows = min(size, file.metadata.num_rows - start)
+        yield pyarrow.record_batch({"": pyarrow.nulls(rows)})
 
 
 def _check_names(names: list[str], path: Path) -> None:

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from skstrat._core.factorize import NotClassLabelsError
 from skstrat._core.hashing import HashedKeys, hash_keys, mix_seed
+from skstrat.exceptions import MissingLabelsError
+from skstrat.io._categories import as_categories, joined, united_labels
 from skstrat.io._csv import CsvSource
 from skstrat.io._csv_format import CsvFormat
-from skstrat.io._label_codes import GrowingArray, LabelCodes
 from skstrat.io._lazy_rows import LazyRows
 from skstrat.io._parquet import ParquetSource
 from skstrat.io._source_files import find_files, folder_of, states_of
@@ -25,8 +26,6 @@ Source = ParquetSource | CsvSource
 Progress = Callable[[str, int, int | None], object]
 # Whether a column of labels is that of the rows given.
 Match = Callable[[Any, NDArray[np.intp]], bool]
-
-_ROWS_OF_LABELS = 1 << 20
 
 
 class Roles(NamedTuple):
@@ -110,38 +109,52 @@ def scan(
 
 def _hash_keys(source: Source, name: str, seed: int) -> HashedKeys:
     hash_seed = mix_seed(seed)
-    hashes = GrowingArray(source.n_rows, np.uint64)
-    for keys in source.identities(name):
-        hashes.add(hash_keys(keys, hash_seed))
-    return HashedKeys(hashes.values, hash_seed)
+    hashes = [hash_keys(keys, hash_seed) for keys in source.identities(name)]
+    return HashedKeys(joined(hashes, np.uint64), hash_seed)
 
 
 def _read_numbers(source: Source, name: str) -> NDArray[np.float64]:
-    values = GrowingArray(source.n_rows, np.float64)
-    for table in source.batches([name], n_rows=_ROWS_OF_LABELS):
-        values.add(source.numbers(table.column(name)))
-    return values.values
+    tables = source.batches([name])
+    parts = [source.numbers(table.column(name)) for table in tables]
+    return joined(parts, np.float64)
 
 
 def _read_target(
     source: Source, name: str, progress: Progress, *, y_numeric: bool
 ) -> tuple[Any, Match]:
     """Read labels as categories, or the numbers that are in their place."""
-    labels = LabelCodes(source.n_rows)
     try:
         if y_numeric:
             raise NotClassLabelsError
-        for table in source.batches([name], n_rows=_ROWS_OF_LABELS):
-            labels.add(table.column(name))
-            progress("labels", len(labels), source.n_rows)
-        return labels.labels(source.typed_labels), labels.match
+        y, as_read = united_labels(
+            _categories_of(source, name, progress), source.typed_labels
+        )
     except NotClassLabelsError:
-        y = _read_numbers(source, name)
+        numbers = _read_numbers(source, name)
+        return numbers, lambda column, rows: np.array_equal(
+            source.numbers(column), numbers[rows], equal_nan=True
+        )
 
     def match(column: Any, rows: NDArray[np.intp]) -> bool:
-        return np.array_equal(source.numbers(column), y[rows], equal_nan=True)
+        found = as_categories(column).set_categories(as_read)
+        return np.array_equal(found.codes, y.array.codes[rows])
 
     return y, match
+
+
+def _categories_of(source: Source, name: str, progress: Progress) -> list[Any]:
+    parts: list[Any] = []
+    n_missing = done = 0
+    for table in source.batches([name]):
+        try:
+            parts.append(as_categories(table.column(name)))
+        except MissingLabelsError as error:
+            n_missing += error.n_missing
+        done += len(table)
+        progress("labels", done, source.n_rows)
+    if n_missing:
+        raise MissingLabelsError(n_missing, done)
+    return parts
 
 
 def check_columns(source: Source, wanted: dict[str, str]) -> None:

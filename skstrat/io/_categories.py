@@ -1,0 +1,44 @@
+"""Columns that come in parts; labels as categories, a byte a row up to 126 classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from skstrat._core.labels import factorize, sorted_classes
+
+
+def joined(
+    parts: list[Any], dtype: Any, values_of: Callable[[Any], Any] = np.asarray
+) -> NDArray[Any]:
+    """Put parts together, and let go of each as soon as it is copied."""
+    whole = np.empty(sum(map(len, parts)), dtype=dtype)
+    stop = len(whole)
+    while parts:
+        part = parts.pop()
+        whole[stop - len(part) : stop] = values_of(part)
+        stop -= len(part)
+    return whole
+
+
+def as_categories(labels: Any) -> Any:
+    """Give the labels of some rows as categories."""
+    codes, classes = factorize(labels)
+    return pd.Categorical.from_codes(codes, classes.tolist())
+
+
+def united_labels(
+    parts: list[Any], typed: Callable[[list[Any]], list[Any]] = list
+) -> tuple[Any, Any]:
+    """Give the labels of all parts, sorted, and their classes as they were read."""
+    read = list(dict.fromkeys(label for part in parts for label in part.categories))
+    read_as = dict(zip(typed(read), read, strict=True))
+    classes = sorted_classes(list(read_as)).tolist()
+    as_read = pd.Index([read_as[label] for label in classes])
+    dtype = pd.Categorical.from_codes([], as_read).codes.dtype
+    codes = joined(parts, dtype, lambda part: part.set_categories(as_read).codes)
+    return pd.Series(pd.Categorical.from_codes(codes, classes)), as_read
