@@ -63,7 +63,7 @@ class Summary:
         Which rows, and their class weights, for SQL and for colleagues; None where
         the rows themselves were looked at.
     notes : tuple of str
-        What was done to columns that a reader should know.
+        What was done to columns, and the factor that was recommended.
     bytes_before : int
         Size of the files read.
     bytes_after : int
@@ -184,9 +184,8 @@ def resample_file(
     each column of weights, keys, numeric strata and groups, and 16 bytes a row drawn.
 
     Weights are incoming weight times class total over the weight of the rows drawn
-    (Hajek, 1971);
-    with ``weighting="factor"`` they are incoming weight times rows over rows drawn of
-    the class (Horvitz and Thompson, 1952).
+    (Hajek, 1971); with ``weighting="factor"`` they are incoming weight times rows over
+    rows drawn of the class (Horvitz and Thompson, 1952).
 
     Examples
     --------
@@ -238,6 +237,8 @@ def resample_file(
             for table in _drawn_tables(scanned, resampled, target, weight, told):
                 sink.write(table)
         check_unmodified(opened.files, before)
+        if hasattr(resampler, "recommendation_"):
+            opened.notes.append(str(resampler.recommendation_))
         bytes_after = path.stat().st_size
     return Summary(
         source=[str(each) for each in opened.files],
@@ -275,10 +276,11 @@ def _columns_of(resampler: Any) -> dict[str, str]:
 
 
 def _check_dest(dest: Path, files: list[Path], *, overwrite: bool) -> None:
-    if not dest.absolute().parent.is_dir():
+    # Of a link, the folder of what it names.
+    folder = dest.resolve().parent
+    if not folder.is_dir():
         raise FileNotFoundError(
-            f"dest must be in a folder that exists; there is no "
-            f"{str(dest.absolute().parent)!r}."
+            f"dest must be in a folder that exists; there is no {str(folder)!r}."
         )
     if not dest.exists():
         return

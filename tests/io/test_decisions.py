@@ -144,7 +144,10 @@ def test_what_reads_a_part_of_the_rows(resampler, ending, tmp_path):
     assert len(rows) < 40_000
     np.testing.assert_allclose(small["a"], frame["a"].to_numpy()[rows], rtol=1e-12)
     np.testing.assert_allclose(small["sample_weight"], weights, rtol=1e-6)
-    assert (summary.plan is None) == isinstance(resampler, GuidedDownsample)
+    guided = isinstance(resampler, GuidedDownsample)
+    assert (summary.plan is None) == guided
+    told = [] if guided else [str(resampler.recommendation_)]
+    assert list(summary.notes) == told
 
 
 @pytest.mark.parametrize(

@@ -565,9 +565,11 @@ def test_an_empty_text_is_no_source(tmp_path, monkeypatch):
 
 def test_a_destination_in_no_folder(tmp_path):
     source = write(tmp_path)
+    (tmp_path / "link.parquet").symlink_to(tmp_path / "new" / "small.parquet")
     text = r"dest must be in a folder that exists; there is no .*new"
-    with refused(tmp_path, FileNotFoundError, text):
-        run(source, tmp_path / "new" / "small.parquet")
+    for dest in (tmp_path / "new" / "small.parquet", tmp_path / "link.parquet"):
+        with refused(tmp_path, FileNotFoundError, text):
+            run(source, dest)
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
