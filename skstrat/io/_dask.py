@@ -27,9 +27,9 @@ from skstrat._core.dask import (
     partitions_of,
 )
 from skstrat._core.factorize import NotClassLabelsError
-from skstrat._core.labels import factorize, sorted_classes
 from skstrat._core.rows import count_rows, take_rows
 from skstrat._core.weights import check_sample_weight, counted_rows
+from skstrat.io._categories import as_categories, united_labels
 from skstrat.resamplers._resampled import Resampled
 
 Indices = NDArray[np.intp]
@@ -184,19 +184,15 @@ def _categories(y: Any) -> Any:
     """Give labels as categories; as numbers if they are no classes or have columns."""
     if getattr(y, "shape", ())[1:] in ((), (1,)):
         with suppress(NotClassLabelsError):
-            codes, classes = factorize(y)
-            return pd.Categorical.from_codes(codes, classes.tolist())
+            return as_categories(y)
     return np.asarray(y, dtype=np.float64)
 
 
 def _united(parts: tuple[Any, ...]) -> Any:
     """Put the labels of partitions together, as numbers if they are in any of them."""
-    if not all(isinstance(part, pd.Categorical) for part in parts):
-        return np.concatenate([np.asarray(part, dtype=np.float64) for part in parts])
-    found = [label for part in parts for label in part.categories.tolist()]
-    classes = pd.Index(sorted_classes(found).tolist())
-    codes = np.concatenate([part.set_categories(classes).codes for part in parts])
-    return pd.Series(pd.Categorical.from_codes(codes, classes))
+    if all(isinstance(part, pd.Categorical) for part in parts):
+        return united_labels(list(parts))[0]
+    return np.concatenate([np.asarray(part, dtype=np.float64) for part in parts])
 
 
 def _digest(labels: Any) -> int:
