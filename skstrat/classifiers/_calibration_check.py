@@ -83,7 +83,8 @@ class OutOfFold:
 def hold_out_of(resampled: Resampled) -> HoldOut | None:
     """Find rows to check by; None if none was dropped."""
     samples, rows = resampled.samples, resampled.rows
-    if samples is None:
+    # Of Dask collections rows of zero weight are still there, and count as places.
+    if samples is None or samples.positions is not None:
         return None
     codes = samples.labels.codes
     if rows is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from skstrat._core.dask import is_dask
 from skstrat._core.rows import take_rows
 from skstrat.classifiers._calibration_check import (
     OutOfFold,
@@ -38,15 +37,16 @@ class CheckedClassifier(CorrectedClassifier):
         """Check the fitted model by the rows that were dropped."""
         if not (self.calibration_check and hasattr(self.estimator_, "predict_proba")):
             return None
-        held = None if is_dask(rows.X) else hold_out_of(rows.drawn)
+        held, source = hold_out_of(rows.drawn), rows.drawn.source
         if held is None:
             return None
         held = held.without(rows.set_aside)
+        X = rows.X if source is None else source
         places = places_of(self.classes_, held.classes)
         resampled = rows.resampled
         result = check_by_rows(
             held,
-            lambda chosen: self.predict_proba(take_rows(rows.X, chosen))[:, places],
+            lambda chosen: self.predict_proba(take_rows(X, chosen))[:, places],
             lambda: self._cross_fit(resampled, trained.fitting, places),
             at_once=self.calibration_check == "cv" or is_quickly_fitted(resampled),
             n_fitted=self.n_samples_fit_,

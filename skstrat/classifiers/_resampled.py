@@ -104,8 +104,8 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
         What is predicted of a class over what there is, by that hold-out; 1 is right.
         It is that of the worst class, two standard errors set aside, of two classes
         mostly the smaller one; ``decision_.check`` has them all. None where no row was
-        dropped, it is not known which were (some samplers of imbalanced-learn, Dask
-        collections), or nothing was checked.
+        dropped, it is not known which were (some samplers of imbalanced-learn), rows
+        of Dask collections weigh nothing, or nothing was checked.
     decision_ : TrainingDecision
         The record of what the estimator was trained on: rows and priors, weights given
         or withheld and why, the correction, the check. ``print`` shows it.

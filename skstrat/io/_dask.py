@@ -45,7 +45,7 @@ def resample_collections(learn: Learn, X: Any, y: Any, sample_weight: Any) -> Re
         # Categories are Python's numbers.
         classes = np.asarray(classes).astype(dtype)
     X, y, weights = rows.drawn(resampled.rows, resampled.weights)
-    return replace(resampled, X=X, y=y, weights=weights, classes=classes)
+    return replace(resampled, X=X, y=y, weights=weights, classes=classes, source=rows)
 
 
 class CollectionRows:

@@ -60,6 +60,8 @@ class Resampled:
         Class of the resampler.
     parts : tuple of Resampled
         Of a pipeline of resamplers, what each came to, without the rows.
+    source : CollectionRows or None
+        Of Dask collections, all rows, to take some by their places.
     """
 
     X: Any = field(repr=False)
@@ -80,6 +82,7 @@ class Resampled:
     cells: Cells | None = None
     made_by: str = ""
     parts: tuple[Resampled, ...] = ()
+    source: Any = field(default=None, repr=False)
 
     @cached_property
     def labels(self) -> Labels:

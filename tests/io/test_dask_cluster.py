@@ -213,6 +213,16 @@ def test_rows_without_weight_are_not_there_but_keep_their_positions():
 
 
 @pytest.mark.usefixtures("this_thread")
+def test_dropped_rows_of_partitions_check_the_model_as_in_memory():
+    data = table()
+    X, y, _ = collections(data)
+    model = ResampledClassifier(LogisticRegression(), DOWN)
+    lazy = model.fit(X, y).calibration_check_
+    memory = model.fit(data[FEATURES], data["y"]).calibration_check_
+    assert lazy == pytest.approx(memory)
+
+
+@pytest.mark.usefixtures("this_thread")
 def test_batches_of_the_rows_drawn():
     X, y, _ = collections(table())
     sgd = PartialFitClassifier(
