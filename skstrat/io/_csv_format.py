@@ -17,18 +17,13 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from skstrat.io._source_files import readable
 
 _START = 1 << 20
-_SEPARATORS = (",", ";", "\t", "|")
 _MARKS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-_OPENERS: dict[str, Any] = {
-    ".gz": partial(gzip.open, compresslevel=6),
-    ".bz2": bz2.open,
-}
+_OPENERS: Any = {".gz": partial(gzip.open, compresslevel=6), ".bz2": bz2.open}
 _CHARACTER = re.compile("[\x01-\x09\x0b\x0c\x0e-\x7f]")
-_CONTROL = re.compile("[\0-\x08\x0e-\x1f]")
 
 
 @dataclass(frozen=True)
@@ -39,7 +34,8 @@ class CsvFormat:
     ----------
     separator : str, default=None
         What stands between fields, one ASCII character. None for the one of ``,``,
-        ``;``, tab and ``|`` that divides the first rows alike; tab in ``.tsv`` files.
+        ``;``, tab and ``|`` that divides most rows like the header; tab in ``.tsv``
+        files.
     encoding : str, default=None
         How text is stored, by a name that Python knows. None for what the beginning
         of the file shows: UTF-8, UTF-16 with a byte order mark, or else Windows-1252
@@ -82,15 +78,15 @@ class CsvFormat:
             )
         if not isinstance(self.missing, tuple) or not self.missing:
             raise ValueError(
-                "missing must be a tuple of at least one word, such as ('', 'NA'); got "
+                "missing must be a tuple of words, as ('', 'NA'); got "
                 f"{self.missing!r}."
             )
         try:
             "".encode(self.encoding or "utf-8")
         except LookupError as error:
             raise ValueError(
-                "encoding must be a name that Python knows, such as 'utf-8', 'utf-16' "
-                f"or 'latin-1'; got {self.encoding!r}."
+                "encoding must be a name that Python knows, as 'latin-1'; got "
+                f"{self.encoding!r}."
             ) from error
 
     def detected(self, path: Path) -> CsvFormat:
@@ -113,49 +109,52 @@ class CsvFormat:
         """
         with readable(path), opened(path, "r", path) as stream:
             start = stream.read(_START)
-        encoding = self.encoding or _encoding_of(start, path)
+            encoding = self.encoding or _encoding_of(start)
         text = codecs.getincrementaldecoder(encoding)("replace").decode(start)
-        if not text.strip("\ufeff\r\n"):
+        text = text.strip("\ufeff\r\n")
+        if not text:
             raise ValueError(f"{path} is empty: it has not even a header.")
-        separator = self.separator or self._separator_of(text, path)
+        if self.quote is not None:
+            text = re.sub("{0}[^{0}]*{0}".format(re.escape(self.quote)), "", text)
+        header, *rows = re.split("[\r\n]+", text)
+
+        def fitness(separator: str) -> tuple[int, int]:
+            count = header.count(separator)
+            alike = sum(row.count(separator) == count for row in rows)
+            return alike if count else -1, count
+
+        separator = max(self.separators(path), key=fitness)
         return replace(self, separator=separator, encoding=encoding)
 
-    def _separator_of(self, text: str, path: Path) -> str:
-        if ".tsv" in path.name.lower()[-8:]:
-            return "\t"
-        if self.quote is not None:
-            quote = re.escape(self.quote)
-            text = re.sub(f"{quote}[^{quote}]*{quote}", "", text)
-        lines = list(filter(None, re.split("[\r\n]+", text)))
-        # The last line may be cut.
-        lines = lines[:-1] or lines
+    def separators(self, path: Path) -> list[str]:
+        """Give what may stand between fields, the likeliest first.
 
-        def fitness(separator: str) -> tuple[bool, int]:
-            counts = [line.count(separator) for line in lines]
-            return min(counts) == max(counts) > 0, counts[0]
+        Parameters
+        ----------
+        path : Path
+            The file; its ending tells whether it can only be a tab.
 
-        return max((each for each in _SEPARATORS if each != self.decimal), key=fitness)
+        Returns
+        -------
+        list of str
+            The one that was told, or those that can be.
+        """
+        usual = "\t" if ".tsv" in path.name.lower()[-8:] else ",;\t|"
+        return [each for each in self.separator or usual if each != self.decimal]
 
 
-def _encoding_of(start: bytes, path: Path) -> str:
+def _encoding_of(start: bytes) -> str:
     for mark, encoding in _MARKS.items():
         if start.startswith(mark):
             return encoding
-    decoder = codecs.getincrementaldecoder("utf-8")
-    try:
-        decoder().decode(start)
-    except UnicodeDecodeError:
-        text = decoder("replace").decode(start)
-    else:
+    text = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode(start)
+    wrong = len(re.findall("[\udc80-\udcff]", text))
+    if not wrong:
         return "utf-8"
     # A damaged UTF-8 file has more characters that are well than others.
-    wrong = text.count("\ufffd")
-    well = len(re.sub("[\0-\x7f\ufffd]", "", text))
-    if wrong > well and not _CONTROL.search(text):
+    if 2 * wrong > len(re.findall("[^\0-\x7f]", text)) and "\0" not in text:
         return "cp1252"
-    raise ValueError(
-        f"{path} cannot be read: it is neither utf-8 nor latin-1; give its encoding."
-    )
+    raise UnicodeError("it is neither utf-8 nor latin-1; give its encoding")
 
 
 @contextmanager
@@ -167,13 +166,11 @@ def opened(path: Path, mode: Literal["r", "w"], named: Path) -> Iterator[Any]:
             yield file
         return
     with ZipFile(path, mode, ZIP_DEFLATED) as archive:
-        members = archive.infolist()
+        names = archive.namelist() if mode == "r" else [named.stem]
         # The first bit tells of a password.
-        if mode == "r" and (len(members) != 1 or members[0].flag_bits & 1):
+        if len(names) != 1 or any(each.flag_bits & 1 for each in archive.infolist()):
             raise ValueError(
-                f"{path} must hold one file, without a password; got "
-                f"{archive.namelist()!r}."
+                f"{path} must hold one file, without a password; got {names!r}."
             )
-        name = named.stem if mode == "w" else members[0].filename
-        with archive.open(name, mode, force_zip64=mode == "w") as file:
+        with archive.open(names[0], mode, force_zip64=mode == "w") as file:
             yield file

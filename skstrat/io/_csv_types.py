@@ -2,72 +2,65 @@
 
 from __future__ import annotations
 
-import re
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from skstrat.io._csv_format import CsvFormat
-from skstrat.io._sinks import ParquetSink, in_blocks, scratch_file
+from skstrat.io._sinks import Write, in_blocks, parquet_sink, scratch_file
 
 # No two such texts are the same number.
-_PLAIN_INTEGER = "^(0|-?[1-9][0-9]*)$"
-_NUMBER = "([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?|(?i:nan|inf|infinity)"
-_LEADING_ZERO = "^-?0[0-9]"
-# A float holds every integer of 15 digits, and not every one of 16.
-_LONG_INTEGER = "^-?0*[1-9][0-9]{15,}$"
-# What may hold for all texts of a column.
-_TESTS = {
-    "number": lambda texts: _matches(texts, f"^-?({_NUMBER})$") == len(texts),
-    "integer": lambda texts: _matches(texts, "^-?[0-9]+$") == len(texts),
-    "int64": lambda texts: _castable(texts, "int64"),
-    "exact in a float": lambda texts: not _matches(texts, _LONG_INTEGER),
-    "no leading zero": lambda texts: not _matches(texts, _LEADING_ZERO),
-    "bool": lambda texts: _matches(texts, "^(?i:true|false)$") == len(texts),
-    "date": lambda texts: _castable(texts, "date32"),
-    "timestamp": lambda texts: _castable(texts, "timestamp[us]"),
-}
-# The narrowest first.
-_TYPES = {
-    "int64": {"integer", "int64"},
-    "float64": {"number", "exact in a float"},
-    "bool": {"bool"},
-    "date32": {"date"},
-    "timestamp[us]": {"timestamp"},
-}
+_PLAIN_INTEGER = "0|-?[1-9][0-9]*"
+_NUMBER = "-?[0-9]*[.]?[0-9]+([eE][+-]?[0-9]+)?"
+_TOO_LONG = "holds integers beyond {} bits and stays text"
+# Types, the narrowest first: how all texts look, and what a user should know.
+_KINDS = (
+    ("int64", "-?[0-9]+", ""),
+    # A float holds every integer of 15 digits, and not every one of 16.
+    ("float64", "-?0*[0-9]{1,15}|[^+]*[.eEnN].*", ""),
+    ("bool", "(?i:true|false)", ""),
+    ("date32", ".*", ""),
+    ("timestamp[us]", ".*", ""),
+    ("string", "-?[0-9]+", _TOO_LONG.format(64)),
+    ("string", _NUMBER, _TOO_LONG.format(53)),
+    ("string", "(?s).*", ""),
+)
 
 
-def typed_labels(texts: list[str]) -> list[Any]:
-    """Turn labels into integers if all are plainly written ones of 64 bits."""
-    if all(re.fullmatch(_PLAIN_INTEGER, text) for text in texts):
-        labels = list(map(int, texts))
-        if all(-(2**63) <= label < 2**64 for label in labels):
-            return labels
+def typed_labels(texts: list[str], decimal: str = ".") -> list[Any]:
+    """Give plainly written integers, numbers that are not all whole, or the texts."""
+    import pyarrow
+
+    column = pyarrow.array(texts, "string")
+    integers = plain_integers(column)
+    if integers is not None:
+        return integers.to_pylist()
+    if _all_match(_with_point(column, decimal), _NUMBER):
+        numbers = as_numbers(column, decimal).to_pylist()
+        if not all(map(float.is_integer, numbers)):
+            return numbers
     return texts
 
 
 def plain_integers(column: Any) -> Any:
     """Give a column as integers if all of its texts are plainly written ones."""
-    if _matches(column, _PLAIN_INTEGER) == len(column) - column.null_count:
+    if _all_match(column.drop_null(), _PLAIN_INTEGER):
         for kind in ("int64", "uint64"):
             if _castable(column, kind):
                 return column.cast(kind)
     return None
 
 
-def as_numbers(column: Any, csv_format: CsvFormat) -> Any:
+def as_numbers(column: Any, decimal: str) -> Any:
     """Give a column as floats; what is missing stays missing."""
-    from pyarrow import compute
+    import pyarrow
 
-    texts = _with_point(column, csv_format)
-    is_number = compute.match_substring_regex(texts, f"^[+-]?({_NUMBER})$")
-    wrong = column.filter(compute.invert(is_number))
-    if len(wrong):
+    try:
+        return _cast(column, "float64", decimal)
+    except pyarrow.ArrowInvalid as error:
         raise ValueError(
-            f"numbers must be written like 1{csv_format.decimal}5; got "
-            f"{wrong[0].as_py()!r}"
-        )
-    return texts.cast("float64")
+            f"numbers must be written like 1{decimal}5; {error}"
+        ) from error
 
 
 class ColumnTypes:
@@ -75,44 +68,47 @@ class ColumnTypes:
 
     Parameters
     ----------
-    csv_format : CsvFormat
-        How numbers are written.
+    decimal : str
+        What stands before decimals.
     """
 
-    def __init__(self, csv_format: CsvFormat) -> None:
-        self._format = csv_format
-        self._holds: dict[str, set[str]] = {}
+    def __init__(self, decimal: str) -> None:
+        self._decimal = decimal
+        self._kinds: dict[str, list[Any]] = {}
+        self._with_zeros: set[str] = set()
 
     def add(self, table: Any) -> None:
         """Look at the next rows."""
         for name in table.column_names:
-            column = table.column(name).drop_null()
-            if column.type != "string" or not len(column):
+            texts = table.column(name).drop_null()
+            if texts.type != "string" or not len(texts):
                 continue
-            texts = _with_point(column, self._format)
-            possible = self._holds.get(name, set(_TESTS))
-            self._holds[name] = {each for each in possible if _TESTS[each](texts)}
+            possible = self._kinds.get(name, _KINDS)
+            self._kinds[name] = [kind for kind in possible if self._fits(texts, kind)]
+            if _matching(texts, "-?0[0-9].*"):
+                self._with_zeros.add(name)
+
+    def _fits(self, texts: Any, kind: tuple[str, str, str]) -> bool:
+        numeric = kind[0] == "float64" or kind[1] == _NUMBER
+        point = _with_point(texts, self._decimal) if numeric else texts
+        return _all_match(point, kind[1]) and _castable(texts, kind[0], self._decimal)
 
     def of(self, name: str) -> str:
         """Give the type of a column of text."""
-        holds = self._holds.get(name, set())
-        fitting = (kind for kind, needed in _TYPES.items() if needed <= holds)
-        return next(fitting, "string")
+        return str(self._kinds.get(name, _KINDS[-1:])[0][0])
 
     def cast(self, table: Any) -> Any:
         """Give rows the types found; of others integers may become floats."""
         import pyarrow
 
         for place, name in enumerate(table.column_names):
-            column, kind = table.column(name), self.of(name)
-            if column.type != "string" or kind == "string":
+            kind, column = self.of(name), table.column(name)
+            if kind == "string":
                 continue
             if kind == "int64" and not _castable(column, kind):
                 kind = "float64"
-            if kind == "float64":
-                column = _with_point(column, self._format)
             try:
-                table = table.set_column(place, name, column.cast(kind))
+                column = _cast(column, kind, self._decimal)
             except pyarrow.ArrowInvalid as error:
                 raise ValueError(
                     f"column {name!r} must be text in all rows or in none; it is "
@@ -120,26 +116,26 @@ class ColumnTypes:
                     "words that are missing values, CsvFormat(missing=...), or give "
                     "Parquet files."
                 ) from error
+            table = table.set_column(place, name, column)
         return table
 
     @property
     def notes(self) -> list[str]:
         """What was changed, or could not be."""
         notes = []
-        for name, holds in self._holds.items():
-            kind = self.of(name)
-            if "number" in holds and kind == "string":
-                bits = 64 if "integer" in holds else 53
-                notes.append(
-                    f"{name!r} holds integers beyond {bits} bits and stays text"
-                )
-            elif "number" in holds and "no leading zero" not in holds:
-                notes.append(f"{name!r} has become numbers, such as 007 to 7")
+        for name, ((kind, _, note), *_) in self._kinds.items():
+            if name in self._with_zeros and kind in ("int64", "float64"):
+                note = "has become numbers, such as 007 to 7"
+            if note:
+                notes.append(f"{name!r} {note}")
         return notes
 
 
-class TypedSink:
-    """A Parquet file of columns of text, with the types that all their rows have.
+@contextmanager
+def typed_sink(
+    path: Path, names: list[str], weight: str, decimal: str, notes: list[str]
+) -> Iterator[Write]:
+    """Write columns of text as Parquet, with the types that all their rows have.
 
     Parameters
     ----------
@@ -149,84 +145,73 @@ class TypedSink:
         Columns.
     weight : str
         The one of weights, which are floats.
-    csv_format : CsvFormat
-        How numbers are written.
+    decimal : str
+        What stands before decimals.
     notes : list of str
         Gets what a user should know of the types.
+
+    Yields
+    ------
+    callable
+        Writes a table of text.
     """
+    import pyarrow
+    from pyarrow import parquet
 
-    def __init__(
-        self,
-        path: Path,
-        names: list[str],
-        weight: str,
-        csv_format: CsvFormat,
-        notes: list[str],
-    ) -> None:
-        import pyarrow
+    types = ColumnTypes(decimal)
+    kinds = [(name, "float64" if name == weight else "string") for name in names]
+    schema = pyarrow.schema(kinds)
+    with scratch_file(path.parent) as text:
+        with parquet_sink(text, schema) as write_text:
 
-        self._path, self._notes = path, notes
-        self._types = ColumnTypes(csv_format)
-        kinds = [(name, "float64" if name == weight else "string") for name in names]
-        self._schema = pyarrow.schema(kinds)
-        self._stack = ExitStack()
+            def write(table: Any) -> None:
+                types.add(table)
+                write_text(table)
 
-    def __enter__(self) -> Self:
-        with self._stack as stack:
-            self._text = stack.enter_context(scratch_file(self._path.parent))
-            self._sink = ParquetSink(self._text, self._schema)
-            self._stack = stack.pop_all()
-        return self
-
-    def write(self, table: Any) -> None:
-        """Write a table of text."""
-        self._types.add(table)
-        self._sink.write(table)
-
-    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
-        """Write the typed rows; after an error, nothing."""
-        from pyarrow import Table, parquet
-
-        with self._stack:
-            self._sink.__exit__(kind, error, traceback)
-            if error is not None:
-                return
-            self._notes += self._types.notes
-            schema = self._types.cast(self._schema.empty_table()).schema
-            with (
-                parquet.ParquetFile(
-                    self._text, pre_buffer=False, buffer_size=1 << 18
-                ) as file,
-                ParquetSink(self._path, schema) as sink,
-            ):
-                batches = file.iter_batches(use_threads=False)
-                texts = (Table.from_batches([batch]) for batch in batches)
-                for table in in_blocks(map(self._types.cast, texts)):
-                    sink.write(table)
+            yield write
+        notes += types.notes
+        schema = types.cast(schema.empty_table()).schema
+        with (
+            parquet.ParquetFile(text, pre_buffer=False, buffer_size=1 << 18) as file,
+            parquet_sink(path, schema) as write_typed,
+        ):
+            batches = file.iter_batches(use_threads=False)
+            texts = (pyarrow.Table.from_batches([batch]) for batch in batches)
+            for table in in_blocks(map(types.cast, texts)):
+                write_typed(table)
 
 
-def _with_point(texts: Any, csv_format: CsvFormat) -> Any:
+def _with_point(texts: Any, decimal: str) -> Any:
     """Write numbers with a point; one that has a point is none with a comma."""
     from pyarrow import compute
 
-    if csv_format.decimal == ".":
+    if decimal == ".":
         return texts
-    swapped = compute.replace_substring(texts, ".", "_")
-    return compute.replace_substring(swapped, ",", ".")
+    spaced = compute.replace_substring(texts, ".", " .")
+    return compute.replace_substring(spaced, ",", ".")
 
 
-def _matches(texts: Any, pattern: str) -> int:
+def _matching(texts: Any, pattern: str) -> int:
     """Count the texts that match a pattern."""
     from pyarrow import compute
 
-    return compute.sum(compute.match_substring_regex(texts, pattern)).as_py() or 0
+    found = compute.match_substring_regex(texts, f"^({pattern})$")
+    return compute.sum(found).as_py() or 0
 
 
-def _castable(texts: Any, kind: str) -> bool:
+def _all_match(texts: Any, pattern: str) -> bool:
+    return _matching(texts, pattern) == len(texts)
+
+
+def _cast(texts: Any, kind: str, decimal: str) -> Any:
+    return (_with_point(texts, decimal) if kind == "float64" else texts).cast(kind)
+
+
+def _castable(texts: Any, kind: str, decimal: str = ".") -> bool:
     import pyarrow
 
     try:
-        texts.cast(kind)
+        _cast(texts, kind, decimal)
     except pyarrow.ArrowInvalid:
         return False
     return True

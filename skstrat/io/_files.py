@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,8 @@ from skstrat._core.plan import Plan
 from skstrat._core.targets import seed_of
 from skstrat.io._csv import CsvSource
 from skstrat.io._csv_format import CsvFormat
-from skstrat.io._csv_sink import CsvSink
-from skstrat.io._csv_types import TypedSink
+from skstrat.io._csv_sink import csv_sink
+from skstrat.io._csv_types import typed_sink
 from skstrat.io._parquet import ParquetSource
 from skstrat.io._scan import (
     Progress,
@@ -31,9 +32,9 @@ from skstrat.io._scan import (
     scan,
 )
 from skstrat.io._sinks import (
-    ParquetSink,
-    Sink,
+    Write,
     in_blocks,
+    parquet_sink,
     with_index_of_rows,
     written_whole,
 )
@@ -233,9 +234,9 @@ def resample_file(
             resampled = resampler._learn(scanned.X, scanned.y, scanned.sample_weight)
         weight = _WEIGHT if sample_weight is None else sample_weight
         schema = _schema_written(opened.schema, weight, len(resampled.rows))
-        with _sink(opened, path, dest, schema, csv or CsvFormat(), weight) as sink:
+        with _sink(opened, path, dest, schema, csv or CsvFormat(), weight) as write:
             for table in _drawn_tables(scanned, resampled, target, weight, told):
-                sink.write(table)
+                write(table)
         check_unmodified(opened.files, before)
         if hasattr(resampler, "recommendation_"):
             opened.notes.append(str(resampler.recommendation_))
@@ -300,15 +301,15 @@ def _schema_written(schema: Any, weight: str, n_rows: int) -> Any:
 
 def _sink(
     source: Source, path: Path, dest: Path, schema: Any, csv: CsvFormat, weight: str
-) -> Sink:
+) -> AbstractContextManager[Write]:
     """Make the file to write, of the format that the name of the destination says."""
     if isinstance(source, CsvSource):
         csv = source.csv
     if kind_of(dest, "dest") == "csv":
-        return CsvSink(path, schema.names, csv, dest)
+        return csv_sink(path, schema.names, csv, dest)
     if isinstance(source, ParquetSource):
-        return ParquetSink(path, schema, source.like)
-    return TypedSink(path, schema.names, weight, csv, source.notes)
+        return parquet_sink(path, schema, source.like)
+    return typed_sink(path, schema.names, weight, csv.decimal, source.notes)
 
 
 def _drawn_tables(

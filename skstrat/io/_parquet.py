@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from skstrat.io._source_files import readable
+from skstrat.io._source_files import check_names, readable
 
 # pyarrow's default keeps all that it has read of a file.
 _BOUNDED = {"pre_buffer": False, "buffer_size": 1 << 18}
@@ -58,7 +58,7 @@ class ParquetSource:
         for path in files:
             with _open(path) as file:
                 schema, footer = file.schema_arrow, file.metadata
-            _check_names(schema.names, path)
+            check_names(schema.names, path)
             if not self._rows:
                 self.schema, self.like = schema, footer
             elif not self.like.num_rows:
@@ -208,12 +208,6 @@ def _read(file: Any, names: list[str], n_rows: int | None) -> Iterator[Any]:
     for start in range(0, file.metadata.num_rows, size):
         rows = min(size, file.metadata.num_rows - start)
         yield pyarrow.record_batch({"": pyarrow.nulls(rows)})
-
-
-def _check_names(names: list[str], path: Path) -> None:
-    if len(set(names)) < len(names):
-        twice = sorted({name for name in names if names.count(name) > 1})
-        raise ValueError(f"Column names must differ; {path} has {twice!r} twice.")
 
 
 @contextmanager

@@ -4,31 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any
 from uuid import uuid4
 
 _ROWS = 1 << 20
 _BYTES = 1 << 25
 
 
-class Sink(Protocol):
-    """Something that tables are written to, within ``with``."""
-
-    def write(self, table: Any) -> None:
-        """Write a pyarrow Table."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
+# Writes a table of pyarrow.
+Write = Callable[[Any], None]
 
 
 @contextmanager
@@ -71,8 +58,9 @@ def in_blocks(tables: Iterator[Any]) -> Iterator[Any]:
         yield concat_tables(waiting)
 
 
-class ParquetSink:
-    """A Parquet file, compressed and encoded like another.
+@contextmanager
+def parquet_sink(path: Path, schema: Any, like: Any = None) -> Iterator[Write]:
+    """Write a Parquet file, compressed and encoded like another.
 
     Parameters
     ----------
@@ -82,41 +70,27 @@ class ParquetSink:
         Columns, types and metadata.
     like : pyarrow.parquet.FileMetaData, default=None
         Of a file with the same columns.
+
+    Yields
+    ------
+    callable
+        Writes a table as a row group.
     """
+    import pyarrow
+    from pyarrow import parquet
 
-    def __init__(self, path: Path, schema: Any, like: Any = None) -> None:
-        import pyarrow
-        from pyarrow import parquet
+    def write(table: Any) -> None:
+        table = table.select(schema.names).cast(schema)
+        writer.write_table(table, row_group_size=_ROWS)
 
-        self._file = pyarrow.OSFile(os.fsencode(path), "wb")
-        self._writer = parquet.ParquetWriter(
-            self._file, schema, **_encodings(schema, like)
-        )
-        self._schema = schema
-
-    def write(self, table: Any) -> None:
-        """Write a table as a row group."""
-        table = table.select(self._schema.names).cast(self._schema)
-        self._writer.write_table(table, row_group_size=_ROWS)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Write what is left, and the footer; after an error, nothing."""
-        if error is None:
-            self._writer.close()
-            self._file.close()
-            return
-        # Another error of the same file must not hide the first.
-        with suppress(OSError):
-            self._file.close()
-        self._writer.is_open = False
+    with pyarrow.OSFile(os.fsencode(path), "wb") as file:
+        writer = parquet.ParquetWriter(file, schema, **_encodings(schema, like))
+        try:
+            yield write
+            writer.close()
+        finally:
+            # After an error there is no footer to write.
+            writer.is_open = False
 
 
 def with_index_of_rows(schema: Any, n_rows: int) -> Any:

@@ -105,6 +105,13 @@ def readable(path: Path) -> Iterator[None]:
         raise ValueError(f"{path} cannot be read: {reason}") from error
 
 
+def check_names(names: list[str], path: Path) -> None:
+    """Refuse a file two columns of which have the same name."""
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"Column names must differ; {path} has {twice!r} twice.")
+
+
 State = tuple[int, int, int, int]
 
 

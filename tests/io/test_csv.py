@@ -14,7 +14,7 @@ import pytest
 from skstrat import ClassWeight, DownsampleUpweight
 from skstrat.io import CsvFormat, resample_file
 from skstrat.io._csv import CsvSource
-from skstrat.io._csv_sink import CsvSink
+from skstrat.io._csv_sink import csv_sink
 from skstrat.io._csv_types import typed_labels
 
 pa = pytest.importorskip("pyarrow")
@@ -248,11 +248,11 @@ def test_random_texts_come_back(seed, separator, tmp_path):
     table = pa.table({"a": texts[:300], "b": texts[300:], "y": ["k"] * 300})
     path = tmp_path / "a.csv"
     csv_format = CsvFormat(separator=separator, missing=("NA", ""))
-    with CsvSink(path, table.column_names, csv_format, path) as sink:
-        sink.write(table)
+    with csv_sink(path, table.column_names, csv_format, path) as write:
+        write(table)
     source = CsvSource([path], csv_format)
     assert pa.concat_tables(source.batches()).equals(table)
-    assert pa.concat_tables(source.batches(["b"], skip=7)).equals(table[7:].select("b"))
+    assert pa.concat_tables(source.batches(["b"])).equals(table.select(["b"]))
     # An independent reader cannot tell missing from a text like it.
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file, delimiter=separator))
@@ -271,12 +271,10 @@ def test_blocks_end_where_rows_do(tmp_path, monkeypatch):
     )
     (tmp_path / "a.csv").write_text(text, encoding="utf-8", newline="")
     source = CsvSource([tmp_path / "a.csv"], CsvFormat())
-    for n_rows in (None, 1, 5):
-        tables = list(source.batches(n_rows=n_rows))
-        assert all(0 < len(each) <= (n_rows or 99) for each in tables)
-        assert [
-            list(row.values()) for row in pa.concat_tables(tables).to_pylist()
-        ] == rows
+    tables = list(source.batches())
+    assert len(tables) > 9
+    assert all(map(len, tables))
+    assert [list(row.values()) for row in pa.concat_tables(tables).to_pylist()] == rows
     assert source.n_rows == len(rows)
 
 
@@ -472,8 +470,8 @@ def test_values_of_other_types_as_text(tmp_path):
     }
     path = tmp_path / "a.csv"
     csv_format = CsvFormat(decimal=",")
-    with CsvSink(path, list(columns), csv_format, path) as sink:
-        sink.write(pa.table(columns))
+    with csv_sink(path, list(columns), csv_format, path) as write:
+        write(pa.table(columns))
     source = CsvSource([path], csv_format)
     first, second = pa.concat_tables(source.batches()).to_pylist()
     day = "1970-01-01 00:00:0"
