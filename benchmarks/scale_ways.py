@@ -96,8 +96,8 @@ def _read_all_columns(job):
 
 
 def _skstrat(job):
-    from skstrat import DownsampleUpweight
     from skstrat.io import resample_file
+    from skstrat.resamplers import DownsampleUpweight
 
     sampler = DownsampleUpweight(factor=FACTOR, random_state=SEED)
     resample_file(job.source, job.dest, target=TARGET, resampler=sampler)
@@ -134,7 +134,7 @@ def _duckdb(job):
 
 
 def _duckdb_plan(job):
-    from skstrat import Plan
+    from skstrat.resamplers import Plan
 
     plan = Plan.from_json(job.plan.read_text(encoding="utf-8"))
     sql = plan.to_sql(label=TARGET, key="file_row_number")
@@ -163,7 +163,7 @@ def _put_together(X, y, weight):
 def _dask(job):
     import dask.dataframe as dd
 
-    from skstrat import DownsampleUpweight
+    from skstrat.resamplers import DownsampleUpweight
 
     # By default one partition may be the whole file.
     frame = dd.read_parquet(job.source, split_row_groups=True)
@@ -183,7 +183,7 @@ def _spark_write(job, frame, weight):
 def _spark_plan(job):
     from pyspark.sql import SparkSession
 
-    from skstrat import Plan
+    from skstrat.resamplers import Plan
 
     plan = Plan.from_json(job.plan.read_text(encoding="utf-8"))
     sql = plan.to_sql(label=TARGET, key="row", dialect="spark")
@@ -250,9 +250,10 @@ def _spark(job):
         yield lambda ask: [ask(), ask(java)]
 
 
-_SKSTRAT = ("skstrat.io", "pandas", "pyarrow.parquet")
-_DASK = ("skstrat", "dask.dataframe", "pyarrow.parquet", "distributed")
-_SPARK = ("pyspark.sql", "skstrat")
+# What the name "skstrat" gives is imported when it is first asked for.
+_SKSTRAT = ("skstrat.io", "skstrat.resamplers", "pandas", "pyarrow.parquet")
+_DASK = ("skstrat.io", "dask.dataframe", "pyarrow.parquet", "distributed")
+_SPARK = ("pyspark.sql", "skstrat.resamplers")
 RAW, READ, OURS = "raw bytes read", "pyarrow, all columns read", "skstrat, exact"
 WAYS = {
     RAW: Way(_read_bytes),
@@ -260,7 +261,7 @@ WAYS = {
     OURS: Way(_skstrat, _SKSTRAT, "drawn", True),
     "Polars": Way(_polars, ("polars",), "expected"),
     "DuckDB": Way(_duckdb, ("duckdb",), "expected"),
-    "DuckDB, plan": Way(_duckdb_plan, ("duckdb", "skstrat"), "drawn", True),
+    "DuckDB, plan": Way(_duckdb_plan, ("duckdb", "skstrat.resamplers"), "drawn", True),
     "pandas, imbalanced-learn": Way(
         _pandas_imblearn,
         ("pandas", "pyarrow.parquet", "imblearn.under_sampling"),
