@@ -72,7 +72,7 @@ def client():
             n_workers=2,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            dashboard_address=":0",  # two tests may have a cluster each
             silence_logs=50,
         ) as cluster,
         distributed.Client(cluster) as client,
