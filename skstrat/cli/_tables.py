@@ -263,7 +263,8 @@ def _read_csv(path: Path, target: str, csv_format: CsvFormat) -> Any:
         columns = [target] if isinstance(frame.index, pd.RangeIndex) else None
         labels = read(usecols=columns, dtype=str, keep_default_na=False)[target]
         found = labels.dropna().unique().tolist()
-        frame[target] = labels.map(dict(zip(found, typed_labels(found), strict=True)))
+        typed = typed_labels(found, csv_format.decimal)
+        frame[target] = labels.map(dict(zip(found, typed, strict=True)))
     return frame
 
 

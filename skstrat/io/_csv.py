@@ -23,6 +23,7 @@ _BLOCK = 1 << 21
 _LONGEST = 1 << 26
 # Ends every block of rows; an open quote would make it part of a field.
 _LAST = "\x05\x06"
+_OPEN = "a quote is not closed, or a row is too long; give quote=None if it is text"
 
 
 class CsvSource:
@@ -43,8 +44,6 @@ class CsvSource:
         How they are written, with what was detected.
     schema : pyarrow.Schema
         Columns, all of them strings.
-    like : None
-        There is no footer.
     lacking : dict of str to Path
         Empty, for all files have all columns.
     n_rows : int or None
@@ -57,8 +56,6 @@ class CsvSource:
     ValueError
         If a file is unreadable, or has other columns than the first.
     """
-
-    like = None
 
     def __init__(self, files: list[Path], csv_format: CsvFormat) -> None:
         import pyarrow
@@ -158,15 +155,18 @@ def _tables(
     blocks: Iterator[bytes], csv_format: CsvFormat, names: list[str], wanted: list[str]
 ) -> Iterator[Any]:
     """Read the rows after the header, block by block, in the thread of the caller."""
-    from pyarrow import ArrowInvalid
+    from pyarrow import ArrowInvalid, BufferReader
 
-    parsed = _parser(csv_format, names, wanted)
+    read = _reader(csv_format, names, wanted)
+    last = f"{str(csv_format.separator).join([_LAST] * len(names))}\n".encode()
     text, done = b"", 0
     for block in chain(blocks, [b""]):
         text += block or b"\n"
         end = _end_of_rows(text, csv_format.quote) if block else len(text)
         try:
-            table = parsed(text[:end])
+            table = read(BufferReader(text[:end] + last))
+            if table[-1:].to_pylist() != [dict.fromkeys(wanted, _LAST)]:
+                raise ArrowInvalid(_OPEN)
         except ArrowInvalid as error:
             if block and len(text) < _LONGEST:
                 # A row may be longer.
@@ -174,8 +174,8 @@ def _tables(
             raise ArrowInvalid(_counted(str(error), done)) from error
         text = text[end:]
         # The header is the first row.
-        yield table[0 if done else 1 :]
-        done += len(table)
+        yield table[0 if done else 1 : -1]
+        done += len(table) - 1
 
 
 def _end_of_rows(text: bytes, quote: str | None) -> int:
@@ -191,13 +191,12 @@ def _end_of_rows(text: bytes, quote: str | None) -> int:
     return int(outside[-1]) + 1 if len(outside) else 0
 
 
-def _parser(csv_format: CsvFormat, names: list[str], wanted: list[str]) -> Any:
+def _reader(csv_format: CsvFormat, names: list[str], wanted: list[str]) -> Any:
     """Make what reads whole rows, all fields as text."""
-    from pyarrow import ArrowInvalid, BufferReader, string
     from pyarrow import csv as arrow_csv
+    from pyarrow import string
 
-    last = f"{str(csv_format.separator).join([_LAST] * len(names))}\n".encode()
-    read = partial(
+    return partial(
         arrow_csv.read_csv,
         read_options=arrow_csv.ReadOptions(
             use_threads=False, block_size=1 << 30, column_names=names
@@ -216,17 +215,6 @@ def _parser(csv_format: CsvFormat, names: list[str], wanted: list[str]) -> Any:
             check_utf8=False,
         ),
     )
-
-    def parsed(text: bytes) -> Any:
-        table = read(BufferReader(text + last))
-        if table[-1:].to_pylist() != [dict.fromkeys(wanted, _LAST)]:
-            raise ArrowInvalid(
-                f"a quote is not closed, or a row is longer than {_LONGEST} bytes; "
-                "give quote=None if quotes are text"
-            )
-        return table[:-1]
-
-    return parsed
 
 
 def _counted(error: str, before: int) -> str:

@@ -17,11 +17,6 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from skstrat.io._source_files import readable
 
 _START = 1 << 20
-_MARKS = {
-    codecs.BOM_UTF8: "utf-8",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
 _OPENERS: Any = {".gz": partial(gzip.open, compresslevel=6), ".bz2": bz2.open}
 _CHARACTER = re.compile("[\x01-\x09\x0b\x0c\x0e-\x7f]")
 
@@ -144,9 +139,8 @@ class CsvFormat:
 
 
 def _encoding_of(start: bytes) -> str:
-    for mark, encoding in _MARKS.items():
-        if start.startswith(mark):
-            return encoding
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
     text = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode(start)
     wrong = len(re.findall("[\udc80-\udcff]", text))
     if not wrong:

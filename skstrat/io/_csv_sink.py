@@ -48,11 +48,11 @@ def csv_sink(
     encoding = csv_format.encoding or "utf-8"
 
     def write(table: Any) -> None:
-        if not all(_WRITABLE.match(str(kind)) for kind in table.schema.types):
-            kinds = {field.name: str(field.type) for field in table.schema}
+        kinds = {field.name: str(field.type) for field in table.schema}
+        others = {k: kind for k, kind in kinds.items() if not _WRITABLE.match(kind)}
+        if others:
             raise ValueError(
-                f"dest must be a Parquet file for columns that CSV cannot hold; got "
-                f"the types {kinds}."
+                f"dest must be a Parquet file for columns of the types {others}."
             )
         for batch in table.select(names).to_batches(max_chunksize=_ROWS):
             texts = [_as_text(each, csv_format.decimal) for each in batch.columns]

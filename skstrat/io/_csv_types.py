@@ -7,23 +7,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from skstrat.io._parquet import ParquetSource
 from skstrat.io._sinks import Write, in_blocks, parquet_sink, scratch_file
 
 # No two such texts are the same number.
 _PLAIN_INTEGER = "0|-?[1-9][0-9]*"
 _NUMBER = "-?[0-9]*[.]?[0-9]+([eE][+-]?[0-9]+)?"
-_TOO_LONG = "holds integers beyond {} bits and stays text"
+_NUMERIC = ("int64", "float64")
 # Types, the narrowest first: how all texts look, and what a user should know.
 _KINDS = (
     ("int64", "-?[0-9]+", ""),
     # A float holds every integer of 15 digits, and not every one of 16.
     ("float64", "-?0*[0-9]{1,15}|[^+]*[.eEnN].*", ""),
     ("bool", "(?i:true|false)", ""),
-    ("date32", ".*", ""),
-    ("timestamp[us]", ".*", ""),
-    ("string", "-?[0-9]+", _TOO_LONG.format(64)),
-    ("string", _NUMBER, _TOO_LONG.format(53)),
-    ("string", "(?s).*", ""),
+    ("date32", "", ""),
+    ("timestamp[us]", "", ""),
+    ("string", _NUMBER, "holds integers of too many digits for numbers and stays text"),
+    ("string", "", ""),
 )
 
 
@@ -84,14 +84,14 @@ class ColumnTypes:
             if texts.type != "string" or not len(texts):
                 continue
             possible = self._kinds.get(name, _KINDS)
-            self._kinds[name] = [kind for kind in possible if self._fits(texts, kind)]
-            if _matching(texts, "-?0[0-9].*"):
+            self._kinds[name] = [kind for kind in possible if self._fits(texts, *kind)]
+            if self.of(name) in _NUMERIC and _matching(texts, "-?0[0-9].*"):
                 self._with_zeros.add(name)
 
-    def _fits(self, texts: Any, kind: tuple[str, str, str]) -> bool:
-        numeric = kind[0] == "float64" or kind[1] == _NUMBER
-        point = _with_point(texts, self._decimal) if numeric else texts
-        return _all_match(point, kind[1]) and _castable(texts, kind[0], self._decimal)
+    def _fits(self, texts: Any, kind: str, pattern: str, note: str) -> bool:
+        if kind == "float64" or note:
+            texts = _with_point(texts, self._decimal)
+        return (not pattern or _all_match(texts, pattern)) and _castable(texts, kind)
 
     def of(self, name: str) -> str:
         """Give the type of a column of text."""
@@ -111,10 +111,9 @@ class ColumnTypes:
                 column = _cast(column, kind, self._decimal)
             except pyarrow.ArrowInvalid as error:
                 raise ValueError(
-                    f"column {name!r} must be text in all rows or in none; it is "
-                    f"{self.of(name)} in those read first, and then: {error}. Name the "
-                    "words that are missing values, CsvFormat(missing=...), or give "
-                    "Parquet files."
+                    f"column {name!r} must be {kind} in all rows as in those read "
+                    f"first; {error}. Name the words that are missing values, "
+                    "CsvFormat(missing=...), or give Parquet files."
                 ) from error
             table = table.set_column(place, name, column)
         return table
@@ -124,7 +123,7 @@ class ColumnTypes:
         """What was changed, or could not be."""
         notes = []
         for name, ((kind, _, note), *_) in self._kinds.items():
-            if name in self._with_zeros and kind in ("int64", "float64"):
+            if name in self._with_zeros and kind in _NUMERIC:
                 note = "has become numbers, such as 007 to 7"
             if note:
                 notes.append(f"{name!r} {note}")
@@ -156,7 +155,6 @@ def typed_sink(
         Writes a table of text.
     """
     import pyarrow
-    from pyarrow import parquet
 
     types = ColumnTypes(decimal)
     kinds = [(name, "float64" if name == weight else "string") for name in names]
@@ -171,12 +169,8 @@ def typed_sink(
             yield write
         notes += types.notes
         schema = types.cast(schema.empty_table()).schema
-        with (
-            parquet.ParquetFile(text, pre_buffer=False, buffer_size=1 << 18) as file,
-            parquet_sink(path, schema) as write_typed,
-        ):
-            batches = file.iter_batches(use_threads=False)
-            texts = (pyarrow.Table.from_batches([batch]) for batch in batches)
+        texts = ParquetSource([text], text.parent).batches()
+        with parquet_sink(path, schema) as write_typed:
             for table in in_blocks(map(types.cast, texts)):
                 write_typed(table)
 

@@ -104,6 +104,8 @@ class LazyRows:
             column = column.unify_dictionaries().combine_chunks()
             values = self.source.typed_labels(column.dictionary.to_pylist())
             column = pyarrow.DictionaryArray.from_arrays(column.indices, values)
+            if pyarrow.types.is_floating(column.type.value_type):
+                column = column.dictionary_decode()
         values = pandas.Series(column.to_pandas())
         return values if self._places is None else values.take(self._places)
 

@@ -400,7 +400,7 @@ WORDS = "--target=is_fraud --factor=20 "
             "big.csv",
             "o.csv",
             WORDS + "--sample-weight=text",
-            "numbers must be written like 1.5; got 'x'",
+            "numbers must be written like 1.5; Failed to parse string: 'x'",
         ),
         ("big.csv", "o.csv", WORDS + "--key=one", "or leave --key out to draw by"),
         (

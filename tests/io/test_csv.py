@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from skstrat import ClassWeight, DownsampleUpweight
-from skstrat.io import CsvFormat, resample_file
+from skstrat.io import CsvFormat, resample_file, scan_file
 from skstrat.io._csv import CsvSource
 from skstrat.io._csv_sink import csv_sink
 from skstrat.io._csv_types import typed_labels
@@ -338,6 +338,24 @@ def test_one_label_that_is_no_plain_integer_keeps_all_text(odd):
     assert typed_labels(["5", "-9", "0"]) == [5, -9, 0]
 
 
+@pytest.mark.parametrize("decimal", [".", ","])
+def test_numbers_that_are_not_whole_are_no_classes(decimal, tmp_path):
+    texts = ["1.5", "2.25", "1.50", "-3", "2e2"]
+    lines = [f"{each};{i % 2}\n" for i, each in enumerate(texts * 40)]
+    text = "".join(["x;y\n", *lines]).replace(".", decimal)
+    told = {"csv": CsvFormat(decimal=decimal)}
+    check_refused(text, "Unknown label type: continuous", tmp_path, target="x", **told)
+    X, _, _ = scan_file(tmp_path / "big.csv", target="y", **told)
+    _, y, _ = scan_file(tmp_path / "big.csv", target="x", **told)
+    assert X["x"].tolist() == y.tolist() == list(map(float, texts)) * 40
+    other = "." if decimal == "," else ","
+    told = {"csv": CsvFormat(decimal=other)}
+    _, y, _ = scan_file(tmp_path / "big.csv", target="x", **told)
+    assert sorted(y.cat.categories) == sorted(
+        each.replace(".", decimal) for each in texts
+    )
+
+
 def test_the_plan_names_labels_as_numbers(tmp_path):
     text, weights = "a,y\n1,10\n2,9\n3,9\n", ClassWeight({9: 3.0})
     summary = resample(text, tmp_path, resampler=weights)
@@ -401,9 +419,21 @@ COLUMNS = {
         [dt.datetime(2020, 1, 2, 3, 4, 5, 250_000), dt.datetime(2020, 1, 3)],
         None,
     ),
-    "cards": (["4000123412341234567890", "1"], None, "beyond 64 bits and stays text"),
-    "hashes": (["18446744073709551615", "-5"], None, "beyond 64 bits and stays text"),
-    "mixed": (["12345678901234567", "0.5"], None, "beyond 53 bits and stays text"),
+    "cards": (
+        ["4000123412341234567890", "1"],
+        None,
+        "too many digits for numbers and stays text",
+    ),
+    "hashes": (
+        ["18446744073709551615", "-5"],
+        None,
+        "too many digits for numbers and stays text",
+    ),
+    "mixed": (
+        ["12345678901234567", "0.5"],
+        None,
+        "too many digits for numbers and stays text",
+    ),
     "phones": (["+4930123", "1"], None, None),
     "hex": (["0x1F", "1"], None, None),
     "full width": (["\uff11", "1"], None, None),
