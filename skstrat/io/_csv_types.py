@@ -13,6 +13,7 @@ from skstrat.io._sinks import Write, in_blocks, parquet_sink, scratch_file
 # No two such texts are the same number.
 _PLAIN_INTEGER = "0|-?[1-9][0-9]*"
 _NUMBER = "-?[0-9]*[.]?[0-9]+([eE][+-]?[0-9]+)?"
+_TOO_LONG = "holds too many digits for numbers and stays text"
 _NUMERIC = ("int64", "float64")
 # Types, the narrowest first: how all texts look, and what a user should know.
 _KINDS = (
@@ -22,7 +23,7 @@ _KINDS = (
     ("bool", "(?i:true|false)", ""),
     ("date32", "", ""),
     ("timestamp[us]", "", ""),
-    ("string", _NUMBER, "holds integers of too many digits for numbers and stays text"),
+    ("string", f"{_NUMBER}|-?(?i:nan|inf|infinity)", _TOO_LONG),
     ("string", "", ""),
 )
 
