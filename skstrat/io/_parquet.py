@@ -13,7 +13,8 @@ from skstrat.io._source_files import check_names, readable
 
 # pyarrow's default keeps all that it has read of a file.
 _BOUNDED = {"pre_buffer": False, "buffer_size": 1 << 18}
-_MOST_ROWS, _LEAST_ROWS, _BYTES = 1 << 17, 1 << 10, 1 << 23
+# A cell may be one byte in the file, and many in memory.
+_MOST_CELLS, _LEAST_ROWS, _BYTES = 1 << 21, 1 << 10, 1 << 23
 
 
 class ParquetSource:
@@ -225,7 +226,8 @@ def _rows_at_a_time(footer: Any, n_columns: int) -> int:
     size = sum(group.total_byte_size for group in groups)
     share = n_columns / max(footer.num_columns, 1)
     fitting = _BYTES * footer.num_rows // max(size * share, 1)
-    return int(min(max(fitting, _LEAST_ROWS), _MOST_ROWS))
+    most = _MOST_CELLS // max(n_columns, 1)
+    return int(max(min(fitting, most), _LEAST_ROWS))
 
 
 def _decoded(column: Any) -> Any:
