@@ -41,7 +41,8 @@ def resample_collections(learn: Learn, X: Any, y: Any, sample_weight: Any) -> Re
     rows = CollectionRows(X, y, sample_weight)
     resampled = learn(rows, rows.labels, rows.sample_weight)
     classes, dtype = resampled.classes, getattr(y, "dtype", None)
-    if resampled.of_labels and isinstance(dtype, np.dtype) and dtype.kind in "biuf":
+    numeric = isinstance(dtype, np.dtype) and dtype.kind in "biuf"
+    if numeric and resampled.codes is not None:
         # Categories are Python's numbers.
         classes = np.asarray(classes).astype(dtype)
     X, y, weights = rows.drawn(resampled.rows, resampled.weights)

@@ -16,6 +16,7 @@ from sklearn.base import clone
 
 from skstrat._core.plan import Plan
 from skstrat._core.targets import seed_of
+from skstrat._core.weights import class_totals
 from skstrat.io._csv import CsvSource
 from skstrat.io._csv_format import CsvFormat
 from skstrat.io._csv_sink import csv_sink
@@ -370,8 +371,14 @@ def _with_weights(table: Any, name: str, weights: NDArray[np.float64]) -> Any:
 
 def _classes(resampled: Resampled) -> Iterator[dict[str, Any]]:
     """Describe each class before and after."""
-    names, rows_before, weight_before = resampled.original
     codes: Any = resampled.codes
+    if resampled.strata is None:
+        names, rows_before, weight_before = resampled.original
+    else:
+        codes, labels = resampled.strata
+        names, rows_before = labels.classes, labels.counts
+        samples: Any = resampled.samples
+        weight_before = class_totals(labels, samples.sample_weight)
     columns = {
         "label": names,
         "rows_before": rows_before,

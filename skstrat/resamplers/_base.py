@@ -278,6 +278,7 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
             within_class = relative[draw.codes]
         # Strata in the place of the classes, and sets of labels, are none.
         of_classes = vars(samples).get("labels") is cells.labels
+        codes = cells.classes_of(draw.codes) if isinstance(cells, Cells) else None
         return Resampled(
             X=draw.X,
             y=draw.y,
@@ -289,8 +290,8 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
             moves_rows=draw.moves_rows,
             samples=samples,
             classes=cells.labels.classes,
-            codes=cells.classes_of(draw.codes) if isinstance(cells, Cells) else None,
-            of_labels=of_classes,
+            codes=codes if of_classes else None,
+            strata=None if of_classes or codes is None else (codes, cells.labels),
             rows=self.sample_indices_,
             plan=plan,
             at_random=draw.at_random and of_classes,

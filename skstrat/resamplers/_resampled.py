@@ -46,8 +46,9 @@ class Resampled:
         The labels; None for what only follows from ``samples``.
     codes : ndarray of shape (n_drawn,) or None
         Class codes of the rows; None if they are not encoded yet.
-    of_labels : bool
-        Whether the classes are the labels, not strata in their place.
+    strata : tuple of (ndarray of shape (n_drawn,), Labels) or None
+        Where strata take the place of the classes, their codes of the rows, and
+        those of the rows before; else None.
     rows : ndarray of shape (n_drawn,) or None
         Places in X that they come from, -1 for one that was made; None if unknown.
     plan : Plan or None
@@ -75,7 +76,7 @@ class Resampled:
     samples: CheckedSamples | None = None
     classes: NDArray[Any] | None = None
     codes: NDArray[Any] | None = None
-    of_labels: bool = True
+    strata: tuple[NDArray[Any], Labels] | None = None
     rows: Any = None
     plan: Plan | None = None
     at_random: bool = False
@@ -87,7 +88,7 @@ class Resampled:
     @cached_property
     def labels(self) -> Labels:
         """Class codes of the rows."""
-        if self.codes is None or self.classes is None or not self.of_labels:
+        if self.codes is None or self.classes is None:
             if self.samples is not None and self.y is self.samples.y:
                 return self.samples.labels
             return encode_labels(self.y)
@@ -97,17 +98,9 @@ class Resampled:
     @cached_property
     def original(self) -> tuple[NDArray[Any], NDArray[Any], Floats]:
         """Classes before resampling, their rows and their total weights."""
-        if self.samples is not None and self.of_labels:
-            labels = self.samples.labels
-            totals = class_totals(labels, self.samples.sample_weight)
-            return labels.classes, labels.counts, totals
-        plan: Any = self.plan
-        rows = np.array(plan.rows_seen)
-        totals = np.array(plan.class_total, dtype=np.float64)
-        if self.cells is not None:
-            rows = self.cells.rows_of_class(rows)
-            totals = np.bincount(self.cells.class_of, totals).astype(np.float64)
-        return np.asarray(self.classes), rows, totals
+        samples: Any = self.samples
+        totals = class_totals(samples.labels, samples.sample_weight)
+        return samples.labels.classes, samples.labels.counts, totals
 
     @cached_property
     def class_change(self) -> tuple[Floats, Floats] | None:
