@@ -29,6 +29,7 @@ from skstrat._core.dask import (
 from skstrat._core.factorize import NotClassLabelsError
 from skstrat._core.rows import count_rows, take_rows
 from skstrat._core.weights import check_sample_weight, counted_rows
+from skstrat.exceptions import MissingLabelsError
 from skstrat.io._categories import as_categories, united_labels
 from skstrat.resamplers._resampled import Resampled
 
@@ -82,6 +83,7 @@ class CollectionRows:
         encode = dask.delayed(_encode)
         tasks = [encode(number, *own[1:]) for number, own in enumerate(parts)]
         labels, weights = zip(*dask.compute(*tasks), strict=True)
+        _refuse_missing(labels)
         self._X, self._y, self._parts = X, y, parts
         self._starts = np.cumsum([0, *map(len, labels)])
         self.labels = _united(labels)
@@ -177,8 +179,23 @@ def _encode(number: int, y: Any, sample_weight: Any = None) -> tuple[Any, Any]:
         place[counted] = np.arange(len(counted))
         found = _categories(take_rows(y, counted))
         return pd.api.extensions.take(found, place, allow_fill=True), weights
+    except MissingLabelsError as error:
+        # How many there are is known when all partitions were read.
+        return error, None
     except (ValueError, TypeError) as error:
         raise ValueError(f"Partition {number}: {error}") from error
+
+
+def _refuse_missing(labels: tuple[Any, ...]) -> None:
+    errors = [each for each in labels if isinstance(each, MissingLabelsError)]
+    if errors:
+        n_labels = [
+            each.n_labels
+            if isinstance(each, MissingLabelsError)
+            else int(np.count_nonzero(~pd.isna(each)))
+            for each in labels
+        ]
+        raise MissingLabelsError(sum(e.n_missing for e in errors), sum(n_labels))
 
 
 def _categories(y: Any) -> Any:

@@ -90,17 +90,34 @@ class Summary:
         -------
         dict
             Files, bytes, time, and rows and weight of each class before and after.
+            The plan is None where labels or strata are no plain values.
         """
+        plan = None
+        if self.plan is not None and _are_plain(self.plan.classes):
+            plan = self.plan.to_dict()
         return {
             "source": self.source,
             "dest": self.dest,
             "bytes_before": self.bytes_before,
             "bytes": self.bytes_after,
             "seconds": self.seconds,
-            "classes": list(self.classes),
+            "classes": [
+                each | {"label": _plain(each["label"])} for each in self.classes
+            ],
             "notes": list(self.notes),
-            "plan": None if self.plan is None else self.plan.to_dict(),
+            "plan": plan,
         }
+
+
+def _plain(label: Any) -> Any:
+    return label if isinstance(label, (str, int, float)) else str(label)
+
+
+def _are_plain(labels: Any) -> bool:
+    return all(
+        _are_plain(label) if isinstance(label, tuple) else label == _plain(label)
+        for label in labels
+    )
 
 
 def resample_file(
@@ -222,7 +239,8 @@ def resample_file(
             f"source has a column {_WEIGHT!r} already; give sample_weight="
             f"{_WEIGHT!r} to multiply the new weights into it, or rename it."
         )
-    check_columns(opened, roles.named | _columns_of(resampler))
+    named = _columns_of(resampler)
+    check_columns(opened, roles.named | named)
     seed = seed_of(getattr(resampler, "random_state", None))
     resampler = clone(resampler)
     if "random_state" in resampler.get_params():
@@ -230,7 +248,9 @@ def resample_file(
     told = progress or (lambda *_: None)
     with written_whole(dest) as path:
         numeric = getattr(resampler, "y_numeric", False)
-        scanned = scan(opened, roles, seed, told, y_numeric=numeric)
+        scanned = scan(
+            opened, roles, seed, told, y_numeric=numeric, kept=named.values()
+        )
         with explained(opened, roles):
             resampled = resampler._learn(scanned.X, scanned.y, scanned.sample_weight)
         weight = _WEIGHT if sample_weight is None else sample_weight

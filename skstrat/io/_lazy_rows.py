@@ -106,6 +106,7 @@ class LazyRows:
             column = pyarrow.DictionaryArray.from_arrays(column.indices, values)
             if pyarrow.types.is_floating(column.type.value_type):
                 column = column.dictionary_decode()
+        check_unmodified(self.source.files, self._states)
         values = pandas.Series(column.to_pandas())
         return values if self._places is None else values.take(self._places)
 
@@ -122,8 +123,8 @@ class LazyRows:
 
         Parameters
         ----------
-        rows : ndarray of shape (n_taken,)
-            Their positions, in any order.
+        rows : array-like of shape (n_taken,)
+            Their positions, integers from 0 on in any order.
 
         Returns
         -------
@@ -136,9 +137,16 @@ class LazyRows:
         ValueError
             If files changed since their labels were read, are unreadable, or hold in a
             column of a CSV file what the type of the first rows taken does not.
+        IndexError
+            If there is no such row.
         """
         import pyarrow
 
+        rows = np.asarray(rows, dtype=np.intp if not len(rows) else None)
+        if rows.dtype.kind not in "iu" or (len(rows) and not self._has(rows)):
+            raise IndexError(
+                f"rows must be positions from 0 to {len(self) - 1}; got {rows!r}."
+            )
         if self._places is not None:
             rows = self._places[rows]
         ascending, place = rows, None
@@ -158,6 +166,9 @@ class LazyRows:
         frame.index = rows
         return frame
 
+    def _has(self, rows: NDArray[np.intp]) -> bool:
+        return bool(rows.min() >= 0 and rows.max() < len(self))
+
     def _empty(self) -> Any:
         return self.source.schema.empty_table().select(self.columns)
 
@@ -172,8 +183,7 @@ class LazyRows:
                 rows = rows[here:]
             if len(rows):
                 self._at, self._table = stop, self._next_table()
-        if self._at + len(self._table) == self._n_rows:
-            check_unmodified(self.source.files, self._states)
+        check_unmodified(self.source.files, self._states)
 
     def _next_table(self) -> Any:
         for table in self._tables:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ from skstrat.io._source_files import find_files, folder_of, states_of
 Source = ParquetSource | CsvSource
 # What is being read, rows done, and rows there are (None while that is not known).
 Progress = Callable[[str, int, int | None], object]
+_NOT_SHARED = ("target", "sample_weight", "strata", "groups")
 # Whether a column of labels is that of the rows given.
 Match = Callable[[Any, NDArray[np.intp]], bool]
 
@@ -88,9 +90,18 @@ def open_source(source: str | Path, csv: CsvFormat | None) -> Source:
 
 
 def scan(
-    source: Source, roles: Roles, seed: int, progress: Progress, *, y_numeric: bool
+    source: Source,
+    roles: Roles,
+    seed: int,
+    progress: Progress,
+    *,
+    y_numeric: bool,
+    kept: Iterable[str] = (),
 ) -> Scanned:
-    """Read the columns that a decision needs, each once."""
+    """Read the columns that a decision needs, each once; features are all but these.
+
+    An index that pandas wrote is no feature, but where it is ``kept``.
+    """
     states = states_of(source.files)
     check_columns(source, roles.named)
     with explained(source, roles):
@@ -100,8 +111,9 @@ def scan(
         if roles.sample_weight is not None:
             weights = _read_numbers(source, roles.sample_weight)
         y, match = _read_target(source, roles.target, progress, y_numeric=y_numeric)
-    index = (source.schema.pandas_metadata or {}).get("index_columns", [])
-    others = (*roles[:2], *index)
+    metadata = source.schema.pandas_metadata or {}
+    index = [each for each in metadata.get("index_columns", []) if str(each) == each]
+    others = {*index, *roles[:2]}.difference(kept)
     features = [name for name in source.schema.names if name not in others]
     X = LazyRows(source, states, features, len(y), keys)
     return Scanned(X, y, weights, match)
@@ -167,6 +179,16 @@ def check_columns(source: Source, wanted: dict[str, str]) -> None:
             raise ValueError(
                 f"{argument} must name a column of every file; {path} has no {name!r}, "
                 f"only {others!r}."
+            )
+    for argument, other in product(_NOT_SHARED, _NOT_SHARED[:2]):
+        if (
+            argument != other
+            and {argument, other} <= wanted.keys()
+            and (wanted[argument] == wanted[other])
+        ):
+            raise ValueError(
+                f"{argument} must name another column than {other}; got "
+                f"{wanted[argument]!r} for both."
             )
 
 

@@ -1,5 +1,7 @@
 """Files decided on by every resampler that picks rows: the rows of memory."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -164,6 +166,81 @@ def test_columns_that_a_resampler_names(settings, key, text, tmp_path):
     dest = tmp_path / "small.parquet"
     with pytest.raises(ValueError, match=text):
         resample_file(source, dest, target="y", resampler=resampler, key=key)
+
+
+@pytest.mark.parametrize(
+    ("settings", "resampler", "text"),
+    [
+        (
+            {"sample_weight": "y"},
+            {},
+            "target must name another column than sample_weight; got",
+        ),
+        ({}, {"strata": "y"}, "strata must name another column than target; got 'y'"),
+        ({"sample_weight": "w"}, {"groups": "w"}, "groups must name .* sample_weight"),
+    ],
+)
+def test_a_column_in_two_roles_is_refused(settings, resampler, text, tmp_path):
+    source = write(frame_of(600), tmp_path, "parquet")
+    down = DownsampleUpweight(factor=3, random_state=0, **resampler)
+    dest = tmp_path / "small.parquet"
+    with pytest.raises(ValueError, match=text):
+        resample_file(source, dest, target="y", resampler=down, **settings)
+    assert not dest.exists()
+
+
+def test_an_index_that_pandas_wrote_holds_groups(tmp_path):
+    frame = frame_of()[["a", "customer", "y"]]
+    frame.set_index("customer").to_parquet(tmp_path / "big.parquet")
+    down = DownsampleUpweight(factor=5, groups="customer", random_state=1)
+    dest = tmp_path / "small.parquet"
+    resample_file(tmp_path / "big.parquet", dest, target="y", resampler=down)
+    down.fit(frame, frame["y"])
+    small, rows = pd.read_parquet(dest), down.sample_indices_
+    assert small["a"].tolist() == frame["a"].to_numpy()[rows].tolist()
+    assert small.index.tolist() == frame["customer"].to_numpy()[rows].tolist()
+
+
+def test_strata_that_json_does_not_know(tmp_path):
+    frame = frame_of()[["a", "y", "month"]]
+    frame["day"] = pd.to_datetime(frame["month"], unit="D").dt.date
+    source = write(frame, tmp_path, "parquet")
+    down = DownsampleUpweight(factor=5, strata="day", y_numeric=True, random_state=1)
+    summary = resample_file(
+        source, tmp_path / "small.parquet", target="y", resampler=down
+    )
+    told = json.loads(json.dumps(summary.to_dict()))
+    assert [each["label"] for each in told["classes"]] == [
+        f"1970-01-0{day}" for day in (2, 3, 4)
+    ]
+    assert told["plan"] is None
+    assert [each["rows_before"] for each in told["classes"]] == (
+        frame["month"].value_counts().sort_index().tolist()
+    )
+
+
+@pytest.mark.parametrize("read", ["resample", "rows", "column"])
+def test_files_replaced_since_their_labels_were_read(read, tmp_path):
+    frame = frame_of(40_000)[["a", "b", "y"]]
+    path = tmp_path / "big.parquet"
+    frame.to_parquet(path, row_group_size=1_000)
+    X, y, _ = scan_file(path, target="y")
+    frame.iloc[::-1].to_parquet(tmp_path / "other.parquet", row_group_size=1_000)
+    (tmp_path / "other.parquet").replace(path)
+    take = {
+        "resample": lambda: DownsampleUpweight(factor=20).fit_resample(X, y),
+        "rows": lambda: X.take_rows(np.arange(10)),
+        "column": lambda: X["a"],
+    }
+    with pytest.raises(ValueError, match=r"big\.parquet changed while it was read"):
+        take[read]()
+
+
+@pytest.mark.parametrize("rows", [[-1], [3_000], [True, False], [0.5]], ids=str)
+def test_rows_that_are_not_there(rows, tmp_path):
+    X, _, _ = scan_file(write(frame_of(3_000), tmp_path, "parquet"), target="y")
+    with pytest.raises(IndexError, match="rows must be positions from 0 to 2999; got"):
+        X.take_rows(np.array(rows))
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv"])

@@ -515,8 +515,10 @@ def test_an_existing_destination(tmp_path):
     text = r"dest exists already: .*small\.parquet.*overwrite=True to replace it"
     with refused(tmp_path, FileExistsError, text):
         run(source, dest)
+    dest.chmod(0o600)
     run(source, dest, overwrite=True)
     assert pq.read_table(dest).num_rows == 168
+    assert dest.stat().st_mode & 0o777 == 0o600
     assert sorted(below(tmp_path)) == ["big.parquet", "small.parquet"]
 
 
