@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from skstrat.io._source_files import check_names, readable
 
 # pyarrow's default keeps all that it has read of a file.
 _BOUNDED = {"pre_buffer": False, "buffer_size": 1 << 18}
-# A cell may be one byte in the file, and many in memory.
-_MOST_CELLS, _LEAST_ROWS, _BYTES = 1 << 21, 1 << 10, 1 << 23
+# What batches shall have; rows of text or lists may grow longer within a row group.
+_BYTES, _LEAST_ROWS, _MOST_ROWS, _MOST_LONG_ROWS = 1 << 23, 1 << 10, 1 << 20, 1 << 15
+# Row groups, spread over a file, in which such columns are looked at.
+_PROBES = 8
 
 
 class ParquetSource:
@@ -200,8 +203,9 @@ def _read(file: Any, names: list[str], n_rows: int | None) -> Iterator[Any]:
     """Read the columns that a file has of those wanted."""
     import pyarrow
 
-    present = [name for name in file.schema_arrow.names if name in names]
-    size = n_rows or _rows_at_a_time(file.metadata, len(present))
+    wanted = set(names)
+    present = [name for name in file.schema_arrow.names if name in wanted]
+    size = n_rows or _rows_at_a_time(file, present)
     if present:
         yield from file.iter_batches(size, None, present, use_threads=False)
         return
@@ -221,13 +225,49 @@ def _open(path: Path) -> Iterator[Any]:
         yield file
 
 
-def _rows_at_a_time(footer: Any, n_columns: int) -> int:
-    groups = map(footer.row_group, range(footer.num_row_groups))
-    size = sum(group.total_byte_size for group in groups)
-    share = n_columns / max(footer.num_columns, 1)
-    fitting = _BYTES * footer.num_rows // max(size * share, 1)
-    most = _MOST_CELLS // max(n_columns, 1)
-    return int(max(min(fitting, most), _LEAST_ROWS))
+def _rows_at_a_time(file: Any, names: list[str]) -> int:
+    """Find how many rows have some megabytes, wherever they are in the file."""
+    widths = {name: _width(file.schema_arrow.field(name).type) for name in names}
+    size = sum(width for width in widths.values() if width is not None)
+    varied = [name for name, width in widths.items() if width is None]
+    if varied:
+        size += max(
+            _bytes_stored(file.metadata, set(varied)), _bytes_read(file, varied)
+        )
+    most = _MOST_LONG_ROWS if varied else _MOST_ROWS
+    return int(np.clip(_BYTES / max(size, 1), _LEAST_ROWS, most))
+
+
+def _width(kind: Any) -> float | None:
+    """Give the bytes of a value; None if they differ from value to value."""
+    try:
+        return float(kind.bit_width / 8)
+    except ValueError:
+        return None
+
+
+def _bytes_stored(footer: Any, names: set[str]) -> float:
+    """Give the bytes a row that columns have in the row group of the longest rows."""
+    paths = [footer.schema.column(i).path for i in range(footer.num_columns)]
+    leaves = [
+        i for i, path in enumerate(paths) if names & {path, path.partition(".")[0]}
+    ]
+    sizes = [0.0]
+    for group in map(footer.row_group, range(footer.num_row_groups)):
+        stored = sum(group.column(i).total_uncompressed_size for i in leaves)
+        # Few rows would seem long by what each column chunk has besides values.
+        sizes.append(stored / max(group.num_rows, 100))
+    return max(sizes)
+
+
+def _bytes_read(file: Any, names: list[str]) -> float:
+    """Give the bytes a row of columns in memory, where a text may be stored once."""
+    last = file.num_row_groups - 1
+    sizes = [0.0]
+    for group in sorted(set(np.linspace(0, last, _PROBES, dtype=int).tolist())):
+        batches = file.iter_batches(_LEAST_ROWS, [group], names, use_threads=False)
+        sizes += [batch.nbytes / len(batch) for batch in islice(batches, 1)]
+    return max(sizes)
 
 
 def _decoded(column: Any) -> Any:

@@ -5,6 +5,7 @@ import pytest
 
 from skstrat import ClassWeight, DownsampleUpweight
 from skstrat.io import read_batches, resample_file, scan_file
+from skstrat.io._parquet import ParquetSource
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -175,3 +176,38 @@ def test_wide_rows_come_a_few_at_a_time(tmp_path):
     pq.write_table(table, path, compression="none", use_dictionary=False)
     small, _ = resample(path, tmp_path, resampler=ClassWeight())
     assert small["long"].equals(pa.chunked_array([text]))
+
+
+def repeated(text, n_texts, n_rows):
+    """Give long texts that a file holds once, and rows refer to."""
+    texts = pa.array([f"{i:04}" + text for i in range(n_texts)])
+    return texts.take(pa.array(np.arange(n_rows) % n_texts))
+
+
+SHORT = repeated("", 2, 50_000)
+LONG = repeated("x" * 9_000, 20, 5_000)
+GROWING = {
+    "a thousand texts": [repeated("lorem ipsum " * 40, 1_000, 100_000)],
+    "twenty long texts": [LONG],
+    "long, then short": [LONG, SHORT],
+    "long in the middle": [SHORT] * 3 + [LONG] + [SHORT] * 3,
+    "text that differs": [SHORT, pa.array([f"{i:09000}" for i in range(5_000)])],
+}
+
+
+@pytest.mark.parametrize("case", GROWING)
+def test_blocks_are_of_some_megabytes_however_rows_are_stored(case, tmp_path):
+    path = tmp_path / "big.parquet"
+    schema = pa.schema({"y": pa.int64(), "text": pa.string()})
+    with pq.ParquetWriter(path, schema) as writer:
+        for text in GROWING[case]:
+            y = pa.array(np.arange(len(text)))
+            writer.write_table(pa.table([y, text], schema=schema))
+    source = ParquetSource([path], tmp_path)
+    for columns in (None, ["text"]):
+        blocks = list(source.batches(columns))
+        assert max(block.nbytes for block in blocks) < 1.25 * 2**23
+        whole = pq.read_table(path, columns=columns)
+        assert pa.concat_tables(blocks).equals(whole)
+    (labels,) = source.batches(["y"])
+    assert len(labels) == sum(map(len, GROWING[case]))
