@@ -128,14 +128,22 @@ def _has_columns(y: Any) -> bool:
 
 def count_codes(codes: Array, n_classes: int) -> NDArray[np.int64]:
     """Count the rows of each class."""
-    # numpy widens narrow codes before it counts them.
     if n_classes == 2:
         ones = int(np.count_nonzero(codes))
         return np.array([len(codes) - ones, ones], dtype=np.int64)
-    counts = np.zeros(n_classes, dtype=np.int64)
-    for start in range(0, len(codes), _BLOCK):
-        counts += np.bincount(codes[start : start + _BLOCK], minlength=n_classes)
-    return counts
+    return sum_by_code(codes, None, n_classes).astype(np.int64)
+
+
+def sum_by_code(codes: Array, values: Array | None, n_codes: int) -> Array:
+    """Add up the values of each code; count the rows if there are none."""
+    # numpy widens narrow codes to eight bytes before it counts them.
+    size = max(_BLOCK, n_codes)
+    total = np.zeros(n_codes, dtype=np.intp if values is None else np.float64)
+    for start in range(0, len(codes), size):
+        block = slice(start, start + size)
+        own = None if values is None else values[block]
+        total += np.bincount(codes[block], own, n_codes)
+    return total
 
 
 def _drop_unused(codes: Array, classes: Array, used: NDArray[np.bool_]) -> Any:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from skstrat._core.labels import Labels
+from skstrat._core.labels import Labels, sum_by_code
 
 Weighting = Literal["original", "balanced", "uniform", "factor"] | Mapping[Any, float]
 Floats = NDArray[np.float64]
@@ -94,7 +94,7 @@ def class_totals(labels: Labels, weights: Floats | None) -> Floats:
 
 def totals_of(codes: NDArray[Any], weights: Floats | None, n_codes: int) -> Floats:
     """Add up the weights of each code."""
-    return np.bincount(codes, weights, minlength=n_codes).astype(np.float64, copy=False)
+    return sum_by_code(codes, weights, n_codes).astype(np.float64, copy=False)
 
 
 def wanted_totals(labels: Labels, weighting: Weighting, totals: Floats) -> Floats:
