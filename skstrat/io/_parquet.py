@@ -262,9 +262,10 @@ def _bytes_stored(footer: Any, names: set[str]) -> float:
 
 def _bytes_read(file: Any, names: list[str]) -> float:
     """Give the bytes a row of columns in memory, where a text may be stored once."""
-    last = file.num_row_groups - 1
+    n_groups = file.num_row_groups
+    groups = np.linspace(0, n_groups - 1, min(n_groups, _PROBES), dtype=int)
     sizes = [0.0]
-    for group in sorted(set(np.linspace(0, last, _PROBES, dtype=int).tolist())):
+    for group in groups.tolist():
         batches = file.iter_batches(_LEAST_ROWS, [group], names, use_threads=False)
         sizes += [batch.nbytes / len(batch) for batch in islice(batches, 1)]
     return max(sizes)

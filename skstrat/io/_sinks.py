@@ -13,7 +13,7 @@ from uuid import uuid4
 
 _ROWS = 1 << 20
 _BYTES = 1 << 25
-
+_PLAIN_BYTES = {"INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}
 
 # Writes a table of pyarrow.
 Write = Callable[[Any], None]
@@ -110,11 +110,10 @@ def with_index_of_rows(schema: Any, n_rows: int) -> Any:
 
 def _encodings(schema: Any, like: Any) -> dict[str, Any]:
     """Find how each column of a file is compressed, and whether by a dictionary."""
-    # A dictionary of numbers that all differ costs more than it saves.
     if like is None or not like.num_row_groups or not like.num_rows:
         return {}
     groups = map(like.row_group, range(like.num_row_groups))
-    group = next(each for each in groups if each.num_rows)
+    group = max(groups, key=lambda each: each.num_rows)
     columns = [group.column(i) for i in range(group.num_columns)]
     compression = {
         each.path_in_schema: each.compression.replace("UNCOMPRESSED", "NONE")
@@ -122,8 +121,8 @@ def _encodings(schema: Any, like: Any) -> dict[str, Any]:
     }
     dictionary = [
         each.path_in_schema
-        for each in columns
-        if any("DICTIONARY" in encoding for encoding in each.encodings)
+        for i, each in enumerate(columns)
+        if _gains_by_dictionary(each, like.schema.column(i).length)
     ]
     known = {_top_column(path, schema.names) for path in compression}
     new = [name for name in schema.names if name not in known]
@@ -132,6 +131,16 @@ def _encodings(schema: Any, like: Any) -> dict[str, Any]:
         "compression": compression | dict.fromkeys(new, common),
         "use_dictionary": dictionary + new,
     }
+
+
+def _gains_by_dictionary(chunk: Any, length: int) -> bool:
+    """Say whether a dictionary was tried, and made a column of numbers smaller."""
+    tried = any("DICTIONARY" in encoding for encoding in chunk.encodings)
+    plain = _PLAIN_BYTES.get(chunk.physical_type, length)
+    if not tried or plain <= 0:
+        return tried
+    # Writers try one for every column, and give up after a megabyte of values.
+    return bool(chunk.total_uncompressed_size < plain * chunk.num_values)
 
 
 def _top_column(path: str, names: list[str]) -> str:

@@ -653,7 +653,7 @@ def test_codecs_and_dictionaries_stay(tmp_path):
     codecs = ["NONE", "SNAPPY", "GZIP", "ZSTD", "BROTLI", "LZ4"]
     names = [f"c {codec}" for codec in codecs]
     extra = {name: ["x", "y", "z"] * 300 for name in names}
-    lists = {"list": [[i] for i in range(900)], "struct": [{"a": 1}] * 900}
+    lists = {"list": [[i % 5] for i in range(900)], "struct": [{"a": 1}] * 900}
     table = table_of(labels(900), **extra, **lists)
     compression = dict(zip(names, codecs, strict=True))
     compression |= {"list.list.element": "GZIP", "struct.a": "ZSTD"}
@@ -699,6 +699,29 @@ def test_encodings_stay_where_the_first_row_group_is_empty(tmp_path):
         writer.write_table(table)
     resample_file(path, dest, target="y", resampler=FACTOR)
     assert encodings(dest)["text"] == ("ZSTD", True)
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64", "int32", "int64", "decimal"])
+def test_a_dictionary_stays_only_where_it_makes_numbers_smaller(kind, tmp_path):
+    numbers = pa.array(np.random.default_rng(0).permutation(2_000))
+    type_ = pa.decimal128(20) if kind == "decimal" else kind
+    columns = {
+        "all differ": numbers.cast(type_),
+        "few": pa.array(numbers.to_numpy() % 10).cast(type_),
+        "word": numbers.cast(pa.string()),
+    }
+    path, dest = tmp_path / "big.parquet", tmp_path / "small.parquet"
+    pq.write_table(pa.table({**columns, "y": labels(2_000)}), path, compression="none")
+    resample_file(path, dest, target="y", resampler=ClassWeight())
+    assert all(tried for _, tried in encodings(path).values())
+    found = {name: tried for name, (_, tried) in encodings(dest).items()}
+    expected = {"all differ": False, "few": True, "word": True, "y": True}
+    assert expected.items() <= found.items()
+    before, after = (
+        pq.read_metadata(each).row_group(0).column(0).total_uncompressed_size
+        for each in (path, dest)
+    )
+    assert after < 0.95 * before
 
 
 ODD_NAMES = [
