@@ -65,11 +65,19 @@ class ParquetSource:
             check_names(schema.names, path)
             if not self._rows:
                 self.schema, self.like = schema, footer
+                self._types = {field.name: {field.type: path} for field in schema}
             elif not self.like.num_rows:
                 self.like = footer
             if schema != self.schema:
                 self._unite(schema, path)
             self._rows.append(footer.num_rows)
+        for name, types in self._types.items():
+            written = self.schema.field(name).type
+            for kind, path in types.items():
+                if kind != written:
+                    self._note(
+                        f"{name!r} is {kind} in {path}, and written as {written}"
+                    )
         self._values: list[dict[str, Any]] = [{} for _ in files]
         if any(path.parent != folder for path in files):
             self._add_values(folder)
@@ -81,28 +89,47 @@ class ParquetSource:
 
     def _unite(self, schema: Any, path: Path) -> None:
         """Widen the schema by that of another file."""
-        from pyarrow import ArrowException, unify_schemas
-
-        both = self.schema, schema
-        try:
-            self.schema = unify_schemas(both, promote_options="permissive")
-        except ArrowException as error:
-            raise ValueError(
-                f"All files must have columns of types that go together; those of "
-                f"{path} and {self.files[0]} do not: {error}. Cast them in one."
-            ) from error
+        for field in schema:
+            place = self.schema.get_field_index(field.name)
+            if place < 0:
+                self._note_lack(field.name, self.files[0])
+                self.schema = self.schema.append(field.with_nullable(True))
+            elif not field.equals(self.schema.field(place)):
+                self.schema = self.schema.set(place, self._united(field, path))
+            self._types.setdefault(field.name, {}).setdefault(field.type, path)
         for place, field in enumerate(self.schema):
-            own = [each.field(field.name) for each in both if field.name in each.names]
-            if len(own) < 2:
-                where = path if field.name in both[0].names else self.files[0]
-                self.lacking.setdefault(field.name, where)
+            if schema.get_field_index(field.name) < 0:
+                self._note_lack(field.name, path)
                 self.schema = self.schema.set(place, field.with_nullable(True))
-                self._note(f"{field.name!r} is absent in {where}, and missing there")
-            elif own[0].type != own[1].type:
-                self._note(
-                    f"{field.name!r} is {own[1].type} in {path}, and written as "
-                    f"{field.type}"
-                )
+
+    def _united(self, field: Any, path: Path) -> Any:
+        """Widen a column by that of another file."""
+        import pyarrow
+
+        both = [
+            pyarrow.schema([each]) for each in (self.schema.field(field.name), field)
+        ]
+        try:
+            united = pyarrow.unify_schemas(both, promote_options="permissive")
+        except pyarrow.ArrowException as error:
+            raise ValueError(
+                f"Column {field.name!r} must have types that go together in all files; "
+                f"it is {self._other_type(field)} and {field.type} in {path}. Cast it "
+                "in one of the files."
+            ) from error
+        return united.field(0)
+
+    def _other_type(self, field: Any) -> str:
+        """Say what other type a column has, and where."""
+        import pyarrow
+
+        types = self._types[field.name].items()
+        no_other = field.type, pyarrow.null()
+        return next(f"{kind} in {path}" for kind, path in types if kind not in no_other)
+
+    def _note_lack(self, name: str, path: Path) -> None:
+        self.lacking.setdefault(name, path)
+        self._note(f"{name!r} is absent in {path}, and missing there")
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
@@ -163,7 +190,24 @@ class ParquetSource:
                     left -= len(batch)
                     yield self._conform(batch, wanted, place)
                 if left:
-                    raise ValueError(f"it has {left} rows more than could be read")
+                    raise ValueError(
+                        f"{path} cannot be read: it has {left} rows more than it holds"
+                    )
+
+    def _cast(self, batch: Any, field: Any, place: int) -> Any:
+        """Give a column of a file the type of all files."""
+        from pyarrow import ArrowException
+
+        column = batch.column(field.name)
+        try:
+            return column.cast(field.type)
+        except ArrowException as error:
+            own = batch.schema.field(field.name)
+            raise ValueError(
+                f"Column {field.name!r} must have values that fit in one type; it is "
+                f"{own.type} in {self.files[place]} and {self._other_type(own)}, and "
+                f"{field.type} does not hold all: {error}. Cast it in one of the files."
+            ) from error
 
     def identities(self, name: str) -> Iterator[Any]:
         """Read a column that tells the rows apart."""
@@ -191,7 +235,7 @@ class ParquetSource:
         columns, present = [], set(schema.names)
         for field in wanted:
             if field.name in present:
-                columns.append(batch.column(field.name).cast(field.type))
+                columns.append(self._cast(batch, field, place))
             else:
                 value = self._values[place].get(field.name)
                 scalar = pyarrow.scalar(value, field.type)

@@ -1,5 +1,7 @@
 """Parquet files that differ, folders that hold values, and odd types."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -75,21 +77,47 @@ def test_columns_that_differ_harmlessly_are_united(case, tmp_path):
     pq.read_table(tmp_path / "small.parquet").validate(full=True)
 
 
+TEXT = pa.array([f"{i}" for i in INTS])
+UNFIT = "have values that fit in one type"
+APART = "have types that go together in all files"
+BEYOND = pa.array(INTS.astype(np.uint64) + np.uint64(2**63))
+
+
 @pytest.mark.parametrize(
-    ("first", "second"),
+    ("first", "second", "rule"),
     [
-        (pa.array(INTS), pa.array([f"{i}" for i in INTS])),
-        (pa.array(INTS + 2**60), pa.array(INTS / 2)),
-        (pa.array(INTS % 2 == 0), pa.array(INTS)),
-        (pa.array(INTS).cast(pa.timestamp("s")), pa.array(INTS)),
+        (pa.array(INTS), TEXT, APART),
+        (TEXT, TEXT.dictionary_encode(), APART),
+        (pa.array(INTS % 2 == 0), pa.array(INTS), APART),
+        (pa.array(INTS).cast(pa.timestamp("ms")), pa.array(INTS), APART),
+        (pa.array(INTS + 2**60), pa.array(INTS / 2), UNFIT),
+        (BEYOND, pa.array(INTS), UNFIT),
+        (pa.array(INTS), BEYOND, UNFIT),
     ],
-    ids=["text", "long integers", "bool", "time"],
+    ids=["text", "coded text", "bool", "time", "long", "unsigned", "unsigned last"],
 )
-def test_columns_of_two_kinds_are_refused(first, second, tmp_path):
-    source = write(tmp_path, a=table_of(c=first), b=table_of(N_ROWS, c=second))
-    text = "types that go together; .*b.parquet .*Field c has|a.parquet cannot be read"
-    with pytest.raises(ValueError, match=text):
+def test_columns_of_two_kinds_are_refused(first, second, rule, tmp_path):
+    nothing = table_of(c=pa.nulls(N_ROWS))
+    source = write(tmp_path, a=nothing, b=table_of(c=first), d=table_of(c=second))
+    own = rf"{re.escape(str(first.type))} in \S*b\.parquet"
+    other = rf"{re.escape(str(second.type))} in \S*d\.parquet"
+    with pytest.raises(
+        ValueError, match=rf"Column 'c' must {rule}.* Cast it"
+    ) as caught:
         resample(source, tmp_path)
+    for kind in (own, other):
+        assert re.search(kind, str(caught.value))
+
+
+def test_notes_name_the_files_whose_types_are_not_written(tmp_path):
+    kinds = {"a": "int16", "b": "int32", "d": "int16", "e": "float64", "f": "float64"}
+    tables = {name: table_of(c=pa.array(INTS, kind)) for name, kind in kinds.items()}
+    source = write(tmp_path, **tables)
+    _, summary = resample(source, tmp_path)
+    assert list(summary.notes) == [
+        f"'c' is {kinds[name]} in {source / name}.parquet, and written as double"
+        for name in ("a", "b")
+    ]
 
 
 def test_folders_that_are_named_as_values_are_columns(tmp_path):
