@@ -32,6 +32,11 @@ def check_sample_weight(
     """Check incoming weights."""
     if sample_weight is None:
         return None
+    kind = np.asarray(sample_weight).dtype
+    if kind.kind not in "biufO":
+        raise TypeError(
+            f"{argument} must be numbers; got values of type {kind}. Convert them."
+        )
     weights = np.asarray(sample_weight, dtype=np.float64)
     if weights.shape != (n_rows,):
         raise ValueError(

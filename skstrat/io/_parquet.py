@@ -220,7 +220,16 @@ class ParquetSource:
 
     def numbers(self, column: Any) -> Any:
         """Give a column as numbers, NaN where there is none."""
-        return _decoded(column).to_numpy().astype(np.float64)
+        from pyarrow import types
+
+        column = _decoded(column)
+        kinds = types.is_integer, types.is_floating, types.is_decimal, types.is_boolean
+        if not any(each(column.type) for each in (*kinds, types.is_null)):
+            raise TypeError(
+                "weights and other numbers must be integers, floats, decimals or "
+                f"booleans; got a column of {column.type}. Cast it, or name another."
+            )
+        return column.to_numpy().astype(np.float64)
 
     def types_of(self, _table: Any) -> None:
         """Give nothing, as columns have types."""

@@ -336,11 +336,11 @@ LATER = {
     "no label": (table_of().drop_columns("y"), r"target must name .* has no 'y'"),
     "other type": (
         table_of(row=[str(row) for row in range(N_ROWS)]),
-        r"b\.parquet and .*a\.parquet do not: .*row has .* int64 vs string",
+        r"'row' must have types .* int64 in .*a\.parquet and string in .*b\.parquet",
     ),
     "other label type": (
         table_of(y=np.arange(N_ROWS) % 10 == 0),
-        r"b\.parquet and .*a\.parquet do not: .*y has .* int64 vs bool",
+        r"'y' must have types .* int64 in .*a\.parquet and bool in .*b\.parquet",
     ),
     "twice": (
         pa.table([[0, 1], [1, 2], [0, 1]], names=["row", "row", "y"]),

@@ -120,6 +120,45 @@ def test_notes_name_the_files_whose_types_are_not_written(tmp_path):
     ]
 
 
+NUMBERS = {
+    "int16": pa.array(INTS + 1, "int16"),
+    "float32": pa.array(INTS + 1, "float32"),
+    "decimal": pa.array(INTS + 1).cast(pa.decimal128(20)),
+    "bool": pa.array(INTS % 2 == 0),
+    "coded": pa.array(INTS + 1.0).dictionary_encode(),
+}
+NO_NUMBERS = {
+    "date": pa.array(INTS, "int32").cast(pa.date32()),
+    "timestamp": pa.array(INTS).cast(pa.timestamp("us")),
+    "time": pa.array(INTS).cast(pa.time64("us")),
+    "duration": pa.array(INTS).cast(pa.duration("s")),
+    "text": TEXT,
+    "coded text": TEXT.dictionary_encode(),
+    "list": pa.array([[i] for i in INTS]),
+    "struct": pa.array([{"a": i} for i in INTS]),
+}
+
+
+@pytest.mark.parametrize("kind", NUMBERS)
+def test_weights_of_every_type_of_numbers(kind, tmp_path):
+    weights = NUMBERS[kind]
+    source = write(tmp_path, a=table_of(w=weights))
+    small, _ = resample(source, tmp_path, sample_weight="w", resampler=ClassWeight())
+    X, y = np.zeros((N_ROWS, 1)), table_of()["y"].to_numpy()
+    given = np.array(weights.to_pylist(), dtype=float)
+    rows, _, expected = ClassWeight().fit_resample(X, y, sample_weight=given)
+    np.testing.assert_allclose(small["w"].to_numpy(), expected, rtol=1e-6)
+    assert len(rows) == len(small)
+
+
+@pytest.mark.parametrize("kind", NO_NUMBERS)
+def test_what_is_no_number_is_no_weight(kind, tmp_path):
+    source = write(tmp_path, a=table_of(w=NO_NUMBERS[kind]))
+    text = r"sample_weight is 'w'\): .* must be integers, floats.* Cast it"
+    with pytest.raises(ValueError, match=text):
+        resample(source, tmp_path, sample_weight="w")
+
+
 def test_folders_that_are_named_as_values_are_columns(tmp_path):
     source = write(
         tmp_path,
