@@ -356,9 +356,9 @@ class Plan:
         """Write the plan as SQL, so that an engine draws the same rows itself.
 
         ``SELECT *, {weight} AS w FROM read_parquet('f', file_row_number=true) WHERE
-        {filter}`` is then all it takes. A label that is not in the plan, a key that
-        cannot be hashed, a weight that is negative or not finite and a missing value
-        in any of them stop the query.
+        {filter}`` is then all it takes. Labels that are missing or not in the plan stop
+        the query, as do weights that are missing, negative or not finite. So does, in
+        classes that lose rows, a key that is missing or cannot be hashed.
 
         Parameters
         ----------
