@@ -276,6 +276,14 @@ def test_keys_that_cannot_be_hashed_stop_the_query(ask, key):
         ask(f"SELECT COUNT(*) FROM (SELECT 0 AS y, {key} AS k) WHERE {filtering}")
 
 
+def test_the_key_of_a_class_that_is_kept_whole_may_be_missing(ask):
+    filtering = PLANS["one class cut"].to_sql(label="y", key="k").filter
+    of_class = "SELECT COUNT(*) FROM (SELECT {} AS y, NULL::BIGINT AS k) WHERE "
+    assert ask(of_class.format(1) + filtering) == [(1,)]
+    with pytest.raises(duckdb.InvalidInputException, match='key "k" must be a 64-bit'):
+        ask(of_class.format(0) + filtering)
+
+
 @pytest.mark.parametrize("key", ["'7'", "7.0", "7e0", "true", "DATE '2020-01-01'"])
 def test_keys_that_are_no_integers_are_refused(ask, key):
     filtering = PLANS["all cut"].to_sql(label="y", key="k").filter
