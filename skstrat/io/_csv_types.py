@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,21 +26,25 @@ _KINDS = (
     ("string", f"{_NUMBER}|-?(?i:nan|inf|infinity)", _TOO_LONG),
     ("string", "", ""),
 )
+# Of columns that tell rows or classes apart: no two texts become equal.
+KEYS = (
+    ("int64", _PLAIN_INTEGER, ""),
+    ("uint64", _PLAIN_INTEGER, ""),
+    ("string", "", ""),
+)
+# Numbers are no class labels, where some are not whole.
+LABELS = (*KEYS[:2], ("whole", _NUMBER, ""), ("float64", _NUMBER, ""), KEYS[-1])
 
 
 def typed_labels(texts: list[str], decimal: str = ".") -> list[Any]:
     """Give plainly written integers, numbers that are not all whole, or the texts."""
     import pyarrow
 
-    column = pyarrow.array(texts, "string")
-    integers = plain_integers(column)
-    if integers is not None:
-        return integers.to_pylist()
-    if _all_match(_with_point(column, decimal), _NUMBER):
-        numbers = as_numbers(column, decimal).to_pylist()
-        if not all(map(float.is_integer, numbers)):
-            return numbers
-    return texts
+    table = pyarrow.table({"": pyarrow.array(texts, "string")})
+    types = ColumnTypes(decimal, {"": LABELS})
+    types.add(table)
+    labels: list[Any] = types.cast(table).column("").to_pylist()
+    return labels
 
 
 def plain_integers(column: Any) -> Any:
@@ -71,10 +75,13 @@ class ColumnTypes:
     ----------
     decimal : str
         What stands before decimals.
+    kinds : mapping of str to tuple, default={}
+        What columns can be that tell rows or classes apart, ``KEYS`` or ``LABELS``.
     """
 
-    def __init__(self, decimal: str) -> None:
+    def __init__(self, decimal: str, kinds: Mapping[str, Any] | None = None) -> None:
         self._decimal = decimal
+        self._possible = kinds or {}
         self._kinds: dict[str, list[Any]] = {}
         self._with_zeros: set[str] = set()
 
@@ -84,19 +91,20 @@ class ColumnTypes:
             texts = table.column(name).drop_null()
             if texts.type != "string" or not len(texts):
                 continue
-            possible = self._kinds.get(name, _KINDS)
+            possible = self._kinds.get(name, self._possible.get(name, _KINDS))
             self._kinds[name] = [kind for kind in possible if self._fits(texts, *kind)]
             if self.of(name) in _NUMERIC and _matching(texts, "-?0[0-9].*"):
                 self._with_zeros.add(name)
 
     def _fits(self, texts: Any, kind: str, pattern: str, note: str) -> bool:
-        if kind == "float64" or note:
+        if kind in ("float64", "whole") or note:
             texts = _with_point(texts, self._decimal)
         return (not pattern or _all_match(texts, pattern)) and _castable(texts, kind)
 
     def of(self, name: str) -> str:
         """Give the type of a column of text."""
-        return str(self._kinds.get(name, _KINDS[-1:])[0][0])
+        kind = self._kinds.get(name, _KINDS[-1:])[0][0]
+        return "string" if kind == "whole" else str(kind)
 
     def cast(self, table: Any) -> Any:
         """Give rows the types found; of others integers may become floats."""
@@ -133,7 +141,11 @@ class ColumnTypes:
 
 @contextmanager
 def typed_sink(
-    path: Path, names: list[str], weight: str, decimal: str, notes: list[str]
+    path: Path,
+    names: list[str],
+    weight: str,
+    types: ColumnTypes,
+    notes: list[str],
 ) -> Iterator[Write]:
     """Write columns of text as Parquet, with the types that all their rows have.
 
@@ -145,8 +157,8 @@ def typed_sink(
         Columns.
     weight : str
         The one of weights, which are floats.
-    decimal : str
-        What stands before decimals.
+    types : ColumnTypes
+        Of no rows yet.
     notes : list of str
         Gets what a user should know of the types.
 
@@ -157,7 +169,6 @@ def typed_sink(
     """
     import pyarrow
 
-    types = ColumnTypes(decimal)
     kinds = [(name, "float64" if name == weight else "string") for name in names]
     schema = pyarrow.schema(kinds)
     with scratch_file(path.parent) as text:
@@ -182,8 +193,9 @@ def _with_point(texts: Any, decimal: str) -> Any:
 
     if decimal == ".":
         return texts
-    spaced = compute.replace_substring(texts, ".", " .")
-    return compute.replace_substring(spaced, ",", ".")
+    for old, new in ((".", "\0"), (",", "."), ("\0", ",")):
+        texts = compute.replace_substring(texts, old, new)
+    return texts
 
 
 def _matching(texts: Any, pattern: str) -> int:
@@ -199,14 +211,42 @@ def _all_match(texts: Any, pattern: str) -> bool:
 
 
 def _cast(texts: Any, kind: str, decimal: str) -> Any:
-    return (_with_point(texts, decimal) if kind == "float64" else texts).cast(kind)
+    from pyarrow import ArrowInvalid
+
+    if kind != "float64":
+        return texts.cast(kind)
+    try:
+        return _finite(_with_point(texts, decimal))
+    except ArrowInvalid as error:
+        written = str(error)
+        if decimal == ",":
+            written = written.translate({ord("."): ",", ord(","): "."})
+        raise ArrowInvalid(written) from error
+
+
+def _finite(texts: Any) -> Any:
+    """Give texts as floats, but refuse digits that would become infinite."""
+    from pyarrow import ArrowInvalid, compute
+
+    numbers = texts.cast("float64")
+    infinite = texts.filter(compute.is_inf(numbers))
+    for each in compute.filter(
+        infinite, compute.match_substring_regex(infinite, "[0-9]")
+    ):
+        raise ArrowInvalid(f"{each.as_py()!r} is too large for a float")
+    return numbers
 
 
 def _castable(texts: Any, kind: str, decimal: str = ".") -> bool:
-    import pyarrow
+    from pyarrow import ArrowInvalid, compute
 
     try:
+        if kind == "whole":
+            numbers = _cast(texts, "float64", decimal)
+            return bool(
+                compute.all(compute.equal(numbers, compute.floor(numbers))).as_py()
+            )
         _cast(texts, kind, decimal)
-    except pyarrow.ArrowInvalid:
+    except ArrowInvalid:
         return False
     return True

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from skstrat._core.weights import class_totals
 from skstrat.io._csv import CsvSource
 from skstrat.io._csv_format import CsvFormat
 from skstrat.io._csv_sink import csv_sink
-from skstrat.io._csv_types import typed_sink
+from skstrat.io._csv_types import KEYS, LABELS, ColumnTypes, typed_sink
 from skstrat.io._parquet import ParquetSource
 from skstrat.io._scan import (
     Progress,
@@ -256,7 +256,11 @@ def resample_file(
             resampled = resampler._learn(scanned.X, scanned.y, scanned.sample_weight)
         weight = _WEIGHT if sample_weight is None else sample_weight
         schema = _schema_written(opened.schema, weight, len(resampled.rows))
-        with _sink(opened, path, dest, schema, csv or CsvFormat(), weight) as write:
+        kinds: dict[str, Any] = dict.fromkeys(named.values(), LABELS)
+        kinds |= {} if key is None else {key: KEYS}
+        kinds |= {} if numeric else {target: LABELS}
+        sink = _sink(opened, path, dest, schema, csv or CsvFormat(), weight, kinds)
+        with sink as write:
             for table in _drawn_tables(scanned, resampled, target, weight, told):
                 write(table)
         check_unmodified(opened.files, before)
@@ -322,16 +326,26 @@ def _schema_written(schema: Any, weight: str, n_rows: int) -> Any:
 
 
 def _sink(
-    source: Source, path: Path, dest: Path, schema: Any, csv: CsvFormat, weight: str
+    source: Source,
+    path: Path,
+    dest: Path,
+    schema: Any,
+    csv: CsvFormat,
+    weight: str,
+    kinds: dict[str, Any],
 ) -> AbstractContextManager[Write]:
     """Make the file to write, of the format that the name of the destination says."""
     if isinstance(source, CsvSource):
-        csv = source.csv
+        separator, possible = source.csv.separator, csv.separators(dest)
+        if separator not in possible:
+            separator = possible[0]
+        csv = replace(source.csv, separator=separator)
     if kind_of(dest, "dest") == "csv":
         return csv_sink(path, schema.names, csv, dest)
     if isinstance(source, ParquetSource):
         return parquet_sink(path, schema, source.like)
-    return typed_sink(path, schema.names, weight, csv.decimal, source.notes)
+    types = ColumnTypes(csv.decimal, kinds)
+    return typed_sink(path, schema.names, weight, types, source.notes)
 
 
 def _drawn_tables(

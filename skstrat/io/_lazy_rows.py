@@ -103,6 +103,9 @@ class LazyRows:
         if pyarrow.types.is_dictionary(column.type):
             column = column.unify_dictionaries().combine_chunks()
             values = self.source.typed_labels(column.dictionary.to_pylist())
+            # What pyarrow finds out ends at 2^63.
+            wide = any(isinstance(each, int) and each >= 1 << 63 for each in values)
+            values = pyarrow.array(values, "uint64" if wide else None)
             column = pyarrow.DictionaryArray.from_arrays(column.indices, values)
             if pyarrow.types.is_floating(column.type.value_type):
                 column = column.dictionary_decode()

@@ -408,6 +408,64 @@ def test_csv_becomes_typed_parquet(tmp_path):
     assert names == ["big.csv", "small.parquet"]
 
 
+WRITTEN = {
+    "zeros": (["007", "7", "1"], "string"),
+    "whole": (["1.0", "1", "0"], "string"),
+    "flags": (["True", "true", "False"], "string"),
+    "exponents": (["1e2", "100", "0"], "string"),
+    "signs": (["-0", "0", "5"], "string"),
+    "days": (["2020-01-01", "2020-01-01 00:00:00", "2021-01-01"], "string"),
+    "words": (["nan", "NaN", "2"], "string"),
+    "too large": (["1e400", "1.5", "1e500"], "string"),
+    "integers": (["-1", "10", "0"], "int64"),
+    "large integers": (["1", "9223372036854775813", "0"], "uint64"),
+}
+
+
+@pytest.mark.parametrize("case", WRITTEN)
+def test_labels_that_differ_still_differ_as_parquet(case, tmp_path):
+    texts, kind = WRITTEN[case]
+    lines = [f"{texts[i % 3]},{texts[i % 3]},{i}" for i in range(60) if i % 4]
+    down = DownsampleUpweight(factor=2, strata="s", random_state=0)
+    text = "\n".join(["y,s,x", *lines])
+    summary = resample(text, tmp_path, "small.parquet", resampler=down)
+    small = pq.read_table(tmp_path / "small.parquet")
+    kinds = [str(small.schema.field(name).type) for name in ("y", "s", "x")]
+    assert kinds == [kind, kind, "int64"]
+    frame = small.to_pandas()
+    assert (frame["y"] == frame["s"]).all()
+    rows = frame["y"].value_counts().to_dict()
+    assert rows == {each["label"]: each["rows"] for each in summary.classes}
+    assert len(rows) == 3
+    totals = frame.groupby("y")["sample_weight"].sum().tolist()
+    assert totals == pytest.approx([each["weight"] for each in summary.classes])
+
+
+def test_keys_and_numbers_in_place_of_labels_as_parquet(tmp_path):
+    lines = [f"{i % 5}.5,0{i},{'a' if i % 3 else '07'},{i}" for i in range(50)]
+    text = "\n".join(["y,k,s,x", *lines])
+    down = DownsampleUpweight(factor=2, strata="s", random_state=0)
+    resample(text, tmp_path, "small.parquet", resampler=down, key="k")
+    kinds = pq.read_schema(tmp_path / "small.parquet").types
+    assert list(map(str, kinds)) == ["double", "string", "string", "int64", "double"]
+
+
+@pytest.mark.parametrize("kind", ["groups", "strata"])
+def test_large_integers_of_groups_and_strata(kind, tmp_path):
+    rng = np.random.default_rng(0)
+    groups = rng.integers(0, 60, 600).astype(np.uint64) + np.uint64(2**63 - 9)
+    y = rng.choice(2, 600, p=[0.9, 0.1])
+    frame = pd.DataFrame({"c": groups, "row": range(600), "y": y})
+    down = DownsampleUpweight(factor=5, random_state=1, **{kind: "c"})
+    X, _, weights = down.fit_resample(frame, frame["y"])
+    text = frame.to_csv(index=False)
+    resample(text, tmp_path, "small.parquet", resampler=down)
+    small = pq.read_table(tmp_path / "small.parquet").to_pandas()
+    assert small["row"].tolist() == X["row"].tolist()
+    assert small["c"].tolist() == X["c"].tolist()
+    np.testing.assert_allclose(small["sample_weight"], weights)
+
+
 COLUMNS = {
     "int64": (["-3", "9223372036854775807"], [-3, 2**63 - 1], None),
     "zeros": (["007", "12"], [7, 12], "has become numbers, such as 007 to 7"),
@@ -431,6 +489,11 @@ COLUMNS = {
     ),
     "mixed": (
         ["12345678901234567", "0.5"],
+        None,
+        "too many digits for numbers and stays text",
+    ),
+    "infinite": (
+        ["1e400", "1"],
         None,
         "too many digits for numbers and stays text",
     ),
