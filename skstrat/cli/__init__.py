@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 _OPTIONAL = frozenset({"click", "pandas", "pyarrow", "rich"})
+_KEPT = ("encoding", "line_buffering", "write_through")
 _ENDING = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
@@ -69,5 +70,31 @@ def _open_streams() -> None:
             descriptor = os.open(os.devnull, os.O_WRONLY)
             setattr(sys, name, os.fdopen(descriptor, "w", encoding="utf-8"))
     if isinstance(sys.stdout, io.TextIOWrapper):
+        before = sys.stdout
+        options = {each: getattr(before, each) for each in _KEPT}
         # One character that standard output cannot encode must not end the report.
-        sys.stdout.reconfigure(errors="replace")
+        sys.stdout = _Output(before.detach(), errors="replace", **options)
+
+
+class _Output(io.TextIOWrapper):
+    """Standard output, with one line where it cannot be written, as on a full disk."""
+
+    def write(self, text: str, /) -> int:
+        with self._guarded():
+            return super().write(text)
+
+    def flush(self) -> None:
+        with self._guarded():
+            super().flush()
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            # Nobody reads on, and click and rich end without a word.
+            raise
+        except OSError as error:
+            # What is left in the buffer would be tried again at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+            sys.exit(f"Error: standard output cannot be written: {error.strerror}")

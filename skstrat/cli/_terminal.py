@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from operator import itemgetter
 from typing import Any
 
@@ -38,31 +35,10 @@ class _PlainConsole(Console):
         # All strings come through here, those in cells of tables, too.
         return super().render_str(escape_controls(text), **options)
 
-    def print(self, *objects: Any, **options: Any) -> None:
-        with _standard_output():
-            super().print(*objects, **options)
-
-
-@contextmanager
-def _standard_output() -> Iterator[None]:
-    """Have one line where standard output cannot be written, as on a full disk."""
-    try:
-        yield
-    except BrokenPipeError:
-        # Nobody reads on, and click and rich end without a word.
-        raise
-    except OSError as error:
-        # What is left in the buffer would be tried again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise click.ClickException(
-            f"standard output cannot be written: {error.strerror}"
-        ) from None
-
 
 def print_json(document: dict[str, Any]) -> None:
     """Print one JSON document, in which control characters are JSON's escapes."""
-    with _standard_output():
-        click.echo(json.dumps(document, indent=2, allow_nan=False))
+    click.echo(json.dumps(document, indent=2, allow_nan=False))
 
 
 def open_console() -> Console:

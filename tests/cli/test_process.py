@@ -12,6 +12,7 @@ import pytest
 
 # What the console script does.
 START = "from skstrat.cli import main; main()"
+UNWRITTEN = "Error: standard output cannot be written: Bad file descriptor\n"
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="needs the signal")
 
 
@@ -77,21 +78,21 @@ def closed_pipe():
     return write
 
 
+def read_only():
+    # Every write fails, as on a full disk.
+    return os.open(os.devnull, os.O_RDONLY)
+
+
 @POSIX
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("output", "options", "expected", "said"),
     [
         (closed_pipe, [], 1, ""),
-        (
-            lambda: os.open("/dev/full", os.O_WRONLY),
-            [],
-            1,
-            "Error: standard output cannot be written: No space left on device\n",
-        ),
+        (read_only, [], 1, UNWRITTEN),
         (None, ["--json"], 0, ""),
     ],
-    ids=["nobody reads", "full", "closed"],
+    ids=["nobody reads", "read only", "closed"],
 )
 def test_output_that_cannot_be_written(tmp_path, output, options, expected, said):
     source, dest = tmp_path / "big.csv", tmp_path / "small.csv"
@@ -106,3 +107,14 @@ def test_output_that_cannot_be_written(tmp_path, output, options, expected, said
         os.close(stdout)
     assert (running.returncode, err.decode()) == (expected, said)
     assert len(pd.read_csv(dest)) == 60 + 2940 // 20
+
+
+@POSIX
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["downsample", "--help"]])
+def test_help_that_cannot_be_written(words):
+    stdout = read_only()
+    running = start(*words, stdout=stdout)
+    _, err = running.communicate(timeout=60)
+    os.close(stdout)
+    assert (running.returncode, err.decode()) == (1, UNWRITTEN)
