@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skstrat._core.codes import sum_by_code
 from skstrat._core.containers import is_hugging_face, is_mapping, read_column
 from skstrat._core.factorize import (
     Codes,
@@ -25,8 +26,6 @@ from skstrat._core.factorize import (
     sorted_order,
 )
 from skstrat.exceptions import AbsentClassWarning, MissingLabelsError
-
-_BLOCK = 1 << 20
 
 Array = NDArray[Any]
 
@@ -132,18 +131,6 @@ def count_codes(codes: Array, n_classes: int) -> NDArray[np.int64]:
         ones = int(np.count_nonzero(codes))
         return np.array([len(codes) - ones, ones], dtype=np.int64)
     return sum_by_code(codes, None, n_classes).astype(np.int64)
-
-
-def sum_by_code(codes: Array, values: Array | None, n_codes: int) -> Array:
-    """Add up the values of each code; count the rows if there are none."""
-    # numpy widens narrow codes to eight bytes before it counts them.
-    size = max(_BLOCK, n_codes)
-    total = np.zeros(n_codes, dtype=np.intp if values is None else np.float64)
-    for start in range(0, len(codes), size):
-        block = slice(start, start + size)
-        own = None if values is None else values[block]
-        total += np.bincount(codes[block], own, n_codes)
-    return total
 
 
 def _drop_unused(codes: Array, classes: Array, used: NDArray[np.bool_]) -> Any:

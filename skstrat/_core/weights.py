@@ -15,7 +15,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from skstrat._core.labels import Labels, sum_by_code
+from skstrat._core.codes import sum_by_code
+from skstrat._core.labels import Labels
 
 Weighting = Literal["original", "balanced", "uniform", "factor"] | Mapping[Any, float]
 Floats = NDArray[np.float64]
