@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from skstrat.io._csv_format import CsvFormat, opened
+from skstrat.io._csv_format import CsvFormat, decoding, opened
 from skstrat.io._csv_types import ColumnTypes, as_numbers, plain_integers, typed_labels
 from skstrat.io._source_files import check_names, readable
 
@@ -144,11 +144,9 @@ def _header(path: Path, csv_format: CsvFormat) -> list[str]:
 
 def _blocks(stream: Any, encoding: str) -> Iterator[bytes]:
     """Read a file as UTF-8."""
-    try:
+    with decoding():
         for text in codecs.iterdecode(iter(lambda: stream.read(_BLOCK), b""), encoding):
             yield text.encode()
-    except UnicodeDecodeError as error:
-        raise UnicodeError(f"{error}; give its encoding") from error
 
 
 def _tables(

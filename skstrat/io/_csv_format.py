@@ -33,16 +33,16 @@ class CsvFormat:
         files.
     encoding : str, default=None
         How text is stored, by a name that Python knows. None for what the beginning
-        of the file shows: UTF-8, UTF-16 with a byte order mark, or else Windows-1252
-        (the printable characters of Latin-1 and some more), which is told.
+        of the file shows: UTF-8, UTF-16 or UTF-32 with a byte order mark, or else
+        Windows-1252 (the printable characters of Latin-1 and some more), which is told.
     decimal : {".", ","}, default="."
         What stands before decimals.
     quote : str or None, default='"'
         What stands around fields that hold a separator, a quote or a new line; one
         ASCII character. A quote inside such a field is doubled. None if there is none.
     missing : tuple of str, default=("",)
-        Fields that mean a missing value: without quotes, as a quoted field is text.
-        The first is what is written.
+        Fields that mean a missing value: without quotes, as a quoted field is text,
+        and without separator and line end. The first is what is written.
 
     Raises
     ------
@@ -76,13 +76,17 @@ class CsvFormat:
                 "missing must be a tuple of words, as ('', 'NA'); got "
                 f"{self.missing!r}."
             )
-        try:
-            "".encode(self.encoding or "utf-8")
-        except LookupError as error:
+        marks = [*filter(None, (self.separator, self.quote)), "\r", "\n"]
+        if any(mark in word for mark in marks for word in self.missing):
+            raise ValueError(
+                f"missing must hold no separator, quote or line end, {marks!r}; got "
+                f"{self.missing!r}."
+            )
+        if not _is_of_text(self.encoding or "utf-8"):
             raise ValueError(
                 "encoding must be a name that Python knows, as 'latin-1'; got "
                 f"{self.encoding!r}."
-            ) from error
+            )
 
     def detected(self, path: Path) -> CsvFormat:
         """Fill in what is None from the beginning of a file.
@@ -104,9 +108,12 @@ class CsvFormat:
         """
         with readable(path), opened(path, "r", path) as stream:
             start = stream.read(_START)
-            encoding = self.encoding or _encoding_of(start)
-        text = codecs.getincrementaldecoder(encoding)("replace").decode(start)
-        text = text.strip("\ufeff\r\n")
+            with decoding():
+                encoding = self.encoding or _encoding_of(start)
+                text = codecs.getincrementaldecoder(encoding)("replace").decode(start)
+                text = text.strip("\ufeff\r\n")
+                if "\0" in re.split("[\r\n]", text, maxsplit=1)[0]:
+                    raise UnicodeError(f"its header is no {encoding}")
         if not text:
             raise ValueError(f"{path} is empty: it has not even a header.")
         if self.quote is not None:
@@ -138,7 +145,32 @@ class CsvFormat:
         return [each for each in self.separator or usual if each != self.decimal]
 
 
+@contextmanager
+def decoding() -> Iterator[None]:
+    """Tell what to do where text is of another encoding."""
+    try:
+        yield
+    except UnicodeError as error:
+        raise UnicodeError(f"{error}; give its encoding") from error
+
+
+def _is_of_text(encoding: str) -> bool:
+    """Say whether a codec writes and reads any text, in pieces."""
+    try:
+        "".encode(encoding)
+        encoder = codecs.getincrementalencoder(encoding)()
+        data = encoder.encode("a\n") + encoder.encode("b\n")
+        return codecs.getincrementaldecoder(encoding)("replace").decode(data) == (
+            "a\nb\n"
+        )
+    except (LookupError, UnicodeError):
+        return False
+
+
 def _encoding_of(start: bytes) -> str:
+    # This mark begins like the one of UTF-16.
+    if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     text = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode(start)
@@ -148,7 +180,7 @@ def _encoding_of(start: bytes) -> str:
     # A damaged UTF-8 file has more characters that are well than others.
     if 2 * wrong > len(re.findall("[^\0-\x7f]", text)) and "\0" not in text:
         return "cp1252"
-    raise UnicodeError("it is neither utf-8 nor latin-1; give its encoding")
+    raise UnicodeError("it is neither utf-8 nor latin-1")
 
 
 @contextmanager

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import io
+import codecs
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,9 @@ def csv_sink(
 
     separator = csv_format.separators(dest)[0]
     between = scalar(separator, "large_string")
-    encoding = csv_format.encoding or "utf-8"
+    csv_format = replace(csv_format, separator=separator)
+    # A mark of the byte order comes first and once.
+    encoder = codecs.getincrementalencoder(csv_format.encoding or "utf-8")()
 
     def write(table: Any) -> None:
         kinds = {field.name: str(field.type) for field in table.schema}
@@ -63,18 +66,16 @@ def csv_sink(
         fields = [each.fill_null(csv_format.missing[0]) for each in fields]
         lines = compute.binary_join_element_wise(*fields, between)
         try:
-            stream.write("\n".join([*lines.to_pylist(), ""]))
+            file.write(encoder.encode("\n".join([*lines.to_pylist(), ""])))
         except UnicodeEncodeError as error:
             raise ValueError(
                 f"encoding must be one that holds all texts, such as 'utf-8'; {error}."
             ) from error
 
-    with (
-        opened(path, "w", dest) as file,
-        io.TextIOWrapper(file, encoding, newline="") as stream,
-    ):
+    with opened(path, "w", dest) as file:
         write_texts([array([name], "large_string") for name in names], ())
         yield write
+        file.write(encoder.encode("", final=True))
 
 
 def _quoted(texts: Any, separator: str, quote: str | None, words: Any) -> Any:

@@ -67,6 +67,10 @@ DIALECTS = {
     "latin-1 zip": (",", "cp1252", ".csv.zip", {}),
     "utf-16": ("\t", "utf-16", ".tsv", {}),
     "utf-16 gz": (",", "utf-16", ".CSV.GZ", {"decimal": "."}),
+    "utf-16 bz2": (";", "utf-16", ".csv.bz2", {}),
+    "utf-16 zip": (",", "utf-16", ".csv.zip", {}),
+    "utf-32": (",", "utf-32", ".csv", {}),
+    "utf-32 zip": (";", "utf-32", ".csv.zip", {}),
     "told": ("\x1f", "cp850", ".tsv.zip", {"separator": "\x1f", "encoding": "cp850"}),
     "apostrophes": (",", "utf-8", ".tsv.bz2", {"separator": ",", "quote": "'"}),
 }
@@ -181,11 +185,51 @@ def test_files_of_one_table_in_two_encodings(tmp_path):
         ({"missing": "NA"}, r"missing must be a tuple .* got 'NA'"),
         ({"missing": ()}, r"missing must be a tuple .* got \(\)"),
         ({"encoding": "utf-5"}, "encoding must be a name that Python knows.*'utf-5'"),
+        ({"encoding": "idna"}, "encoding must be a name that Python knows.*'idna'"),
+        ({"encoding": "punycode"}, "encoding must be a name .*got 'punycode'"),
+        ({"encoding": "undefined"}, "encoding must be a name .*got 'undefined'"),
+        ({"missing": ("", ";"), "separator": ";"}, r"missing must hold no separator"),
+        ({"missing": ("'a'",), "quote": "'"}, r"missing must hold no .*quote"),
+        ({"missing": ("a\n",)}, r"missing must hold no .*line end.* got \('a"),
     ],
 )
 def test_impossible_formats(told, text):
     with pytest.raises(ValueError, match=text):
         CsvFormat(**told)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_missing_words_that_hold_the_separator_found(suffix, tmp_path):
+    told = {"csv": CsvFormat(missing=("", "a,b"))}
+    text = "missing must hold no separator, quote or line end, .*',', .* got "
+    if suffix == "csv":
+        check_refused("x,y\n1,0\n2,1\n", text, tmp_path, **told)
+        return
+    source = tmp_path / "big.parquet"
+    pq.write_table(pa.table({"x": [1, 2], "y": [0, 1]}), source)
+    with pytest.raises(ValueError, match=text):
+        resample_file(source, tmp_path / "small.csv", target="y", resampler=ALL, **told)
+    assert list(tmp_path.iterdir()) == [source]
+
+
+@pytest.mark.parametrize(
+    ("source", "dest", "told", "separator"),
+    [
+        ("big.csv", "small.tsv", None, "\t"),
+        ("big.csv", "small.tsv.gz", None, "\t"),
+        ("big.csv", "small.tsv", ";", ";"),
+        ("big.csv", "small.csv", None, ";"),
+        ("big.tsv", "small.csv", None, "\t"),
+    ],
+)
+def test_the_separator_of_the_destination(source, dest, told, separator, tmp_path):
+    between = "\t" if source == "big.tsv" else ";"
+    text = "x;y\na;0\nb;1\n".replace(";", between)
+    csv_format = CsvFormat(separator=told)
+    resample(text, tmp_path, dest, source, csv=csv_format)
+    small = pd.read_csv(tmp_path / dest, sep=separator)
+    assert small["x"].tolist() == ["a", "b"]
+    assert csv_format.detected(tmp_path / dest).separator == separator
 
 
 # Fields
@@ -648,6 +692,10 @@ FAULTS = {
         r"big\.csv cannot be read: it is neither utf-8 nor latin-1; give its encoding",
     ),
     "UTF-16 without a mark": ("é,y\n1,0\n".encode("utf-16-be"), "give its encoding"),
+    "ASCII as UTF-16 without a mark": (
+        "x,y\n1,0\n".encode("utf-16-le"),
+        r"big\.csv cannot be read: its header is no utf-8; give its encoding",
+    ),
     "another encoding further down": (
         b"row,text,y\n" + b"1,stra e,0\n" * 100_000 + b"1,stra\xdfe,1\n",
         r"big\.csv cannot be read: 'utf-8' codec can't decode .*give its encoding",
@@ -665,6 +713,20 @@ def test_an_encoding_that_was_told_wrong(tmp_path):
     data = "straße,y\n1,0\n2,1\n".encode("latin-1")
     told = {"csv": CsvFormat(encoding="utf-8")}
     check_refused(data, "cannot be read: 'utf-8'.* give its encoding", tmp_path, **told)
+
+
+@pytest.mark.parametrize("told", ["utf-16", "utf-32", "latin-1"])
+def test_an_encoding_that_does_not_fit_names_the_file(told, tmp_path):
+    data = "x,y\n1,0\n2,1\n".encode("utf-16-le" if told == "latin-1" else "utf-8")
+    text = r"big\.csv cannot be read: .*give its encoding"
+    check_refused(data, text, tmp_path, csv=CsvFormat(encoding=told))
+
+
+def test_numbers_that_are_none_are_shown_as_they_are_written(tmp_path):
+    told = {"csv": CsvFormat(decimal=","), "sample_weight": "w"}
+    for wrong in ("1.5", "1.000,5", "1,x", "1e400"):
+        text = rf"numbers must be written like 1,5; .*'{wrong}'"
+        check_refused(f"w;y\n0,5;0\n{wrong};1\n", text, tmp_path, **told)
 
 
 @pytest.mark.parametrize("row", [90_000, 400_000])
