@@ -59,9 +59,11 @@ def read_csv_format(
     missing: tuple[str, ...],
 ) -> CsvFormat:
     """Read the options."""
+    separator = "\t" if separator == "\\t" else separator
+    _check_signs(separator, decimal, quote)
     try:
         return CsvFormat(
-            separator="\t" if separator == "\\t" else separator,
+            separator=separator,
             encoding=encoding,
             decimal=decimal,
             quote=quote or None,
@@ -70,3 +72,17 @@ def read_csv_format(
     except (TypeError, ValueError) as error:
         # Each begins with the name of an argument, which is that of the option.
         raise InputError(f"--{error}") from None
+
+
+def _check_signs(separator: str | None, decimal: str, quote: str) -> None:
+    """Name the option whose sign is none, or is that of another."""
+    for option, sign in (("--separator", separator), ("--quote", quote)):
+        if sign and not (len(sign) == 1 and sign.isascii() and sign not in "\0\r\n"):
+            raise InputError(f"{option} must be one ASCII character; got {sign!r}")
+    if separator == decimal:
+        raise InputError(f"--separator must differ from --decimal; got {decimal!r}")
+    if quote and quote in (decimal, *(separator or ",;\t|")):
+        raise InputError(
+            "--quote must differ from --decimal and --separator, which to give where "
+            f"the quote may be one; got {quote!r}"
+        )

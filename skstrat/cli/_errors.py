@@ -13,10 +13,17 @@ import click
 
 from skstrat._core.controls import escape_controls
 
-# Names of arguments in messages of the library.
-_ARGUMENT = re.compile(
-    r"(?:\bthe )?(?<![\w'\"./-])(source|dest|target|key|sample_weight|overwrite|y)"
-    r"(?:=True|(?=;|=| (?:must|is|has|exists|out)\b))"
+# What is quoted, and the fields of a row: the user's.
+_QUOTED = (
+    r"""(?<!\w)(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")(?!\w)|"""
+    "Expected [0-9]+ columns, got [0-9]+: .*"
+)
+# Arguments where a rule of the library begins, or tells what to do next.
+_ARGUMENT = (
+    r"(?<![^ (])(?:the )?"
+    r"(source|dest|target|key|sample_weight|strata|groups|overwrite|y)"
+    r"(?:=True|(?=;|=| (?:must|is|has|exists|out|leave)\b))"
+    r"|( from X and y\b| of X\b)"
 )
 
 
@@ -54,12 +61,15 @@ def explained(source: str, dest: Path) -> Iterator[None]:
 
     # What readers raise for broken files besides ValueError.
     broken = pyarrow.ArrowException, OverflowError
+    paths = (source, str(dest))
     try:
         yield
     except (ValueError, TypeError, FileNotFoundError, FileExistsError) as error:
-        raise InputError(_in_options(error)) from None
+        raise InputError(_in_options(error, paths)) from None
     except broken as error:
-        raise InputError(f"{source} cannot be read: {_in_options(error)}") from None
+        raise InputError(
+            f"{source} cannot be read: {_in_options(error, paths)}"
+        ) from None
     except OSError as error:
         if _names_another(error, dest):
             raise InputError(
@@ -67,7 +77,7 @@ def explained(source: str, dest: Path) -> Iterator[None]:
             ) from None
         # A full disk is no fault of the arguments.
         raise click.ClickException(
-            f"{dest} cannot be written: {_in_options(error)}"
+            f"{dest} cannot be written: {_in_options(error, paths)}"
         ) from None
 
 
@@ -84,15 +94,18 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _in_options(error: Exception) -> str:
+def _in_options(error: Exception, paths: tuple[str, ...]) -> str:
     """Give the message of an error with options in place of arguments."""
     text = _one_line(str(error)) or type(error).__name__
-    text = text.replace(" from X and y", "").replace(" of X", "")
-    return _ARGUMENT.sub(_as_option, text)
+    named = "|".join(map(re.escape, paths))
+    patterns = (rf"(?<!\w)(?:{named})(?!\w)", _QUOTED, _ARGUMENT)
+    return re.sub("|".join(patterns), _as_option, text)
 
 
-def _as_option(argument: re.Match[str]) -> str:
-    name = argument[1]
+def _as_option(found: re.Match[str]) -> str:
+    name = found[1]
+    if name is None:
+        return "" if found[2] else found[0]
     if name in ("source", "dest"):
         return name.upper()
     return "--target" if name == "y" else "--" + name.replace("_", "-")

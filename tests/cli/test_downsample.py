@@ -199,7 +199,7 @@ def test_strata_and_groups_are_columns(folder, tmp_path):
     assert "--key and --groups exclude each other" in both.output
     absent = invoke(*arguments, "--strata=no", "--overwrite")
     assert absent.exit_code == 2
-    assert "strata must name a column" in absent.output
+    assert absent.output.startswith("Error: --strata must name a column")
 
 
 @pytest.mark.parametrize("dest", ["small.parquet", "small.csv"])
@@ -272,13 +272,44 @@ def test_csv_of_every_format(tmp_path, name):
     assert "class 'None' of 'y' has 20 rows" in compared.output
 
 
-def test_options_of_csv_that_are_impossible(folder, tmp_path):
-    for option in ("--separator=ab", "--encoding=no", "--quote=,", "--decimal=x"):
-        words = [*WORDS.split(), option]
-        result = invoke(folder / "big.csv", tmp_path / "o.csv", *words)
-        assert result.exit_code == 2
-        assert option.partition("=")[0].lstrip("-") in result.output
-        assert result.output.count("\n") == 1
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--separator=ab", "--separator must be one ASCII character; got 'ab'"),
+        ("--separator=.", "--separator must differ from --decimal; got '.'"),
+        ("--encoding=no", "--encoding must be a name that Python knows"),
+        ("--quote=\n", r"--quote must be one ASCII character; got '\n'"),
+        ("--quote=,", "--quote must differ from --decimal and --separator, which"),
+        ("--decimal=x", "Invalid value for '--decimal': 'x' is not one of"),
+    ],
+)
+def test_options_of_csv_that_are_impossible(folder, tmp_path, option, message):
+    result = invoke(folder / "big.csv", tmp_path / "o.csv", *WORDS.split(), option)
+    assert result.exit_code == 2
+    assert result.output.startswith(f"Error: {message}")
+    assert result.output.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            "--target=y --strata=y",
+            "--strata must name another column than --target; got 'y' for both",
+        ),
+        (
+            "--target='a;y;sample_weight' --groups=no",
+            "--groups must name a column of every file; {} has no 'no', only "
+            "['y', 'a;y;sample_weight', 'key must of X']",
+        ),
+    ],
+)
+def test_options_are_named_and_nothing_of_the_user(tmp_path, options, message):
+    source = tmp_path / "the source must y;.parquet"
+    names = ["y", "a;y;sample_weight", "key must of X"]
+    pd.DataFrame([[0, 0, 0], [1, 1, 1]] * 9, columns=names).to_parquet(source)
+    arguments = (source, tmp_path / "o.csv", "--factor=2", *shlex.split(options))
+    assert invoke(*arguments).output == f"Error: {message.format(source)}.\n"
 
 
 def test_notes_are_printed_and_in_the_document(tmp_path):
