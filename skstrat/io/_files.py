@@ -181,7 +181,8 @@ def resample_file(
     FileNotFoundError
         If there is no source, or no folder for the destination.
     FileExistsError
-        If ``dest`` exists and may not be overwritten, or is among the sources.
+        If ``dest`` exists and may not be overwritten, is no regular file or is among
+        the sources.
     ValueError
         If a file is unreadable, columns are absent or differ between files, labels or
         keys are missing, weights are impossible, or data changes while it is read.
@@ -195,7 +196,11 @@ def resample_file(
     Notes
     -----
     Columns keep their order, types, missing values and metadata; fields of CSV files
-    keep their text. Columns of several Parquet files that differ in width, are null in
+    keep their text in a CSV file. In a Parquet file they get the types that all rows
+    have, and text stays where digits would be lost. Labels, keys, strata and groups
+    are integers there if all are plainly written ones, else text (``1.0``, ``007``,
+    ``True``); but numbers not all of which are whole are floats where they are no
+    keys. Columns of several Parquet files that differ in width, are null in
     one or absent are united; ``notes`` of the result say so.
 
     Besides some megabytes for the rows that pass, memory holds a byte a row for the
@@ -229,6 +234,8 @@ def resample_file(
     """
     started = time.perf_counter()
     _check_picks_rows(resampler, key)
+    if not str(dest):
+        raise ValueError("dest must name a file; got an empty text.")
     dest = Path(dest)
     kind_of(dest, "dest")
     opened = open_source(source, csv)
@@ -315,8 +322,10 @@ def _check_dest(dest: Path, files: list[Path], *, overwrite: bool) -> None:
         raise FileExistsError(
             f"dest must be another file than the source; got {str(dest)!r} for both."
         )
-    if dest.is_dir() or not overwrite:
-        advice = "name a file" if dest.is_dir() else "give overwrite=True to replace it"
+    if not (overwrite and dest.is_file()):
+        advice = "give overwrite=True to replace it"
+        if not dest.is_file():
+            advice = "name a file, as it is no regular one"
         raise FileExistsError(f"dest exists already: {str(dest)!r}; {advice}.")
 
 
