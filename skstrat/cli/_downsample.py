@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import platform
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import click
@@ -70,7 +69,7 @@ def _read_factor(number: str, text: str) -> float:
 
 @click.command(cls=OneLineCommand)
 @click.argument("source")
-@click.argument("dest", type=click.Path(path_type=Path))
+@click.argument("dest")
 @click.option("--target", required=True, metavar="COLUMN", help="The label column.")
 @click.option(
     "--factor",
@@ -113,7 +112,7 @@ def _read_factor(number: str, text: str) -> float:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def downsample(
     source: str,
-    dest: Path,
+    dest: str,
     target: str,
     factor: Any,
     nominal: bool,

@@ -55,13 +55,13 @@ class OneLineCommand(click.Command):
 
 
 @contextmanager
-def explained(source: str, dest: Path) -> Iterator[None]:
+def explained(source: str, dest: str) -> Iterator[None]:
     """Turn errors into one line with the names of options."""
     import pyarrow
 
     # What readers raise for broken files besides ValueError.
     broken = pyarrow.ArrowException, OverflowError
-    paths = (source, str(dest))
+    paths = (source, dest)
     try:
         yield
     except (ValueError, TypeError, FileNotFoundError, FileExistsError) as error:
@@ -81,13 +81,13 @@ def explained(source: str, dest: Path) -> Iterator[None]:
         ) from None
 
 
-def _names_another(error: OSError, dest: Path) -> bool:
+def _names_another(error: OSError, dest: str) -> bool:
     """Whether an error is about a file that is not written."""
     if error.filename is None:
         # So say those who write.
         return False
     named = Path(os.fsdecode(error.filename))
-    return named != dest and not named.name.startswith(".skstrat-")
+    return named != Path(dest) and not named.name.startswith(".skstrat-")
 
 
 def _one_line(text: str) -> str:

@@ -58,10 +58,12 @@ def find_files(source: str | Path) -> tuple[list[Path], Kind]:
     else:
         found = sorted(map(Path, glob.glob(str(source), recursive=True)))
         found = [each for each in found if not each.is_dir()]
-    if not found:
+    # Links to nothing.
+    lost = [each for each in found if not each.exists()]
+    if lost or not found:
         raise FileNotFoundError(
             f"source must name a file, a folder with Parquet or CSV files, or a "
-            f"pattern that matches some; nothing found at {str(source)!r}."
+            f"pattern that matches some; nothing found at {str([*lost, source][0])!r}."
         )
     for each in found:
         if not each.is_file():

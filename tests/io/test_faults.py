@@ -2,6 +2,7 @@
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -575,11 +576,22 @@ def test_a_destination_in_no_folder(tmp_path):
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_a_destination_that_is_a_folder(overwrite, tmp_path):
-    source = write(tmp_path)
-    (tmp_path / "small.parquet").mkdir()
+@pytest.mark.parametrize("make", ["mkdir", "mkfifo"])
+def test_a_destination_that_is_no_regular_file(make, overwrite, tmp_path):
+    if not hasattr(os, make):
+        pytest.skip("has no pipes in folders")
+    source, dest = write(tmp_path), tmp_path / "small.parquet"
+    getattr(os, make)(dest)
+    kind = stat.S_IFMT(dest.stat().st_mode)
     with refused(tmp_path, FileExistsError, "dest exists already: .*; name a file"):
-        run(source, tmp_path / "small.parquet", overwrite=overwrite)
+        run(source, dest, overwrite=overwrite)
+    assert stat.S_IFMT(dest.stat().st_mode) == kind
+
+
+def test_an_empty_text_is_no_destination(tmp_path):
+    source = write(tmp_path)
+    with refused(tmp_path, ValueError, "dest must name a file; got an empty text"):
+        run(source, "")
 
 
 @pytest.mark.parametrize("name", ["small", "small.txt", "small.parquet.gz", "csv"])
@@ -596,11 +608,14 @@ def test_a_source_of_unknown_format(tmp_path):
     check_refused(tmp_path, source, ValueError, text)
 
 
-@pytest.mark.parametrize("name", ["none.parquet", "*.pq", "in", "in/**/*.csv"])
+@pytest.mark.parametrize(
+    "name", ["none.parquet", "link.csv", "*.csv", "*.pq", "in", "in/**/*.csv"]
+)
 def test_no_source(name, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "_temporary").mkdir()
     write(tmp_path, name="in/_temporary/a.parquet")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "none.csv")
     text = "source must name a file, a folder .* nothing found at"
     check_refused(tmp_path, tmp_path / name, FileNotFoundError, text)
 
