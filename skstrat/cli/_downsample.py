@@ -26,8 +26,9 @@ from skstrat.cli._terminal import (
     print_json,
 )
 from skstrat.cli._training_code import training_code
-from skstrat.io._files import Summary, resample_file
+from skstrat.io._files import resample_file
 from skstrat.io._source_files import find_files
+from skstrat.io._summary import Summary
 
 _STAGES = {"labels": "reading labels", "rows": "taking rows"}
 

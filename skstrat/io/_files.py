@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from skstrat._core.plan import Plan
 from skstrat._core.targets import seed_of
-from skstrat._core.weights import class_totals
 from skstrat.io._csv import CsvSource
 from skstrat.io._csv_format import CsvFormat
 from skstrat.io._csv_sink import csv_sink
@@ -40,84 +38,13 @@ from skstrat.io._sinks import (
     written_whole,
 )
 from skstrat.io._source_files import check_unmodified, kind_of, states_of
+from skstrat.io._summary import Summary, class_entries
 from skstrat.resamplers._base import BaseResampler
 from skstrat.resamplers._guided import GuidedDownsample
 from skstrat.resamplers._resampled import Resampled
 from skstrat.resamplers._weighted import Weighted
 
 _WEIGHT = "sample_weight"
-
-
-@dataclass(frozen=True)
-class Summary:
-    """Result of resampling a file.
-
-    Parameters
-    ----------
-    source : list of str
-        The files read.
-    dest : str
-        The file written.
-    classes : tuple of dict
-        Label, rows before and after, total weight before and after of each class, or
-        of each stratum where the target is no class labels.
-    plan : Plan or None
-        Which rows, and their class weights, for SQL and for colleagues; None where
-        the rows themselves were looked at.
-    notes : tuple of str
-        What was done to columns, and the factor that was recommended.
-    bytes_before : int
-        Size of the files read.
-    bytes_after : int
-        Size of the file written.
-    seconds : float
-        Time it took.
-    """
-
-    source: list[str]
-    dest: str
-    classes: tuple[dict[str, Any], ...]
-    plan: Plan | None
-    notes: tuple[str, ...]
-    bytes_before: int
-    bytes_after: int
-    seconds: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Describe it in types that JSON knows.
-
-        Returns
-        -------
-        dict
-            Files, bytes, time, and rows and weight of each class before and after.
-            The plan is None where labels or strata are no plain values.
-        """
-        plan = None
-        if self.plan is not None and _are_plain(self.plan.classes):
-            plan = self.plan.to_dict()
-        return {
-            "source": self.source,
-            "dest": self.dest,
-            "bytes_before": self.bytes_before,
-            "bytes": self.bytes_after,
-            "seconds": self.seconds,
-            "classes": [
-                each | {"label": _plain(each["label"])} for each in self.classes
-            ],
-            "notes": list(self.notes),
-            "plan": plan,
-        }
-
-
-def _plain(label: Any) -> Any:
-    return label if isinstance(label, (str, int, float)) else str(label)
-
-
-def _are_plain(labels: Any) -> bool:
-    return all(
-        _are_plain(label) if isinstance(label, tuple) else label == _plain(label)
-        for label in labels
-    )
 
 
 def resample_file(
@@ -277,7 +204,7 @@ def resample_file(
     return Summary(
         source=[str(each) for each in opened.files],
         dest=str(dest),
-        classes=tuple(_classes(resampled)),
+        classes=tuple(class_entries(resampled)),
         plan=resampled.plan,
         notes=tuple(opened.notes),
         bytes_before=sum(state[0] for state in before),
@@ -411,24 +338,3 @@ def _with_weights(table: Any, name: str, weights: NDArray[np.float64]) -> Any:
     if place < 0:
         return table.append_column(name, column)
     return table.set_column(place, name, column)
-
-
-def _classes(resampled: Resampled) -> Iterator[dict[str, Any]]:
-    """Describe each class before and after."""
-    codes: Any = resampled.codes
-    if resampled.strata is None:
-        names, rows_before, weight_before = resampled.original
-    else:
-        codes, labels = resampled.strata
-        names, rows_before = labels.classes, labels.counts
-        samples: Any = resampled.samples
-        weight_before = class_totals(labels, samples.sample_weight)
-    columns = {
-        "label": names,
-        "rows_before": rows_before,
-        "rows": np.bincount(codes, minlength=len(names)),
-        "weight_before": weight_before,
-        "weight": np.bincount(codes, resampled.weights, minlength=len(names)),
-    }
-    for values in zip(*(each.tolist() for each in columns.values()), strict=True):
-        yield dict(zip(columns, values, strict=True))
