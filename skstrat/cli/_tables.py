@@ -7,7 +7,6 @@ import stat
 import zlib
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import pandas as pd
 from skstrat._core.labels import Labels, encode_labels
 from skstrat.exceptions import MissingLabelsError
 from skstrat.io import CsvFormat
-from skstrat.io._csv_types import typed_labels
+from skstrat.io._csv import CsvSource
 from skstrat.io._source_files import CSV, PARQUET
 from skstrat.metrics._imbalance import degree_of_share
 
@@ -230,7 +229,7 @@ def _read_frame(path: Path, target: str, csv_format: CsvFormat) -> Any:
     try:
         if name.endswith(PARQUET):
             return pd.read_parquet(path)
-        return _read_csv(path, target, csv_format.detected(path))
+        return _read_csv(path, target, csv_format)
     except ImportError:
         raise TableError(
             f'reading {path} needs pyarrow; install it with: pip install "skstrat[cli]"'
@@ -238,15 +237,21 @@ def _read_frame(path: Path, target: str, csv_format: CsvFormat) -> Any:
     # What the readers raise for a broken file, pyarrow's own errors among them.
     except (OSError, ValueError, EOFError, NotImplementedError, zlib.error) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        if not reason.startswith(str(path)):
+        if not reason.startswith((str(path), "Column names")):
             reason = f"{path} cannot be read: {reason}"
         raise TableError(reason) from error
 
 
 def _read_csv(path: Path, target: str, csv_format: CsvFormat) -> Any:
-    read = partial(
-        pd.read_csv,
+    # Labels, header and number of fields as when a file is made smaller.
+    source = CsvSource([path], csv_format)
+    names = source.schema.names
+    labels = _read_labels(source, target) if target in names else None
+    csv_format = source.csv
+    frame = pd.read_csv(
         path,
+        names=names,
+        header=0,
         sep=csv_format.separator,
         encoding=csv_format.encoding,
         decimal=csv_format.decimal,
@@ -256,16 +261,18 @@ def _read_csv(path: Path, target: str, csv_format: CsvFormat) -> Any:
         # In one piece: in pieces, the type of a column may change half-way.
         low_memory=False,
     )
-    frame = read()
-    if target in frame.columns:
-        # None and NA are labels, though missing values of other columns.
-        # Where rows have names that the header lacks, pandas needs all columns.
-        columns = [target] if isinstance(frame.index, pd.RangeIndex) else None
-        labels = read(usecols=columns, dtype=str, keep_default_na=False)[target]
-        found = labels.dropna().unique().tolist()
-        typed = typed_labels(found, csv_format.decimal)
-        frame[target] = labels.map(dict(zip(found, typed, strict=True)))
-    return frame
+    return frame if labels is None else frame.assign(**{target: labels})
+
+
+def _read_labels(source: CsvSource, target: str) -> Any:
+    """Read labels: integers, other numbers or texts, among them None and NA."""
+    from pyarrow import concat_tables
+
+    empty = source.schema.empty_table().select([target])
+    labels = concat_tables([empty, *source.batches([target])]).column(target)
+    found = labels.unique().drop_null().to_pylist()
+    typed = dict(zip(found, source.typed_labels(found), strict=True))
+    return labels.to_pandas().map(typed).to_numpy()
 
 
 def _name_columns(wanted: str, frame: Any) -> str:

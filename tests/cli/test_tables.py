@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from skstrat import DownsampleUpweight
 from skstrat.cli._tables import (
     TARGET,
     TableError,
@@ -14,6 +15,7 @@ from skstrat.cli._tables import (
     make_table,
     read_table,
 )
+from skstrat.io import resample_file
 
 
 def small_frame():
@@ -167,13 +169,31 @@ def test_labels_of_csv_are_text_unless_all_are_integers(tmp_path):
         read_table(tmp_path / "t.csv", "gap")
 
 
-def test_names_of_rows_are_no_column(tmp_path):
+def test_a_quoted_field_of_nothing_is_a_label(tmp_path):
+    (tmp_path / "t.csv").write_text('x,y\n1,""\n2,a\n3,""\n', encoding="utf-8")
+    labels = read_table(tmp_path / "t.csv", "y").labels
+    assert labels.classes.tolist() == ["", "a"]
+    assert labels.counts.tolist() == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x,y\n1,a\n2\n3,b\n", r"t.csv cannot be read: .*Row #3: Expected 2 columns"),
+        # With names of rows, which the header lacks.
+        ("x,y\nb,5,0\na,6,1\n", r"t.csv cannot be read: .*2 columns, got 3: b,5,0"),
+        ("x,x,y\n1,1,a\n2,2,b\n", r"Column names must differ; .*t.csv has \['x'\]"),
+    ],
+)
+def test_csv_that_the_other_command_refuses_is_refused(tmp_path, text, message):
     path = tmp_path / "t.csv"
-    path.write_text("x,y\nb,5,NA\na,6,None\nc,7,NA\n", encoding="utf-8")
-    table = read_table(path, "y")
-    assert table.features.columns.tolist() == ["x"]
-    assert table.features["x"].tolist() == [5, 6, 7]
-    assert table.codes().tolist() == [0, 1, 0]
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(TableError, match=message):
+        read_table(path, "y")
+    with pytest.raises(ValueError, match=message):
+        resample_file(
+            path, tmp_path / "s.csv", target="y", resampler=DownsampleUpweight(factor=2)
+        )
 
 
 @pytest.mark.parametrize("name", broken_files())
