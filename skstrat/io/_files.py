@@ -124,11 +124,11 @@ def resample_file(
     -----
     Columns keep their order, types, missing values and metadata; fields of CSV files
     keep their text in a CSV file. In a Parquet file they get the types that all rows
-    have, and text stays where digits would be lost. Labels, keys, strata and groups
-    are integers there if all are plainly written ones, else text (``1.0``, ``007``,
-    ``True``); but numbers not all of which are whole are floats where they are no
-    keys. Columns of several Parquet files that differ in width, are null in
-    one or absent are united; ``notes`` of the result say so.
+    have, and text stays where digits would be lost. Labels, keys, strata and groups are
+    integers there if all are plainly written ones, else text (``1.0``, ``007``,
+    ``True``); a target of numbers not all of which are whole is floats. Columns of
+    several Parquet files that differ in width, are null in one or absent are united;
+    ``notes`` of the result say so.
 
     Besides some megabytes for the rows that pass, memory holds a byte a row for the
     label (two from 127 classes on; a billion rows are a gigabyte), some 10 bytes a row
@@ -190,8 +190,7 @@ def resample_file(
             resampled = resampler._learn(scanned.X, scanned.y, scanned.sample_weight)
         weight = _WEIGHT if sample_weight is None else sample_weight
         schema = _schema_written(opened.schema, weight, len(resampled.rows))
-        kinds: dict[str, Any] = dict.fromkeys(named.values(), LABELS)
-        kinds |= {} if key is None else {key: KEYS}
+        kinds: dict[Any, Any] = dict.fromkeys([*named.values(), key], KEYS)
         kinds |= {} if numeric else {target: LABELS}
         sink = _sink(opened, path, dest, schema, csv or CsvFormat(), weight, kinds)
         with sink as write:
@@ -268,7 +267,7 @@ def _sink(
     schema: Any,
     csv: CsvFormat,
     weight: str,
-    kinds: dict[str, Any],
+    kinds: dict[Any, Any],
 ) -> AbstractContextManager[Write]:
     """Make the file to write, of the format that the name of the destination says."""
     if isinstance(source, CsvSource):
