@@ -22,6 +22,7 @@ from skstrat.metrics._imbalance import degree_of_share
 
 MOST_NAMED = 12
 MANY_CLASSES = 20
+_MOST_CLASSES = 1000
 
 
 class TableError(ValueError):
@@ -190,17 +191,20 @@ def make_table(frame: Any, target: str, *, source: str) -> Table:
 
 
 def check_folds(table: Table, folds: int) -> None:
-    """Refuse a class that cannot have a row in every fold."""
+    """Refuse too many classes, or one that cannot have a row in every fold."""
     rows = int(table.labels.counts.min())
+    n_classes = len(table.labels.classes)
+    doubt = doubted_label(f"column {table.target!r}", n_classes)
+    if n_classes > _MOST_CLASSES:
+        raise TableError(f"{doubt} At most {_MOST_CLASSES:,} classes are compared")
     if rows >= folds:
         return
     label = plain_label(table.labels.classes.tolist()[table.smallest])
-    n_classes = len(table.labels.classes)
     advice = f"use --folds {rows} or fewer" if rows > 1 else "leave that class out"
-    advice = doubted_label("the column", n_classes) or advice
     raise TableError(
         f"class {label!r} of {table.target!r} has {rows} "
-        f"{'row' if rows == 1 else 'rows'}, fewer than the {folds} folds; {advice}"
+        f"{'row' if rows == 1 else 'rows'}, fewer than the {folds} folds; "
+        f"{doubt or advice}"
     )
 
 

@@ -30,7 +30,8 @@ linear = LogisticRegression(max_iter=1000).fit(X, y, sample_weight=weight)
 {{fit}}
 trees = PriorCorrectedClassifier(
     trees, train_prior={{rows}}, target_prior={{totals}}
-)"""
+)
+# Trees may predict too much where few rows are kept: check their mean on fresh rows."""
 _REGRESSOR = f"""\
 import pandas
 from sklearn.ensemble import HistGradientBoostingRegressor

@@ -127,6 +127,14 @@ def test_a_column_of_numbers_is_taken_for_no_label():
         check_folds(table, 5)
 
 
+def test_too_many_classes_to_compare():
+    frame = pd.DataFrame({"x": range(25_000), "y": np.arange(25_000) % 5000})
+    table = make_table(frame, "y", source="here")
+    text = r"^column 'y' has 5,000 different values: is it the label\? At most 1,000"
+    with pytest.raises(TableError, match=text):
+        check_folds(table, 5)
+
+
 def test_as_many_rows_as_folds_are_enough():
     check_folds(
         make_table(
