@@ -15,7 +15,9 @@ from skstrat.io._source_files import check_names, readable
 # pyarrow's default keeps all that it has read of a file.
 _BOUNDED = {"pre_buffer": False, "buffer_size": 1 << 18}
 # What batches shall have; rows of text or lists may grow longer within a row group.
-_BYTES, _LEAST_ROWS, _MOST_ROWS, _MOST_LONG_ROWS = 1 << 23, 1 << 10, 1 << 20, 1 << 15
+_BYTES, _LEAST_ROWS, _MOST_ROWS, _MOST_LONG_ROWS = 1 << 23, 1 << 10, 1 << 17, 1 << 15
+# A column of labels is read in few blocks.
+_MOST_NUMBERS = 1 << 20
 # Row groups, spread over a file, in which such columns are looked at.
 _PROBES = 8
 
@@ -288,6 +290,8 @@ def _rows_at_a_time(file: Any, names: list[str]) -> int:
             _bytes_stored(file.metadata, set(varied)), _bytes_read(file, varied)
         )
     most = _MOST_LONG_ROWS if varied else _MOST_ROWS
+    if len(names) == 1 and not varied:
+        most = _MOST_NUMBERS
     return int(np.clip(_BYTES / max(size, 1), _LEAST_ROWS, most))
 
 
