@@ -43,14 +43,23 @@ def test_stopped_while_it_writes(large, tmp_path, name, expected, said):
     options = ("--target=y", "--factor=1.01")
     # A signal between two lines may leave a file to the garbage collector.
     python = ("-W", "error", "-W", "ignore::ResourceWarning")
-    running = start("downsample", large, dest, *options, python=python)
+    sent = getattr(signal, name)
+    running = start(
+        "downsample",
+        large,
+        dest,
+        *options,
+        python=python,
+        # Behind nohup, processes would begin with SIGHUP ignored.
+        preexec_fn=lambda: signal.signal(sent, signal.SIG_DFL),
+    )
     end = time.monotonic() + 60
     # Before, the reader is made, which some signals end with words of its own.
     while not any(each.stat().st_size for each in tmp_path.iterdir()):
         assert running.poll() is None
         assert time.monotonic() < end
         time.sleep(0.001)
-    running.send_signal(getattr(signal, name))
+    running.send_signal(sent)
     out, err = running.communicate(timeout=60)
     assert (running.returncode, out, err.decode().strip()) == (expected, b"", said)
     assert list(tmp_path.iterdir()) == []
