@@ -139,21 +139,28 @@ class ParquetSource:
 
     def _add_values(self, folder: Path) -> None:
         """Add the columns that are in the names of folders."""
-        from pyarrow import dataset, fs
+        from pyarrow import ArrowException, dataset
 
-        names = list(map(str, self.files))
-        options = dataset.FileSystemFactoryOptions(
-            str(folder), dataset.HivePartitioning.discover()
-        )
-        system, parquet = fs.LocalFileSystem(), dataset.ParquetFileFormat()
-        factory = dataset.FileSystemDatasetFactory(system, names, parquet, options)
-        found = factory.inspect(fragments=0)
-        hive = dataset.HivePartitioning(found)
-        folders = [path.relative_to(folder).parent.as_posix() for path in self.files]
+        try:
+            found = dataset.dataset(
+                list(map(str, self.files)),
+                format="parquet",
+                partitioning=dataset.partitioning(flavor="hive"),
+                partition_base_dir=str(folder),
+            )
+        except ArrowException as error:
+            raise ValueError(
+                "A column must be either inside the files or in the names of their "
+                f"folders; below {folder}: {error}"
+            ) from error
         self._values = [
-            dataset.get_partition_keys(hive.parse(f"{each}/")) for each in folders
+            dataset.get_partition_keys(each.partition_expression)
+            for each in found.get_fragments()
         ]
-        for field in found:
+        names = {name for each in self._values for name in each}
+        for field in found.schema:
+            if field.name not in names:
+                continue
             if field.name in self.schema.names:
                 raise ValueError(
                     f"Column {field.name!r} must be either inside the files or in the "
@@ -324,7 +331,10 @@ def _bytes_read(file: Any, names: list[str]) -> float:
     sizes = [0.0]
     for group in groups.tolist():
         batches = file.iter_batches(_LEAST_ROWS, [group], names, use_threads=False)
-        sizes += [batch.nbytes / len(batch) for batch in islice(batches, 1)]
+        # Before pyarrow 22 views of strings do not tell nbytes.
+        sizes += [
+            batch.get_total_buffer_size() / len(batch) for batch in islice(batches, 1)
+        ]
     return max(sizes)
 
 
