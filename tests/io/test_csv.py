@@ -661,9 +661,9 @@ def test_weights_lose_no_digit(tmp_path):
     for name in ("small.csv", "small.parquet"):
         settings = {"target": "y", "resampler": FACTOR, "sample_weight": "w"}
         resample_file(source, tmp_path / name, **settings)
-    by_text = pd.read_csv(tmp_path / "small.csv", float_precision="round_trip")["w"]
+    by_text = pd.read_csv(tmp_path / "small.csv", dtype=str)["w"]
     by_parquet = pq.read_table(tmp_path / "small.parquet")["w"]
-    assert by_text.tolist() == by_parquet.to_pylist()
+    assert list(map(float, by_text)) == by_parquet.to_pylist()
 
 
 # Broken files
