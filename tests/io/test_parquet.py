@@ -190,9 +190,7 @@ def test_a_label_in_the_name_of_a_folder(tmp_path):
 
 def test_a_value_in_both_a_folder_and_its_files_is_refused(tmp_path):
     source = write(tmp_path, **{"row=1|x": table_of()})
-    with pytest.raises(
-        ValueError, match=r"olumn .*must be either inside the files"
-    ):
+    with pytest.raises(ValueError, match=r"olumn .*must be either inside the files"):
         resample(source, tmp_path)
 
 
