@@ -176,10 +176,7 @@ def resample_file(
         )
     named = _columns_of(resampler)
     check_columns(opened, roles.named | named)
-    seed = seed_of(getattr(resampler, "random_state", None))
-    resampler = clone(resampler)
-    if "random_state" in resampler.get_params():
-        resampler.set_params(random_state=seed)
+    resampler, seed = _seeded(resampler)
     told = progress or (lambda *_: None)
     with written_whole(dest) as path:
         numeric = getattr(resampler, "y_numeric", False)
@@ -210,6 +207,15 @@ def resample_file(
         bytes_after=bytes_after,
         seconds=time.perf_counter() - started,
     )
+
+
+def _seeded(resampler: Any) -> tuple[Any, int]:
+    """Copy a resampler, and give the seed that it draws with."""
+    seed = seed_of(getattr(resampler, "random_state", None))
+    resampler = clone(resampler)
+    if "random_state" in resampler.get_params():
+        resampler.set_params(random_state=seed)
+    return resampler, seed
 
 
 def _check_picks_rows(resampler: Any, key: str | None) -> None:
