@@ -106,7 +106,7 @@ def print_classes(console: Console, table: Table) -> None:
 
 def print_comparison(console: Console, model: str, comparison: Comparison) -> None:
     """Print one row per strategy, in their order, and what to conclude."""
-    shown = [each for each in MEASURES.values() if each.heading]
+    shown = [each for each in MEASURES.values() if each.in_terminal]
     wide = console.width >= _WIDE
     between = " " if wide else "\n"
     padding = (0, 1, 0, 0) if wide else 0
@@ -117,8 +117,8 @@ def print_comparison(console: Console, model: str, comparison: Comparison) -> No
         grid.add_column(each.heading, justify="right")
     for outcome in comparison.outcomes:
         cells = [
-            f"{outcome.mean(each.key):.{each.decimals}f}{between}"
-            f"±{outcome.sd(each.key):.{each.decimals}f}"
+            f"{outcome.mean(each.key):.{each.digits}f}{between}"
+            f"±{outcome.sd(each.key):.{each.digits}f}"
             for each in shown
         ]
         grid.add_row(outcome.strategy.name, f"{outcome.mean('rows'):,.0f}", *cells)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from textwrap import fill
+from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from sklearn.metrics import (
     average_precision_score,
     d2_log_loss_score,
@@ -15,7 +18,10 @@ from sklearn.metrics import (
 )
 
 from skstrat._core.compat import brier_score_loss, d2_brier_score, named_partial
-from skstrat.metrics._calibration_error import expected_calibration_error
+from skstrat.metrics._calibration_error import (
+    calibration_noise_floor,
+    expected_calibration_error,
+)
 from skstrat.metrics._calibration_fit import (
     calibration_in_the_large,
     calibration_slope,
@@ -23,6 +29,7 @@ from skstrat.metrics._calibration_fit import (
 )
 
 LOWER, HIGHER = -math.inf, math.inf
+Floats = NDArray[np.float64]
 
 
 class MeasureInfo(NamedTuple):
@@ -33,7 +40,7 @@ class MeasureInfo(NamedTuple):
     key : str
         Its name in a comparison; its scorer's has ``neg_`` before it if it is a loss.
     title : str
-        Heading of a column.
+        Its name for people.
     best : float or None
         The best value, infinite where lower or higher is better; None if none is.
     explanation : str
@@ -43,16 +50,21 @@ class MeasureInfo(NamedTuple):
     score_all : callable, default=None
         Scores more classes by all probabilities; None for the smallest class against
         the rest by ``score``.
+    loss : callable, default=None
+        Gives the loss of each row by whether it is positive and its probability, for
+        a measure that is the mean of such losses.
     needs_threshold : bool, default=False
         Whether ``score`` takes predicted labels.
     compared : bool, default=True
         Whether a comparison measures it if it is not asked for.
-    axis : str, default=""
-        Label of an axis where it is not the title.
-    heading : str, default=""
-        Heading of a column in the terminal; empty for no column.
-    decimals : int, default=4
+    pooled : bool, default=False
+        Whether ``score`` is of all out-of-fold predictions at once, not of a fold.
+    in_terminal : bool, default=False
+        Whether a terminal shows it, where columns are few.
+    digits : int, default=4
         Decimals in the terminal.
+    unit : str, default=""
+        Of its values.
     """
 
     key: str
@@ -61,11 +73,13 @@ class MeasureInfo(NamedTuple):
     explanation: str
     score: Callable[..., float] | None = None
     score_all: Callable[..., float] | None = None
+    loss: Callable[[Any, Floats], Floats] | None = None
     needs_threshold: bool = False
     compared: bool = True
-    axis: str = ""
-    heading: str = ""
-    decimals: int = 4
+    pooled: bool = False
+    in_terminal: bool = False
+    digits: int = 4
+    unit: str = ""
 
     @property
     def scorer_name(self) -> str:
@@ -74,8 +88,14 @@ class MeasureInfo(NamedTuple):
 
     @property
     def label(self) -> str:
-        """Label of an axis."""
-        return self.axis or self.title
+        """Name with its unit, for an axis or a column."""
+        said = self.unit in self.title.lower()
+        return self.title if said else f"{self.title}, {self.unit}"
+
+    @property
+    def heading(self) -> str:
+        """Label on short lines, for a column of the terminal."""
+        return fill(self.label, 11)
 
     @property
     def is_ordered(self) -> bool:
@@ -91,22 +111,32 @@ class MeasureInfo(NamedTuple):
         return words.get(self.best, f"{self.best:g} is right")
 
 
+def _row_log_loss(positive: Any, p: Floats) -> Floats:
+    given = np.where(positive, p, 1 - p)
+    return -np.log(np.maximum(given, np.finfo(given.dtype).eps))
+
+
+def _row_brier_score(positive: Any, p: Floats) -> Floats:
+    return (positive - p) ** 2
+
+
 _ROWS = (
     MeasureInfo(
         "rows",
         "Rows used",
         None,
         "rows that a model was trained on, mean of folds",
-        axis="Rows",
+        digits=0,
+        unit="rows",
     ),
     MeasureInfo(
         "fit_time",
-        "Fit time, s",
+        "Fit time",
         LOWER,
         "seconds for resampling and fitting, in one thread",
-        axis="Fit time",
-        heading="fit\ntime, s",
-        decimals=2,
+        in_terminal=True,
+        digits=2,
+        unit="s",
     ),
     MeasureInfo(
         "roc_auc",
@@ -115,8 +145,8 @@ _ROWS = (
         "chance that a positive row is ranked above another; 0.5 is guessing",
         roc_auc_score,
         named_partial(roc_auc_score, multi_class="ovr"),
-        heading="ROC\nAUC",
-        decimals=3,
+        in_terminal=True,
+        digits=3,
     ),
     MeasureInfo(
         "average_precision",
@@ -125,8 +155,8 @@ _ROWS = (
         "precision averaged over all recalls; guessing reaches the prevalence",
         average_precision_score,
         average_precision_score,
-        heading="average\nprecision",
-        decimals=3,
+        in_terminal=True,
+        digits=3,
     ),
     MeasureInfo(
         "log_loss",
@@ -135,7 +165,8 @@ _ROWS = (
         "mean of minus the log of the probability given to the true class",
         named_partial(log_loss, labels=[False, True]),
         log_loss,
-        heading="log\nloss",
+        loss=_row_log_loss,
+        in_terminal=True,
     ),
     MeasureInfo(
         "d2_log_loss_score",
@@ -145,7 +176,6 @@ _ROWS = (
         "shares: 1 is perfect, 0 no better",
         named_partial(d2_log_loss_score, labels=[False, True]),
         d2_log_loss_score,
-        axis="D² (log loss)",
     ),
     MeasureInfo(
         "brier_score",
@@ -154,16 +184,16 @@ _ROWS = (
         "mean squared error of probabilities",
         brier_score_loss,
         brier_score_loss,
-        heading="Brier",
+        loss=_row_brier_score,
+        in_terminal=True,
     ),
     MeasureInfo(
         "d2_brier_score",
-        "D² Brier",
+        "D² Brier score",
         HIGHER,
         "as D² log loss, of the Brier score",
         d2_brier_score,
         d2_brier_score,
-        axis="D² (Brier score)",
     ),
     MeasureInfo(
         "f2",
@@ -176,13 +206,12 @@ _ROWS = (
     ),
     MeasureInfo(
         "mean_probability_ratio",
-        "Mean probability / prevalence",
+        "Mean p / prevalence",
         1,
         "predicted over observed share of positive rows",
         mean_probability_ratio,
-        axis="Mean probability ratio",
-        heading="mean p /\nprevalence",
-        decimals=2,
+        in_terminal=True,
+        digits=2,
     ),
     MeasureInfo(
         "calibration_slope",
@@ -218,8 +247,17 @@ _ROWS = (
         "relative_calibration_error",
         "Calibration error / prevalence",
         LOWER,
-        "expected calibration error of all out-of-fold predictions; noise: what a "
-        "perfectly calibrated model would show by chance",
+        "expected calibration error of all out-of-fold predictions",
+        named_partial(expected_calibration_error, relative=True),
+        pooled=True,
+    ),
+    MeasureInfo(
+        "relative_calibration_error_floor",
+        "Noise of calibration error",
+        None,
+        "what a perfectly calibrated model would show by chance",
+        named_partial(calibration_noise_floor, relative=True),
+        pooled=True,
     ),
 )
 MEASURES = {each.key: each for each in _ROWS}

@@ -58,7 +58,7 @@ def scorers(pos_label: Any = None) -> dict[str, Any]:
         if each.needs_threshold
         else _make_scorer(each, _score_positive, each.score, **named)
         for each in MEASURES.values()
-        if each.score
+        if each.score and not each.pooled
     }
 
 
@@ -70,7 +70,7 @@ def multiclass_scorers(smallest: Any, code: int) -> dict[str, Any]:
         if each.score_all
         else _make_scorer(each, _score_positive, each.score, **against_rest)
         for each in MEASURES.values()
-        if each.score and each.compared and not each.needs_threshold
+        if each.score and each.compared and not each.needs_threshold and not each.pooled
     }
 
 

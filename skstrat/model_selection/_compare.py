@@ -221,7 +221,9 @@ def _scoring(labels: Labels, smallest: int, *, tuned: bool) -> dict[str, Any]:
     return {
         each.scorer_name: made[each.scorer_name]
         for each in MEASURES.values()
-        if each.score and each.compared and (tuned or not each.needs_threshold)
+        if each.scorer_name in made
+        and each.compared
+        and (tuned or not each.needs_threshold)
     }
 
 

@@ -35,8 +35,8 @@ def new_measure(monkeypatch):
         LOWER,
         "mean distance of label and probability",
         mean_error,
-        heading="mean\ndist",
-        decimals=3,
+        in_terminal=True,
+        digits=3,
     )
     monkeypatch.setitem(MEASURES, info.key, info)
     return info
@@ -68,7 +68,7 @@ def test_one_new_row_is_enough(new_measure, rare_events):
     printed = io.StringIO()
     print_comparison(Console(file=printed, width=150), "logistic", comparison)
     mean = comparison.outcomes[0].mean("mean_error")
-    assert "dist" in printed.getvalue()
+    assert "distance" in printed.getvalue()
     assert f"{mean:.3f} ±" in printed.getvalue()
 
 
