@@ -95,7 +95,7 @@ class MeasureInfo(NamedTuple):
     @property
     def heading(self) -> str:
         """Label on short lines, for a column of the terminal."""
-        return fill(self.label, 11)
+        return fill(self.label, 8, break_long_words=False)
 
     @property
     def is_ordered(self) -> bool:
