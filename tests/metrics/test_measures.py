@@ -31,12 +31,12 @@ def mean_error(y_true, y_prob, sample_weight=None):
 def new_measure(monkeypatch):
     info = MeasureInfo(
         "mean_error",
-        "Mean distance",
         LOWER,
         "mean distance of label and probability",
         mean_error,
         in_terminal=True,
         digits=3,
+        name="Mean distance",
     )
     monkeypatch.setitem(MEASURES, info.key, info)
     return info
