@@ -205,7 +205,7 @@ class CompareJob:
         return replace(
             comparison,
             class_names=self.table.code_names(),
-            preamble=self._preamble(model),
+            data_code=self._preamble(model),
         )
 
     def _preamble(self, model: str) -> str:

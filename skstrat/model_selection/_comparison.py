@@ -19,10 +19,13 @@ from skstrat.metrics import (
     expected_calibration_error,
 )
 from skstrat.metrics._imbalance import degree_of_share
-from skstrat.model_selection._cross_validation import CrossValidation, Outcome
+from skstrat.metrics._measures import describe_measure
+from skstrat.model_selection._cross_validation import CrossValidation
+from skstrat.model_selection._outcome import Outcome
 from skstrat.model_selection._rebuild import rebuild_code
 from skstrat.model_selection._selection import choose_best, say_recommendation
 from skstrat.model_selection._strategies import Strategy
+from skstrat.model_selection._verdict import Verdict, judge
 
 Floats = NDArray[np.float64]
 
@@ -51,8 +54,8 @@ class Comparison:
         The measure chosen by.
     class_names : sequence of str or None
         Names of the classes where the labels themselves are only codes.
-    preamble : str or None
-        Code that makes the estimator, X and y, for the page.
+    data_code : str or None
+        Code that makes X and y, for ``code_``.
 
     Notes
     -----
@@ -84,7 +87,7 @@ class Comparison:
     labels: Labels = field(repr=False)
     best_by: str
     class_names: Sequence[str] | None = None
-    preamble: str | None = None
+    data_code: str | None = None
 
     @property
     def class_names_(self) -> list[str]:
@@ -107,6 +110,22 @@ class Comparison:
     def loss_(self) -> bool:
         """Whether less of the measure chosen by is better."""
         return f"neg_{self.best_by}" in self.cross_validation.scoring
+
+    @property
+    def measured_(self) -> list[str]:
+        """Names of the strategies that did not fail."""
+        return [each.strategy.name for each in self.outcomes if each.error is None]
+
+    @cached_property
+    def verdict_(self) -> Verdict:
+        """Best strategy, the one that saves time, and whether chance explains it."""
+        return judge(
+            self.outcomes,
+            self.best_by,
+            loss=self.loss_,
+            row_losses=self._row_losses(),
+            seed=self.cross_validation.seed,
+        )
 
     @property
     def best_(self) -> str:
@@ -233,8 +252,8 @@ class Comparison:
         names = [outcome.strategy.name for outcome in self.outcomes]
         return pandas.DataFrame(rows, index=pandas.Index(names, name="strategy"))
 
-    def _row(self, outcome: Outcome) -> dict[str, float]:
-        row = {}
+    def _row(self, outcome: Outcome) -> dict[str, Any]:
+        row: dict[str, Any] = {}
         for measure in outcome.folds:
             difference, error = outcome.difference(self.outcomes[0], measure)
             row[measure] = outcome.mean(measure)
@@ -249,7 +268,17 @@ class Comparison:
             row[column] = function(
                 self.y_true_, y_prob, self.sample_weight_, relative=True
             )
+        row["error"] = outcome.error or ""
         return row
+
+    def _row_losses(self) -> Floats | None:
+        """Give the losses of the tested rows if the measure chosen by is their mean."""
+        loss = describe_measure(self.best_by).loss
+        if loss is None or len(self.labels.classes) > 2:
+            return None
+        names = [each.strategy.name for each in self.outcomes]
+        losses = np.array([loss(self.y_true_, self.y_prob(name)) for name in names])
+        return losses if self.sample_weight_ is None else losses * self.sample_weight_
 
     @property
     def learning_curve_(self) -> Any:

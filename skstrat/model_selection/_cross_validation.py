@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping
 from contextlib import nullcontext
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from inspect import signature
 from time import perf_counter
 from typing import Any, Self
@@ -25,6 +25,7 @@ from threadpoolctl import threadpool_limits
 from skstrat._core.rows import take_rows
 from skstrat.classifiers._resampled import ResampledClassifier
 from skstrat.exceptions import UnusedWeightsError
+from skstrat.model_selection._outcome import Outcome
 from skstrat.model_selection._strategies import Strategy
 
 # Evenly spaced in log odds, 0.2 apart: rare events have their thresholds near 0, and
@@ -68,62 +69,6 @@ class TimedClassifier(ResampledClassifier):
             super().fit(X, y, sample_weight, **fit_params)
             self.fit_time_ = perf_counter() - start
         return self
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a strategy came to in every fold.
-
-    Attributes
-    ----------
-    strategy : Strategy
-        The strategy.
-    folds : dict of str to ndarray of shape (n_folds,)
-        Values by measure: ``"rows"`` used for training, ``"fit_time"`` in seconds, one
-        entry for each scorer (losses with their own sign, lower is better), and
-        ``"threshold"`` if one was tuned.
-    proba : ndarray of shape (n_rows, n_classes)
-        Out-of-fold probabilities; NaN for rows that no fold tested, the last ones for
-        rows that several did.
-    predicted : ndarray of shape (n_rows,)
-        Out-of-fold labels, at the tuned threshold if there is one; None in the same
-        places.
-    """
-
-    strategy: Strategy
-    folds: dict[str, Floats]
-    proba: Floats = field(repr=False)
-    predicted: NDArray[Any] = field(repr=False)
-
-    def mean(self, measure: str) -> float:
-        """Average a measure over the folds."""
-        return float(self.folds[measure].mean())
-
-    def sd(self, measure: str) -> float:
-        """Give the standard deviation of a measure over the folds."""
-        return float(self.folds[measure].std(ddof=1))
-
-    def difference(self, other: Outcome, measure: str) -> tuple[float, float]:
-        """Compare a measure with another outcome of the same folds, in pairs."""
-        paired = self.folds[measure] - other.folds[measure]
-        error = paired.std(ddof=1) / np.sqrt(len(paired))
-        return float(paired.mean()), float(error)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give everything but the predictions in types that JSON knows."""
-        measures = {
-            name: {
-                "mean": _plain(self.mean(name)),
-                "sd": _plain(self.sd(name)),
-                "folds": [_plain(value) for value in values.tolist()],
-            }
-            for name, values in self.folds.items()
-        }
-        return {**self.strategy.to_dict(), "measures": measures}
-
-
-def _plain(value: float) -> float | None:
-    return None if np.isnan(value) else value
 
 
 @dataclass(frozen=True)
@@ -234,7 +179,8 @@ class CrossValidation:
             rows = np.sort(test)
             proba[rows] = model.predict_proba(take_rows(X, rows))
             predicted[rows] = self._labels(model, proba[rows])
-        return Outcome(strategy, folds, proba, predicted)
+        share = np.mean([len(test) / len(train) for train, test in self.splits])
+        return Outcome(strategy, folds, proba, predicted, float(share))
 
     def _labels(self, model: Any, proba: Floats) -> NDArray[Any]:
         """Turn probabilities into labels as the model's own ``predict`` would."""

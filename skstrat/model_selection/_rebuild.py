@@ -185,7 +185,7 @@ def rebuild_code(comparison: Any) -> str:
     """Write the code that rebuilds the best model of a comparison."""
     code = CodeWriter()
     strategy = comparison.best_strategy_
-    preamble = comparison.preamble
+    preamble = comparison.data_code
     comments = [] if preamble else ["# X and y: as given to compare_strategies."]
     arguments = ["estimator"]
     if not preamble:

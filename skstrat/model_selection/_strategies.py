@@ -32,12 +32,16 @@ class Strategy:
     ----------
     name : str
         What people call it.
-    resampler : resampler or None, default=None
+    resampler : resampler, "auto" or None, default=None
         Chooses the rows; None for the true distribution.
     use_weights : {"auto"} or bool, default="auto"
         As in :class:`ResampledClassifier`.
     prior_correction : bool, default=True
         As in :class:`ResampledClassifier`.
+    full_fit : bool or "auto", default="auto"
+        As in :class:`ResampledClassifier`.
+    random_state : int, Generator, RandomState or None, default=None
+        Seed of ``resampler="auto"``.
 
     Examples
     --------
@@ -53,6 +57,8 @@ class Strategy:
     resampler: Any = None
     use_weights: Literal["auto"] | bool = "auto"
     prior_correction: bool = True
+    full_fit: Literal["auto"] | bool = "auto"
+    random_state: Any = None
 
     @property
     def is_true_distribution(self) -> bool:
@@ -77,6 +83,8 @@ class Strategy:
             self.resampler,
             use_weights=self.use_weights,
             prior_correction=self.prior_correction,
+            full_fit=self.full_fit,
+            random_state=self.random_state,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -92,6 +100,7 @@ class Strategy:
             "resampler": repr(self.resampler),
             "use_weights": self.use_weights,
             "prior_correction": self.prior_correction,
+            "full_fit": self.full_fit,
         }
 
 

@@ -142,7 +142,7 @@ def test_the_preamble_comes_first_and_is_used(comparison):
         "y = np.repeat(['no', 'yes'], [20, 10])\n"
         "estimator = GaussianNB(var_smoothing=0.5)\n"
     )
-    code = rebuild_code(replace(comparison, preamble=preamble))
+    code = rebuild_code(replace(comparison, data_code=preamble))
     made = run(code)
     assert made["model"].estimator is made["estimator"]
     assert made["model"].estimator_.var_smoothing == 0.5

@@ -25,7 +25,7 @@ def outcome(name, losses, rows=1000.0, ratio=1.0, seconds=2.0):
         "mean_probability_ratio": np.full(len(losses), ratio),
     }
     nothing = np.empty((0, 2))
-    return Outcome(Strategy(name, resampler), folds, nothing, nothing)
+    return Outcome(Strategy(name, resampler), folds, nothing, nothing, 0.0)
 
 
 def shifted(name, difference, spread, seconds=1.0, **settings):

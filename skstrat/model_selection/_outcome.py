@@ -1,0 +1,97 @@
+"""What a strategy came to in every fold, and how far two of them are apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skstrat.model_selection._strategies import Strategy
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a strategy came to in every fold.
+
+    Attributes
+    ----------
+    strategy : Strategy
+        The strategy.
+    folds : dict of str to ndarray of shape (n_folds,)
+        Values by measure: ``"rows"`` used for training, ``"fit_time"`` in seconds, one
+        entry for each scorer (losses with their own sign, lower is better), and
+        ``"threshold"`` if one was tuned. NaN for a strategy that failed.
+    proba : ndarray of shape (n_rows, n_classes)
+        Out-of-fold probabilities; NaN for rows that no fold tested, the last ones for
+        rows that several did.
+    predicted : ndarray of shape (n_rows,)
+        Out-of-fold labels, at the tuned threshold if there is one; None in the same
+        places.
+    test_share : float
+        Test rows for one training row, the mean of the folds: 0.25 for five folds.
+    error : str or None, default=None
+        Why the strategy failed, in words; None if it worked.
+    """
+
+    strategy: Strategy
+    folds: dict[str, Floats]
+    proba: Floats = field(repr=False)
+    predicted: NDArray[Any] = field(repr=False)
+    test_share: float
+    error: str | None = None
+
+    def mean(self, measure: str) -> float:
+        """Average a measure over the folds."""
+        return float(self.folds[measure].mean())
+
+    def sd(self, measure: str) -> float:
+        """Give the standard deviation of a measure over the folds."""
+        return float(self.folds[measure].std(ddof=1))
+
+    def difference(self, other: Outcome, measure: str) -> tuple[float, float]:
+        """Compare a measure with another outcome of the same folds, in pairs.
+
+        Parameters
+        ----------
+        other : Outcome
+            To subtract.
+        measure : str
+            A key of ``folds``.
+
+        Returns
+        -------
+        mean : float
+            Mean difference.
+        standard_error : float
+            Of the mean, ``sqrt(1 / n_folds + test_share)`` standard deviations of the
+            difference. Folds share training rows, so their differences are
+            correlated, and ``sqrt(1 / n_folds)`` is too small [1]_.
+
+        References
+        ----------
+        .. [1] C. Nadeau, Y. Bengio, "Inference for the Generalization Error", Machine
+           Learning 52 (2003) 239-281.
+        """
+        paired = self.folds[measure] - other.folds[measure]
+        error = paired.std(ddof=1) * np.sqrt(1 / len(paired) + self.test_share)
+        return float(paired.mean()), float(error)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything but the predictions in types that JSON knows."""
+        measures = {
+            name: {
+                "mean": _plain(self.mean(name)),
+                "sd": _plain(self.sd(name)),
+                "folds": [_plain(value) for value in values.tolist()],
+            }
+            for name, values in self.folds.items()
+        }
+        return {**self.strategy.to_dict(), "measures": measures, "error": self.error}
+
+
+def _plain(value: float) -> float | None:
+    return value if np.isfinite(value) else None
