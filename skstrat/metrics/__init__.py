@@ -5,8 +5,7 @@ slope and ratio, all with ``sample_weight``. On a downsampled test set give the 
 of the sampler: then every metric estimates its value on all rows.
 """
 
-from skstrat.metrics._calibration_curve import calibration_curve
-from skstrat.metrics._calibration_error import (
+from skstrat.metrics._calibration_curve import (
     calibration_noise_floor,
     expected_calibration_error,
 )
@@ -20,7 +19,6 @@ from skstrat.metrics._imbalance import imbalance_degree
 from skstrat.metrics._scorers import scorers
 
 __all__ = [
-    "calibration_curve",
     "calibration_in_the_large",
     "calibration_noise_floor",
     "calibration_slope",

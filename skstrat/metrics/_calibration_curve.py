@@ -1,15 +1,22 @@
-"""What was predicted and what happened, in bins of the probability."""
+r"""Calibration in bins of equal weight: its error, and what chance shows.
+
+The expected calibration error cannot be negative, so a perfect model shows some too:
+with *m* bins of equally many expected events about sqrt(2/pi) sqrt(m / N1) of the
+prevalence, that is 31 % with 15 bins and 100 positives. Hence few bins where positives
+are few, and a noise floor to compare with.
+"""
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit
+from sklearn.utils import check_scalar
 
-from skstrat.metrics._predictions import Predictions, check_predictions
-
-Floats = NDArray[np.float64]
+from skstrat.metrics._predictions import Floats, Predictions, check_predictions
 
 _FEWEST_BINS, _MOST_BINS = 2, 15
 # In units of one bin; far more than rounding, far less than a row.
@@ -56,22 +63,26 @@ def bin_calibration(
 ) -> CalibrationBins:
     """Cut the predictions into bins of about equal weight."""
     rows = check_predictions(y_true, y_prob, sample_weight, pos_label)
-    return summarize_bins(rows, assign_bins(rows, n_bins))
+    return _summarize_bins(rows, _assign_bins(rows, n_bins))
 
 
-def calibration_curve(
+def expected_calibration_error(
     y_true: Any,
     y_prob: Any,
     sample_weight: Any = None,
     *,
     pos_label: Any = None,
     n_bins: int | None = None,
-) -> tuple[Floats, Floats]:
-    """Compare observed shares with predicted probabilities, with weights.
+    relative: bool = False,
+) -> float:
+    r"""Average the distance of predicted and observed shares over bins of equal weight.
 
-    Like :func:`sklearn.calibration.calibration_curve` with ``strategy="quantile"``,
-    which takes no weights; here the bins have about equal weight and equal predictions
-    stay in one bin. The bins are those of :func:`expected_calibration_error`.
+    .. math:: \sum_b \frac{W_b}{W} |\bar y_b - \bar p_b|
+
+    with *W* the total weights. Bins of equal weight are less biased than those of equal
+    width, by which Naeini, Cooper and Hauskrecht (2015) introduced the error (Roelofs
+    et al., 2022). A perfect model shows some error too: compare with
+    :func:`calibration_noise_floor`.
 
     Parameters
     ----------
@@ -86,42 +97,147 @@ def calibration_curve(
         -1 and 1, or False and True.
     n_bins : int, default=None
         Number of bins, fewer if ties fill several; None for the cube root of the number
-        of positive rows, rounded, at least 2 and at most 15.
+        of positive rows (rows, not weight), rounded, at least 2 and at most 15.
+    relative : bool, default=False
+        Whether to divide by the prevalence: 0.1 then means that probabilities are off
+        by a tenth of the prevalence.
 
     Returns
     -------
-    prob_true : ndarray of shape (n_bins,)
-        Weighted share of the positive class in each bin.
-    prob_pred : ndarray of shape (n_bins,)
-        Weighted mean probability in each bin, ascending.
+    float
+        The error, in [0, 1] unless relative; 0 is best.
 
     Raises
     ------
     ValueError
         If shapes do not fit, there are more than two classes, the positive one cannot
-        be told, or a probability, weight or number of bins is impossible.
+        be told, a probability, weight or number of bins is impossible, or the error
+        shall be relative and no row is positive.
+    TypeError
+        If ``n_bins`` is no whole number.
 
     Examples
     --------
-    The first row stands for three:
-
-    >>> from skstrat.metrics import calibration_curve
+    >>> from skstrat.metrics import expected_calibration_error
     >>> y, p = [0, 0, 1, 1], [0.1, 0.3, 0.5, 0.7]
-    >>> calibration_curve(y, p, sample_weight=[3, 1, 1, 1], n_bins=2)
-    (array([0.        , 0.66666667]), array([0.1, 0.5]))
+    >>> round(expected_calibration_error(y, p, n_bins=2), 6)  # (.2 + .4) / 2
+    0.3
     """
-    bins = bin_calibration(
-        y_true, y_prob, sample_weight, pos_label=pos_label, n_bins=n_bins
-    )
-    return bins.prob_true, bins.prob_pred
+    rows = check_predictions(y_true, y_prob, sample_weight, pos_label)
+    error = _summarize_bins(rows, _assign_bins(rows, n_bins)).expected_error
+    return error / _unit(rows, relative)
 
 
-def assign_bins(rows: Predictions, n_bins: int | None) -> NDArray[np.intp]:
+def calibration_noise_floor(
+    y_true: Any,
+    y_prob: Any,
+    sample_weight: Any = None,
+    *,
+    pos_label: Any = None,
+    n_bins: int | None = None,
+    relative: bool = False,
+    n_draws: int = 100,
+    random_state: Any = 0,
+) -> float:
+    r"""Give the calibration error that these predictions would show if they were true.
+
+    The mean of :func:`expected_calibration_error` over labels drawn from the
+    probabilities, in the same bins: a parametric bootstrap, as the consistency bars of
+    Broecker and Smith (2007). Each row is one draw, whatever its weight.
+
+    Weights that differ between the classes say how the rows were sampled: a kept row's
+    odds are those of the population divided by *r*, the mean weight of positive over
+    that of negative rows, and a label drawn anew has the weight of its class. So the
+    floor holds on a downsampled test set with weights too.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_rows,)
+        Labels, of two classes at most; they set the number of bins, the ratio of the
+        weights and the prevalence.
+    y_prob : array-like of shape (n_rows,)
+        Probability of the positive class.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Weights, 1 if None; a row of weight zero counts as absent. Give counts of rows
+        as repeated rows instead: only these are drawn independently.
+    pos_label : int, float, bool or str, default=None
+        Label of the positive class; None means 1 where the labels are among 0 and 1,
+        -1 and 1, or False and True.
+    n_bins : int, default=None
+        Number of bins, as for :func:`expected_calibration_error`.
+    relative : bool, default=False
+        Whether to divide by the observed prevalence.
+    n_draws : int, default=100
+        Number of draws. With 100 the standard error is about 5 % of the floor.
+    random_state : int, Generator or None, default=0
+        Seed of the draws.
+
+    Returns
+    -------
+    float
+        The mean error of a perfect model; above 0 unless all probabilities are 0 or 1.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, there are more than two classes, the positive one cannot
+        be told, a probability, weight or number is impossible, or the floor shall be
+        relative and no row is positive.
+    TypeError
+        If ``n_bins`` or ``n_draws`` is no whole number.
+
+    Examples
+    --------
+    Half of the rows are positive, and chance alone shows 2 % of that:
+
+    >>> import numpy as np
+    >>> from skstrat.metrics import calibration_noise_floor, expected_calibration_error
+    >>> rng = np.random.default_rng(0)
+    >>> p = rng.random(10_000)
+    >>> y = rng.random(10_000) < p
+    >>> round(expected_calibration_error(y, p), 3)
+    0.012
+    >>> round(calibration_noise_floor(y, p), 2)
+    0.01
+    """
+    check_scalar(n_draws, "n_draws", Integral, min_val=1)
+    rows = check_predictions(y_true, y_prob, sample_weight, pos_label)
+    unit, bin_of = _unit(rows, relative), _assign_bins(rows, n_bins)
+    ratio = _weight_ratio(rows)
+    chance = expit(logit(rows.p) - np.log(ratio))
+    as_positive = np.where(rows.positive, rows.weight, rows.weight * ratio)
+    # One generator on, lest a small seed that also drew the data draws them again.
+    rng = np.random.default_rng(np.random.default_rng(random_state).integers(2**63))
+    errors = np.empty(n_draws)
+    for draw in range(n_draws):
+        positive = rng.random(len(chance)) < chance
+        weight = np.where(positive, as_positive, as_positive / ratio)
+        drawn = Predictions(positive, rows.p, weight)
+        errors[draw] = _summarize_bins(drawn, bin_of).expected_error
+    return float(errors.mean()) / unit
+
+
+def _weight_ratio(rows: Predictions) -> float:
+    """Divide the mean weight of positive rows by that of negative rows."""
+    if rows.n_positives in (0, len(rows.p)):
+        return 1.0
+    weight, positive = rows.weight, rows.positive
+    return float(weight[positive].mean() / weight[~positive].mean())
+
+
+def _unit(rows: Predictions, relative: bool) -> float:
+    if not relative:
+        return 1.0
+    rows.require("an error relative to the prevalence", both=False)
+    return float(rows.share @ rows.positive)
+
+
+def _assign_bins(rows: Predictions, n_bins: int | None) -> NDArray[np.intp]:
     """Give each row its bin: 0, 1, ... in the order of the probabilities."""
     if n_bins is None:
         root = round(float(np.cbrt(rows.n_positives)))
         n_bins = min(max(root, _FEWEST_BINS), _MOST_BINS)
-    check_count("n_bins", n_bins)
+    check_scalar(n_bins, "n_bins", Integral, min_val=1)
     values, value_of = np.unique(rows.p, return_inverse=True)
     mass = np.bincount(value_of, rows.weight, minlength=len(values))
     middle = (np.cumsum(mass) - mass / 2) / mass.sum() * n_bins
@@ -131,7 +247,7 @@ def assign_bins(rows: Predictions, n_bins: int | None) -> NDArray[np.intp]:
     return bin_of_value[value_of]
 
 
-def summarize_bins(rows: Predictions, bin_of: NDArray[np.intp]) -> CalibrationBins:
+def _summarize_bins(rows: Predictions, bin_of: NDArray[np.intp]) -> CalibrationBins:
     """Add up the rows of each bin."""
     weight = np.asarray(np.bincount(bin_of, rows.weight), dtype=np.float64)
     positive = np.bincount(bin_of, rows.weight * rows.positive)
@@ -143,9 +259,3 @@ def summarize_bins(rows: Predictions, bin_of: NDArray[np.intp]) -> CalibrationBi
         n_rows=np.bincount(bin_of),
         n_positives=np.bincount(bin_of[rows.positive], minlength=len(weight)),
     )
-
-
-def check_count(name: str, value: Any) -> None:
-    """Refuse what is not a whole number from 1 on."""
-    if not (isinstance(value, int | np.integer) and value >= 1):
-        raise ValueError(f"{name} must be a whole number from 1 on; got {value!r}.")

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit, logit
-from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.exceptions import ConvergenceWarning, UndefinedMetricWarning
+from sklearn.linear_model import LogisticRegression
 
 from skstrat.metrics._predictions import Floats, Predictions, check_predictions
 
@@ -22,9 +23,6 @@ _CLIP = 1e-9
 # Log-odds that differ by no more than the rounding of a computation are the same.
 _ROUNDING = 1e-10
 _LOST = 1e-15
-_MOST_STEPS = 200
-# Keeps a Newton step finite and downhill where rounding hides the curvature.
-_RIDGE = 1e-13
 
 
 class CalibrationLine(NamedTuple):
@@ -79,9 +77,8 @@ def mean_probability_ratio(
     2.0
     """
     rows = check_predictions(y_true, y_prob, sample_weight, pos_label)
-    rows.need_positives("the ratio of mean probability and prevalence")
-    observed = rows.weight[rows.positive].sum()
-    return float((rows.weight * rows.p).sum() / observed)
+    rows.require("the ratio of mean probability and prevalence", both=False)
+    return float(rows.weight @ rows.p / (rows.weight @ rows.positive))
 
 
 def calibration_slope_intercept(
@@ -137,12 +134,9 @@ def calibration_slope_intercept(
     >>> round(line.slope, 1)
     0.5
     """
-    rows = _drop_negligible_weights(
-        check_predictions(y_true, y_prob, sample_weight, pos_label)
-    )
-    rows.need_both_classes("a calibration slope")
-    log_odds = _log_odds(rows.p)
-    problem = _why_no_line(log_odds, rows.positive)
+    rows = check_predictions(y_true, y_prob, sample_weight, pos_label)
+    log_odds, positive, share = _regression_rows(rows, "a calibration slope")
+    problem = _why_no_line(log_odds, positive)
     if problem:
         warnings.warn(
             f"The calibration slope is not defined and set to NaN: {problem}.",
@@ -150,7 +144,15 @@ def calibration_slope_intercept(
             stacklevel=2,
         )
         return CalibrationLine(np.nan, np.nan)
-    return _fit_line(log_odds, rows)
+    # Scaled, lest log-odds that hardly differ look as if they had no effect.
+    center, scale = log_odds.mean(), log_odds.std()
+    model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-16)
+    with warnings.catch_warnings():
+        # Of a start at the very maximum, from where no step leads higher.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit((log_odds - center)[:, None] / scale, positive, sample_weight=share)
+    slope = float(model.coef_[0, 0]) / scale
+    return CalibrationLine(slope, model.intercept_.item() - slope * center)
 
 
 def calibration_slope(
@@ -243,34 +245,28 @@ def calibration_in_the_large(
     >>> round(calibration_in_the_large([0, 0, 0, 1], [0.5] * 4), 4)
     -1.0986
     """
-    rows = _drop_negligible_weights(
-        check_predictions(y_true, y_prob, sample_weight, pos_label)
-    )
-    rows.need_both_classes("calibration-in-the-large")
-    ones, zeros = rows.positive, ~rows.positive
-    share, log_odds = rows.share, _log_odds(rows.p)
+    rows = check_predictions(y_true, y_prob, sample_weight, pos_label)
+    log_odds, positive, share = _regression_rows(rows, "calibration-in-the-large")
+    sign = np.where(positive, -1, 1)
+    # With every row moved to at most, or at least, the prevalence, the mean cannot be
+    # more, or less; one further, rounding cannot hide the change of sign.
+    middle = np.log(share[positive].sum()) - np.log(share[~positive].sum())
+    lowest, highest = middle - log_odds.max() - 1, middle - log_odds.min() + 1
 
     def excess(shift: float) -> float:
         # Expected minus observed, without the difference of two almost equal sums.
-        too_many = share[zeros] @ expit(log_odds[zeros] + shift)
-        too_few = share[ones] @ expit(-log_odds[ones] - shift)
-        return float(too_many - too_few)
+        return float((sign * share) @ expit(sign * (log_odds + shift)))
 
-    # With every row moved to at most, or at least, the prevalence, the mean cannot be
-    # more, or less; one further, rounding cannot hide the change of sign.
-    middle = np.log(share[ones].sum()) - np.log(share[zeros].sum())
-    lowest, highest = middle - log_odds.max() - 1, middle - log_odds.min() + 1
     return float(brentq(excess, lowest, highest, xtol=1e-13))
 
 
-def _drop_negligible_weights(rows: Predictions) -> Predictions:
-    """Leave out rows whose weight is lost when float64 adds it to the others."""
+def _regression_rows(rows: Predictions, wanted: str) -> tuple[Floats, Any, Floats]:
+    """Give log-odds, labels and weights, without rows lost when weights are added."""
     kept = rows.share > _LOST
-    return Predictions(rows.positive[kept], rows.p[kept], rows.weight[kept])
-
-
-def _log_odds(p: Floats) -> Floats:
-    return np.asarray(logit(np.clip(p, _CLIP, 1 - _CLIP)))
+    rows = Predictions(rows.positive[kept], rows.p[kept], rows.weight[kept])
+    rows.require(wanted)
+    log_odds = np.asarray(logit(np.clip(rows.p, _CLIP, 1 - _CLIP)))
+    return log_odds, rows.positive, rows.share
 
 
 def _why_no_line(log_odds: Floats, positive: Any) -> str | None:
@@ -281,49 +277,3 @@ def _why_no_line(log_odds: Floats, positive: Any) -> str | None:
     if zeros.max() <= ones.min() or ones.max() <= zeros.min():
         return "one threshold separates the classes"
     return None
-
-
-def _fit_line(log_odds: Floats, rows: Predictions) -> CalibrationLine:
-    """Fit by Newton's method, with steps that lower the loss."""
-    share, sign = rows.share, np.where(rows.positive, 1.0, -1.0)
-    center = float(share @ log_odds)
-    scale = float(np.sqrt(share @ (log_odds - center) ** 2))
-    x = (log_odds - center) / scale
-    # From the prevalence, where the loss curves alike in all directions.
-    line = np.array([0.0, logit(rows.prevalence)])
-    eye = np.eye(2)
-    for _ in range(_MOST_STEPS):
-        gradient, hessian = _derivatives(line, x, sign, share)
-        step = np.linalg.solve(hessian + _RIDGE * np.trace(hessian) * eye, -gradient)
-        line = line + _shorten(step, gradient, line, x, sign, share)
-        if -gradient @ step < 1e-24:
-            break
-    slope = float(line[0]) / scale
-    return CalibrationLine(slope, float(line[1]) - slope * center)
-
-
-def _shorten(step: Floats, gradient: Floats, line: Floats, *data: Floats) -> Floats:
-    """Halve a step until the loss falls by a quarter of what its gradient promises."""
-    before = _loss(line, *data)
-    # Of a smaller promise rounding would decide, and Newton's step needs no care there.
-    while -gradient @ step > 1e-12 * before:
-        if _loss(line + step, *data) <= before + 0.25 * (gradient @ step):
-            break
-        step = step / 2
-    return step
-
-
-def _loss(line: Floats, x: Floats, sign: Floats, share: Floats) -> float:
-    """Average the log loss of a line ``(slope, intercept)``."""
-    return float(share @ np.logaddexp(0, -sign * (line[0] * x + line[1])))
-
-
-def _derivatives(
-    line: Floats, x: Floats, sign: Floats, share: Floats
-) -> tuple[Floats, Floats]:
-    margin = sign * (line[0] * x + line[1])
-    wrong = expit(-margin)
-    slope, curvature = -sign * share * wrong, share * wrong * expit(margin)
-    mixed = curvature @ x
-    hessian = np.array([[curvature @ (x * x), mixed], [mixed, curvature.sum()]])
-    return np.array([slope @ x, slope.sum()]), hessian

@@ -67,9 +67,5 @@ def imbalance_degree(
             f"{classes[0]!r}. Give weights to rows of another class too."
         )
     shares = (totals / totals.sum()).tolist()
-    if not per_class:
-        return degree_of_share(min(shares), len(shares))
-    return {
-        label: degree_of_share(share, len(shares))
-        for label, share in zip(classes, shares, strict=True)
-    }
+    degrees = [degree_of_share(share, len(shares)) for share in [min(shares), *shares]]
+    return dict(zip(classes, degrees[1:], strict=True)) if per_class else degrees[0]

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn import metrics
 
 from skstrat._core.compat import brier_score_loss, d2_brier_score, named_partial
-from skstrat.metrics._calibration_error import (
+from skstrat.metrics._calibration_curve import (
     calibration_noise_floor,
     expected_calibration_error,
 )
@@ -85,6 +85,11 @@ class MeasureInfo(NamedTuple):
     def scorer_name(self) -> str:
         """Name of the scorer, which is better the greater if there is an order."""
         return f"neg_{self.key}" if self.best == LOWER else self.key
+
+    @property
+    def scored(self) -> bool:
+        """Whether each fold is scored by it."""
+        return self.score is not None and not self.pooled
 
     @property
     def label(self) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skstrat._core.compat import check_pos_label
 from skstrat._core.labels import factorize
 from skstrat._core.weights import check_sample_weight
 
@@ -45,27 +46,14 @@ class Predictions:
         """Weight of each row as a share of all weight."""
         return self.weight / self.weight.sum()
 
-    @property
-    def prevalence(self) -> float:
-        """Weighted share of the positive class."""
-        # Adding zeros for the others, rounding cannot lead past 1.
-        return float((self.weight * self.positive).sum() / self.weight.sum())
-
-    def need_positives(self, wanted: str) -> None:
-        """Refuse to divide by a prevalence of zero."""
-        if not self.n_positives:
+    def require(self, wanted: str, *, both: bool = True) -> None:
+        """Refuse rows of which nothing positive, or of one class only."""
+        n_rows, n_positives = len(self.p), self.n_positives
+        if not n_positives or (both and n_positives == n_rows):
+            needed = "rows of both classes" if both else "a row of the positive class"
             raise ValueError(
-                f"y_true must have a row of the positive class for {wanted}; got none "
-                f"in {len(self.p)} rows. Use more rows, or stratified folds."
-            )
-
-    def need_both_classes(self, wanted: str) -> None:
-        """Refuse rows of one class only."""
-        if self.n_positives in (0, len(self.p)):
-            raise ValueError(
-                f"y_true must have rows of both classes for {wanted}; got "
-                f"{self.n_positives} of the positive class in {len(self.p)} rows. Use "
-                "more rows, or stratified folds."
+                f"y_true must have {needed} for {wanted}; got {n_positives} of the "
+                f"positive class in {n_rows} rows. Use more rows, or stratified folds."
             )
 
 
@@ -75,55 +63,33 @@ def check_predictions(
     """Check what a metric of two classes is given."""
     codes, classes = factorize(y_true)
     p = np.asarray(y_prob, dtype=np.float64)
-    if p.ndim != 1:
+    if p.shape != codes.shape or not len(p):
         raise ValueError(
-            "y_prob must have shape (n_rows,), the probabilities of the positive "
-            f"class; got shape {p.shape}. Give one column of predict_proba."
-        )
-    if len(p) != len(codes) or not len(p):
-        raise ValueError(
-            "y_true and y_prob must have the same number of rows, at least one; got "
-            f"{len(codes)} and {len(p)}."
+            f"y_prob must have shape ({len(codes)},), one probability of the positive "
+            f"class for each row of y_true, and at least one; got shape {p.shape}. "
+            "Give one column of predict_proba."
         )
     weight = check_sample_weight(sample_weight, len(p))
     if weight is None:
         weight = np.ones(len(p))
-    elif not weight.all():
-        rows = np.flatnonzero(weight)
-        codes, p, weight = codes[rows], p[rows], weight[rows]
-    _check_probabilities(p)
-    labels = classes[np.flatnonzero(np.bincount(codes))].tolist()
-    positive = codes == _code_of_positive(classes.tolist(), labels, pos_label)
-    return Predictions(positive, np.minimum(p, 1.0), weight)
-
-
-def _check_probabilities(p: Floats) -> None:
+    rows = np.flatnonzero(weight)
+    codes, p, weight = codes[rows], p[rows], weight[rows]
     bad = np.flatnonzero(~((p >= 0) & (p <= 1 + _ROUNDING)))
     if len(bad):
         raise ValueError(
             f"y_prob must lie in [0, 1]; got {p[bad[0]]} and {len(bad)} such values in "
             "all. Give probabilities, not scores of a decision function."
         )
-
-
-def _code_of_positive(classes: list[Any], labels: list[Any], pos_label: Any) -> int:
-    """Find the code of the positive class; -1 if no row has that label."""
+    labels = classes[np.unique(codes)]
     if len(labels) > 2:
         raise ValueError(
-            f"y_true must have two classes at most; got {len(labels)}: {labels!r}. "
-            "Compare one class with the rest: y_true == label."
+            f"y_true must have two classes at most; got {len(labels)}: "
+            f"{labels.tolist()}. Compare one class with the rest: y_true == label."
         )
-    if pos_label is None:
-        if not (set(labels) <= {0, 1} or set(labels) <= {-1, 1}):
-            raise ValueError(
-                "pos_label must name the positive class unless the labels are in "
-                f"{{0, 1}}, {{-1, 1}} or bool; got labels {labels!r} and "
-                "pos_label=None. Pass one of the labels."
-            )
-        pos_label = 1
-    if len(labels) == 2 and pos_label not in labels:
+    pos_label = check_pos_label(pos_label, labels)
+    if len(labels) == 2 and pos_label not in labels.tolist():
         raise ValueError(
-            f"pos_label must be one of the labels {labels!r}; got {pos_label!r}. Check "
-            "its spelling and type."
+            f"pos_label must be one of the labels {labels.tolist()}; got "
+            f"{pos_label!r}. Check its spelling and type."
         )
-    return classes.index(pos_label) if pos_label in classes else -1
+    return Predictions(classes[codes] == pos_label, np.minimum(p, 1.0), weight)

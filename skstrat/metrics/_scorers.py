@@ -52,36 +52,34 @@ def scorers(pos_label: Any = None) -> dict[str, Any]:
     >>> print(f"{result['test_mean_probability_ratio'].mean():.2f}")
     1.00
     """
-    named = {} if pos_label is None else {"pos_label": pos_label}
     return {
-        each.scorer_name: make_scorer(each.score, **named)
-        if each.needs_threshold
-        else _make_scorer(each, _score_positive, each.score, **named)
+        each.scorer_name: _make_scorer(each, pos_label)
         for each in MEASURES.values()
-        if each.score and not each.pooled
+        if each.scored
     }
 
 
 def multiclass_scorers(smallest: Any, code: int) -> dict[str, Any]:
     """Make scorers of more classes, for all or for the smallest against the rest."""
-    against_rest = {"pos_label": smallest, "code": code}
     return {
-        each.scorer_name: _make_scorer(each, each.score_all)
-        if each.score_all
-        else _make_scorer(each, _score_positive, each.score, **against_rest)
+        each.scorer_name: _make_scorer(each, smallest, code)
         for each in MEASURES.values()
-        if each.score and each.compared and not each.needs_threshold and not each.pooled
+        if each.scored and each.compared and not each.needs_threshold
     }
 
 
-def _make_scorer(
-    measure: MeasureInfo, function: Any, *scored: Any, **arguments: Any
-) -> Any:
+def _make_scorer(measure: MeasureInfo, pos_label: Any, code: int | None = None) -> Any:
+    function = measure.score
+    named = {} if pos_label is None else {"pos_label": pos_label}
+    if code is not None and measure.score_all:
+        function, named = measure.score_all, {}
+    elif not measure.needs_threshold:
+        function = named_partial(_score_positive, measure.score, code=code)
     return make_scorer(
-        named_partial(function, *scored),
-        response_method="predict_proba",
+        function,
+        response_method="predict" if measure.needs_threshold else "predict_proba",
         greater_is_better=measure.best != LOWER,
-        **arguments,
+        **named,
     )
 
 
@@ -90,8 +88,9 @@ def _score_positive(
     y_true: Any,
     y_prob: Any,
     sample_weight: Any = None,
+    *,
     pos_label: Any = 1,
-    code: int | None = None,
+    code: int | None,
 ) -> float:
     """Score the probability of one class, a column if ``code`` names it."""
     # scikit-learn predicts once for all scorers of a search, and takes the column that
