@@ -6,7 +6,8 @@ A class is a cell of one stratum.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -169,6 +170,19 @@ def cross(first: Labels, second: Labels) -> tuple[Labels, Indices, Indices]:
         )
     )
     return Labels(codes, names, counts), of_first, of_second
+
+
+def cross_columns(columns: Sequence[Labels]) -> Labels:
+    """Cross columns: one as it is, of several the tuples that occur, sorted."""
+    crossed, *others = columns
+    if others:
+        names = np.empty(len(crossed.classes), dtype=object)
+        names[:] = [(name,) for name in crossed.classes.tolist()]
+        crossed = replace(crossed, classes=names)
+    for other in others:
+        crossed, _, _ = cross(crossed, other)
+        crossed.classes[:] = [(*names, name) for names, name in crossed.classes]
+    return crossed
 
 
 def share_out(

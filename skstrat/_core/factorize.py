@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skstrat.exceptions import MissingLabelsError
+
 _SAMPLE = 257
 _FEW = 4096
 _WIDEST_TABLE = 1 << 16
@@ -83,6 +85,11 @@ def by_pivot(column: Column) -> Codes:
 class NumpyColumn(Column):
     """Labels in an ndarray."""
 
+    @property
+    def are_times(self) -> bool:
+        """Whether they are dates, times or spans of time."""
+        return self.values.dtype.kind in "mM"
+
     def rows_unlike(self, label: Any) -> Array:
         """List the rows of other labels."""
         try:
@@ -107,6 +114,27 @@ class NumpyColumn(Column):
         classes, codes = np.unique(values, return_inverse=True)
         check_classes(classes)
         return codes, classes
+
+
+def factorize_times(values: Array) -> Codes:
+    """Factorize dates, times or spans, named by Python's values where these do."""
+    missing = int(np.isnat(values).sum())
+    if missing:
+        raise MissingLabelsError(missing, len(values))
+    ticks = values.astype(np.int64)
+    start = ticks[:1].sum()
+    # Days in nanoseconds are counted in a table once they are days.
+    step = max(np.gcd.reduce(ticks - start), 1)
+    codes, steps = by_pivot(NumpyColumn((ticks - start) // step))
+    times = (steps * step + start).astype(values.dtype)
+    names = times.tolist()
+    if names and isinstance(names[0], int):
+        # Python has no nanoseconds.
+        short = times.astype(f"{times.dtype.kind}8[us]")
+        names = short.tolist() if (short == times).all() else list(times)
+    classes = np.empty(len(names), dtype=object)
+    classes[:] = names
+    return codes, classes
 
 
 def _tally(labels: list[Any]) -> Counter[Any]:

@@ -6,7 +6,9 @@ and rows are weighted by kind and class.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 from skstrat._core.cells import Cells, Draw, cross, share_out
 from skstrat._core.labels import Labels, count_codes
 from skstrat._core.plan import Plan
+from skstrat._core.plan_format import plain_label
 from skstrat._core.samples import CheckedSamples
 from skstrat._core.targets import Targets
 from skstrat._core.weights import join_small
@@ -127,24 +130,24 @@ def _kinds_of_groups(
 
 
 def _identities(groups: Array) -> Array:
-    """Give what the groups are hashed by."""
-    found = groups
-    if groups.dtype.kind == "O":
-        values = groups.tolist()
-        kinds = {type(value) for value in values}
-        if kinds == {int}:
-            found = np.array(values)
-        elif not all(issubclass(kind, str) for kind in kinds):
-            found = np.empty(0)
-    too_large = found.dtype.kind == "O" and found is not groups
-    if found.dtype.kind not in "iuUO" or too_large:
-        kind = type(groups.tolist()[0]).__name__
-        raise ValueError(
-            "groups must hold integers or strings, 64 bits at most, whose hash decides "
-            f"which are kept; got {kind} in dtype {groups.dtype}. Convert them, for "
-            "example with astype(int) or astype(str)."
-        )
-    return found
+    """Give what the groups are hashed by: integers or text, that of JSON for tuples."""
+    if groups.dtype.kind in "iuU":
+        return groups
+    values = list(map(plain_label, groups.tolist()))
+    tuples = isinstance(values[0], tuple)
+    kinds = set(map(type, chain.from_iterable(values) if tuples else values))
+    whole = kinds == {int} and not tuples
+    if all(kind is int or issubclass(kind, str) for kind in kinds):
+        texts = map(json.dumps, values) if tuples else values
+        found = np.array(list(texts), dtype=None if whole else object)
+        if not whole or found.dtype.kind in "iu":
+            return found
+    kind = type(groups.tolist()[0]).__name__
+    raise ValueError(
+        "groups must hold integers of 64 bits at most, strings, dates, intervals or "
+        f"tuples of these, whose hash decides which are kept; got {kind} in dtype "
+        f"{groups.dtype}. Convert them, for example with astype(int) or astype(str)."
+    )
 
 
 def _check_every_class_is_kept(labels: Labels, rows: Array, class_of: Indices) -> None:

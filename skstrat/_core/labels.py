@@ -22,6 +22,7 @@ from skstrat._core.factorize import (
     NumpyColumn,
     by_pivot,
     check_classes,
+    factorize_times,
     is_missing,
     sorted_order,
 )
@@ -138,12 +139,14 @@ def _drop_unused(codes: Array, classes: Array, used: NDArray[np.bool_]) -> Any:
     return position.astype(np.min_scalar_type(len(classes)))[codes], classes[used]
 
 
-def factorize(y: Any) -> Codes:
-    """Turn labels into codes and sorted classes."""
+def factorize(y: Any, *, times: bool = False) -> Codes:
+    """Turn labels, or dates and times where these may be, into codes and classes."""
     column = _column_of(_one_column(y))
     if isinstance(column, _CodedColumn):
         return column.whole()
     try:
+        if times and isinstance(column, NumpyColumn) and column.are_times:
+            return factorize_times(column.values)
         return by_pivot(column)
     except MissingLabelFoundError:
         labels = column.take(np.arange(len(column))).tolist()

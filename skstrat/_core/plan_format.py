@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
+from datetime import date, time, timedelta
 from typing import Any
+
+import numpy as np
 
 FORMAT = 2
 HASH = "xxh64"
+
+# What JSON has no type for, and a text tells apart.
+_TEXTS = date, time, timedelta, np.datetime64, np.timedelta64
+_PANDAS_TEXTS = "Interval", "Period"
 
 # Of these a plan has one, of every other field one for each class.
 _SINGLE = ("seed", "exact")
@@ -14,9 +21,19 @@ _SINGLE = ("seed", "exact")
 
 def write_fields(fields: dict[str, Any]) -> dict[str, Any]:
     """Turn tuples into lists, and name the format and the hash."""
-    refuse_odd_labels(fields["classes"], tuples=True)
     marks = {"format": FORMAT, "hash": HASH}
+    classes = tuple(map(plain_label, fields["classes"]))
+    refuse_odd_labels(classes, tuples=True)
+    fields = fields | {"classes": classes}
     return marks | {name: _as_lists(value) for name, value in fields.items()}
+
+
+def plain_label(label: Any) -> Any:
+    """Write dates, times and intervals as text, alone or in tuples."""
+    if isinstance(label, tuple):
+        return tuple(map(plain_label, label))
+    is_text = isinstance(label, _TEXTS) or type(label).__name__ in _PANDAS_TEXTS
+    return str(label) if is_text else label
 
 
 def read_fields(written: Any, names: AbstractSet[str]) -> dict[str, Any]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import reprlib
 from numbers import Integral
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from skstrat._core.cells import Cells
-from skstrat._core.containers import read_column
+from skstrat._core.cells import Cells, cross_columns
+from skstrat._core.containers import is_lazy, read_column
 from skstrat._core.factorize import NotClassLabelsError, is_missing
 from skstrat._core.groups import GroupCells
 from skstrat._core.labels import (
@@ -26,31 +28,43 @@ from skstrat.exceptions import MissingLabelsError
 # What parameters of that kind may be.
 ROW_LABELS = [str, Integral, "array-like", callable, None]
 
+# Names and values.
+Columns = list[tuple[Any, Any]]
+
 
 def read_row_labels(
     named: Any, X: Any, y: Any, counted: NDArray[np.intp] | None, argument: str
 ) -> Labels:
-    """Read one label per row: a column of X, an array, or what a callable gives."""
-    if isinstance(named, (str, Integral)):
-        values = _column(X, named, argument)
-    else:
+    """Read one label per row: columns of X, an array, or what a callable gives."""
+    columns = _named_columns(X, named, argument)
+    if columns is None:
         values = named(X, y) if callable(named) else named
-    _check_length(values, count_rows(X), argument)
-    if counted is not None:
-        values = take_rows(values, counted, argument)
+        columns = _columns_of(values, argument)
+    n_rows, read = count_rows(X), []
+    for name, values in columns:
+        _check_length(values, n_rows, argument)
+        if counted is not None:
+            values = take_rows(values, counted, argument)
+        where = f" of column {name!r}" if len(columns) > 1 else ""
+        read.append(_read_column(values, argument, where))
+    return cross_columns(read)
+
+
+def _read_column(values: Any, argument: str, where: str) -> Labels:
     try:
-        codes, classes = factorize(values)
+        codes, classes = factorize(values, times=True)
     except MissingLabelsError as error:
         raise ValueError(
-            f"{argument} must have a value in every row; {error.n_missing} of "
+            f"{argument} must have a value in every row{where}; {error.n_missing} of "
             f"{error.n_labels} are missing (NaN or None). Fill them with a value of "
             "their own, or remove those rows."
         ) from None
     except ValueError:
         raise ValueError(
-            f"{argument} must hold one label per row: integers, strings, booleans or "
-            f"categories of one type; got {_describe(values)}. Cut numbers into bins, "
-            "for example with numpy.digitize."
+            f"{argument} must hold one label per row{where}: integers, strings, "
+            "booleans, dates, intervals or categories of one type; got "
+            f"{_describe(values)}. Cut numbers into bins, for example with "
+            "numpy.digitize."
         ) from None
     counts = count_codes(codes, len(classes))
     used = counts > 0
@@ -121,7 +135,7 @@ def _check_length(values: Any, n_rows: int, argument: str) -> None:
         found = count_rows(values, argument)
     except TypeError:
         raise TypeError(
-            f"{argument} must be a column of X, one value per row, or a callable of X "
+            f"{argument} must be columns of X, one value per row, or a callable of X "
             f"and y that gives them; got {_describe(values)}."
         ) from None
     if found != n_rows:
@@ -139,27 +153,96 @@ def _describe(values: Any) -> str:
     return kind if dtype is None else f"{kind} and dtype {dtype}"
 
 
-def _column(X: Any, name: str | Integral, argument: str) -> Any:
-    """Take one column out of a table."""
-    names = column_names(X)
-    if isinstance(name, str):
-        known = names is not None and name in names
+def _named_columns(X: Any, named: Any, argument: str) -> Columns | None:
+    """Take the columns out of a table that are named; None if values are given.
+
+    Different labels in a list name columns; values would repeat, or be more.
+    """
+    names, shape = column_names(X), tuple(getattr(X, "shape", ()))
+    width = shape[-1] if len(shape) == 2 else len(names or ())
+    if isinstance(named, (str, Integral)):
+        wanted, as_values = [named], False
+    elif isinstance(named, (list, tuple)) and _are_labels(named, width):
+        wanted, as_values = list(named), len(named) == count_rows(X)
     else:
-        shape = tuple(getattr(X, "shape", ()))
-        width = shape[-1] if len(shape) == 2 else 0
-        known = not isinstance(name, bool) and -width <= int(name) < width
-    if not known:
+        return None
+    places = [_place_of(each, names, width) for each in wanted]
+    if None in places:
+        if as_values:
+            return None
         raise ValueError(
             f"{argument} must name a column of X or give its position, hold one value "
-            f"per row, or be a callable of X and y; got {name!r}, and X is "
-            f"{_describe(X)}, "
+            "per row, or be a callable of X and y; got "
+            f"{wanted[places.index(None)]!r}, and X is {_describe(X)}, "
             + ("without names." if names is None else f"with columns {names!r}.")
         )
-    if isinstance(name, str):
-        return X[name]
-    position = int(name)
+    if as_values or len(set(places)) < len(places):
+        raise ValueError(
+            f"{argument} must name different columns, in a list of another length than "
+            f"X, which would be values as well; got {reprlib.repr(wanted)} for "
+            f"{count_rows(X)} rows. Give numpy.array({argument}) for values, and a "
+            "callable of X and y that gives a table for columns."
+        )
+    return list(zip(wanted, _taken(X, names, places), strict=True))
+
+
+def _are_labels(named: Any, width: int) -> bool:
+    """Tell whether all could be labels of columns, each of another one."""
+    if not 0 < len(named) <= width:
+        return False
+    kinds = set(map(type, named))
+    plain = all(issubclass(kind, (str, Integral)) for kind in kinds)
+    return plain and bool not in kinds and len(set(named)) == len(named)
+
+
+def _place_of(name: Any, names: list[Any] | None, width: int) -> int | None:
+    """Find a column by its label, or else by its position."""
+    if isinstance(name, bool):
+        return None
+    if names is not None and name in names:
+        return names.index(name) if names.count(name) == 1 else None
+    known = not isinstance(name, str) and -width <= int(name) < width
+    return int(name) % width if known else None
+
+
+def _columns_of(values: Any, argument: str) -> Columns:
+    """Take a table or tuples apart; all else is one column."""
+    shape = tuple(getattr(values, "shape", ()))
+    if len(shape) == 2 and shape[1] > 1:
+        names = column_names(values)
+        taken = _taken(values, names, range(shape[1]))
+        return list(zip(names or range(shape[1]), taken, strict=True))
+    kind = getattr(getattr(values, "dtype", None), "kind", "")
+    if isinstance(values, (list, tuple)) or (len(shape) == 1 and kind in ("O", "V")):
+        first = values[:1]
+        first = first.tolist() if hasattr(first, "tolist") else first
+        if first and isinstance(first[0], (list, tuple)):
+            return _columns_of_tuples(values, argument)
+    return [(None, values)]
+
+
+def _columns_of_tuples(values: Any, argument: str) -> Columns:
+    rows = values.tolist() if hasattr(values, "tolist") else values
+    kinds = set(map(type, rows))
+    tuples = all(issubclass(kind, (list, tuple)) for kind in kinds)
+    widths = sorted(set(map(len, rows))) if tuples else []
+    if len(widths) != 1 or widths == [0]:
+        found: list[Any] = widths or sorted(kind.__name__ for kind in kinds)
+        raise ValueError(
+            f"{argument} must hold tuples of one length in all rows if in one; got "
+            f"{'lengths' if widths else 'types'} {found}."
+        )
+    return [(at, list(map(itemgetter(at), rows))) for at in range(widths[0])]
+
+
+def _taken(X: Any, names: list[Any] | None, places: Any) -> list[Any]:
+    """Take columns of a table by position, in one run if they are not in memory."""
+    if is_lazy(X):
+        X = X[:, list(places)] if names is None else X[[names[at] for at in places]]
+        places = range(X.shape[1])
     if sparse.issparse(X):
-        return X.tocsc()[:, [position]].toarray().ravel()
+        X = X.tocsc()
+        return [X[:, [at]].toarray().ravel() for at in places]
     if hasattr(X, "iloc"):
-        return X.iloc[:, position]
-    return X[:, position] if names is None else X[names[position]]
+        return [X.iloc[:, at] for at in places]
+    return [X[:, at] if names is None else X[names[at]] for at in places]

@@ -84,21 +84,30 @@ class LazyRows:
 
     __iter__ = __array__
 
-    def __getitem__(self, name: str) -> Any:
-        """Read one column, texts as categories."""
+    def __getitem__(self, names: str | list[str]) -> Any:
+        """Read a column, or a frame of several in one pass, texts as categories."""
+        import pandas
+
+        wanted = names if isinstance(names, list) else [names]
+        if not all(isinstance(name, str) for name in wanted):
+            self.__array__()
+        for name in wanted:
+            if name not in self.columns:
+                raise KeyError(name)
+        chunks: dict[str, list[Any]] = {name: [] for name in wanted}
+        for table in self.source.batches(list(chunks)):
+            for name, read in chunks.items():
+                read += _encoded(table.column(name)).chunks
+        check_unmodified(self.source.files, self._states)
+        columns = {name: self._values(chunks[name]) for name in wanted}
+        values = columns[names] if isinstance(names, str) else pandas.DataFrame(columns)
+        return values if self._places is None else values.take(self._places)
+
+    def _values(self, chunks: list[Any]) -> Any:
+        """Put a column together, texts with the type that all of them have."""
         import pandas
         import pyarrow
 
-        if not isinstance(name, str):
-            self.__array__()
-        if name not in self.columns:
-            raise KeyError(name)
-        chunks = []
-        for table in self.source.batches([name]):
-            column = table.column(name)
-            if not pyarrow.types.is_primitive(column.type):
-                column = column.dictionary_encode()
-            chunks += column.chunks
         column = pyarrow.chunked_array(chunks)
         if pyarrow.types.is_dictionary(column.type):
             column = column.unify_dictionaries().combine_chunks()
@@ -109,9 +118,7 @@ class LazyRows:
             column = pyarrow.DictionaryArray.from_arrays(column.indices, values)
             if pyarrow.types.is_floating(column.type.value_type):
                 column = column.dictionary_decode()
-        check_unmodified(self.source.files, self._states)
-        values = pandas.Series(column.to_pandas())
-        return values if self._places is None else values.take(self._places)
+        return pandas.Series(column.to_pandas())
 
     def only(self, rows: NDArray[np.intp]) -> Self:
         """Give some rows, in ascending order, as if there were no others."""
@@ -201,6 +208,15 @@ class LazyRows:
         check_unmodified(self.source.files, self._states)
         self._tables = self.source.batches(self.columns)
         self._at, self._table = 0, self._empty()
+
+
+def _encoded(column: Any) -> Any:
+    from pyarrow import BaseExtensionType, types
+
+    # Intervals of pandas are an extension, which pyarrow has no dictionaries of.
+    extended = isinstance(column.type, BaseExtensionType)
+    plain = extended or types.is_primitive(column.type)
+    return column if plain else column.dictionary_encode()
 
 
 def _taken_of(table: Any, rows: NDArray[np.intp]) -> Any:

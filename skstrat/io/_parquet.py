@@ -57,6 +57,7 @@ class ParquetSource:
     """
 
     def __init__(self, files: list[Path], folder: Path) -> None:
+        _know_intervals()
         self.files = files
         self.notes: list[str] = []
         self.lacking: dict[str, Path] = {}
@@ -259,6 +260,14 @@ class ParquetSource:
                 scalar = pyarrow.scalar(value, field.type)
                 columns.append(pyarrow.repeat(scalar, len(batch)))
         return pyarrow.table(columns, schema=wanted)
+
+
+def _know_intervals() -> None:
+    """Let pyarrow know the intervals and periods that pandas writes."""
+    import pandas
+    import pyarrow
+
+    pyarrow.array(pandas.arrays.IntervalArray.from_breaks([0, 1]))
 
 
 def _read(file: Any, names: list[str], n_rows: int | None) -> Iterator[Any]:

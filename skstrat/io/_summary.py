@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from skstrat._core.plan import Plan
+from skstrat._core.plan_format import plain_label
 from skstrat._core.weights import class_totals
 from skstrat.resamplers._resampled import Resampled
 
@@ -26,6 +28,8 @@ class Summary:
     classes : tuple of dict
         Label, rows before and after, total weight before and after of each class, or
         of each stratum where the target is no class labels.
+    by_strata : bool
+        Whether ``classes`` are strata.
     plan : Plan or None
         Which rows, and their class weights, for SQL and for colleagues; None where
         the rows themselves were looked at.
@@ -42,6 +46,7 @@ class Summary:
     source: list[str]
     dest: str
     classes: tuple[dict[str, Any], ...]
+    by_strata: bool
     plan: Plan | None
     notes: tuple[str, ...]
     bytes_before: int
@@ -55,11 +60,12 @@ class Summary:
         -------
         dict
             Files, bytes, time, and rows and weight of each class before and after.
-            The plan is None where labels or strata are no plain values.
+            Dates, times and intervals are text, several strata a list. The plan is
+            None where other labels are no plain values.
         """
         plan = None
-        if self.plan is not None and _are_plain(self.plan.classes):
-            plan = self.plan.to_dict()
+        with suppress(TypeError):
+            plan = self.plan and self.plan.to_dict()
         return {
             "source": self.source,
             "dest": self.dest,
@@ -75,14 +81,10 @@ class Summary:
 
 
 def _plain(label: Any) -> Any:
+    label = plain_label(label)
+    if isinstance(label, tuple):
+        return list(map(_plain, label))
     return label if isinstance(label, (str, int, float)) else str(label)
-
-
-def _are_plain(labels: Any) -> bool:
-    return all(
-        _are_plain(label) if isinstance(label, tuple) else label == _plain(label)
-        for label in labels
-    )
 
 
 def class_entries(resampled: Resampled) -> Iterator[dict[str, Any]]:
