@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 
-from skstrat.displays._axes import (
-    Display,
-    add_legend,
-    choose_scale,
-    draw_reference,
-    plain_log_ticks,
-)
-from skstrat.displays._style import PALETTE, SMALL
+from skstrat.displays._axes import REFERENCE, Display, use_log_scale
+from skstrat.displays._style import HUES
 
 
 @dataclass(repr=False, eq=False)
@@ -27,20 +20,8 @@ class FactorDisplay(Display):
 
     Parameters
     ----------
-    factors : sequence of float
-        Factors.
-    loss : sequence of float
-        Predicted log loss at each over that of all rows, less 1.
-    max_loss : float
-        The largest that was allowed.
-    factor : float
-        The factor chosen.
-    chosen_loss : float
-        Predicted loss at it.
-    loss_range : tuple of (float, float)
-        Where that is expected.
-    rows : int
-        Rows kept at it.
+    recommendation : FactorRecommendation
+        Of :func:`skstrat.recommend_factor`.
 
     Attributes
     ----------
@@ -54,28 +35,18 @@ class FactorDisplay(Display):
     Examples
     --------
     >>> import matplotlib.pyplot as plt
+    >>> from sklearn.datasets import make_classification
+    >>> from skstrat import recommend_factor
     >>> from skstrat.displays import FactorDisplay
-    >>> display = FactorDisplay(
-    ...     factors=[1, 5, 10],
-    ...     loss=[0, 0.005, 0.012],
-    ...     max_loss=0.01,
-    ...     factor=8.6,
-    ...     chosen_loss=0.01,
-    ...     loss_range=(0.006, 0.016),
-    ...     rows=1340,
-    ... ).plot()
+    >>> X, y = make_classification(2000, weights=[0.95], random_state=0)
+    >>> found = recommend_factor(X, y, random_state=0)
+    >>> display = FactorDisplay.from_recommendation(found)
     >>> display.ax_.get_xlabel()
     'Downsampling factor'
     >>> plt.close(display.figure_)
     """
 
-    factors: Sequence[float]
-    loss: Sequence[float]
-    max_loss: float
-    factor: float
-    chosen_loss: float
-    loss_range: tuple[float, float]
-    rows: int
+    recommendation: Any
 
     @classmethod
     def from_recommendation(cls, recommendation: Any, *, ax: Any = None) -> Self:
@@ -98,16 +69,7 @@ class FactorDisplay(Display):
         ImportError
             If matplotlib is not installed.
         """
-        display = cls(
-            recommendation.factors,
-            recommendation.loss_by_factor,
-            recommendation.max_loss,
-            recommendation.factor,
-            recommendation.loss,
-            recommendation.loss_range,
-            recommendation.rows,
-        )
-        return display.plot(ax)
+        return cls(recommendation).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:
         """Draw the curve, the limit and the choice.
@@ -116,6 +78,7 @@ class FactorDisplay(Display):
         ----------
         ax : Axes, default=None
             Where to draw; None for a new figure.
+
 
         Returns
         -------
@@ -127,43 +90,23 @@ class FactorDisplay(Display):
         ImportError
             If matplotlib is not installed.
         """
-        self._open(ax, size=(6.4, 4.4))
-        ax = self.ax_
+        self._open(ax, figsize=(6.4, 4.4))
+        ax, found = self.ax_, self.recommendation
         # The choice is a point of the curve, which would else pass it by.
-        x = np.array([*self.factors, self.factor])
-        y = 100 * np.array([*self.loss, self.chosen_loss])
+        x = np.array([*found.factors, found.factor])
+        y = 100 * np.array([*found.loss_by_factor, found.loss])
         order = np.argsort(x, kind="stable")
-        ax.plot(
-            x[order],
-            y[order],
-            color=PALETTE[2],
-            marker="o",
-            markersize=4,
-            linewidth=1.6,
-            label="predicted",
-        )
-        reach = (float(x.min()), float(max(x.max(), 2.0)))
-        limit = 100 * self.max_loss
-        draw_reference(ax, reach, [limit] * 2, f"limit, {limit:g} %")
-        low, high = (100 * bound for bound in self.loss_range)
-        chosen = 100 * self.chosen_loss
-        ax.errorbar(
-            [self.factor],
-            [chosen],
-            yerr=[[max(0.0, chosen - low)], [max(0.0, high - chosen)]],
-            color=PALETTE[0],
-            marker="D",
-            markersize=9,
-            linestyle="none",
-            zorder=4,
-            label=f"chosen, {self.factor:.3g} ({self.rows:,} rows)",
-        )
-        choose_scale(ax, "x", x, log=True)
-        ax.set_xlim(reach[0] / 1.05, reach[1] * 1.05)
+        ax.plot(x[order], y[order], color=HUES[1], marker="o", label="predicted")
+        limit = 100 * found.max_loss
+        ax.axhline(limit, label=f"limit, {limit:g} %", **REFERENCE)
+        low, high = np.abs(100 * np.array(found.loss_range) - y[-1])
+        label = f"chosen, {found.factor:.3g} ({found.rows:,} rows)"
+        look = {"color": "black", "marker": "D", "markersize": 9, "linestyle": "none"}
+        ax.errorbar(x[-1:], y[-1:], [[low], [high]], label=label, **look)
+        use_log_scale(ax, "x")
+        ax.set_xlim(x.min() / 1.05, 1.05 * max(x.max(), 2.0))
         ax.set_ylim(0, 3 * limit)
-        plain_log_ticks(ax.xaxis)
         ax.set_xlabel("Downsampling factor")
         ax.set_ylabel("Predicted log loss\n(% more than all rows)")
-        ax.tick_params(labelsize=SMALL + 0.5)
-        add_legend(ax, outside=False)
+        ax.legend()
         return self

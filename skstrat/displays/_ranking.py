@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import KW_ONLY, dataclass
-from typing import Any, Literal, Self, get_args
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.metrics import (
-    average_precision_score,
-    precision_recall_curve,
-    roc_auc_score,
-    roc_curve,
-)
+from sklearn.metrics import PrecisionRecallDisplay, RocCurveDisplay
 
-from skstrat.displays._axes import Display, add_legend, draw_reference
-from skstrat.displays._style import (
-    Style,
-    curve_arguments,
-    fill_styles,
-    wrapped,
-)
+from skstrat.displays._axes import REFERENCE
+from skstrat.displays._comparison import CurvesDisplay
+from skstrat.displays._style import make_styles, wrapped
 
-Kind = Literal["precision_recall", "roc"]
+KINDS = {
+    "precision_recall": (PrecisionRecallDisplay, "average_precision", "AP"),
+    "roc": (RocCurveDisplay, "roc_auc", "AUC"),
+}
 # Precision at a lower recall than this rests on a few rows.
 FEW_FOUND = 0.05
 
 
 @dataclass(repr=False, eq=False)
-class RankingDisplay(Display):
+class RankingDisplay(CurvesDisplay):
     """How well each strategy ranks: precision against recall, or the ROC curve.
 
-    The curves are of scikit-learn's functions, with weights; the legend gives the
-    average precision (AP) or the area under the ROC curve (AUC) of the curve drawn.
+    The curves are drawn by scikit-learn's displays, with weights; the legend gives the
+    average precision (AP) or the area under the ROC curve (AUC).
 
     Parameters
     ----------
@@ -46,9 +38,9 @@ class RankingDisplay(Display):
         precision does not flatter.
     sample_weight : array-like of shape (n_rows,), default=None
         Weights of the rows.
-    styles : mapping of str to (color, linestyle, marker), default=None
-        Looks by name; None for colours that colour-blind people can tell apart, in the
-        order of ``y_prob``.
+    styles : mapping of str to dict, default=None
+        Arguments of ``Axes.plot`` by name; None for looks that colour-blind people can
+        tell apart, in the order of ``y_prob``.
 
     Attributes
     ----------
@@ -67,8 +59,8 @@ class RankingDisplay(Display):
 
     See Also
     --------
-    sklearn.metrics.precision_recall_curve : One of the curves.
-    sklearn.metrics.roc_curve : The other.
+    sklearn.metrics.PrecisionRecallDisplay : One curve.
+    sklearn.metrics.RocCurveDisplay : One curve of the other kind.
 
     Notes
     -----
@@ -90,65 +82,16 @@ class RankingDisplay(Display):
     >>> plt.close(display.figure_)
     """
 
-    y_true: Any
-    y_prob: Mapping[str, Any]
-    _: KW_ONLY
-    kind: Kind = "precision_recall"
-    sample_weight: Any = None
-    styles: Mapping[str, Style] | None = None
+    kind: str = "precision_recall"
 
-    @classmethod
-    def from_comparison(
-        cls,
-        comparison: Any,
-        *,
-        strategies: Iterable[str] | None = None,
-        ax: Any = None,
-        kind: Kind = "precision_recall",
-        **kwargs: Any,
-    ) -> Self:
-        """Draw the out-of-fold probabilities of a comparison.
-
-        Parameters
-        ----------
-        comparison : Comparison
-            Made by :func:`skstrat.compare_strategies`. With more than two classes, the
-            smallest against the rest.
-        strategies : iterable of str, default=None
-            Names. None for the first eight; if the best is not among them, it takes
-            the place of the last.
-        ax : Axes, default=None
-            Where to draw; None for a new figure.
-        kind : {"precision_recall", "roc"}, default="precision_recall"
-            Which curve.
-        **kwargs : dict
-            Passed to :meth:`plot`.
-
-        Returns
-        -------
-        RankingDisplay
-            The display, drawn.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-        ValueError
-            If the comparison has no such strategy, or there is no such curve.
-        """
-        display = cls(**curve_arguments(comparison, strategies), kind=kind)
-        return display.plot(ax, **kwargs)
-
-    def plot(self, ax: Any = None, *, legend: bool = True) -> Self:
+    def plot(self, ax: Any = None) -> Self:
         """Draw the curves and the level of chance.
 
         Parameters
         ----------
         ax : Axes, default=None
             Where to draw; None for a new figure.
-        legend : bool, default=True
-            Whether to explain the lines: beside the axes in a new figure, inside of
-            axes that were given.
+
 
         Returns
         -------
@@ -162,58 +105,37 @@ class RankingDisplay(Display):
         ValueError
             If there is no such curve.
         """
-        if self.kind not in get_args(Kind):
-            raise ValueError(
-                f"kind must be one of {list(get_args(Kind))}; got {self.kind!r}."
-            )
-        self._compute()
-        summary = "AUC" if self.kind == "roc" else "AP"
-        # Numbers stay beside what they are: these spaces do not break.
-        labels = {
-            name: wrapped(f"{name} ({summary}\u00a0{score:.3f})", 30)
-            for name, score in self.scores_.items()
-        }
-        self._open(ax, size=(8.0, 5.2), legend=[*labels.values(), ""])
-        styles = fill_styles(self.y_prob, self.styles)
-        steps = "default" if self.kind == "roc" else "steps-post"
-        for name, (x, y) in self.curves_.items():
-            line = styles[name].line
-            self.ax_.plot(x, y, drawstyle=steps, label=labels[name], **line)
-        level = [0, 1] if self.kind == "roc" else [self.chance_] * 2
-        label = f"chance ({summary}\u00a0{self.chance_:.2g})"
-        draw_reference(self.ax_, [0, 1], level, label)
-        self._label_axes()
-        if legend:
-            add_legend(self.ax_, outside=ax is None)
-        return self
-
-    def _label_axes(self) -> None:
-        if self.kind == "roc":
-            names, top = ("False positive rate", "True positive rate (recall)"), 1.0
-        else:
-            names, top = ("Recall (share of positive rows found)", "Precision"), 0.0
-            for recall, precision in self.curves_.values():
-                top = max(top, precision[recall >= FEW_FOUND].max())
-            top = 1.0 if top > 0.5 else 1.15 * top
-        self.ax_.set(xlabel=names[0], ylabel=names[1])
-        self.ax_.set(xlim=(-0.01, 1.01), ylim=(-0.01 * top, 1.01 * top))
-
-    def _compute(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"kind must be one of {list(KINDS)}; got {self.kind!r}.")
+        display, attribute, short = KINDS[self.kind]
+        self._open(ax)
         positive = np.asarray(self.y_true, dtype=bool)
-        weighted = {"sample_weight": self.sample_weight}
-        self.curves_: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {}
-        self.scores_: dict[str, float] = {}
+        share = float(np.average(positive, weights=self.sample_weight))
+        self.chance_ = 0.5 if self.kind == "roc" else share
+        chance = {"label": f"chance ({short}\u00a0{self.chance_:.2g})", **REFERENCE}
+        styles = self.styles or make_styles(self.y_prob)
+        self.curves_, self.scores_ = {}, {}
         for name, y_prob in self.y_prob.items():
-            if self.kind == "roc":
-                x, y, _ = roc_curve(positive, y_prob, **weighted)
-                score = roc_auc_score(positive, y_prob, **weighted)
-            else:
+            drawn = display.from_predictions(
+                positive,
+                y_prob,
+                sample_weight=self.sample_weight,
                 # Without the points between positive rows, which number millions.
-                y, x, _ = precision_recall_curve(
-                    positive, y_prob, drop_intermediate=True, **weighted
-                )
-                score = average_precision_score(positive, y_prob, **weighted)
-            self.curves_[name] = x, y
-            self.scores_[name] = float(score)
-        prevalence = float(np.average(positive, weights=self.sample_weight))
-        self.chance_ = 0.5 if self.kind == "roc" else prevalence
+                drop_intermediate=True,
+                ax=self.ax_,
+                plot_chance_level=name == list(self.y_prob)[-1],
+                chance_level_kw=chance,
+            )
+            score = float(np.squeeze(getattr(drawn, attribute)))
+            # Numbers stay beside what they are: these spaces do not break.
+            label = wrapped(f"{name} ({short}\u00a0{score:.3f})", 30)
+            drawn.line_.set(**{**styles[name], "marker": "", "label": label})
+            self.curves_[name], self.scores_[name] = drawn.line_.get_data(), score
+        words = ("False positive rate", "True positive rate")
+        if self.kind == "precision_recall":
+            words = ("Recall", "Precision")
+            top = max(y[x >= FEW_FOUND].max() for x, y in self.curves_.values())
+            self.ax_.set_ylim(0, 1.01 if top > 0.5 else 1.15 * top)
+        self.ax_.set(xlabel=words[0], ylabel=words[1], aspect="auto")
+        self._explain(ax)
+        return self
