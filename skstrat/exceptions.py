@@ -24,7 +24,7 @@ class MissingLabelsError(ValueError):
         self.n_labels = n_labels
         super().__init__(
             f"y must have a label in every row; {n_missing} of {n_labels} labels are "
-            "missing (NaN or None). Remove those rows from X and y first."
+            "missing (NaN or None). Remove those rows first."
         )
 
     def __reduce__(self) -> tuple[type, tuple[int, int]]:

@@ -49,7 +49,7 @@ def check_sample_weight(
         raise ValueError(
             f"{argument} must be finite and not negative; got "
             f"{weights[bad[0]]} in row {bad[0]} and {len(bad)} such rows in all. "
-            "Correct those weights, or remove the rows from X and y."
+            "Correct those weights, or remove the rows."
         )
     with np.errstate(over="ignore"):
         total = weights.sum()

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from skstrat.cli._errors import InputError
+from skstrat.cli._errors import explained
 from skstrat.io import CsvFormat
 
 _OPTIONS = [
@@ -17,9 +17,7 @@ _OPTIONS = [
         help="Between fields of a CSV file (\\t: tab); found out if not given.",
     ),
     click.option(
-        "--encoding",
-        metavar="NAME",
-        help="Of a CSV file; found out if not given.",
+        "--encoding", metavar="NAME", help="Of a CSV file; found out if not given."
     ),
     click.option(
         "--decimal",
@@ -52,37 +50,13 @@ def csv_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def read_csv_format(
-    separator: str | None,
-    encoding: str | None,
-    decimal: Any,
-    quote: str,
-    missing: tuple[str, ...],
+    separator: str | None, quote: str, missing: tuple[str, ...], **others: Any
 ) -> CsvFormat:
     """Read the options."""
-    separator = "\t" if separator == "\\t" else separator
-    _check_signs(separator, decimal, quote)
-    try:
+    with explained():
         return CsvFormat(
-            separator=separator,
-            encoding=encoding,
-            decimal=decimal,
+            separator="\t" if separator == "\\t" else separator,
             quote=quote or None,
             missing=("", *missing),
-        )
-    except (TypeError, ValueError) as error:
-        # Each begins with the name of an argument, which is that of the option.
-        raise InputError(f"--{error}") from None
-
-
-def _check_signs(separator: str | None, decimal: str, quote: str) -> None:
-    """Name the option whose sign is none, or is that of another."""
-    for option, sign in (("--separator", separator), ("--quote", quote)):
-        if sign and not (len(sign) == 1 and sign.isascii() and sign not in "\0\r\n"):
-            raise InputError(f"{option} must be one ASCII character; got {sign!r}")
-    if separator == decimal:
-        raise InputError(f"--separator must differ from --decimal; got {decimal!r}")
-    if quote and quote in (decimal, *(separator or ",;\t|")):
-        raise InputError(
-            "--quote must differ from --decimal and --separator, which to give where "
-            f"the quote may be one; got {quote!r}"
+            **others,
         )

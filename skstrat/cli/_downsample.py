@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import platform
-from importlib import import_module
 from typing import Any
 
 import click
 import numpy as np
 import pandas as pd
+import pyarrow
 from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, TimeRemainingColumn
@@ -31,6 +31,11 @@ from skstrat.io._source_files import find_files
 from skstrat.io._summary import Summary
 
 _STAGES = {"labels": "reading labels", "rows": "taking rows"}
+# What classifiers of scikit-learn take.
+_LABELS = (str, int, float)
+_EXAMPLE = """\b
+Example:
+  skstrat downsample big.parquet small.parquet --target is_fraud --factor 20"""
 
 
 def _read_factors(
@@ -39,36 +44,30 @@ def _read_factors(
     """Read one number, "auto", or a number for each label."""
     if texts == ("auto",):
         return "auto"
-    named: dict[str, float] = {}
-    for text in texts:
-        label, equals, number = text.rpartition("=")
-        factor = _read_factor(number, text)
-        if not equals:
-            if len(texts) > 1:
-                raise InputError(
-                    "--factor must be one number, for the most frequent class, auto or "
-                    f"LABEL=NUMBER each time; got {' and '.join(texts)}"
-                )
-            return factor
-        if label in named:
-            raise InputError(f"--factor must name a label once; got {label} twice")
-        named[label] = factor
-    return named
-
-
-def _read_factor(number: str, text: str) -> float:
+    parts = [text.rpartition("=") for text in texts]
+    labels = [label if equals else None for label, equals, _ in parts]
     try:
-        factor = float(number)
+        factors = [float(number) for _, _, number in parts]
     except ValueError:
+        factors = [math.nan]
+    alone = labels == [None]
+    named = None not in labels and len(set(labels)) == len(labels)
+    if not (alone or named) or not all(1 <= each < math.inf for each in factors):
         raise InputError(
-            f"--factor must be a number such as 20, LABEL=20 or auto; got {text}"
-        ) from None
-    if not 1 <= factor < math.inf:
-        raise InputError(f"--factor must be a finite number from 1 on; got {text}")
-    return factor
+            "factor must be one finite number from 1 on such as 20, for the most "
+            "frequent class, LABEL=20 once for each class to name, or auto; got "
+            f"{' and '.join(texts)}"
+        )
+    return factors[0] if alone else dict(zip(map(str, labels), factors, strict=True))
 
 
-@click.command(cls=OneLineCommand)
+def _read_strata(
+    context: Any, parameter: Any, names: tuple[str, ...]
+) -> str | list[str] | None:
+    return names[0] if len(names) == 1 else list(names) or None
+
+
+@click.command(cls=OneLineCommand, epilog=_EXAMPLE)
 @click.argument("source")
 @click.argument("dest")
 @click.option("--target", required=True, metavar="COLUMN", help="The label column.")
@@ -82,10 +81,12 @@ def _read_factor(number: str, text: str) -> float:
     "each class named (repeatable), auto for a recommendation.",
 )
 @click.option(
-    "--nominal",
-    is_flag=True,
-    help="Weights are multiplied by rows of the class / rows kept, which keeps class "
-    "totals of --sample-weight only on average.",
+    "--weighting",
+    default="original",
+    show_default=True,
+    type=click.Choice(["original", "factor"]),
+    help="Classes keep their total weight, or rows are multiplied by rows of the "
+    "class / rows kept, which keeps totals of --sample-weight only on average.",
 )
 @click.option(
     "--key",
@@ -99,15 +100,24 @@ def _read_factor(number: str, text: str) -> float:
 )
 @click.option(
     "--strata",
+    multiple=True,
     metavar="COLUMN",
-    help="Each value of it is drawn at the rate of the class.",
+    callback=_read_strata,
+    help="Each value of it, or of several together (repeatable), is drawn at the rate "
+    "of the class.",
 )
 @click.option(
     "--groups",
     metavar="COLUMN",
     help="Rows of one value are kept or dropped together.",
 )
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**64 - 1))
+@click.option(
+    "--random-state",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 2**64 - 1),
+    help="The seed: the same one keeps the same rows.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace DEST.")
 @csv_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
@@ -116,12 +126,12 @@ def downsample(
     dest: str,
     target: str,
     factor: Any,
-    nominal: bool,
+    weighting: Any,
     key: str | None,
     sample_weight: str | None,
-    strata: str | None,
+    strata: str | list[str] | None,
     groups: str | None,
-    seed: int,
+    random_state: int,
     overwrite: bool,
     as_json: bool,
     **csv: Any,
@@ -132,26 +142,20 @@ def downsample(
     DEST ends in .parquet, .csv or the like. A model fitted to DEST with its weights
     has the probabilities of SOURCE.
     """
-    _check_libraries()
-    if key is not None and groups is not None:
-        raise InputError(
-            "--key and --groups exclude each other: whole groups are drawn, in any "
-            "order the same; leave --key out"
-        )
     csv_format = read_csv_format(**csv)
-    resampler = DownsampleByText(
-        factor=factor,
-        weighting="factor" if nominal else "original",
-        strata=strata,
-        groups=groups,
-        random_state=seed,
-    )
-    with explained(source, dest), open_progress() as progress:
+    words = {
+        "factor": factor,
+        "weighting": weighting,
+        "strata": strata,
+        "groups": groups,
+        "random_state": random_state,
+    }
+    with explained(), open_progress() as progress:
         summary = resample_file(
             source,
             dest,
             target=target,
-            resampler=resampler,
+            resampler=DownsampleByText(**words),
             key=key,
             sample_weight=sample_weight,
             csv=csv_format,
@@ -159,33 +163,20 @@ def downsample(
             progress=_Bar(progress, source),
         )
     if as_json:
-        chosen = {"factor": factor, "strata": strata, "groups": groups, "seed": seed}
-        print_json(_summary_document(summary, chosen))
-    else:
-        column = _column_of_classes(summary, target, strata)
-        code = training_code(
-            summary.dest,
-            summary.classes,
-            target=target,
-            numeric=column != target,
-            weight=sample_weight or "sample_weight",
-            identifiers=[name for name in (key, groups) if name is not None],
-            uneven=any((sample_weight, strata, groups)),
-            csv_format=csv_format,
-        )
-        _print_summary(open_console(), summary, column, code)
-
-
-def _check_libraries() -> None:
-    try:
-        import_module("pyarrow")
-    except ModuleNotFoundError as error:
-        if error.name != "pyarrow":
-            raise
-        raise click.ClickException(
-            "skstrat downsample needs pyarrow, which is not installed. "
-            'Run: pip install "skstrat[cli]"'
-        ) from None
+        made_by = versions(skstrat, np, pd, pyarrow)
+        print_json(summary.to_dict() | words | {"versions": made_by})
+        return
+    code = training_code(
+        summary.dest,
+        target=target,
+        weight=sample_weight or "sample_weight",
+        identifiers=[name for name in (key, groups) if name is not None],
+        numeric=summary.by_strata,
+        csv_format=csv_format,
+    )
+    several = ", ".join([strata] if isinstance(strata, str) else strata or [])
+    column = several if summary.by_strata else target
+    _print_summary(open_console(), summary, column, code)
 
 
 class _Bar:
@@ -225,13 +216,6 @@ class _Bar:
         self.progress.update(self.task, completed=done, rows=rows, size=size)
 
 
-def _column_of_classes(summary: Summary, target: str, strata: str | None) -> str:
-    """Name the target, or the strata that stand in where it holds numbers."""
-    classes = [] if summary.plan is None else summary.plan.classes
-    both = any(isinstance(each, tuple) for each in classes)
-    return target if strata is None or both else strata
-
-
 def _print_summary(console: Console, summary: Summary, column: str, code: str) -> None:
     headings = [column, "rows before", "rows after", "weight before", "weight after"]
     lines = [(entry["rows_before"], _cells(entry)) for entry in summary.classes]
@@ -243,14 +227,20 @@ def _print_summary(console: Console, summary: Summary, column: str, code: str) -
     )
     for note in summary.notes:
         console.print(f"Note: {note}", soft_wrap=True)
-    doubt = doubted_label(f"Column {column!r}", len(summary.classes))
-    console.print(doubt or f"\nTrain from it:\n\n{code}", soft_wrap=True)
+    labels = [entry["label"] for entry in summary.classes]
+    if doubt := doubted_label(f"Column {column!r}", len(labels)):
+        console.print(doubt, soft_wrap=True)
+    elif summary.by_strata or all(isinstance(each, _LABELS) for each in labels):
+        console.print(f"\nTrain from it:\n\n{code}", soft_wrap=True)
 
 
 def _cells(entry: dict[str, Any]) -> list[str]:
-    rows = [f"{entry[name]:,}" for name in ("rows_before", "rows")]
-    return [str(entry["label"]), *rows] + [
-        _as_weight(entry[name]) for name in ("weight_before", "weight")
+    label = entry["label"]
+    text = ", ".join(map(str, label)) if isinstance(label, tuple) else str(label)
+    return [
+        text,
+        *(f"{entry[name]:,}" for name in ("rows_before", "rows")),
+        *(_as_weight(entry[name]) for name in ("weight_before", "weight")),
     ]
 
 
@@ -258,13 +248,6 @@ def _as_weight(weight: float) -> str:
     # Of sums in another order, the last digits differ.
     rounded = float(f"{weight:.12g}")
     return f"{rounded:,.2f}".removesuffix(".00") if weight >= 1 else f"{weight:.3g}"
-
-
-def _summary_document(summary: Summary, chosen: dict[str, Any]) -> dict[str, Any]:
-    import pyarrow
-
-    made_by = {"versions": versions(skstrat, np, pd, pyarrow)}
-    return summary.to_dict() | chosen | made_by
 
 
 def versions(*libraries: Any) -> dict[str, str]:

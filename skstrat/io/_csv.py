@@ -23,7 +23,7 @@ _BLOCK = 1 << 21
 _LONGEST = 1 << 26
 # Ends every block of rows; an open quote would make it part of a field.
 _LAST = "\x05\x06"
-_OPEN = "a quote is not closed, or a row is too long; give quote=None if it is text"
+_OPEN = "a quote is not closed, or a row is too long; set quote to none if it is text"
 
 
 class CsvSource:

@@ -18,6 +18,7 @@ from skstrat.io._source_files import readable
 
 _START = 1 << 20
 _OPENERS: Any = {".gz": partial(gzip.open, compresslevel=6), ".bz2": bz2.open}
+_SEPARATORS = ",;\t|"
 _CHARACTER = re.compile("[\x01-\x09\x0b\x0c\x0e-\x7f]")
 
 
@@ -63,14 +64,7 @@ class CsvFormat:
     missing: tuple[str, ...] = ("",)
 
     def __post_init__(self) -> None:
-        given = [self.separator, self.quote, self.decimal]
-        marks = [mark for mark in given if mark is not None]
-        single = all(map(_CHARACTER.fullmatch, marks)) and self.decimal in (".", ",")
-        if not single or len(set(marks)) < len(marks):
-            raise ValueError(
-                f"separator, quote and decimal must be three ASCII characters that "
-                f"differ, decimal '.' or ','; got {given!r}."
-            )
+        self._check_marks()
         if not isinstance(self.missing, tuple) or not self.missing:
             raise ValueError(
                 "missing must be a tuple of words, as ('', 'NA'); got "
@@ -86,6 +80,24 @@ class CsvFormat:
             raise ValueError(
                 "encoding must be a name that Python knows, as 'latin-1'; got "
                 f"{self.encoding!r}."
+            )
+
+    def _check_marks(self) -> None:
+        for name, mark in (("separator", self.separator), ("quote", self.quote)):
+            if mark is not None and not _CHARACTER.fullmatch(mark):
+                raise ValueError(
+                    f"{name} must be one ASCII character, no line end; got {mark!r}."
+                )
+        if self.decimal not in (".", ","):
+            raise ValueError(f"decimal must be '.' or ','; got {self.decimal!r}.")
+        if self.separator == self.decimal:
+            raise ValueError(
+                f"separator must differ from decimal; got {self.decimal!r} for both."
+            )
+        if self.quote and self.quote in self.decimal + (self.separator or _SEPARATORS):
+            raise ValueError(
+                "quote must differ from decimal and from separator, which must be "
+                f"given where the quote may be one; got {self.quote!r}."
             )
 
     def detected(self, path: Path) -> CsvFormat:
@@ -141,7 +153,7 @@ class CsvFormat:
         list of str
             The one that was told, or those that can be.
         """
-        usual = "\t" if ".tsv" in path.name.lower()[-8:] else ",;\t|"
+        usual = "\t" if ".tsv" in path.name.lower()[-8:] else _SEPARATORS
         return [each for each in self.separator or usual if each != self.decimal]
 
 

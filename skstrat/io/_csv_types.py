@@ -121,8 +121,8 @@ class ColumnTypes:
             except pyarrow.ArrowInvalid as error:
                 raise ValueError(
                     f"column {name!r} must be {kind} in all rows as in those read "
-                    f"first; {error}. Name the words that are missing values, "
-                    "CsvFormat(missing=...), or give Parquet files."
+                    f"first; {error}. Name the words for missing values as "
+                    "missing, or give Parquet files."
                 ) from error
             table = table.set_column(place, name, column)
         return table

@@ -35,6 +35,7 @@ from skstrat.io._sinks import (
     in_blocks,
     parquet_sink,
     with_index_of_rows,
+    writable,
     written_whole,
 )
 from skstrat.io._source_files import check_unmodified, kind_of, states_of
@@ -167,27 +168,27 @@ def resample_file(
     kind_of(dest, "dest")
     opened = open_source(source, csv)
     before = states_of(opened.files)
-    _check_dest(dest, opened.files, overwrite=overwrite)
+    with writable(dest):
+        _check_dest(dest, opened.files, overwrite=overwrite)
     roles = Roles(target, sample_weight, key)
     if sample_weight is None and _WEIGHT in opened.schema.names:
         raise ValueError(
-            f"source has a column {_WEIGHT!r} already; give sample_weight="
-            f"{_WEIGHT!r} to multiply the new weights into it, or rename it."
+            f"source has a column {_WEIGHT!r} already; name it as sample_weight to "
+            "multiply the new weights into it, or rename it."
         )
-    named = _columns_of(resampler)
-    check_columns(opened, roles.named | named)
+    named = _columns_of(resampler, opened.schema.names)
+    check_columns(opened, [*roles.named.items(), *named])
+    kept = {name for _, name in named}
     resampler, seed = _seeded(resampler)
     told = progress or (lambda *_: None)
     with written_whole(dest) as path:
         numeric = getattr(resampler, "y_numeric", False)
-        scanned = scan(
-            opened, roles, seed, told, y_numeric=numeric, kept=named.values()
-        )
+        scanned = scan(opened, roles, seed, told, y_numeric=numeric, kept=kept)
         with explained(opened, roles):
             resampled = resampler._learn(scanned.X, scanned.y, scanned.sample_weight)
         weight = _WEIGHT if sample_weight is None else sample_weight
         schema = _schema_written(opened.schema, weight, len(resampled.rows))
-        kinds: dict[Any, Any] = dict.fromkeys([*named.values(), key], KEYS)
+        kinds: dict[Any, Any] = dict.fromkeys([*kept, key], KEYS)
         kinds |= {} if numeric else {target: LABELS}
         sink = _sink(opened, path, dest, schema, csv or CsvFormat(), weight, kinds)
         with sink as write:
@@ -201,6 +202,7 @@ def resample_file(
         source=[str(each) for each in opened.files],
         dest=str(dest),
         classes=tuple(class_entries(resampled)),
+        by_strata=resampled.strata is not None,
         plan=resampled.plan,
         notes=tuple(opened.notes),
         bytes_before=sum(state[0] for state in before),
@@ -229,16 +231,22 @@ def _check_picks_rows(resampler: Any, key: str | None) -> None:
     guided = isinstance(resampler, GuidedDownsample)
     if key is not None and (guided or getattr(resampler, "groups", None) is not None):
         raise ValueError(
-            f"key must be None for {resampler!r}, where "
-            f"{'hardness' if guided else 'the groups'} and not the keys of single rows "
-            f"decide; got {key!r}."
+            f"key must be None where {'hardness' if guided else 'groups'} and not the "
+            f"keys of single rows decide; got {key!r}. Leave key out."
         )
 
 
-def _columns_of(resampler: Any) -> dict[str, str]:
-    """Give the columns that a resampler names, by argument."""
-    named = {each: getattr(resampler, each, None) for each in ("strata", "groups")}
-    return {each: name for each, name in named.items() if isinstance(name, str)}
+def _columns_of(resampler: Any, columns: list[str]) -> list[tuple[str, str]]:
+    """Give the arguments of a resampler that name columns, with each column."""
+    named = []
+    for argument in ("strata", "groups"):
+        value = getattr(resampler, argument, None)
+        if isinstance(value, str):
+            named.append((argument, value))
+        elif isinstance(value, (list, tuple)) and len(value) <= len(columns):
+            # Whether a list names columns is known when the rows were counted.
+            named += [(argument, each) for each in value if each in columns]
+    return named
 
 
 def _check_dest(dest: Path, files: list[Path], *, overwrite: bool) -> None:
@@ -255,7 +263,7 @@ def _check_dest(dest: Path, files: list[Path], *, overwrite: bool) -> None:
             f"dest must be another file than the source; got {str(dest)!r} for both."
         )
     if not (overwrite and dest.is_file()):
-        advice = "give overwrite=True to replace it"
+        advice = "give overwrite to replace it"
         if not dest.is_file():
             advice = "name a file, as it is no regular one"
         raise FileExistsError(f"dest exists already: {str(dest)!r}; {advice}.")

@@ -89,7 +89,7 @@ def read_batches(
         )
     source = ParquetSource(files, folder_of(path))
     roles = Roles(target, sample_weight, None)
-    check_columns(source, roles.named)
+    check_columns(source, roles.named.items())
     return _batches(source, roles, batch_size, output)
 
 

@@ -103,7 +103,7 @@ def scan(
     An index that pandas wrote is no feature, but where it is ``kept``.
     """
     states = states_of(source.files)
-    check_columns(source, roles.named)
+    check_columns(source, roles.named.items())
     with explained(source, roles):
         keys = weights = None
         if roles.key is not None:
@@ -169,10 +169,10 @@ def _categories_of(source: Source, name: str, progress: Progress) -> list[Any]:
     return parts
 
 
-def check_columns(source: Source, wanted: dict[str, str]) -> None:
+def check_columns(source: Source, wanted: Iterable[tuple[str, str]]) -> None:
     """Refuse a source that lacks a column which an argument names."""
-    names = source.schema.names
-    for argument, name in wanted.items():
+    names, wanted = source.schema.names, list(wanted)
+    for argument, name in wanted:
         if name not in names or name in source.lacking:
             path = source.lacking.get(name, source.files[0])
             others = [each for each in names if each != name]
@@ -180,15 +180,12 @@ def check_columns(source: Source, wanted: dict[str, str]) -> None:
                 f"{argument} must name a column of every file; {path} has no {name!r}, "
                 f"only {others!r}."
             )
-    for argument, other in product(_NOT_SHARED, _NOT_SHARED[:2]):
-        if (
-            argument != other
-            and {argument, other} <= wanted.keys()
-            and (wanted[argument] == wanted[other])
-        ):
+    for (argument, name), (other, same) in product(wanted, wanted):
+        alone = argument in _NOT_SHARED and other in _NOT_SHARED[:2]
+        if alone and argument != other and name == same:
             raise ValueError(
-                f"{argument} must name another column than {other}; got "
-                f"{wanted[argument]!r} for both."
+                f"{argument} must name another column than {other}; got {name!r} for "
+                "both."
             )
 
 
@@ -202,7 +199,7 @@ def explained(source: Source, roles: Roles) -> Iterator[None]:
             raise
         more = len(source.files) - 1
         columns = ", ".join(
-            f"{'y' if argument == 'target' else argument} is {name!r}"
+            f"{'target (y)' if argument == 'target' else argument} is {name!r}"
             for argument, name in roles.named.items()
         )
         raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -10,6 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+
+from skstrat.io._source_files import reason_of
 
 _ROWS = 1 << 20
 _BYTES = 1 << 25
@@ -31,17 +34,29 @@ def scratch_file(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def writable(dest: Path) -> Iterator[None]:
+    """Name the destination where it cannot be written, as on a full disk."""
+    try:
+        yield
+    except (FileNotFoundError, FileExistsError):
+        raise
+    except OSError as error:
+        text = f"{dest} cannot be written: {reason_of(error)}"
+        raise OSError(error.errno or errno.EIO, text) from error
+
+
+@contextmanager
 def written_whole(dest: Path) -> Iterator[Path]:
     """Give a temporary path that replaces ``dest`` if no error is raised."""
     # The file that a link names is replaced, not the link.
-    dest = dest.resolve()
-    with scratch_file(dest.parent) as temporary:
+    whole = dest.resolve()
+    with writable(dest), scratch_file(whole.parent) as temporary:
         yield temporary
         with temporary.open("rb+") as written:
             os.fsync(written.fileno())
-        if dest.exists():
-            shutil.copymode(dest, temporary)
-        temporary.replace(dest)
+        if whole.exists():
+            shutil.copymode(whole, temporary)
+        temporary.replace(whole)
 
 
 def in_blocks(tables: Iterator[Any]) -> Iterator[Any]:

@@ -21,7 +21,15 @@ CSV = tuple(
 Kind = Literal["parquet", "csv"]
 
 # What the readers raise for a broken file, apart from pyarrow's own errors.
-_UNREADABLE = (OSError, EOFError, UnicodeError, zlib.error, BadZipFile, csv.Error)
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    OverflowError,
+    UnicodeError,
+    zlib.error,
+    BadZipFile,
+    csv.Error,
+)
 
 
 def kind_of(path: Path, argument: str) -> Kind:
@@ -45,19 +53,9 @@ def find_files(source: str | Path) -> tuple[list[Path], Kind]:
             "Write '.' for the current folder."
         )
     path = Path(source)
-    if path.is_dir():
-        found = [
-            each
-            for each in sorted(path.rglob("*"))
-            if each.name.lower().endswith(PARQUET + CSV)
-            and not each.is_dir()
-            and not _hidden(each.relative_to(path))
-        ]
-    elif path.exists():
-        found = [path]
-    else:
-        found = sorted(map(Path, glob.glob(str(source), recursive=True)))
-        found = [each for each in found if not each.is_dir()]
+    # The name of a file may be too long, a folder closed.
+    with readable(path):
+        found = _found(source)
     # Links to nothing.
     lost = [each for each in found if not each.exists()]
     if lost or not found:
@@ -79,6 +77,22 @@ def find_files(source: str | Path) -> tuple[list[Path], Kind]:
             f"{str(source)!r}."
         )
     return found, kinds.pop()
+
+
+def _found(source: str | Path) -> list[Path]:
+    path = Path(source)
+    if path.is_dir():
+        return [
+            each
+            for each in sorted(path.rglob("*"))
+            if each.name.lower().endswith(PARQUET + CSV)
+            and not each.is_dir()
+            and not _hidden(each.relative_to(path))
+        ]
+    if path.exists():
+        return [path]
+    found = sorted(map(Path, glob.glob(str(source), recursive=True)))
+    return [each for each in found if not each.is_dir()]
 
 
 def _hidden(path: Path) -> bool:
@@ -103,8 +117,13 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except (*_UNREADABLE, ArrowException) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"{path} cannot be read: {reason}") from error
+        raise ValueError(f"{path} cannot be read: {reason_of(error)}") from error
+
+
+def reason_of(error: Exception) -> str:
+    """Say in one line what an error of files is about."""
+    text = str(getattr(error, "strerror", None) or error)
+    return " ".join(text.split()) or type(error).__name__
 
 
 def check_names(names: list[str], path: Path) -> None:
@@ -119,10 +138,13 @@ State = tuple[int, int, int, int]
 
 def states_of(files: list[Path]) -> list[State]:
     """Give what changes of a file that is written to or replaced; its bytes first."""
-    return [
-        (each.st_size, each.st_mtime_ns, each.st_ctime_ns, each.st_ino)
-        for each in map(os.stat, files)
-    ]
+    return list(map(_state_of, files))
+
+
+def _state_of(path: Path) -> State:
+    with readable(path):
+        found = os.stat(path)
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 
 def check_unmodified(files: list[Path], before: list[State]) -> None:

@@ -177,11 +177,14 @@ def test_files_of_one_table_in_two_encodings(tmp_path):
 @pytest.mark.parametrize(
     ("told", "text"),
     [
-        ({"separator": ";;"}, "separator, quote and decimal must .* got .';;'"),
-        ({"separator": "\n"}, "separator, quote and decimal must .* got "),
-        ({"quote": "«"}, "separator, quote and decimal must .* got .*'«'"),
-        ({"decimal": "'"}, "decimal '.' or ','; got "),
-        ({"separator": ",", "decimal": ","}, "that differ"),
+        ({"separator": ";;"}, "separator must be one ASCII character, .* got ';;'"),
+        ({"separator": "\n"}, r"separator must be .*no line end; got '\\n'"),
+        ({"quote": "«"}, "quote must be one ASCII character, .* got '«'"),
+        ({"decimal": "'"}, "decimal must be '.' or ','; got "),
+        ({"separator": ",", "decimal": ","}, "separator must differ from decimal; got"),
+        ({"separator": "'", "quote": "'"}, "quote must differ from .* separator"),
+        ({"quote": "."}, "quote must differ from decimal and .* got '.'"),
+        ({"quote": ","}, "separator, which must be given where .* got ','"),
         ({"missing": "NA"}, r"missing must be a tuple .* got 'NA'"),
         ({"missing": ()}, r"missing must be a tuple .* got \(\)"),
         ({"encoding": "utf-5"}, "encoding must be a name that Python knows.*'utf-5'"),
@@ -683,7 +686,7 @@ FAULTS = {
     "not closed": (b'a,y\n"x,0\nz,1\n', r"big\.csv cannot be read: .*Expected 2"),
     "not closed at last": (
         b'y,a\n0,"x"\n1,"x\n2,z\n1,0\n',
-        r"big\.csv cannot be read: a quote is not closed.*quote=None",
+        r"big\.csv cannot be read: a quote is not closed.*set quote to none",
     ),
     "header alone": (b"a,y", r"big\.csv .*Found array with 0 sample"),
     "another separator": (b"a^y\n1^0\n", r"has no 'y', only \['a\^y'\]"),

@@ -271,15 +271,15 @@ def test_missing_labels(kind, tmp_path):
         tmp_path,
         source,
         ValueError,
-        r"big\.parquet \(y is 'y'\): y must have a label in every row; 1 of 600 "
-        "labels are missing",
+        r"big\.parquet \(target \(y\) is 'y'\): y must have a label in every row; 1 of "
+        "600 labels are missing",
     )
 
 
 def test_missing_labels_in_csv(tmp_path):
     lines = csv_lines() + "600,t,\n" + csv_lines(20)
     source = write_text(tmp_path, "row,text,y\n" + lines)
-    text = r"big\.csv \(y is 'y'\).*1 of 621 labels are missing"
+    text = r"big\.csv \(target \(y\) is 'y'\).*1 of 621 labels are missing"
     check_refused(tmp_path, source, ValueError, text)
 
 
@@ -298,7 +298,7 @@ def test_labels_that_are_no_classes(y, text, tmp_path):
 
 def test_no_rows_at_all(tmp_path):
     source = write(tmp_path, table_of().slice(0, 0))
-    text = r"big\.parquet \(y is 'y'\): Found array with 0 sample"
+    text = r"big\.parquet \(target \(y\) is 'y'\): Found array with 0 sample"
     check_refused(tmp_path, source, ValueError, text)
 
 
@@ -387,7 +387,7 @@ def test_the_name_of_the_weights_is_taken(ending, tmp_path):
     source = write(tmp_path, table_of(sample_weight=np.ones(N_ROWS)))
     if ending == "csv":
         source = write_text(tmp_path, "row,sample_weight,y\n1,1,0\n2,1,1\n")
-    text = "has a column 'sample_weight' already; give sample_weight='sample_weight'"
+    text = "has a column 'sample_weight' already; name it as sample_weight to multiply"
     check_refused(tmp_path, source, ValueError, text)
 
 
@@ -407,7 +407,7 @@ def test_impossible_weights(kind, tmp_path):
     bad, text = WEIGHTS[kind]
     weights = pa.array([1.0] * (N_ROWS - 1) + bad)
     source = write(tmp_path, table_of(w=weights))
-    text = rf"big\.parquet \(y is 'y', sample_weight is 'w'\): .*{text}"
+    text = rf"big\.parquet \(target \(y\) is 'y', sample_weight is 'w'\): .*{text}"
     check_refused(tmp_path, source, ValueError, text, sample_weight="w")
 
 
@@ -441,7 +441,7 @@ KEYS = {
 def test_impossible_keys(kind, tmp_path):
     source = write(tmp_path, table_of(key=KEYS[kind]))
     text = (
-        r"big\.parquet \(y is 'y', key is 'key'\): key must "
+        r"big\.parquet \(target \(y\) is 'y', key is 'key'\): key must "
         "hold integers or strings without missing values"
     )
     check_refused(tmp_path, source, ValueError, text, key="key")
@@ -513,7 +513,7 @@ def test_the_destination_may_be_beside_the_sources(tmp_path):
 def test_an_existing_destination(tmp_path):
     source, dest = write(tmp_path), tmp_path / "small.parquet"
     dest.write_bytes(OLD)
-    text = r"dest exists already: .*small\.parquet.*overwrite=True to replace it"
+    text = r"dest exists already: .*small\.parquet.*give overwrite to replace it"
     with refused(tmp_path, FileExistsError, text):
         run(source, dest)
     dest.chmod(0o600)
@@ -531,7 +531,7 @@ def test_a_link_as_destination_is_followed(before, tmp_path):
     link.symlink_to(target)
     if before is not None:
         target.write_bytes(before)
-        with refused(tmp_path, FileExistsError, r"link\.parquet'; give overwrite=True"):
+        with refused(tmp_path, FileExistsError, r"link\.parquet'; give overwrite"):
             run(source, link)
     run(source, link, overwrite=before is not None)
     assert link.is_symlink()
