@@ -101,7 +101,7 @@ def judge(
     excess = None
     if row_losses is not None:
         excess = (row_losses[1:] - row_losses[0])[spread]
-    critical = _critical(len(true.folds[measure]), sum(spread), excess, seed)
+    critical = critical_lead(len(true.folds[measure]), sum(spread), excess, seed)
     winners = [each for each in others if statistic[each.strategy.name] > critical]
     best = min(winners, key=lambda each: sign * each.mean(measure), default=true)
     saver = None
@@ -123,8 +123,10 @@ def _lead(outcome: Outcome, true: Outcome, measure: str, sign: int) -> float:
     return -sign * difference / error if error > rounding else np.nan
 
 
-def _critical(n_folds: int, n_others: int, excess: Floats | None, seed: int) -> float:
-    """Give the upper quantile of the largest of the leads if none is better."""
+def critical_lead(
+    n_folds: int, n_others: int, excess: Floats | None = None, seed: int = 0
+) -> float:
+    """Give what the largest lead exceeds in one comparison of ten without a winner."""
     if n_others < 2 or excess is None:
         return float(t.isf(FALSE_WINNERS / max(n_others, 1), n_folds - 1))
     values, vectors = np.linalg.eigh(np.corrcoef(excess))
