@@ -8,21 +8,24 @@ import os
 import platform
 import secrets
 from collections.abc import Mapping
-from importlib import resources
+from html import escape
 from importlib.metadata import version
 from importlib.util import find_spec
+from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import imblearn
 import numpy as np
-import sklearn
 
-from skstrat.displays._html import Markup, element, join, scroll
-from skstrat.displays._pictures import draw_pictures, picture_markup
-from skstrat.displays._table import compact_table, legend, strategy_table
+from skstrat._core.controls import escape_controls
+from skstrat.displays._pictures import draw_pictures
+from skstrat.metrics._measures import MEASURES, MeasureInfo, describe_measure
 
-_MANY_CLASSES = 8
+_MADE_WITH = ("numpy", "scikit-learn", "imbalanced-learn", "skstrat")
+# Of pictures, twice the 100 dots per inch of a screen, for screens with small dots.
+# Without loss, WebP takes a third of what PNG takes.
+_SAVED = {"format": "webp", "dpi": 200, "pil_kwargs": {"lossless": True}}
 
 
 def write_page(
@@ -41,215 +44,124 @@ def write_page(
             f"path must lie in a folder that exists; got {str(path)!r}. Make the "
             "folder first."
         )
-    page = _page(comparisons, title, source)
+    page = escape_controls(_render(comparisons, title, source))
     # Beside the path, because a file moves as a whole only within its file system.
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        # Half a surrogate pair, which a broken name may hold, is no UTF-8.
-        unfinished.write_text(page, encoding="utf-8", errors="replace", newline="\n")
+        unfinished.write_text(page, encoding="utf-8", newline="\n")
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)
 
 
 def summary_html(comparison: Any) -> str:
-    """Make a small piece of HTML for notebooks."""
-    return element(
-        "div",
-        element(
-            "p",
-            element("strong", comparison.recommendation_),
-            style="border-left: 4px solid #3a9; padding-left: 8px; max-width: 75ch",
-        ),
-        compact_table(comparison),
-        element(
-            "p",
-            f"Mean ± standard deviation over {len(comparison.cross_validation.splits)} "
-            "folds; below it the paired difference to the true distribution ± its "
-            "standard error (≈: noise).",
-            style="font-size: smaller; opacity: .75",
-        ),
-    )
-
-
-def _page(comparisons: Mapping[str, Any], title: str, source: str | None) -> str:
-    style, script = _resource("page.css"), _resource("page.js")
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        # The page can fetch nothing, and runs no script but its own.
-        element("meta", http_equiv="Content-Security-Policy", content=_policy(script)),
-        element("meta", name="generator", content=f"skstrat {version('skstrat')}"),
-        element("link", rel="icon", href="data:,"),
-        element("title", title),
-        element("style", style),
-    )
-    first = next(iter(comparisons.values()))
-    articles = []
-    for position, (name, comparison) in enumerate(comparisons.items()):
-        explained = legend(comparisons.values()) if position == 0 else None
-        articles.append(_article(name, comparison, f"model-{position}", explained))
-    main = element(
-        "main",
-        element("h1", title),
-        _data(first, source),
-        _contents(comparisons) if len(comparisons) > 1 else None,
-        *articles,
-        _versions(),
-    )
-    body = element("body", main, element("script", script))
-    return f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n"
-
-
-def _resource(name: str) -> Markup:
-    template = resources.files("skstrat.displays").joinpath("templates", name)
-    return Markup(template.read_text(encoding="utf-8"))
-
-
-def _policy(script: str) -> str:
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    return (
-        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
-        f"script-src 'sha256-{digest}'"
-    )
-
-
-def _data(comparison: Any, source: str | None) -> Markup:
-    counts = comparison.labels.counts
-    names, shares = comparison.class_names_, counts / counts.sum()
-    smallest = int(counts.argmin())
-    items = [
-        element("li", element("strong", name), f" {count:,} rows ({100 * share:.3g} %)")
-        for name, count, share in zip(names, counts.tolist(), shares, strict=True)
+    """Make a small piece of HTML for notebooks; without pandas, sentences alone."""
+    failed = [
+        f"{each.strategy.name} failed: {each.error}"
+        for each in comparison.outcomes
+        if each.error
     ]
-    classes = element("ul", *items, class_="classes")
-    if len(names) > _MANY_CLASSES:
-        classes = element("details", element("summary", "All classes"), classes)
-    return element(
-        "section",
-        element(
-            "p",
-            f"{source}: " if source else None,
-            f"{counts.sum():,} rows of {len(names)} classes. Degree of imbalance: ",
-            element("strong", comparison.degree_),
-            f" (the smallest class, {names[smallest]}, has "
-            f"{100 * shares[smallest]:.3g} % of the rows).",
-        ),
-        classes,
-        class_="data",
-        aria_label="Data",
-    )
-
-
-def _contents(comparisons: Mapping[str, Any]) -> Markup:
-    items = [
-        element(
-            "li",
-            element("a", name, href=f"#model-{position}"),
-            f": {_choice(comparison)}",
-        )
-        for position, (name, comparison) in enumerate(comparisons.items())
+    parts = [
+        f"<p><strong>{escape(comparison.recommendation_)}</strong></p>",
+        "" if find_spec("pandas") is None else _small_table(comparison),
+        *(f"<p>{escape(each)}</p>" for each in failed),
     ]
-    return element("nav", element("ul", *items), aria_label="Models")
+    return escape_controls("".join(parts))
 
 
-def _choice(comparison: Any) -> str:
-    strategy = comparison.best_strategy_
-    if strategy.is_true_distribution:
-        return "Train on the true distribution"
-    return f"Train with {strategy.name}"
+def _small_table(comparison: Any) -> str:
+    import pandas
+
+    table, best, by = comparison.table_, comparison.best_, comparison.best_by
+    texts = {}
+    for info, decimals, finer in _columns(comparison)[:4]:
+        texts[info.label] = [_write(mean, decimals) for mean in table[info.key]]
+        if info.key == by:
+            pairs = zip(table[f"{by}_difference"], table[f"{by}_se"], strict=True)
+            texts["Difference to the true distribution ± standard error"] = [
+                f"{_write(difference, finer, '+')} ± {_write(error, finer)}"
+                for difference, error in pairs
+            ]
+    index = [f"★ {name}" if name == best else name for name in table.index]
+    with pandas.option_context("display.max_colwidth", None):
+        return pandas.DataFrame(texts, index=index).to_html(border=0)
 
 
-def _article(
-    name: str, comparison: Any, identifier: str, explained: Markup | None
-) -> Markup:
-    level = "h3" if name else "h2"
-    code = element("pre", element("code", comparison.code_))
-    return element(
-        "article",
-        element("h2", name) if name else None,
-        _recommendation(comparison, level),
-        element(level, "All strategies"),
-        scroll(strategy_table(comparison, name), "Table of all strategies"),
-        explained,
-        element(level, "Pictures"),
-        *_pictures(comparison),
-        element(level, "How it was measured"),
-        _method(comparison),
-        element(level, "Code that rebuilds the best model"),
-        element("div", scroll(code, "Code"), class_="code"),
-        id=identifier,
+def _render(comparisons: Mapping[str, Any], title: str, source: str | None) -> str:
+    try:
+        import jinja2
+    except ImportError as error:
+        raise ImportError(
+            "The page is made by Jinja2, which is not installed. Run: pip install "
+            '"skstrat[cli]"'
+        ) from error
+    environment = jinja2.Environment(
+        autoescape=True,
+        loader=jinja2.PackageLoader("skstrat.displays"),
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {"digest": _digest, "number": _write}
+    columns = {name: _columns(each) for name, each in comparisons.items()}
+    articles = [
+        (name, each, columns[name], _pictures(each))
+        for name, each in comparisons.items()
+    ]
+    versions = {name: version(name) for name in _MADE_WITH}
+    return environment.get_template("page.html").render(
+        articles=articles,
+        legend=dict.fromkeys(info for info, *_ in chain(*columns.values())),
+        source=source,
+        title=title,
+        versions={"Python": platform.python_version(), **versions},
     )
 
 
-def _recommendation(comparison: Any, level: str) -> Markup:
-    choice, sentence = _choice(comparison), comparison.recommendation_
-    reason = sentence.removeprefix(f"{choice}: ")
-    return element(
-        "section",
-        element(level, "Verdict"),
-        element("p", choice, class_="choice"),
-        element("p", reason[:1].upper() + reason[1:]),
-        class_="verdict",
-        aria_label="Verdict",
-    )
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
 
 
-def _pictures(comparison: Any) -> list[Markup]:
+def _columns(comparison: Any) -> list[tuple[MeasureInfo, int, int]]:
+    """List measures, each with how many decimals its means and differences need."""
+    scoring, table = comparison.cross_validation.scoring, comparison.table_
+    # What it cost, the measure chosen by, whether to trust it; then the rest.
+    first = ("rows", "fit_time", comparison.best_by, "mean_probability_ratio")
+    pooled = (info.key for info in MEASURES.values() if info.pooled)
+    columns = []
+    for key in dict.fromkeys([*first, *comparison.outcomes[0].folds, *pooled]):
+        if key in table:
+            info = describe_measure(key, scoring)
+            decimals = _decimals(table.get(f"{key}_sd", table[key] / 10))
+            finer = _decimals(table.get(f"{key}_se", table[key]))
+            columns.append((info, decimals if info.digits else 0, finer))
+    return columns
+
+
+def _decimals(spreads: Any) -> int:
+    """Choose how many decimals show two digits of what is spread so."""
+    real = spreads[(spreads > 0) & np.isfinite(spreads)]
+    return int(np.clip(1 - np.floor(np.log10(real.median())), 0, 7)) if len(real) else 3
+
+
+def _write(value: float, decimals: int, sign: str = "") -> str:
+    """Write a number for people."""
+    if np.isnan(value):
+        return "\N{EN DASH}"
+    return f"{value:{sign}z,.{decimals}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _pictures(comparison: Any) -> list[tuple[Any, str]] | None:
+    """Draw pictures, each with the address that holds it; None without matplotlib."""
     if find_spec("matplotlib") is None:
-        return [element("p", "None, because matplotlib is not installed.")]
-    from matplotlib import style
+        return None
+    from matplotlib import pyplot, style
 
+    pictures = []
     # Not the user's style, which may be white on black.
     with style.context("default"):
-        return [picture_markup(each) for each in draw_pictures(comparison)]
-
-
-def _method(comparison: Any) -> Markup:
-    design = comparison.cross_validation
-    tested, rows = len(comparison.tested_), len(comparison.labels.codes)
-    everything = "every row" if tested == rows else f"{tested:,} of {rows:,} rows"
-    items = [
-        f"Cross-validation with the same {len(design.splits)} folds for all "
-        f"strategies, seed {design.seed}; {everything} tested out of fold.",
-        "Only the training part of a fold is resampled. The test part is as it was, "
-        "with the class shares that the model will meet.",
-        "Correction: predictions are turned back to the class shares of the original "
-        "training rows.",
-        "Times are of resampling and fitting in one thread.",
-        "Standard errors are of the paired differences between folds. Folds share "
-        "training rows, so they are rather small: a difference of one standard error "
-        "is noise, one of three is not.",
-        f"The best strategy is the best mean of {comparison.best_by.replace('_', ' ')} "
-        "over the folds, unless it beats the true distribution by no more than one "
-        "standard error.",
-    ]
-    if design.positive is not None:
-        items.append(
-            "The threshold is tuned for the F2 score inside the training part, by "
-            f"cross-validation with up to {design.inner_folds} folds."
-        )
-    if len(comparison.class_names_) > 2:
-        items.append(
-            "Each class against the rest, averaged: ROC AUC and average precision. "
-            "Ratio, slope, calibration error and pictures are about the smallest class."
-        )
-    items.append(
-        "No weights of rows were given."
-        if design.sample_weight is None
-        else "The weights of the rows were used in fitting, tuning and scoring."
-    )
-    return element("ul", *(element("li", item) for item in items))
-
-
-def _versions() -> Markup:
-    versions = {
-        "Python": platform.python_version(),
-        "numpy": np.__version__,
-        "scikit-learn": sklearn.__version__,
-        "imbalanced-learn": imblearn.__version__,
-        "skstrat": version("skstrat"),
-    }
-    made = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return element("footer", element("p", join("Made with ", made, ".")))
+        for picture in draw_pictures(comparison):
+            drawn = BytesIO()
+            picture.figure.savefig(drawn, **_SAVED)
+            pyplot.close(picture.figure)
+            content = base64.b64encode(drawn.getvalue()).decode("ascii")
+            pictures.append((picture, f"data:image/webp;base64,{content}"))
+    return pictures
