@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,32 +27,128 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What to train with, and why.
+    """What to train with, and why; made by :func:`judge`.
 
     Attributes
     ----------
-    best : Outcome
-        The best of the strategies that beat the true distribution beyond chance; the
-        true distribution if none does.
-    saver : Outcome or None
-        If the true distribution is best: what trains on the fewest rows, less than
-        half, in less time, with a mean at most one percent worse and a mean
-        prediction to be trusted.
+    outcomes : list of Outcome
+        Those whose measure is a number, that of the true distribution first.
+    failed : int
+        How many others there were.
+    measure : str
+        What was chosen by.
+    loss : bool
+        Whether less of it is better.
     statistic : dict of str to float
-        Lead over the true distribution in standard errors, by name of the others that
-        worked; NaN where the lead has no spread over the folds.
+        Lead over the true distribution in standard errors, by name of the others; NaN
+        where the lead has no spread over the folds.
     critical : float
         What the largest lead exceeds in one comparison of ten if no strategy is
         better.
-    sentence : str
-        All of this in words.
     """
 
-    best: Outcome
-    saver: Outcome | None
+    outcomes: Sequence[Outcome] = field(repr=False)
+    failed: int
+    measure: str
+    loss: bool
     statistic: dict[str, float]
     critical: float
-    sentence: str
+
+    @cached_property
+    def best(self) -> Outcome:
+        """The best of those that lead beyond chance, or the true distribution."""
+        true, *others = self.outcomes
+        winners = [
+            each
+            for each in others
+            if self.statistic[each.strategy.name] > self.critical
+        ]
+        return min(winners, key=self._badness, default=true)
+
+    @cached_property
+    def saver(self) -> Outcome | None:
+        """What saves time where the true distribution is best, None if nothing does.
+
+        It trains on the fewest rows, less than half, in less time, with a mean at most
+        one percent worse and a mean prediction to be trusted.
+        """
+        true, *others = self.outcomes
+        if self.best is not true:
+            return None
+        savers = [each for each in others if self._saves(each)]
+        return min(savers, key=lambda each: each.mean("rows"), default=None)
+
+    @property
+    def sentence(self) -> str:
+        """All of this in words."""
+        return " ".join([*self._say_best(), *self._say_saver(), *self._say_method()])
+
+    def _badness(self, outcome: Outcome) -> float:
+        return outcome.mean(self.measure) * (1 if self.loss else -1)
+
+    def _lost(self, outcome: Outcome) -> float:
+        """Give the share of the measure that is lost; of 0 or less there is none."""
+        true = self.outcomes[0]
+        worse = self._badness(outcome) - self._badness(true)
+        mean = true.mean(self.measure)
+        return worse / mean if mean > 0 else np.inf
+
+    def _saves(self, outcome: Outcome) -> bool:
+        true = self.outcomes[0]
+        few = outcome.mean("rows") < true.mean("rows") / 2
+        fast = outcome.mean("fit_time") < true.mean("fit_time")
+        return few and fast and self._lost(outcome) <= MAX_LOSS and _is_trusted(outcome)
+
+    def _say_best(self) -> Iterator[str]:
+        true, *others = self.outcomes
+        best, name, mean = self.best, _words(self.measure), true.mean(self.measure)
+        if best is true:
+            yield f"Train on the true distribution: its {name} is {mean:.4g}."
+            yield from _say_trust(true)
+            if others:
+                yield self._say_closest(min(others, key=self._badness), len(others))
+            return
+        difference, error = best.difference(true, self.measure)
+        yield (
+            f"Train with {best.strategy.name}: its {name} is "
+            f"{best.mean(self.measure):.4g}, that of the true distribution {mean:.4g}."
+        )
+        yield f"It is the best of {len(others)} and leads by {_say(difference, error)}."
+        yield f"It trains on {_say_cost(best, true)}."
+        yield from _say_trust(best)
+
+    def _say_closest(self, closest: Outcome, n_others: int) -> str:
+        """Say how far the best of the others is from the true distribution."""
+        which = f"best of {n_others} others" if n_others > 1 else "other strategy"
+        difference, error = closest.difference(self.outcomes[0], self.measure)
+        worse = difference if self.loss else -difference
+        found = f"differs by {difference:+.2g} ± {error:.2g}, within chance"
+        if worse > self.critical * error:
+            found = f"is worse by {_say(difference, error)}"
+        return f"The {which}, {closest.strategy.name}, {found}."
+
+    def _say_saver(self) -> Iterator[str]:
+        if self.saver is None:
+            return
+        lost, cost = self._lost(self.saver), _say_cost(self.saver, self.outcomes[0])
+        loses = f"loses {100 * lost:.1g} %" if lost > 0 else "loses nothing"
+        yield f"To save time: {self.saver.strategy.name} trains on {cost} and {loses}."
+        yield from _say_trust(self.saver)
+
+    def _say_method(self) -> Iterator[str]:
+        if self.failed:
+            many = "strategies" if self.failed > 1 else "strategy"
+            yield f"{self.failed} {many} could not be compared."
+        if len(self.outcomes) > 1:
+            n_folds = len(self.outcomes[0].folds[self.measure])
+            yield (
+                f"± is the standard error over {n_folds} folds, corrected for shared "
+                "training rows (Nadeau and Bengio, 2003)."
+            )
+            yield (
+                f"A winner must lead by {self.critical:,.1f} of them, so at most one "
+                "comparison in ten names a winner where there is none."
+            )
 
 
 def judge(
@@ -62,7 +159,7 @@ def judge(
     row_losses: Floats | None = None,
     seed: int = 0,
 ) -> Verdict:
-    """Judge which strategy is best, and say so.
+    """Judge which strategy is best.
 
     Parameters
     ----------
@@ -92,35 +189,21 @@ def judge(
     Without row losses it is the quantile by Bonferroni's inequality, which holds for
     any correlation.
     """
-    true, sign = outcomes[0], 1 if loss else -1
-    others = [each for each in outcomes[1:] if np.isfinite(each.mean(measure))]
-    statistic = {
-        each.strategy.name: _lead(each, true, measure, sign) for each in others
-    }
-    spread = [np.isfinite(statistic.get(n.strategy.name, np.nan)) for n in outcomes[1:]]
-    excess = None
-    if row_losses is not None:
-        excess = (row_losses[1:] - row_losses[0])[spread]
-    critical = critical_lead(len(true.folds[measure]), sum(spread), excess, seed)
-    winners = [each for each in others if statistic[each.strategy.name] > critical]
-    best = min(winners, key=lambda each: sign * each.mean(measure), default=true)
-    saver = None
-    if best is true:
-        savers = [each for each in others if _saves(each, true, measure, sign)]
-        saver = min(savers, key=lambda each: each.mean("rows"), default=None)
-    said = [
-        *_say_best(best, true, measure, sign),
-        *_say_closest(best, true, others, measure, sign, critical),
-        *_say_saver(saver, true, measure, sign),
-        *_say_method(len(outcomes) - 1, len(others), true, measure, critical),
-    ]
-    return Verdict(best, saver, statistic, critical, " ".join(said))
-
-
-def _lead(outcome: Outcome, true: Outcome, measure: str, sign: int) -> float:
-    difference, error = outcome.difference(true, measure)
-    rounding = _ROUNDING * np.abs(true.folds[measure]).max()
-    return -sign * difference / error if error > rounding else np.nan
+    true = outcomes[0]
+    compared, statistic, spread = [true], {}, []
+    for n, each in enumerate(outcomes[1:], 1):
+        difference, error = each.difference(true, measure)
+        if not np.isfinite(difference):
+            continue
+        compared.append(each)
+        statistic[each.strategy.name] = np.nan
+        if error > _ROUNDING * np.abs(true.folds[measure]).max():
+            spread.append(n)
+            statistic[each.strategy.name] = (-1 if loss else 1) * difference / error
+    excess = None if row_losses is None else row_losses[spread] - row_losses[0]
+    critical = critical_lead(len(true.folds[measure]), len(spread), excess, seed)
+    failed = len(outcomes) - len(compared)
+    return Verdict(compared, failed, measure, loss, statistic, critical)
 
 
 def critical_lead(
@@ -137,102 +220,25 @@ def critical_lead(
     return float(np.quantile(leads.max(axis=1), 1 - FALSE_WINNERS))
 
 
-def _saves(outcome: Outcome, true: Outcome, measure: str, sign: int) -> bool:
-    """Tell whether a strategy saves time and loses at most what may be lost."""
-    worse = sign * outcome.difference(true, measure)[0]
-    # Of a score that is 0 or less, a percentage says nothing.
-    near = true.mean(measure) > 0 and worse <= MAX_LOSS * true.mean(measure)
-    few = outcome.mean("rows") < true.mean("rows") / 2
-    fast = outcome.mean("fit_time") < true.mean("fit_time")
-    return few and fast and near and _is_trusted(outcome)
-
-
-def _say_best(best: Outcome, true: Outcome, measure: str, sign: int) -> list[str]:
-    name = _words(measure)
-    if best is true:
-        return [
-            f"Train on the true distribution: its {name} is {true.mean(measure):.4g}.",
-            *_say_trust(true),
-        ]
-    difference, error = best.difference(true, measure)
-    return [
-        f"Train with {best.strategy.name}: its {name} is {best.mean(measure):.4g}, "
-        f"that of the true distribution {true.mean(measure):.4g}.",
-        f"It is better by {-sign * difference:.2g} ± {error:.2g}.",
-        f"It trains on {_say_cost(best, true)}.",
-        *_say_trust(best),
-    ]
-
-
-def _say_closest(
-    best: Outcome,
-    true: Outcome,
-    others: Sequence[Outcome],
-    measure: str,
-    sign: int,
-    critical: float,
-) -> list[str]:
-    """Say how far the best of the others is from the true distribution."""
-    if best is not true or not others:
-        return []
-    closest = min(others, key=lambda each: sign * each.mean(measure))
-    which = f"best of {len(others)} others" if len(others) > 1 else "other strategy"
-    difference, error = closest.difference(true, measure)
-    found = f"differs by {difference:+.2g} ± {error:.2g}, within chance"
-    if sign * difference > critical * error:
-        found = f"is worse by {abs(difference):.2g} ± {error:.2g}"
-    return [f"The {which}, {closest.strategy.name}, {found}."]
-
-
-def _say_saver(
-    saver: Outcome | None, true: Outcome, measure: str, sign: int
-) -> list[str]:
-    if saver is None:
-        return []
-    lost = sign * saver.difference(true, measure)[0] / true.mean(measure)
-    loses = f"loses {100 * lost:.1g} %" if lost > 0 else "loses nothing"
-    return [
-        f"To save time: {saver.strategy.name} trains on {_say_cost(saver, true)} and "
-        f"{loses}.",
-        *_say_trust(saver),
-    ]
-
-
-def _say_method(
-    n_given: int, n_others: int, true: Outcome, measure: str, critical: float
-) -> list[str]:
-    said = []
-    if n_given > n_others:
-        said = [f"{n_given - n_others} of {n_given} others could not be compared."]
-    if n_others:
-        said += [
-            f"± is the standard error over {len(true.folds[measure])} folds, corrected "
-            "for shared training rows (Nadeau and Bengio, 2003).",
-            f"A winner must lead by {critical:.2g} of them, so at most one comparison "
-            "in ten names a winner where there is none.",
-        ]
-    return said
+def _say(difference: float, error: float) -> str:
+    return f"{abs(difference):.2g} ± {error:.2g}"
 
 
 def _say_cost(outcome: Outcome, true: Outcome) -> str:
     rows, all_rows = outcome.mean("rows"), true.mean("rows")
-    time, all_time = outcome.mean("fit_time"), true.mean("fit_time")
-    return (
-        f"{rows:,.0f} rows instead of {all_rows:,.0f} ({_say_seconds(time)} instead of "
-        f"{_say_seconds(all_time)})"
-    )
+    time, all_time = (_say_seconds(each.mean("fit_time")) for each in (outcome, true))
+    return f"{rows:,.0f} rows instead of {all_rows:,.0f} ({time} instead of {all_time})"
 
 
 def _say_seconds(seconds: float) -> str:
     return f"{seconds:,.0f} s" if seconds >= 10 else f"{seconds:.2g} s"
 
 
-def _say_trust(outcome: Outcome) -> list[str]:
-    if RATIO not in outcome.folds:
-        return []
-    advice = "" if _is_trusted(outcome) else ": calibrate before you trust it"
-    ratio = outcome.mean(RATIO)
-    return [f"Its mean prediction is {ratio:.2f} times the prevalence{advice}."]
+def _say_trust(outcome: Outcome) -> Iterator[str]:
+    if RATIO in outcome.folds:
+        advice = "" if _is_trusted(outcome) else ": calibrate before you trust it"
+        ratio = outcome.mean(RATIO)
+        yield f"Its mean prediction is {ratio:.2f} times the prevalence{advice}."
 
 
 def _is_trusted(outcome: Outcome) -> bool:

@@ -1,0 +1,238 @@
+"""A winner only where chance does not explain its lead, in a sentence that says so."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import t
+
+from skstrat import DownsampleUpweight, Strategy
+from skstrat.model_selection._outcome import Outcome
+from skstrat.model_selection._verdict import FALSE_WINNERS, critical_lead, judge
+
+TRUE = np.array([0.10, 0.12, 0.14, 0.16])
+NOISE = np.array([-1.0, 1.0, -1.0, 1.0])
+# Four folds: one test row for three of training.
+ERROR = np.sqrt(4 / 3) * np.sqrt(1 / 4 + 1 / 3)
+
+
+def outcome(name, losses, rows=1000.0, ratio=1.0, seconds=2.0):
+    resampler = None if name == "true distribution" else DownsampleUpweight()
+    losses = np.asarray(losses, dtype=float)
+    folds = {
+        "rows": np.full(len(losses), rows),
+        "fit_time": np.full(len(losses), seconds),
+        "log_loss": losses,
+        "roc_auc": 1 - losses,
+        "mean_probability_ratio": np.full(len(losses), ratio),
+    }
+    nothing = np.empty((0, 2))
+    share = 1 / (len(losses) - 1)
+    return Outcome(Strategy(name, resampler), folds, nothing, nothing, share)
+
+
+def shifted(name, difference, spread, seconds=1.0, **settings):
+    """Make losses with a paired difference that spreads over the folds."""
+    return outcome(
+        name, TRUE + difference + spread * NOISE, seconds=seconds, **settings
+    )
+
+
+def best_of(outcomes, measure="log_loss", **settings):
+    """Name the best, for a loss and for what is the gain of that loss."""
+    verdict = judge(outcomes, measure, loss=True, **settings)
+    gain = judge(outcomes, "roc_auc", loss=False, **settings)
+    assert gain.best is verdict.best
+    return verdict.best.strategy.name
+
+
+true = outcome("true distribution", TRUE)
+
+
+def test_standard_error_is_that_of_nadeau_and_bengio():
+    other = shifted("other", -0.01, 0.02)
+    assert other.difference(true, "log_loss") == pytest.approx((-0.01, ERROR * 0.02))
+
+
+@pytest.mark.parametrize("n_others", [1, 3])
+def test_winner_leads_by_more_than_chance_among_so_many(n_others):
+    rest = [shifted(f"worse {n}", 0.02, 0.03) for n in range(1, n_others)]
+    # One in ten over all of them, of which each has three degrees of freedom.
+    chance = t.isf(0.1 / n_others, 3)
+    for factor, best in ((1.01, "other"), (0.99, "true distribution")):
+        other = shifted("other", -factor * chance * ERROR * 0.02, 0.02)
+        assert best_of([true, *rest, other]) == best
+        assert best_of([true, other, *rest]) == best
+
+
+def test_the_best_mean_of_the_winners_is_chosen():
+    good, better = shifted("good", -0.02, 0.001), shifted("better", -0.04, 0.001)
+    # The best mean of all may be chance.
+    lucky = shifted("lucky", -0.05, 0.1)
+    for order in ([good, better, lucky], [lucky, better, good]):
+        assert best_of([true, *order]) == "better"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        shifted("same", 0.0, 0.0),
+        # No spread, so nothing tells this from chance: two folds of few labels do so.
+        shifted("as much in every fold", -0.01, 0.0),
+        shifted("rounding", -1e-14, 1e-16),
+        shifted("worse", 0.01, 0.0001),
+        outcome("undefined", [0.01, np.nan, 0.01, 0.01]),
+        replace(outcome("failed", [np.nan] * 4), error="ValueError: no."),
+    ],
+    ids=lambda other: other.strategy.name,
+)
+def test_never_a_winner(other):
+    assert best_of([true, other]) == "true distribution"
+    good = shifted("good", -0.02, 0.001)
+    losses = np.random.default_rng(0).normal(size=(3, 50))
+    if other.error:
+        losses[1] = np.nan
+    verdict = judge([true, other, good], "log_loss", loss=True, row_losses=losses)
+    assert verdict.best is good
+    assert ("could not be compared" in verdict.sentence) == (
+        not np.isfinite(other.mean("log_loss"))
+    )
+
+
+def test_where_the_true_distribution_has_no_measure_it_stays():
+    nothing = outcome("true distribution", [np.nan, 0.1, 0.1, 0.1])
+    verdict = judge([nothing, shifted("other", 0, 0.1)], "log_loss", loss=True)
+    assert verdict.best is nothing
+    assert verdict.saver is None
+
+
+@pytest.mark.parametrize(("n_folds", "n_others"), [(2, 3), (5, 8)])
+def test_critical_lead_is_that_of_known_correlations(n_folds, n_others):
+    rng = np.random.default_rng(0)
+    # The chance of a lead beyond it, by Student's t; of 20,000 draws, three errors.
+    within = pytest.approx(0.1, abs=3 * np.sqrt(0.1 * 0.9 / 20_000))
+    alike = np.tile(rng.normal(size=100), (n_others, 1)) * 2
+    assert t.sf(critical_lead(n_folds, n_others, alike), n_folds - 1) == within
+    values = rng.normal(size=(400, n_others))
+    apart = np.linalg.qr(values - values.mean(axis=0))[0].T
+    alone = t.cdf(critical_lead(n_folds, n_others, apart), n_folds - 1)
+    assert 1 - alone**n_others == within
+    # The same again with the same seed; and rows make it easier, never harder.
+    assert critical_lead(n_folds, n_others, alike) == critical_lead(
+        n_folds, n_others, alike
+    )
+    assert critical_lead(n_folds, n_others, alike) < critical_lead(n_folds, n_others)
+
+
+@pytest.mark.parametrize(("n_folds", "n_others"), [(2, 3), (5, 15)])
+def test_one_comparison_in_ten_names_a_winner_where_there_is_none(n_folds, n_others):
+    rng = np.random.default_rng(n_others)
+    n_repeats, shared = 400, 1 / n_folds
+    named = one_error = 0
+    for _ in range(n_repeats):
+        # All strategies share training rows between folds, and test rows.
+        own = rng.normal(size=(n_others + 1, n_folds))
+        training = rng.normal(size=(n_others + 1, 1))
+        losses = 10 + np.sqrt(1 - shared) * own + np.sqrt(shared) * training
+        outcomes = [outcome(f"{n}", each) for n, each in enumerate(losses)]
+        named += judge(outcomes, "log_loss", loss=True).best is not outcomes[0]
+        paired = losses[losses.mean(axis=1).argmin()] - losses[0]
+        one_error += paired.mean() < -paired.std(ddof=1) / np.sqrt(n_folds) < 0
+    margin = 3 * np.sqrt(0.1 * 0.9 / n_repeats)
+    assert FALSE_WINNERS / 2 < named / n_repeats < FALSE_WINNERS + margin
+    # The best by one standard error, as before, is one more often than not.
+    assert one_error / n_repeats > 0.5
+
+
+@pytest.mark.parametrize(
+    ("settings", "saves"),
+    [
+        ({"rows": 100}, True),
+        ({"rows": 499}, True),
+        ({"rows": 501}, False),
+        ({"rows": 100, "ratio": 1.3}, False),
+        ({"rows": 100, "ratio": 0.7}, False),
+        ({"rows": 100, "seconds": 2.1}, False),
+    ],
+)
+def test_saver_needs_few_rows_and_probabilities_to_trust(settings, saves):
+    close = shifted("close", 0.0012, 0.01, **settings)
+    saver = judge([true, close], "log_loss", loss=True).saver
+    assert saver is (close if saves else None)
+
+
+@pytest.mark.parametrize(("lost", "saves"), [(0.0099, True), (0.0101, False)])
+def test_saver_loses_at_most_one_percent_and_has_the_fewest_rows(lost, saves):
+    near = shifted("near", 0.001, 0.01, rows=300)
+    for measure, loss, sign in (("log_loss", True, 1), ("roc_auc", False, -1)):
+        change = lost * true.mean(measure)
+        few = shifted("few", change, 0.01, rows=200)
+        assert few.mean(measure) - true.mean(measure) == pytest.approx(sign * change)
+        saver = judge([true, near, few], measure, loss=loss).saver
+        assert saver is (few if saves else near)
+
+
+def test_of_a_score_below_zero_nothing_is_lost_in_percent():
+    below = [replace(true, folds=true.folds | {"d2": TRUE - 1})]
+    close = shifted("close", 0.0, 0.01, rows=100)
+    below.append(replace(close, folds=close.folds | {"d2": TRUE - 1 + 0.01 * NOISE}))
+    assert judge(below, "d2", loss=False).saver is None
+
+
+METHOD = (
+    "± is the standard error over 4 folds, corrected for shared training rows (Nadeau "
+    "and Bengio, 2003). A winner must lead by {} of them, so at most one comparison in "
+    "ten names a winner where there is none."
+)
+
+
+def test_sentences():
+    close = shifted("close", 0.001, 0.01, rows=100, seconds=0.5)
+    worse = shifted("worse", 0.09, 0.01)
+    first = (
+        "Train on the true distribution: its log loss is 0.13. Its mean prediction is "
+        "1.00 times the prevalence."
+    )
+    assert judge([true, worse, close], "log_loss", loss=True).sentence == (
+        f"{first} The best of 2 others, close, differs by +0.001 ± 0.0088, within "
+        "chance. To save time: close trains on 100 rows instead of 1,000 (0.5 s "
+        "instead of 2 s) and loses 0.8 %. Its mean prediction is 1.00 times the "
+        f"prevalence. {METHOD.format('2.4')}"
+    )
+    assert judge([true, worse], "log_loss", loss=True).sentence == (
+        f"{first} The other strategy, worse, is worse by 0.09 ± 0.0088. "
+        f"{METHOD.format('1.6')}"
+    )
+    failed = replace(outcome("failed", [np.nan] * 4), error="ValueError: no.")
+    verdict = judge([true, failed], "log_loss", loss=True)
+    assert verdict.sentence == f"{first} 1 strategy could not be compared."
+    assert judge([true], "log_loss", loss=True).sentence == first
+
+
+def test_sentences_of_a_winner():
+    better = shifted("better", -0.03, 0.01, rows=100, ratio=1.5, seconds=120)
+    others = [true, better, shifted("worse", 0.03, 0.01)]
+    verdict = judge(others, "log_loss", loss=True)
+    assert verdict.saver is None
+    assert verdict.sentence == (
+        "Train with better: its log loss is 0.1, that of the true distribution 0.13. "
+        "It is the best of 2 and leads by 0.03 ± 0.0088. It trains on 100 rows instead "
+        "of 1,000 (120 s instead of 2 s). Its mean prediction is 1.50 times the "
+        f"prevalence: calibrate before you trust it. {METHOD.format('2.4')}"
+    )
+    higher = judge(others, "roc_auc", loss=False)
+    assert "its ROC AUC is 0.9, that of the true distribution 0.87." in higher.sentence
+    sentences = verdict.sentence.split(". ")
+    assert max(len(each.split()) for each in sentences) <= 25
+
+
+def test_a_failed_outcome_is_said_in_json():
+    failed = replace(outcome("failed", [np.nan] * 4), error="ValueError: no.")
+    document = failed.to_dict()
+    assert document["error"] == "ValueError: no."
+    assert document["measures"]["log_loss"] == {
+        "mean": None,
+        "sd": None,
+        "folds": [None] * 4,
+    }
+    assert true.to_dict()["error"] is None
