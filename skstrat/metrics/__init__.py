@@ -5,7 +5,7 @@ slope and ratio, all with ``sample_weight``. On a downsampled test set give the 
 of the sampler: then every metric estimates its value on all rows.
 """
 
-from skstrat.metrics._calibration_curve import (
+from skstrat.metrics._calibration_error import (
     calibration_noise_floor,
     expected_calibration_error,
 )

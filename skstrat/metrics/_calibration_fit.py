@@ -136,10 +136,17 @@ def calibration_slope_intercept(
     """
     rows = check_predictions(y_true, y_prob, sample_weight, pos_label)
     log_odds, positive, share = _regression_rows(rows, "a calibration slope")
-    problem = _why_no_line(log_odds, positive)
-    if problem:
+    ones, zeros = log_odds[positive], log_odds[~positive]
+    same = np.ptp(log_odds) <= _ROUNDING
+    # The likelihood has no maximum (Albert and Anderson, 1984).
+    if same or zeros.max() <= ones.min() or ones.max() <= zeros.min():
+        why = (
+            "all probabilities are the same"
+            if same
+            else "one threshold separates the classes"
+        )
         warnings.warn(
-            f"The calibration slope is not defined and set to NaN: {problem}.",
+            f"The calibration slope is not defined and set to NaN: {why}.",
             UndefinedMetricWarning,
             stacklevel=2,
         )
@@ -267,13 +274,3 @@ def _regression_rows(rows: Predictions, wanted: str) -> tuple[Floats, Any, Float
     rows.require(wanted)
     log_odds = np.asarray(logit(np.clip(rows.p, _CLIP, 1 - _CLIP)))
     return log_odds, rows.positive, rows.share
-
-
-def _why_no_line(log_odds: Floats, positive: Any) -> str | None:
-    """Say why the likelihood has no maximum (Albert and Anderson, 1984)."""
-    ones, zeros = log_odds[positive], log_odds[~positive]
-    if np.ptp(log_odds) <= _ROUNDING:
-        return "all probabilities are the same"
-    if zeros.max() <= ones.min() or ones.max() <= zeros.min():
-        return "one threshold separates the classes"
-    return None

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn import metrics
 
 from skstrat._core.compat import brier_score_loss, d2_brier_score, named_partial
-from skstrat.metrics._calibration_curve import (
+from skstrat.metrics._calibration_error import (
     calibration_noise_floor,
     expected_calibration_error,
 )
@@ -50,8 +50,8 @@ class MeasureInfo(NamedTuple):
         Whether ``score`` takes predicted labels.
     compared : bool, default=True
         Whether a comparison measures it if it is not asked for.
-    pooled : bool, default=False
-        Whether ``score`` is of all out-of-fold predictions at once, not of a fold.
+    pooled : callable, default=None
+        As ``score``, for all out-of-fold predictions at once and not for folds.
     in_terminal : bool, default=False
         Whether a terminal shows it, where columns are few.
     digits : int, default=4
@@ -70,7 +70,7 @@ class MeasureInfo(NamedTuple):
     loss: Callable[[Any, Any], Any] | None = None
     needs_threshold: bool = False
     compared: bool = True
-    pooled: bool = False
+    pooled: Callable[..., float] | None = None
     in_terminal: bool = False
     digits: int = 4
     unit: str = ""
@@ -85,11 +85,6 @@ class MeasureInfo(NamedTuple):
     def scorer_name(self) -> str:
         """Name of the scorer, which is better the greater if there is an order."""
         return f"neg_{self.key}" if self.best == LOWER else self.key
-
-    @property
-    def scored(self) -> bool:
-        """Whether each fold is scored by it."""
-        return self.score is not None and not self.pooled
 
     @property
     def label(self) -> str:
@@ -227,16 +222,14 @@ _ROWS = (
         "relative_calibration_error",
         LOWER,
         "expected calibration error of all out-of-fold predictions",
-        named_partial(expected_calibration_error, relative=True),
-        pooled=True,
+        pooled=named_partial(expected_calibration_error, relative=True),
         name="Calibration error / prevalence",
     ),
     MeasureInfo(
         "relative_calibration_error_floor",
         None,
         "what a perfectly calibrated model would show by chance",
-        named_partial(calibration_noise_floor, relative=True),
-        pooled=True,
+        pooled=named_partial(calibration_noise_floor, relative=True),
         name="Noise of calibration error",
     ),
 )

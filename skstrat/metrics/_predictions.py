@@ -37,23 +37,18 @@ class Predictions:
     weight: Floats
 
     @property
-    def n_positives(self) -> int:
-        """Rows of the positive class, whatever their weights."""
-        return int(np.count_nonzero(self.positive))
-
-    @property
     def share(self) -> Floats:
         """Weight of each row as a share of all weight."""
         return self.weight / self.weight.sum()
 
     def require(self, wanted: str, *, both: bool = True) -> None:
         """Refuse rows of which nothing positive, or of one class only."""
-        n_rows, n_positives = len(self.p), self.n_positives
-        if not n_positives or (both and n_positives == n_rows):
+        if not self.positive.any() or (both and self.positive.all()):
             needed = "rows of both classes" if both else "a row of the positive class"
             raise ValueError(
-                f"y_true must have {needed} for {wanted}; got {n_positives} of the "
-                f"positive class in {n_rows} rows. Use more rows, or stratified folds."
+                f"y_true must have {needed} for {wanted}; got {self.positive.sum()} of "
+                f"the positive class in {len(self.p)} rows. Use more rows, or "
+                "stratified folds."
             )
 
 
@@ -92,4 +87,4 @@ def check_predictions(
             f"pos_label must be one of the labels {labels.tolist()}; got "
             f"{pos_label!r}. Check its spelling and type."
         )
-    return Predictions(classes[codes] == pos_label, np.minimum(p, 1.0), weight)
+    return Predictions((classes == pos_label)[codes], np.minimum(p, 1.0), weight)

@@ -12,14 +12,13 @@ from skstrat._core.compat import named_partial
 from skstrat.metrics._measures import LOWER, MEASURES, MeasureInfo
 
 
-def scorers(pos_label: Any = None) -> dict[str, Any]:
+def scorers(pos_label: Any = 1) -> dict[str, Any]:
     """Make scorers of two classes for cross-validation and searches.
 
     Parameters
     ----------
-    pos_label : int, float, bool or str, default=None
-        Label of the positive class. None means 1, and is enough for labels in {0, 1},
-        {-1, 1} or bool; others need it.
+    pos_label : int, float, bool or str, default=1
+        Label of the positive class; 1 is True, too.
 
     Returns
     -------
@@ -55,7 +54,7 @@ def scorers(pos_label: Any = None) -> dict[str, Any]:
     return {
         each.scorer_name: _make_scorer(each, pos_label)
         for each in MEASURES.values()
-        if each.scored
+        if each.score
     }
 
 
@@ -64,13 +63,12 @@ def multiclass_scorers(smallest: Any, code: int) -> dict[str, Any]:
     return {
         each.scorer_name: _make_scorer(each, smallest, code)
         for each in MEASURES.values()
-        if each.scored and each.compared and not each.needs_threshold
+        if each.score and each.compared and not each.needs_threshold
     }
 
 
 def _make_scorer(measure: MeasureInfo, pos_label: Any, code: int | None = None) -> Any:
-    function = measure.score
-    named = {} if pos_label is None else {"pos_label": pos_label}
+    function, named = measure.score, {"pos_label": pos_label}
     if code is not None and measure.score_all:
         function, named = measure.score_all, {}
     elif not measure.needs_threshold:

@@ -8,7 +8,7 @@ from scipy.special import expit
 from sklearn import calibration
 
 from skstrat.metrics import calibration_noise_floor, expected_calibration_error
-from skstrat.metrics._calibration_curve import bin_calibration
+from skstrat.metrics._calibration_error import bin_calibration
 
 
 def rare_rows(seed, n_rows, shift=-5.5, spread=1.2):

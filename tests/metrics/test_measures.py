@@ -11,7 +11,8 @@ from sklearn.linear_model import LogisticRegression
 
 from skstrat import ClassWeight, compare_strategies
 from skstrat.cli._terminal import print_comparison
-from skstrat.displays import TradeOffDisplay, _page
+from skstrat.displays import TradeOffDisplay
+from skstrat.displays._table import legend, strategy_table
 from skstrat.metrics import scorers
 from skstrat.metrics._measures import (
     HIGHER,
@@ -41,7 +42,7 @@ def new_measure(monkeypatch):
     return info
 
 
-def test_one_new_row_is_enough(new_measure, rare_events, monkeypatch, tmp_path):
+def test_one_new_row_is_enough(new_measure, rare_events):
     X, y, _ = rare_events(600, 0.1)
     prior = DummyClassifier(strategy="prior").fit(X, y)
     share = y.mean()
@@ -58,9 +59,7 @@ def test_one_new_row_is_enough(new_measure, rare_events, monkeypatch, tmp_path):
     )
     assert comparison.loss_
     assert "mean_error_se" in comparison.table_
-    monkeypatch.setattr(_page, "draw_pictures", lambda comparison: ())
-    _page.write_page(tmp_path / "page.html", {"": comparison}, title="t")
-    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    page = strategy_table(comparison, "") + legend([comparison])
     assert "Mean distance<small>lower is better</small>" in page
     assert "mean distance of label and probability; lower is better." in page
     display = TradeOffDisplay.from_comparison(comparison)

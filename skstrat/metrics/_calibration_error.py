@@ -203,7 +203,8 @@ def calibration_noise_floor(
     check_scalar(n_draws, "n_draws", Integral, min_val=1)
     rows = check_predictions(y_true, y_prob, sample_weight, pos_label)
     unit, bin_of = _unit(rows, relative), _assign_bins(rows, n_bins)
-    ratio = _weight_ratio(rows)
+    ones, others = rows.weight[rows.positive], rows.weight[~rows.positive]
+    ratio = ones.mean() / others.mean() if len(ones) and len(others) else 1.0
     chance = expit(logit(rows.p) - np.log(ratio))
     as_positive = np.where(rows.positive, rows.weight, rows.weight * ratio)
     # One generator on, lest a small seed that also drew the data draws them again.
@@ -217,14 +218,6 @@ def calibration_noise_floor(
     return float(errors.mean()) / unit
 
 
-def _weight_ratio(rows: Predictions) -> float:
-    """Divide the mean weight of positive rows by that of negative rows."""
-    if rows.n_positives in (0, len(rows.p)):
-        return 1.0
-    weight, positive = rows.weight, rows.positive
-    return float(weight[positive].mean() / weight[~positive].mean())
-
-
 def _unit(rows: Predictions, relative: bool) -> float:
     if not relative:
         return 1.0
@@ -235,7 +228,7 @@ def _unit(rows: Predictions, relative: bool) -> float:
 def _assign_bins(rows: Predictions, n_bins: int | None) -> NDArray[np.intp]:
     """Give each row its bin: 0, 1, ... in the order of the probabilities."""
     if n_bins is None:
-        root = round(float(np.cbrt(rows.n_positives)))
+        root = round(float(np.cbrt(rows.positive.sum())))
         n_bins = min(max(root, _FEWEST_BINS), _MOST_BINS)
     check_scalar(n_bins, "n_bins", Integral, min_val=1)
     values, value_of = np.unique(rows.p, return_inverse=True)
