@@ -19,6 +19,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+from data_sets import read_data_set
 from imblearn.under_sampling import NearMiss, RandomUnderSampler
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -30,7 +31,6 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from skstrat import DownsampleUpweight, ResampledClassifier
-from skstrat.cli.tabular import plain_columns, read_table
 
 RESULTS = Path(__file__).parent / "results" / "calibration_check.json"
 LEAST, MOST = 0.8, 1.25
@@ -128,9 +128,8 @@ def summarise(results):
 
 def read(path, largest):
     """Read a data set, or a sample of it."""
-    table = read_table(path, "target")
-    y = table.codes()
-    X = plain_columns(table.features).to_numpy(dtype=np.float64)
+    X, y = read_data_set(path)
+    X = X.to_numpy(dtype=np.float64)
     X = X[:, ~np.isnan(X).all(axis=0)]
     X = np.where(np.isnan(X), np.nanmedian(X, axis=0), X)
     if len(y) > largest:

@@ -22,6 +22,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from data_sets import read_data_set
 from machine import machine_facts
 from scipy.special import logsumexp
 from sklearn.exceptions import ConvergenceWarning
@@ -30,7 +31,6 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
 from skstrat import DownsampleUpweight, ResampledClassifier
-from skstrat.cli.tabular import plain_columns, read_table
 
 RESULTS = Path(__file__).parent / "results" / "certificate.json"
 ILL = ("collinear", "separated", "unscaled", "heavy")
@@ -72,8 +72,7 @@ def generate(seed):
 
 def read_set(path):
     """Read a data set as scaled numbers."""
-    table = read_table(path, "target")
-    columns = plain_columns(table.features)
+    columns, y = read_data_set(path)
     numbers = columns.select_dtypes("floating").to_numpy()
     numbers = numbers[:, ~np.isnan(numbers).all(axis=0)]
     numbers = np.where(np.isnan(numbers), np.nanmedian(numbers, axis=0), numbers)
@@ -81,7 +80,7 @@ def read_set(path):
     if text.shape[1]:
         one_hot = OneHotEncoder(sparse_output=False).fit_transform(text)
         numbers = np.hstack([numbers, one_hot])
-    return StandardScaler().fit_transform(numbers), table.codes()
+    return StandardScaler().fit_transform(numbers), y
 
 
 def losses(model, X, y):

@@ -6,7 +6,8 @@ Folds of normal values: differences of K strategies to the true distribution, of
 none is better, correlated between folds by the training rows that these share (Nadeau
 and Bengio: the share of test rows) and between strategies by a common loss. And folds
 of heavy tails, and of a skew: strategies a little better mostly, and seldom much worse.
-Old is the rule of before: the best mean wins by one standard error. Any is the rule for
+Old is the rule of before: the best mean wins by one standard error; apart without the
+correlation between folds. Any is the rule for
 any correlation between strategies, rows that for the correlation of row losses.
 
 Real fits on generated data of which no strategy can be better: ``seeds`` are draws of
@@ -71,10 +72,9 @@ def draw(rng, shape, size, correlation):
     return values
 
 
-def draw_folds(rng, shape, n_repeats, n_folds, n_strategies, correlation):
+def draw_folds(rng, shape, size, correlation, shared):
     """Draw losses minus those of the true distribution, by repeat, fold, strategy."""
-    size = (n_repeats, n_folds, n_strategies)
-    shared = 1 / n_folds
+    n_repeats, _, n_strategies = size
     fold = draw(rng, shape, size, correlation)
     training = draw(rng, "normal", (n_repeats, 1, n_strategies), correlation)
     return np.sqrt(1 - shared) * fold + np.sqrt(shared) * training
@@ -107,7 +107,9 @@ def rate(name, named, **facts):
 def measure_normal(shape, n_folds, n_strategies, correlation, n_repeats):
     """Count false winners of drawn folds, old rule beside new."""
     rng = np.random.default_rng([n_folds, n_strategies, int(10 * correlation)])
-    differences = draw_folds(rng, shape, n_repeats, n_folds, n_strategies, correlation)
+    size = (n_repeats, n_folds, n_strategies)
+    apart = draw_folds(rng, shape, size, correlation, 0)
+    differences = draw_folds(rng, shape, size, correlation, 1 / n_folds)
     rows = draw(rng, shape, (ROWS, n_strategies), correlation).T
     largest = leads(differences).max(axis=1)
     row = {
@@ -120,6 +122,7 @@ def measure_normal(shape, n_folds, n_strategies, correlation, n_repeats):
     any_rule = critical_lead(n_folds, n_strategies)
     row_rule = critical_lead(n_folds, n_strategies, rows)
     row |= {"critical": round(any_rule, 2), "critical_rows": round(row_rule, 2)}
+    row |= rate("old_apart", old_winners(apart))
     row |= rate("old", old_winners(differences))
     row |= rate("any", largest > any_rule) | rate("rows", largest > row_rule)
     goal = shape == "normal"
@@ -217,7 +220,7 @@ def measure_power(n_folds, n_strategies, correlation, n_repeats):
     """Give the lead of one strategy that is found in most comparisons."""
     rng = np.random.default_rng(0)
     size = (n_repeats, n_folds, n_strategies)
-    drawn = draw_folds(rng, "normal", *size, correlation)[..., 0]
+    drawn = draw_folds(rng, "normal", size, correlation, 1 / n_folds)[..., 0]
     rows = draw(rng, "normal", (ROWS, n_strategies), correlation).T
     largest_chance = drawn.std(axis=1, ddof=1)
     largest_chance *= np.sqrt(1 / n_folds + 1 / (n_folds - 1))
@@ -261,8 +264,8 @@ SCORES = {
 
 COLUMNS = (
     *("data", "measure", "folds", "strategies", "correlation", "repeats", "error"),
-    *("critical", "critical_rows", "old", "old_se", "any", "any_se"),
-    *("rows", "rows_se", "verdict"),
+    *("critical", "critical_rows", "old_apart", "old_apart_se", "old", "old_se"),
+    *("any", "any_se", "rows", "rows_se", "verdict"),
 )
 
 

@@ -25,7 +25,7 @@ HEAD = (
 def compare(path: Path) -> dict:
     """Run the command on one file."""
     start = time.perf_counter()
-    command = [sys.executable, "-m", "skstrat", "compare", path.name]
+    command = [Path(sys.executable).with_name("skstrat"), "compare", path.name]
     done = subprocess.run(
         [*command, "--target", "target", "--json"],
         cwd=path.parent,

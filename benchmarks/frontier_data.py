@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 from bench_end_to_end import make_table
+from data_sets import read_data_set
 from sklearn.model_selection import StratifiedKFold, train_test_split
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
-
-from skstrat.cli.tabular import plain_columns, read_table
+from sklearn.preprocessing import OneHotEncoder
 
 # Intercepts of the truth that give these shares of positives, by integration.
 INTERCEPTS = {0.005: -6.91, 0.01: -6.117, 0.05: -4.125}
@@ -91,10 +90,8 @@ def _sample(y: Any, rows: int) -> Any:
 
 def read_case(path: Path) -> Case:
     """Read a data set; the smallest class is told from all others."""
-    table = read_table(path, "target")
-    codes = table.codes()
+    columns, codes = read_data_set(path)
     y = (codes == np.bincount(codes).argmin()).astype(np.int64)
-    columns = plain_columns(table.features)
     numbers = columns.select_dtypes("floating").to_numpy()
     numbers = numbers[:, ~np.isnan(numbers).all(axis=0)]
     numbers = np.where(np.isnan(numbers), np.nanmedian(numbers, axis=0), numbers)
@@ -103,11 +100,10 @@ def read_case(path: Path) -> Case:
     if not text.shape[1]:
         return case
     one_hot = OneHotEncoder(sparse_output=False).fit_transform(text)
-    ordinal = OrdinalEncoder().fit_transform(text)
     return replace(
         case,
         linear=np.hstack([numbers, one_hot]),
-        trees=np.hstack([numbers, ordinal]),
+        trees=np.hstack([numbers, text]),
     )
 
 

@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import sys
 
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from skrub import tabular_pipeline
+
 from skstrat import compare_strategies
-from skstrat.cli.tabular import make_logistic, plain_columns, read_table
 from skstrat.displays import TradeOffDisplay
+from skstrat.io import scan_file
 
 
 def main(path: str, picture: str) -> None:
-    """Compare as ``skstrat compare`` does, and draw."""
-    table = read_table(path, "target")
-    X, y = plain_columns(table.features), table.codes()
-    comparison = compare_strategies(make_logistic(X, 0), X, y, random_state=0)
+    """Compare on default strategies, and draw."""
+    X, y, _ = scan_file(path, target="target")
+    X = X.take_rows(np.arange(len(y)))
+    estimator = tabular_pipeline(LogisticRegression(max_iter=1000))
+    comparison = compare_strategies(estimator, X, y, random_state=0)
     print(comparison.recommendation_)
     display = TradeOffDisplay.from_comparison(comparison)
     display.figure_.savefig(picture, dpi=110, bbox_inches="tight")

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-_OPTIONAL = frozenset({"click", "pandas", "pyarrow", "rich"})
+_OPTIONAL = frozenset({"click", "pandas", "pyarrow", "rich", "skrub"})
 _KEPT = ("encoding", "line_buffering", "write_through")
 _ENDING = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
@@ -67,8 +67,8 @@ def _open_streams() -> None:
     """Give streams that were closed a place, and let standard output take any text."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            descriptor = os.open(os.devnull, os.O_WRONLY)
-            setattr(sys, name, os.fdopen(descriptor, "w", encoding="utf-8"))
+            nowhere = io.FileIO(os.devnull, "w")
+            setattr(sys, name, io.TextIOWrapper(nowhere, encoding="utf-8"))
     if isinstance(sys.stdout, io.TextIOWrapper):
         before = sys.stdout
         options = {each: getattr(before, each) for each in _KEPT}

@@ -1,9 +1,9 @@
-"""The commands: parse, call the library, print."""
+"""The command that finds the best strategy: parse, call the library, print."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,18 +13,16 @@ import imblearn
 import numpy as np
 import pandas as pd
 import sklearn
+import skrub
 from joblib import cpu_count
-from sklearn.model_selection import StratifiedKFold
 
 import skstrat
-from skstrat.cli._csv_options import csv_options, read_csv_format
+from skstrat.cli._csv_options import csv_options
+from skstrat.cli._data import Data, demo_data, read_data
 from skstrat.cli._downsample import downsample, versions
-from skstrat.cli._errors import InputError, SafeGroup
-from skstrat.cli._models import MODELS, plain_columns
-from skstrat.cli._tables import TARGET as DEMO_TARGET
-from skstrat.cli._tables import Table, TableError, check_folds, demo_table, read_table
+from skstrat.cli._errors import InputError, OneLineCommand, SafeGroup, explained
+from skstrat.cli._models import DEFAULT_MODELS, MODELS, TAKE_CODES, TITLES
 from skstrat.cli._terminal import (
-    MODEL_NAMES,
     open_console,
     open_progress,
     print_classes,
@@ -38,6 +36,9 @@ from skstrat.model_selection._compare import compare_strategies
 from skstrat.model_selection._comparison import Comparison
 from skstrat.model_selection._strategies import choose_factors, list_strategies
 
+option = partial(click.option, show_default=True)
+_TITLE = "Which strategy against imbalance?"
+
 
 @click.group(name="skstrat", cls=SafeGroup)
 @click.version_option(skstrat.__version__)
@@ -50,228 +51,145 @@ skstrat_command.add_command(downsample)
 
 def _finite(context: Any, parameter: Any, factors: tuple[float, ...]) -> list[float]:
     if not all(map(math.isfinite, factors)):
-        raise InputError(f"--factor must be a finite number; got {factors}")
+        raise InputError(f"factor must be a finite number; got {factors}.")
     return list(dict.fromkeys(factors))
 
 
-@skstrat_command.command()
-@click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.option("--target", metavar="COLUMN", help="The label column of FILE.")
-@click.option(
-    "--model",
-    "models",
-    multiple=True,
-    type=click.Choice(list(MODELS)),
-    help="Repeatable; all of them if not given.",
+def _in_folder(context: Any, parameter: Any, html: Path | None) -> Path | None:
+    if html and not html.absolute().parent.is_dir():
+        raise InputError(f"html {html}: there is no folder {html.absolute().parent}.")
+    return html
+
+
+@skstrat_command.command(
+    cls=OneLineCommand,
+    epilog="Example: skstrat compare payments.csv --target is_fraud --html report.html",
 )
-@click.option("--folds", default=5, show_default=True, type=click.IntRange(min=2))
-@click.option(
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@option("--target", metavar="COLUMN", help="Labels of the rows.")
+@option("--sample-weight", metavar="COLUMN", help="Weights of the rows; no feature.")
+@option(
+    "--groups", metavar="COLUMN", help="Rows of one value share a fold; no feature."
+)
+@option("--model", multiple=True, default=DEFAULT_MODELS, type=click.Choice([*MODELS]))
+@option(
     "--factor",
-    "factors",
     multiple=True,
     type=click.FloatRange(min=1),
     callback=_finite,
-    help="Downsampling factor. Repeatable; 5, 20 and 100 as far as the classes allow "
-    "if not given.",
+    help="Of downsampling; 5, 20 and 100 as far as the classes allow if not given.",
 )
-@click.option(
-    "--seed",
+@option("--cv", default=5, type=click.IntRange(min=2), help="Number of folds.")
+@option(
+    "--random-state",
     default=0,
-    show_default=True,
     type=click.IntRange(0, 2**32 - 1),
-    help="Of the folds, the draws and the trees.",
+    help="Seed of the folds, the draws and the trees.",
 )
-@click.option(
-    "--jobs",
+@option(
+    "--n-jobs",
     default=cpu_count,
     show_default="all cores",
     type=click.IntRange(min=1),
-    help="Folds fitted at the same time, each in a process.",
+    help="Fits at the same time, each in a process.",
 )
 @csv_options
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@click.option(
+@option("--json", is_flag=True, help="One JSON document on stdout.")
+@option(
     "--html",
-    "page",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    callback=_in_folder,
     help="Also write a page with verdict, tables, pictures and code.",
 )
-@click.option("--demo", is_flag=True, help="A generated table instead of FILE.")
+@option("--demo", is_flag=True, help="A generated table instead of FILE.")
 def compare(
     file: Path | None,
     target: str | None,
-    models: tuple[str, ...],
-    folds: int,
-    factors: list[float],
-    seed: int,
-    jobs: int,
-    as_json: bool,
-    page: Path | None,
+    sample_weight: str | None,
+    groups: str | None,
+    model: tuple[str, ...],
+    factor: list[float],
+    cv: int,
+    random_state: int,
+    n_jobs: int,
+    json: bool,
+    html: Path | None,
     demo: bool,
-    **csv: Any,
+    csv: CsvFormat,
 ) -> None:
     """Find out which strategy against imbalance is best on your data.
 
     FILE is a Parquet or CSV file, which may be compressed. Every strategy is
-    cross-validated on the same folds, with and without correction of the prior.
+    cross-validated on the same folds, with and without correction of the prior. Models,
+    factors and words for missing values can be given several times.
     """
-    csv_format = read_csv_format(**csv)
-    try:
-        table = _get_table(file, target, csv_format, demo=demo)
-        check_folds(table, folds)
-    except TableError as error:
-        raise InputError(str(error)) from None
-    if page and not page.absolute().parent.is_dir():
-        raise InputError(f"--html {page}: there is no folder {page.absolute().parent}")
-    factors = factors or choose_factors(table.labels.counts)
-    models = tuple(dict.fromkeys(models)) or tuple(MODELS)
-    console = None if as_json else open_console()
-    if console:
-        print_classes(console, table)
-    measured = {}
-    job = CompareJob(
-        *(table, factors, folds, seed, jobs),
-        demo=demo,
-        csv_format=csv_format,
-        learning_curve=page is not None,
-        # The terminal's table has no column that needs thresholds.
-        tune_threshold=as_json or page is not None,
-    )
-    for model in models:
-        measured[model] = job.compare(model)
-        if console:
-            print_comparison(console, model, measured[model])
-    if page:
-        _write_page(page, table, measured)
-    if console:
-        print_reading_help(console, table, folds, seed)
+    columns = (target, sample_weight, groups)
+    estimators = {name: MODELS[name](random_state) for name in model}
+    if demo and (file, *columns) == (None,) * 4:
+        data = demo_data()
+    elif file and target and not demo:
+        data = read_data(file, target, sample_weight, groups, csv)
     else:
-        document = _comparison_document(job, measured)
-        print_json(document)
-
-
-@dataclass(frozen=True)
-class CompareJob:
-    """The comparison that is made for every model.
-
-    Attributes
-    ----------
-    table : Table
-        The data.
-    factors : list of float
-        Downsampling factors.
-    folds : int
-        Number of folds.
-    seed : int
-        Of the folds, the draws and the trees.
-    jobs : int
-        Folds fitted at the same time.
-    demo : bool
-        Whether the data is the generated table.
-    csv_format : CsvFormat
-        What was told of CSV files.
-    learning_curve : bool
-        Whether the learning curve by rows is measured, too.
-    tune_threshold : bool
-        Whether decision thresholds are tuned.
-    """
-
-    table: Table
-    factors: list[float]
-    folds: int
-    seed: int
-    jobs: int
-    demo: bool
-    csv_format: CsvFormat
-    learning_curve: bool
-    tune_threshold: bool
-
-    def compare(self, model: str) -> Comparison:
-        """Compare the strategies for one model, with a progress bar on a terminal."""
-        X = plain_columns(self.table.features)
-        with open_progress() as progress:
-            comparison = compare_strategies(
-                MODELS[model](X, self.seed),
-                X,
-                self.table.codes(),
-                strategies=list_strategies(self.factors, random_state=self.seed),
-                cv=StratifiedKFold(self.folds, shuffle=True, random_state=self.seed),
-                n_jobs=self.jobs,
-                random_state=self.seed,
-                tune_threshold=self.tune_threshold,
-                learning_curve_by_rows=self.learning_curve,
-                progress=partial(progress.track, description=model),
+        raise InputError("give a FILE with its --target COLUMN, or --demo, not both.")
+    factors = factor or choose_factors(
+        [each["rows"] for each in data.summary["classes"]]
+    )
+    console = open_console(quiet=json)
+    print_classes(console, data.summary)
+    if html:
+        click.echo("Note: --html also tunes thresholds: four times the work.", err=True)
+    measured = {}
+    for name, estimator in estimators.items():
+        with explained(), open_progress() as progress:
+            measured[name] = _compare(
+                *(name, estimator, data),
+                strategies=list_strategies(
+                    factors, random_state=random_state
+                ),
+                cv=cv,
+                n_jobs=n_jobs,
+                random_state=random_state,
+                # The terminal's table has no column that needs thresholds.
+                tune_threshold=json or html is not None,
+                learning_curve_by_rows=html is not None,
+                progress=partial(progress.track, description=name),
             )
-        return replace(
-            comparison,
-            class_names=self.table.code_names(),
-            data_code=self._preamble(model),
-        )
-
-    def _preamble(self, model: str) -> str:
-        """Write the code that makes X, y and estimator as the command does."""
-        table = self.table
-        told = "" if self.csv_format == CsvFormat() else f", {self.csv_format!r}"
-        reads = f"read_table({table.source!r}, {table.target!r}{told})"
-        made = "demo_table()" if self.demo else reads
-        names = sorted([f"make_{model}", made.partition("(")[0], "plain_columns"])
-        return (
-            f"from skstrat.cli.tabular import {', '.join(names)}\n"
-            + ("from skstrat.io import CsvFormat\n" if told else "")
-            + f"\ntable = {made}\n"
-            "X, y = plain_columns(table.features), table.codes()\n"
-            f"estimator = make_{model}(X, random_state={self.seed})\n"
-        )
+        print_comparison(console, TITLES[name], measured[name])
+    if html:
+        titled = {TITLES[name]: each for name, each in measured.items()}
+        with explained():
+            write_page(html, titled, title=_TITLE, source=data.summary["source"])
+    print_reading_help(console, data.summary, cv, random_state)
+    if json:
+        chosen = {"folds": cv, "factors": factors, "seed": random_state}
+        print_json(_document(data.summary, chosen, measured))
 
 
-def _get_table(
-    file: Path | None, target: str | None, csv_format: CsvFormat, *, demo: bool
-) -> Table:
-    if demo and file is not None:
-        raise InputError("give FILE or --demo, not both")
-    if demo and target not in (None, DEMO_TARGET):
-        raise InputError(
-            f"--target goes with FILE; the target of --demo is {DEMO_TARGET}"
-        )
-    if demo:
-        return demo_table()
-    if file is None:
-        raise InputError("give a FILE with its --target COLUMN, or --demo")
-    if target is None:
-        raise InputError(f"--target is missing: which column of {file} is the label?")
-    return read_table(file, target, csv_format)
+def _compare(model: str, estimator: Any, data: Data, **options: Any) -> Comparison:
+    y, code, names = data.y, data.code, None
+    if model in TAKE_CODES:
+        y, code = y.cat.codes, f"{code}y = y.cat.codes\n"
+        names = [str(each["label"]) for each in data.summary["classes"]]
+    comparison = compare_strategies(
+        *(estimator, data.X, y),
+        sample_weight=data.sample_weight,
+        **options,
+    )
+    return replace(comparison, class_names=names, data_code=code)
 
 
-def _write_page(page: Path, table: Table, measured: dict[str, Comparison]) -> None:
-    try:
-        write_page(
-            page,
-            {MODEL_NAMES[model]: each for model, each in measured.items()},
-            title="Which strategy against imbalance?",
-            source=table.source,
-        )
-    except OSError as error:
-        raise click.ClickException(
-            f"{page} cannot be written: {error.strerror}"
-        ) from None
-
-
-def _comparison_document(
-    job: CompareJob, measured: dict[str, Comparison]
+def _document(
+    data: dict[str, Any], chosen: dict[str, Any], measured: dict[str, Comparison]
 ) -> dict[str, Any]:
-    return {
-        "data": job.table.to_dict(),
-        "folds": job.folds,
-        "factors": job.factors,
-        "seed": job.seed,
-        "models": [
-            {
-                "model": model,
-                "best": comparison.best_,
-                "recommendation": comparison.recommendation_,
-                "strategies": [outcome.to_dict() for outcome in comparison.outcomes],
-            }
-            for model, comparison in measured.items()
-        ],
-        "versions": versions(skstrat, sklearn, imblearn, pd, np),
-    }
+    models = [
+        {
+            "model": name,
+            "best": comparison.best_,
+            "recommendation": comparison.recommendation_,
+            "critical": comparison.verdict_.critical,
+            "strategies": [outcome.to_dict() for outcome in comparison.outcomes],
+        }
+        for name, comparison in measured.items()
+    ]
+    used = versions(skstrat, sklearn, imblearn, skrub, pd, np)
+    return {"data": data, **chosen, "models": models, "versions": used}

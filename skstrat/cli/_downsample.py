@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
+from functools import partial
 from typing import Any
 
 import click
@@ -15,17 +16,18 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
 import skstrat
-from skstrat.cli._csv_options import csv_options, read_csv_format
+from skstrat.cli._csv_options import csv_options
 from skstrat.cli._errors import InputError, OneLineCommand, explained
 from skstrat.cli._factors import DownsampleByText
-from skstrat.cli._tables import doubted_label
 from skstrat.cli._terminal import (
     class_grid,
+    doubted_label,
     open_console,
     open_progress,
     print_json,
 )
 from skstrat.cli._training_code import training_code
+from skstrat.io import CsvFormat
 from skstrat.io._files import resample_file
 from skstrat.io._source_files import find_files
 from skstrat.io._summary import Summary
@@ -36,6 +38,7 @@ _LABELS = (str, int, float)
 _EXAMPLE = """\b
 Example:
   skstrat downsample big.parquet small.parquet --target is_fraud --factor 20"""
+_column = partial(click.option, metavar="COLUMN")
 
 
 def _read_factors(
@@ -70,7 +73,7 @@ def _read_strata(
 @click.command(cls=OneLineCommand, epilog=_EXAMPLE)
 @click.argument("source")
 @click.argument("dest")
-@click.option("--target", required=True, metavar="COLUMN", help="The label column.")
+@_column("--target", required=True, help="The labels.")
 @click.option(
     "--factor",
     required=True,
@@ -85,38 +88,25 @@ def _read_strata(
     default="original",
     show_default=True,
     type=click.Choice(["original", "factor"]),
-    help="Classes keep their total weight, or rows are multiplied by rows of the "
-    "class / rows kept, which keeps totals of --sample-weight only on average.",
+    help="Each class keeps its total weight, or its weights are multiplied by rows / "
+    "rows kept, which keeps totals of --sample-weight only on average.",
 )
-@click.option(
-    "--key",
-    metavar="COLUMN",
-    help="Tells the rows apart, so that the same are kept in any order.",
-)
-@click.option(
-    "--sample-weight",
-    metavar="COLUMN",
-    help="Weights to multiply into; a new column sample_weight if not given.",
-)
-@click.option(
+@_column("--key", help="Tells rows apart, so that any order keeps the same.")
+@_column("--sample-weight", help="To multiply into; else a new column sample_weight.")
+@_column(
     "--strata",
     multiple=True,
-    metavar="COLUMN",
     callback=_read_strata,
-    help="Each value of it, or of several together (repeatable), is drawn at the rate "
-    "of the class.",
+    help="Each value is drawn at the rate of the class. Repeatable: of several columns "
+    "together.",
 )
-@click.option(
-    "--groups",
-    metavar="COLUMN",
-    help="Rows of one value are kept or dropped together.",
-)
+@_column("--groups", help="Rows of one value are kept or dropped together.")
 @click.option(
     "--random-state",
     default=0,
     show_default=True,
     type=click.IntRange(0, 2**64 - 1),
-    help="The seed: the same one keeps the same rows.",
+    help="The same seed keeps the same rows.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace DEST.")
 @csv_options
@@ -125,16 +115,12 @@ def downsample(
     source: str,
     dest: str,
     target: str,
-    factor: Any,
-    weighting: Any,
     key: str | None,
     sample_weight: str | None,
-    strata: str | list[str] | None,
-    groups: str | None,
-    random_state: int,
+    csv: CsvFormat,
     overwrite: bool,
     as_json: bool,
-    **csv: Any,
+    **words: Any,
 ) -> None:
     """Keep a fraction of a big class, and weights that stand for the rest.
 
@@ -142,14 +128,6 @@ def downsample(
     DEST ends in .parquet, .csv or the like. A model fitted to DEST with its weights
     has the probabilities of SOURCE.
     """
-    csv_format = read_csv_format(**csv)
-    words = {
-        "factor": factor,
-        "weighting": weighting,
-        "strata": strata,
-        "groups": groups,
-        "random_state": random_state,
-    }
     with explained(), open_progress() as progress:
         summary = resample_file(
             source,
@@ -158,7 +136,7 @@ def downsample(
             resampler=DownsampleByText(**words),
             key=key,
             sample_weight=sample_weight,
-            csv=csv_format,
+            csv=csv,
             overwrite=overwrite,
             progress=_Bar(progress, source),
         )
@@ -166,16 +144,17 @@ def downsample(
         made_by = versions(skstrat, np, pd, pyarrow)
         print_json(summary.to_dict() | words | {"versions": made_by})
         return
+    strata = words["strata"]
     code = training_code(
-        summary.dest,
+        summary,
         target=target,
         weight=sample_weight or "sample_weight",
-        identifiers=[name for name in (key, groups) if name is not None],
-        numeric=summary.by_strata,
-        csv_format=csv_format,
+        identifiers=[name for name in (key, words["groups"]) if name is not None],
+        csv=csv,
     )
-    several = ", ".join([strata] if isinstance(strata, str) else strata or [])
-    column = several if summary.by_strata else target
+    column = target
+    if summary.by_strata:
+        column = strata if isinstance(strata, str) else ", ".join(strata)
     _print_summary(open_console(), summary, column, code)
 
 

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from operator import itemgetter
 from typing import Any
 
 import click
-from rich.box import SIMPLE_HEAD
+from rich.box import HORIZONTALS, SIMPLE_HEAD
 from rich.console import Console
+from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 from rich.table import Column
 from rich.table import Table as Grid
 from rich.text import Text
 
 from skstrat._core.controls import escape_controls
-from skstrat.cli._tables import MANY_CLASSES, MOST_NAMED, Table, doubted_label
-from skstrat.metrics._measures import MEASURES
+from skstrat.metrics._measures import MEASURES, MeasureInfo
 from skstrat.model_selection._comparison import Comparison
 
-# What the tables take with a mean and its spread side by side.
-_WIDE = 132
-MODEL_NAMES = {
-    "logistic": "Logistic regression",
-    "hgb": "Gradient-boosted trees",
-}
+_MOST_NAMED = 12
+_MANY_CLASSES = 20
+# What a narrow terminal shows besides the measure chosen by.
+_KEPT = ("fit_time", "mean_probability_ratio", "average_precision")
 
 
 class _PlainConsole(Console):
@@ -38,13 +37,18 @@ class _PlainConsole(Console):
 
 def print_json(document: dict[str, Any]) -> None:
     """Print one JSON document, in which control characters are JSON's escapes."""
-    click.echo(json.dumps(document, indent=2, allow_nan=False))
+    click.echo(json.dumps(document, indent=2, allow_nan=False, default=str))
 
 
-def open_console() -> Console:
-    """Open standard output for text of others."""
-    width = None if sys.stdout.isatty() else _WIDE
-    return _PlainConsole(width=width, markup=False, highlight=False, emoji=False)
+def open_console(*, quiet: bool = False) -> Console:
+    """Open standard output for text of others; print nothing if it is quiet."""
+    return _PlainConsole(
+        width=shutil.get_terminal_size().columns,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        quiet=quiet,
+    )
 
 
 def open_progress() -> Progress:
@@ -63,6 +67,13 @@ def open_progress() -> Progress:
     )
 
 
+def doubted_label(column: str, n: int, most: int = _MANY_CLASSES) -> str | None:
+    """Ask whether a column of so many values is the label, if there is reason to."""
+    return (
+        f"{column} has {n:,} different values: is it the label?" if n > most else None
+    )
+
+
 def class_grid(headings: list[str], classes: list[tuple[int, list[str]]]) -> Grid:
     """Make a table of classes, given by rows and cells; of many, the largest."""
     first, *numbers = headings
@@ -70,8 +81,8 @@ def class_grid(headings: list[str], classes: list[tuple[int, list[str]]]) -> Gri
         first, *(Column(each, justify="right") for each in numbers), box=SIMPLE_HEAD
     )
     shown = classes
-    if len(classes) > MANY_CLASSES:
-        shown = sorted(classes, key=itemgetter(0), reverse=True)[:MOST_NAMED]
+    if len(classes) > _MANY_CLASSES:
+        shown = sorted(classes, key=itemgetter(0), reverse=True)[:_MOST_NAMED]
     for _, cells in shown:
         grid.add_row(*cells)
     if len(shown) < len(classes):
@@ -79,66 +90,81 @@ def class_grid(headings: list[str], classes: list[tuple[int, list[str]]]) -> Gri
     return grid
 
 
-def print_classes(console: Console, table: Table) -> None:
+def print_classes(console: Console, data: dict[str, Any]) -> None:
     """Print the classes with counts and shares, and the degree of imbalance."""
-    rows, columns = table.features.shape
-    console.print(f"{table.source}: {rows:,} rows, {columns} features")
-    labels, shares = table.labels.classes.tolist(), table.shares
+    target, classes = data["target"], data["classes"]
     console.print(
-        class_grid(
-            [table.target, "rows", "share"],
-            [
-                (count, [str(label), f"{count:,}", f"{100 * share:.3g} %"])
-                for label, count, share in zip(
-                    labels, table.labels.counts.tolist(), shares, strict=True
-                )
-            ],
-        )
+        f"{data['source']}: {data['rows']:,} rows, {len(data['features'])} features"
     )
+    lines = [
+        (rows, [str(label), f"{rows:,}", f"{100 * share:.3g} %"])
+        for label, rows, share in map(itemgetter("label", "rows", "share"), classes)
+    ]
+    console.print(class_grid([target, "rows", "share"], lines))
+    least = min(each["share"] for each in classes)
     console.print(
-        f"Degree of imbalance: {table.degree} (the smallest class, "
-        f"{labels[table.smallest]}, has {100 * shares[table.smallest]:.3g} % of the "
-        "rows)"
+        f"Degree of imbalance: {data['degree_of_imbalance']} (the smallest class, "
+        f"{data['smallest_class']}, has {100 * least:.3g} % of the rows)"
     )
-    if doubt := doubted_label(f"Column {table.target!r}", len(labels)):
+    if doubt := doubted_label(f"Column {target!r}", len(classes)):
         console.print(doubt)
 
 
-def print_comparison(console: Console, model: str, comparison: Comparison) -> None:
+def print_comparison(console: Console, title: str, comparison: Comparison) -> None:
     """Print one row per strategy, in their order, and what to conclude."""
-    shown = [each for each in MEASURES.values() if each.in_terminal]
-    wide = console.width >= _WIDE
-    between = " " if wide else "\n"
-    padding = (0, 1, 0, 0) if wide else 0
+    full = [each for each in MEASURES.values() if each.in_terminal]
+    few = [each for each in full if each.key in (*_KEPT, comparison.best_by)]
+    unlimited = console.options.update(max_width=10 * console.width)
+    # The widest that fits.
+    for shown, spread in ((full, True), (full, False), (few, False)):
+        grid = _grid(comparison, shown, spread=spread)
+        if console.measure(grid, options=unlimited).maximum <= console.width:
+            break
+    console.print(f"\n{title}")
+    console.print(grid)
+    for outcome in comparison.outcomes:
+        if outcome.error:
+            console.print(f"{outcome.strategy.name} failed: {outcome.error}")
+    verdict = Panel(
+        comparison.recommendation_,
+        title="Verdict",
+        title_align="left",
+        box=HORIZONTALS,
+        padding=0,
+    )
+    console.print(verdict)
+
+
+def _grid(comparison: Comparison, shown: list[MeasureInfo], *, spread: bool) -> Grid:
+    padding = (0, 1, 0, 0) if spread else 0
     grid = Grid(box=SIMPLE_HEAD, padding=padding, show_edge=False)
     grid.add_column("strategy")
-    grid.add_column("rows\nused", justify="right")
-    for each in shown:
-        grid.add_column(each.heading, justify="right")
+    for heading in ("rows\nused", *(each.heading for each in shown)):
+        grid.add_column(heading, justify="right")
     for outcome in comparison.outcomes:
-        cells = [
-            f"{outcome.mean(each.key):.{each.digits}f}{between}"
-            f"±{outcome.sd(each.key):.{each.digits}f}"
-            for each in shown
-        ]
-        grid.add_row(outcome.strategy.name, f"{outcome.mean('rows'):,.0f}", *cells)
-    console.print(f"\n{MODEL_NAMES.get(model, model)}")
-    console.print(grid)
-    console.print(comparison.recommendation_)
+        cells = [f"{outcome.mean('rows'):,.0f}"]
+        for key, digits in ((each.key, each.digits) for each in shown):
+            deviation = f" ±{outcome.sd(key):.{digits}f}" if spread else ""
+            cells.append(f"{outcome.mean(key):.{digits}f}{deviation}")
+        if outcome.error:
+            cells = ["-"] * len(cells)
+        grid.add_row(outcome.strategy.name, *cells)
+    return grid
 
 
-def print_reading_help(console: Console, table: Table, folds: int, seed: int) -> None:
+def print_reading_help(
+    console: Console, data: dict[str, Any], cv: int, random_state: int
+) -> None:
     """Print how to read the tables."""
-    smallest = table.labels.classes.tolist()[table.smallest]
     averages = (
         "ROC AUC and average precision: each class against the rest, averaged. "
-        if len(table.labels.classes) > 2
+        if len(data["classes"]) > 2
         else ""
     )
     console.print(
-        f"\nMean ± standard deviation over the same {folds} stratified folds (seed "
-        f"{seed}); only training parts are resampled. Lower log loss and Brier are "
-        f"better. {averages}mean p / prevalence: predicted over real share of class "
-        f"{smallest}, 1 is right. correction: predictions turned back to the original "
-        "class shares."
+        f"\nMeans over the same {cv} folds (random state {random_state}), where there "
+        "is room ± their standard deviations; only training parts are resampled. Lower "
+        f"log loss and Brier score are better. {averages}Mean p / prevalence: "
+        f"predicted over real share of class {data['smallest_class']}, 1 is right. "
+        "correction: predictions turned back to the original class shares."
     )

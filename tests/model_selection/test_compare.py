@@ -25,8 +25,7 @@ from skstrat import (
     compare_strategies,
     strategy_grid,
 )
-from skstrat.cli._models import MODELS, plain_columns
-from skstrat.cli._tables import make_table
+from skstrat.cli._models import DEFAULT_MODELS, MODELS
 from skstrat.metrics import expected_calibration_error
 from skstrat.model_selection._cross_validation import (
     INNER_FOLDS,
@@ -280,15 +279,14 @@ def three_classes(n_rows=900):
             "y": y,
         }
     )
-    return make_table(frame, "y", source="here")
+    return frame.drop(columns="y"), np.unique(y, return_inverse=True)[1]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", DEFAULT_MODELS)
 def test_three_classes(name):
-    table = three_classes()
-    X, y = plain_columns(table.features), table.codes()
-    estimator = MODELS[name](X, 0)
+    X, y = three_classes()
+    estimator = MODELS[name](0)
     strategies = list_strategies([3], random_state=0)[:3]
     comparison = compare_strategies(
         estimator, X, y, strategies=strategies, cv=FOLDS, random_state=0
@@ -590,9 +588,8 @@ def test_mammography_keeps_its_prevalence(real_data):
         strategy.name: strategy for strategy in list_strategies([5], random_state=0)
     }
     wanted = ["true distribution", "under-sampling 1:1", "downsample 5 + upweight"]
-    X = plain_columns(X)
     comparison = compare_strategies(
-        MODELS["logistic"](X, 0),
+        MODELS["logistic"](0),
         X,
         y,
         strategies=[strategies[name] for name in wanted],
