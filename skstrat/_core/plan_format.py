@@ -12,7 +12,7 @@ FORMAT = 2
 HASH = "xxh64"
 
 # What JSON has no type for, and a text tells apart.
-_TEXTS = date, time, timedelta, np.datetime64, np.timedelta64
+_TEXTS = date, time, np.datetime64, np.timedelta64
 _PANDAS_TEXTS = "Interval", "Period"
 
 # Of these a plan has one, of every other field one for each class.
@@ -32,6 +32,9 @@ def plain_label(label: Any) -> Any:
     """Write dates, times and intervals as text, alone or in tuples."""
     if isinstance(label, tuple):
         return tuple(map(plain_label, label))
+    if isinstance(label, timedelta):
+        # pandas writes its own otherwise.
+        return str(timedelta(label.days, label.seconds, label.microseconds))
     is_text = isinstance(label, _TEXTS) or type(label).__name__ in _PANDAS_TEXTS
     return str(label) if is_text else label
 

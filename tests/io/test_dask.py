@@ -200,6 +200,11 @@ def assert_partitioned_alike(X2, y2, w2):
 
 NAMED = {
     "strata": ("frame", DownsampleUpweight(factor=7, strata="country")),
+    "several": ("frame", DownsampleUpweight(factor=7, strata=["row", "country"])),
+    "groups of several": (
+        "frame and array",
+        RandomOversample(groups=["country", "row"]),
+    ),
     "strata, loose": ("loose frame", RandomOversample(strata="country")),
     "groups": (
         "frame and array",

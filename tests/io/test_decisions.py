@@ -37,6 +37,8 @@ def frame_of(n_rows=N_ROWS):
     chance = 1 / (1 + np.exp(3 - 1.5 * frame["a"]))
     frame["y"] = (rng.random(n_rows) < chance).astype(int)
     frame["amount"] = rng.lognormal(size=n_rows)
+    days = pd.to_timedelta(rng.integers(0, 3, n_rows), unit="D")
+    frame["day"] = (pd.Timestamp("2020-02-28") + days).date
     return frame
 
 
@@ -68,6 +70,16 @@ CASES = {
         ),
         "y",
     ),
+    "several strata": (
+        DownsampleUpweight(factor=5, strata=["month", "day", "country"]),
+        "y",
+    ),
+    "groups of several": (
+        DownsampleUpweight(
+            factor=5, groups=("customer", "country"), strata=["country"]
+        ),
+        "y",
+    ),
     "by position": (RandomOversample(times=2.5, strata=3, random_state=1), "y"),
     "callable": (
         DownsampleUpweight(sampling_strategy=lambda y: {0: 2 * sum(y == 1)}),
@@ -90,11 +102,21 @@ CASES = {
 }
 
 
+# In files of the other kind.
+CASES_AGAIN = (
+    "strata",
+    "groups of text",
+    "groups",
+    "several strata",
+    "groups of several",
+)
+
+
 @pytest.mark.parametrize(
     ("case", "ending", "weighted"),
     [
         (case, ("parquet", "csv")[i % 2], i % 3 == 0)
-        for i, case in enumerate([*CASES, "strata", "groups of text", "groups"])
+        for i, case in enumerate([*CASES, *CASES_AGAIN])
     ],
 )
 def test_the_rows_of_memory(case, ending, weighted, tmp_path):
@@ -157,7 +179,12 @@ def test_what_reads_a_part_of_the_rows(resampler, ending, tmp_path):
     [
         ({"strata": "no"}, None, "strata must name a column of every file; .*'no'"),
         ({"groups": "no"}, None, "groups must name a column of every file; .*'no'"),
-        ({"groups": "id"}, "a", "key must be None for .* where the groups and not"),
+        (
+            {"strata": ["country", "no"]},
+            None,
+            "strata must name a column of X .* got 'no', and X is LazyRows .*'country'",
+        ),
+        ({"groups": "id"}, "a", "key must be None where groups and not the keys"),
     ],
 )
 def test_columns_that_a_resampler_names(settings, key, text, tmp_path):
@@ -176,6 +203,7 @@ def test_columns_that_a_resampler_names(settings, key, text, tmp_path):
             {},
             "target must name another column than sample_weight; got",
         ),
+        ({}, {"strata": ["a", "y"]}, "strata must name another column than target"),
         ({}, {"strata": "y"}, "strata must name another column than target; got 'y'"),
         ({"sample_weight": "w"}, {"groups": "w"}, "groups must name .* sample_weight"),
     ],
@@ -202,21 +230,41 @@ def test_an_index_that_pandas_wrote_holds_groups(tmp_path):
 
 
 def test_strata_that_json_does_not_know(tmp_path):
-    frame = frame_of()[["a", "y", "month"]]
-    frame["day"] = pd.to_datetime(frame["month"], unit="D").dt.date
-    source = write(frame, tmp_path, "parquet")
-    down = DownsampleUpweight(factor=5, strata="day", y_numeric=True, random_state=1)
-    summary = resample_file(
-        source, tmp_path / "small.parquet", target="y", resampler=down
+    frame = frame_of()[["a", "y", "month", "day"]]
+    sizes = pd.cut(frame["a"], [-9, 0, 9])
+    frame["size"] = pd.arrays.IntervalArray(sizes)
+    source, dest = write(frame, tmp_path, "parquet"), tmp_path / "small.parquet"
+    days = [f"2020-{day}" for day in ("02-28", "02-29", "03-01")]
+    both = [[day, size] for day in days for size in ("(-9, 0]", "(0, 9]")]
+    for strata, labels in (("day", days), (["day", "size"], both)):
+        down = DownsampleUpweight(
+            factor=5, strata=strata, y_numeric=True, random_state=1
+        )
+        summary = resample_file(
+            source, dest, target="y", resampler=down, overwrite=True
+        )
+        told = json.loads(json.dumps(summary.to_dict()))
+        assert [each["label"] for each in told["classes"]] == labels
+        assert told["plan"]["classes"] == labels
+        counts = frame.groupby(strata).size().tolist()
+        assert [each["rows_before"] for each in told["classes"]] == counts
+        down.fit(frame.drop(columns="y"), frame["y"])
+        rows, small = down.sample_indices_, pd.read_parquet(dest)
+        assert small["a"].tolist() == frame["a"].to_numpy()[rows].tolist()
+        assert down.plan_ == summary.plan
+
+
+def test_several_columns_are_read_in_one_pass(tmp_path):
+    frame = frame_of(600)
+    X, _, _ = scan_file(write(frame, tmp_path, "csv"), target="y")
+    read = X[["country", "month", "a"]]
+    pd.testing.assert_frame_equal(
+        read.astype({"country": str, "month": int}),
+        frame[["country", "month", "a"]].astype({"country": str}),
+        rtol=1e-12,
     )
-    told = json.loads(json.dumps(summary.to_dict()))
-    assert [each["label"] for each in told["classes"]] == [
-        f"1970-01-0{day}" for day in (2, 3, 4)
-    ]
-    assert told["plan"] is None
-    assert [each["rows_before"] for each in told["classes"]] == (
-        frame["month"].value_counts().sort_index().tolist()
-    )
+    with pytest.raises(KeyError, match="no"):
+        X[["country", "no"]]
 
 
 @pytest.mark.parametrize("read", ["resample", "rows", "column"])
