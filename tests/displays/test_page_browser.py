@@ -10,11 +10,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from imblearn import FunctionSampler
 from sklearn.linear_model import LogisticRegression
 
-from skstrat import ClassWeight, DownsampleUpweight, Strategy
+from skstrat import ClassWeight, DownsampleUpweight, Strategy, compare_strategies
 from skstrat.displays._page import write_page
-from skstrat.model_selection._compare import compare_strategies
+
+pytest.importorskip("jinja2")
 
 # A browser is started for every size of the window.
 pytestmark = pytest.mark.slow
@@ -160,10 +162,15 @@ def make_data(edges):
     return X, names[np.digitize(X[:, 0] + rng.logistic(size=900), edges)]
 
 
+def fail(X, y):
+    raise ValueError(f"<script>alert(4)</script> {LONG}")
+
+
 @pytest.fixture(scope="module")
 def comparison():
     strategies = {
         "half": DownsampleUpweight(factor=2, random_state=0),
+        "failed": Strategy("", FunctionSampler(func=fail)),
         "weights <script>alert(2)</script>": ClassWeight(),
     }
     return compare_strategies(
@@ -218,6 +225,32 @@ def test_the_page_fits_and_says_nothing_to_the_console(browser, request, which, 
     assert browser.heard("Page.javascriptDialogOpening") == []
 
 
+def test_what_decides_is_seen_without_scrolling(browser, one):
+    browser.open(one, SIZES["wide"])
+    ratio = "document.querySelectorAll('thead th')[4]"
+    assert browser.js(f"{ratio}.textContent").startswith("Mean p / prevalence")
+    assert 0 < browser.js(f"{ratio}.getBoundingClientRect().right") < 1280
+    failed = browser.js("document.querySelector('.failed span').textContent")
+    assert failed.startswith("Failed: ValueError")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_rules_are_whole_under_the_first_column(browser, one, size):
+    browser.open(one, SIZES[size])
+    browser.js("document.querySelector('.scroll').scrollLeft = 300")
+    boxes = browser.js(
+        "[...document.querySelectorAll('thead tr, tbody tr')].map(row => "
+        "[row.cells[0], row.cells[1]].map(cell => [cell.getBoundingClientRect().left, "
+        "cell.getBoundingClientRect().bottom, "
+        "getComputedStyle(cell).borderBottomWidth]))"
+    )
+    assert len({first[0] for first, _ in boxes}) == 1
+    assert boxes[0][1][0] < boxes[0][0][0] + 300
+    for first, second in boxes:
+        assert first[1:] == second[1:]
+        assert first[1] % 1 == boxes[0][0][1] % 1
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_the_verdict_is_in_the_first_screen(browser, one, size):
     browser.open(one, SIZES[size])
@@ -269,7 +302,7 @@ ORDER = "[...document.querySelectorAll('tbody tr')].map(r => r.cells[0].dataset.
     [
         (1, "rows", "ascending"),
         (3, "log_loss", "ascending"),
-        (4, "roc_auc", "descending"),
+        (5, "roc_auc", "descending"),
     ],
 )
 def test_clicks_sort_and_sort_back(browser, one, comparison, column, measure, first):
@@ -290,15 +323,13 @@ def test_clicks_sort_and_sort_back(browser, one, comparison, column, measure, fi
     assert browser.js(f"{header}.ariaSort") == "none"
 
 
-def test_names_sort_as_text_and_unknown_values_stay_last(browser, one, comparison):
+def test_names_sort_as_text_and_what_failed_stays_last(browser, one, comparison):
     browser.open(one)
-    names = list(comparison.table_.index)
     browser.js("document.querySelector('thead button').click()")
-    assert browser.js(ORDER) == sorted(names)
-    browser.js("delete document.querySelector('tbody tr').cells[1].dataset.v")
+    assert browser.js(ORDER) == sorted(comparison.table_.index)
     for _ in range(2):
         browser.js(f"{HEADER.format(1)}.querySelector('button').click()")
-        assert browser.js(ORDER)[-1] == sorted(names)[0]
+        assert browser.js(ORDER)[-1] == "failed"
 
 
 def test_the_keyboard_sorts(browser, one, comparison):
