@@ -285,14 +285,14 @@ class Plan:
         Returns
         -------
         dict of str to object
-            The plan's fields, its format and the name of its hash, as JSON has them:
-            tuples are lists. Seed and thresholds use all 64 bits: read integers as
-            integers.
+            The plan's fields, format and name of hash, as JSON has them: tuples are
+            lists; dates, times and intervals are text. Seed and thresholds use all 64
+            bits: read integers as integers.
 
         Raises
         ------
         TypeError
-            If a label is not a string, number, boolean or a tuple of these.
+            If a label is not a string, number, boolean, one of these or a tuple.
         """
         names = [field.name for field in dataclass_fields(self)]
         return write_fields({name: getattr(self, name) for name in names})
@@ -309,7 +309,7 @@ class Plan:
         Returns
         -------
         Plan
-            Equal to the one that was written.
+            Equal to the one that was written, but that dates and intervals stay text.
 
         Raises
         ------

@@ -40,7 +40,8 @@ class CombinedResample(StratifiedResampler):
         Total weight of each class: its original one; all equal, the grand total
         kept; weights in, unchanged; or incoming weight times original rows per drawn
         row. A dict of class shares by label is a target prior.
-    strata, groups : str, int, array-like of shape (n_rows,) or callable, default=None
+    strata, groups : str, int, list of str or int, array-like of shape (n_rows,) or \
+            (n_rows, n_columns) or callable, default=None
         As of :class:`DownsampleUpweight`; groups are repeated whole, too.
     y_numeric : bool, default=False
         As of :class:`DownsampleUpweight`.

@@ -62,16 +62,20 @@ class DownsampleUpweight(StratifiedResampler):
         kept; weights in, unchanged; or incoming weight times rows / rows kept, which
         is the factor but for rounding and keeps totals of incoming weights only on
         average. A dict of class shares by label is a target prior.
-    strata : str, int, array-like of shape (n_rows,) or callable, default=None
-        A column of X by name or position, one value per row, or a callable of X and y
-        that gives them. Every stratum of a class is drawn at the class's rate, at
-        least one row of it, and keeps its share of the class's total weight, see
-        Notes. The strata take the place of the classes where y is continuous or has
-        several columns.
-    groups : str, int, array-like of shape (n_rows,) or callable, default=None
-        In the same words, integers or strings that say which rows are kept or
-        dropped together, by a hash of that value. A group is drawn at the highest
-        rate of the classes in it; wanted is then a number of groups, not of rows.
+    strata : str, int, list of str or int, array-like of shape (n_rows,) or \
+            (n_rows, n_columns) or callable, default=None
+        Columns of X by label, or else by position; one value or tuple per row, a
+        table; or a callable of X and y that gives these. Values may be dates, times
+        and intervals. Every stratum of a class is drawn at the class's rate, at least
+        one row of it, and keeps its share of the class's total weight, see Notes. The
+        strata take the place of the classes where y is continuous or has several
+        columns.
+    groups : str, int, list of str or int, array-like of shape (n_rows,) or \
+            (n_rows, n_columns) or callable, default=None
+        In the same words, integers, strings, dates, intervals or several of these that
+        say which rows are kept or dropped together, by a hash of that value. A group
+        is drawn at the highest rate of the classes in it; wanted is then a number of
+        groups, not of rows.
     y_numeric : bool, default=False
         Whether y holds numbers to predict, not classes, though all may be whole:
         counts, for example. The strata take the place of the classes then.
@@ -90,9 +94,10 @@ class DownsampleUpweight(StratifiedResampler):
     sample_indices_ : ndarray of shape (n_kept,)
         Positions of the rows kept, ascending.
     plan_ : Plan
-        The draw, for use on blocks of the same data, by class, class and stratum, or
-        the classes of row and group (whose values are its keys); none for rows of
-        several labels.
+        The draw, for use on blocks of the same data, by class, class and stratum (a
+        tuple for several columns), or the classes of row and group. Its keys are the
+        values of the groups, ``str`` of dates and intervals, ``json.dumps`` of tuples.
+        None for rows of several labels.
     recommendation_ : FactorRecommendation
         What ``factor="auto"`` comes from.
     n_features_in_ : int
@@ -130,6 +135,10 @@ class DownsampleUpweight(StratifiedResampler):
     keep fewer than 20 rows together, have one total in common (combined ratio
     estimator; Cochran, 1977, 6.10 to 6.12). A ratio of its own in each would cancel
     the incoming weights.
+
+    A list of different labels names columns; any other list holds one value per row.
+    One that could be either, as it is as long as X, is refused. The order of columns
+    named by ``strata`` does not change the rows.
 
     With groups, a row weighs the groups of its kind over those drawn: groups of one
     stratum whose rate comes from the same class are a kind. Weights are then raked to

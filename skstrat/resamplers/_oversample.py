@@ -44,7 +44,8 @@ class RandomOversample(StratifiedResampler):
         kept; weights in, unchanged, which rebalances on purpose; or incoming weight
         times original rows per drawn row. A dict of class shares by label is a target
         prior.
-    strata, groups : str, int, array-like of shape (n_rows,) or callable, default=None
+    strata, groups : str, int, list of str or int, array-like of shape (n_rows,) or \
+            (n_rows, n_columns) or callable, default=None
         As of :class:`DownsampleUpweight`; strata of a class grow at its rate, and
         groups are repeated whole.
     y_numeric : bool, default=False
