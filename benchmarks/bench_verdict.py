@@ -1,14 +1,15 @@
 """How often a comparison names a winner where no strategy is better, and when it must.
 
-    python benchmarks/bench_verdict.py [--repeats 4000] [--fits 300] [--json FILE]
+    python benchmarks/bench_verdict.py [--repeats 4000] [--fits 200] [--jobs 2]
+        [--json FILE]
 
 Folds of normal values: differences of K strategies to the true distribution, of which
 none is better, correlated between folds by the training rows that these share (Nadeau
 and Bengio: the share of test rows) and between strategies by a common loss. And folds
 of heavy tails, and of a skew: strategies a little better mostly, and seldom much worse.
-Old is the rule of before: the best mean wins by one standard error; apart without the
-correlation between folds. Any is the rule for
-any correlation between strategies, rows that for the correlation of row losses.
+``old`` is the rule of before: the best mean wins by one standard error; ``old_apart``
+the same without the correlation between folds. ``any`` is the rule for any correlation
+between strategies, ``rows`` that for the correlation of row losses.
 
 Real fits on generated data of which no strategy can be better: ``seeds`` are draws of
 the same resampler, of which the first stands for the true distribution, by
@@ -30,10 +31,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 
 import numpy as np
+from joblib import Parallel, delayed
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 from sklearn.model_selection import StratifiedKFold
@@ -200,6 +202,7 @@ def measure_fits(compare, model, n_folds, n_strategies, share, n_repeats):
                 verdict = judge(outcomes, name, loss=sign == 1, row_losses=rows)
                 found.append((name, rule, verdict.best is not outcomes[0]))
             found.append((name, "old", old))
+    measured = []
     for name in SCORES:
         row = {
             "data": f"{compare.__name__[8:]}, {model}, {share:.0%} positive",
@@ -213,7 +216,8 @@ def measure_fits(compare, model, n_folds, n_strategies, share, n_repeats):
         for rule in rules:
             named = [won for key, by, won in found if (key, by) == (name, rule)]
             row |= rate(rule, named)
-        yield judged(row, goal=True, names=rules[1:])
+        measured.append(judged(row, goal=True, names=rules[1:]))
+    return measured
 
 
 def measure_power(n_folds, n_strategies, correlation, n_repeats):
@@ -239,17 +243,14 @@ def measure_power(n_folds, n_strategies, correlation, n_repeats):
 
 
 FITS = (
-    (compare_seeds, "logistic", 5, 1, 0.1),
     (compare_seeds, "logistic", 5, 15, 0.1),
-    (compare_seeds, "logistic", 2, 5, 0.1),
-    (compare_seeds, "tree", 5, 15, 0.1),
-    (compare_seeds, "tree", 5, 15, 0.01),
-    (compare_columns, "logistic", 5, 1, 0.1),
     (compare_columns, "logistic", 5, 15, 0.1),
-    (compare_columns, "logistic", 5, 15, 0.01),
+    (compare_seeds, "tree", 5, 5, 0.01),
+    (compare_columns, "tree", 5, 5, 0.1),
+    (compare_columns, "logistic", 10, 5, 0.1),
+    (compare_seeds, "logistic", 2, 5, 0.1),
     (compare_columns, "logistic", 2, 5, 0.1),
-    (compare_columns, "logistic", 10, 15, 0.1),
-    (compare_columns, "tree", 5, 15, 0.1),
+    (compare_columns, "logistic", 5, 1, 0.1),
 )
 MODELS = {
     "logistic": LogisticRegression(),
@@ -273,7 +274,8 @@ def main():
     """Measure everything."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=4000)
-    parser.add_argument("--fits", type=int, default=300)
+    parser.add_argument("--fits", type=int, default=200)
+    parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--json", type=Path, default=RESULTS)
     options = parser.parse_args()
     grid = list(product(FOLDS, STRATEGIES, CORRELATIONS))
@@ -284,8 +286,8 @@ def main():
         if shape == "normal" or case[2] == 0.5
     ]
     power = [measure_power(*case, options.repeats) for case in grid]
-    for case in FITS:
-        rows += measure_fits(*case, options.fits)
+    fits = (delayed(measure_fits)(*case, options.fits) for case in FITS)
+    rows += chain.from_iterable(Parallel(options.jobs)(fits))
     print_table(power, {key: key for key in power[0]})
     rows = [{key: row.get(key) for key in COLUMNS} for row in rows]
     return report(rows, {key: key for key in COLUMNS}, options.json, power=power)
