@@ -23,7 +23,6 @@ from skstrat.metrics._measures import describe_measure
 from skstrat.model_selection._cross_validation import CrossValidation
 from skstrat.model_selection._outcome import Outcome
 from skstrat.model_selection._rebuild import rebuild_code
-from skstrat.model_selection._selection import choose_best, say_recommendation
 from skstrat.model_selection._strategies import Strategy
 from skstrat.model_selection._verdict import Verdict, judge
 
@@ -59,9 +58,17 @@ class Comparison:
 
     Notes
     -----
-    Standard errors are those of the mean paired difference over the folds. Folds share
-    training rows, so they are rather too small: a difference of one standard error is
-    noise, one of three is not.
+    Standard errors are those of the mean paired difference over the folds, corrected
+    for the training rows that folds share [1]_. A strategy wins over the true
+    distribution if its lead, in standard errors, exceeds what the largest of all leads
+    exceeds in one comparison of ten where no strategy is better. That holds for
+    differences that are about normal over the folds. Where a few rows rule the loss, a
+    strategy that is mostly a little better and seldom much worse wins more often.
+
+    References
+    ----------
+    .. [1] C. Nadeau, Y. Bengio, "Inference for the Generalization Error", Machine
+       Learning 52 (2003) 239-281.
 
     Examples
     --------
@@ -135,12 +142,12 @@ class Comparison:
     @property
     def best_strategy_(self) -> Strategy:
         """The best strategy; the true distribution wins ties."""
-        return choose_best(self.outcomes, self.best_by, loss=self.loss_).strategy
+        return self.verdict_.best.strategy
 
     @property
     def recommendation_(self) -> str:
-        """What to train on, in one sentence with its numbers."""
-        return say_recommendation(self.outcomes, self.best_by, loss=self.loss_)
+        """What to train on, in a few sentences with their numbers."""
+        return self.verdict_.sentence
 
     @property
     def degree_(self) -> str:
