@@ -282,6 +282,8 @@ def _pandas_column(y: Any, pandas: Any) -> Any:
 
 
 def _polars_column(y: Any, polars: Any) -> Any:
+    if y.dtype.is_nested():
+        raise _several_outputs(y)
     # Polars takes some names for patterns.
     y = y.alias("y")
     if y.null_count():
@@ -307,6 +309,8 @@ def _arrow_column(y: Any) -> Any:
     if y.null_count:
         raise MissingLabelsError(y.null_count, len(y))
     types = sys.modules["pyarrow"].types
+    if types.is_nested(y.type):
+        raise _several_outputs(y)
     if types.is_string(y.type) or types.is_large_string(y.type):
         return _ArrowColumn(y)
     if types.is_primitive(y.type):

@@ -340,6 +340,8 @@ HOLES = FRAME.assign(month=np.where(MONTH == 1, np.nan, MONTH))
         (FRAME, [(1, None)] * N_ROWS, "of column 1; 6000 of 6000 are missing"),
         (FRAME, pd.Series(DAY).where(MONTH != 1), "in every row; .* are missing"),
         (FRAME, ["town", "x"], "label per row of column 'x': .* numpy.digitize"),
+        (FRAME, pl.DataFrame(BOTH).to_struct(""), "label per row: .* got Series of"),
+        (FRAME, pa.array(NUMBERS.tolist()), "label per row: .* got ListArray"),
         (FRAME, [*TUPLES[:-1], ("graz",)], "must hold tuples of one .* lengths .1, 2."),
         (FRAME, [*TUPLES[:-1], None], "must hold tuples of .* types .'NoneType', 't"),
     ],
