@@ -30,6 +30,7 @@ from sklearn.utils._param_validation import (
     InvalidParameterError,
     StrOptions,
 )
+from sklearn.utils._pprint import _EstimatorPrettyPrinter as EstimatorPrinter
 from sklearn.utils.validation import _check_feature_names as check_feature_names
 from sklearn.utils.validation import _check_n_features as check_n_features
 from sklearn.utils.validation import _check_pos_label_consistency as check_pos_label

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline as SklearnPipeline
 
 from skstrat._core.containers import is_lazy
 from skstrat._core.dask import is_dask
-from skstrat._core.estimators import final_estimator, is_linear
-from skstrat._core.own_prior import refuse_own_prior
+from skstrat._core.estimators import final_estimator, fit_arguments, is_linear
+from skstrat._core.own_prior import own_priors, refuse_own_prior
 from skstrat._core.samples import check_samples
 from skstrat._core.targets import seed_of
 from skstrat.classifiers._auto import recommend_for
@@ -127,6 +128,19 @@ def choose_resampler(
         reason += ", and the fit on all rows takes it away"
     resampler = kind(factor=found.factor, random_state=seed)
     return AutoChoice(resampler, reason, found, finishes)
+
+
+def suits_auto(estimator: Any) -> bool:
+    """Tell whether it is known of an estimator what rows do to its loss."""
+    predicts = is_linear(estimator) or hasattr(estimator, "predict_proba")
+    return predicts and not own_priors(estimator)
+
+
+def suits_guided_rows(estimator: Any) -> bool:
+    """Tell whether weights or a correction of odds make up for rows of such a draw."""
+    generative = isinstance(final_estimator(estimator), _GENERATIVE)
+    weighs = fit_arguments(estimator, np.ones(1)) is not None
+    return not generative and (weighs or not is_linear(estimator))
 
 
 def _refuse_unsuited(estimator: Any, X: Any, y: Any) -> None:

@@ -63,11 +63,17 @@ def check_draw(estimator: Any, rows: TrainingRows) -> None:
 
 def has_full_fit(estimator: Any, use_weights: Any) -> bool:
     """Tell whether an estimator has a full fit with a coefficient for each column."""
+    allowed = allows_full_fit(estimator, use_weights)
+    return allowed and only_scales(steps_before(estimator))
+
+
+def allows_full_fit(estimator: Any, use_weights: Any = "auto") -> bool:
+    """Tell whether an estimator, its columns aside, has a full fit."""
     try:
         _refuse_estimator(estimator, use_weights)
     except ValueError:
         return False
-    return only_scales(steps_before(estimator))
+    return True
 
 
 def _refuse_estimator(estimator: Any, use_weights: Any) -> None:

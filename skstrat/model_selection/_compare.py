@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
+from inspect import signature
+from numbers import Integral
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import get_scorer
-from sklearn.model_selection import StratifiedKFold, check_cv
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 
-from skstrat._core.containers import is_hugging_face, is_mapping
-from skstrat._core.labels import Labels, encode_labels, one_label_per_row
+from skstrat._core.containers import is_hugging_face, is_lazy, is_mapping
+from skstrat._core.dask import is_dask
+from skstrat._core.labels import Labels, by_label, encode_labels, one_label_per_row
+from skstrat._core.strata import read_row_labels
 from skstrat._core.targets import seed_of
 from skstrat._core.weights import check_sample_weight
 from skstrat.classifiers._own_prior import refuse_unsuited
+from skstrat.exceptions import UnusedWeightsError
 from skstrat.metrics._measures import MEASURES, describe_measure
 from skstrat.metrics._scorers import multiclass_scorers, scorers
 from skstrat.model_selection._comparison import Comparison
-from skstrat.model_selection._cross_validation import CrossValidation, Outcome
+from skstrat.model_selection._cross_validation import (
+    INNER_FOLDS,
+    CrossValidation,
+    cross_validate_all,
+)
 from skstrat.model_selection._strategies import (
     Strategy,
     as_strategies,
@@ -26,6 +38,7 @@ from skstrat.model_selection._strategies import (
     list_strategies,
 )
 from skstrat.resamplers._downsample import DownsampleUpweight
+from skstrat.resamplers._pilot_columns import shape_of
 
 _CURVE_FACTORS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
@@ -39,19 +52,22 @@ def compare_strategies(
     cv: Any = 5,
     scoring: Any = None,
     sample_weight: Any = None,
+    groups: Any = None,
     n_jobs: int | None = None,
     random_state: Any = None,
     best_by: str | None = None,
     tune_threshold: bool = True,
     learning_curve_by_rows: bool | Iterable[float] = False,
-    progress: Callable[[list[Strategy]], Iterable[Strategy]] | None = None,
+    error_score: Any = np.nan,
+    progress: Callable[..., Iterable[Any]] | None = None,
 ) -> Comparison:
     """Measure an estimator under several strategies against imbalance.
 
     All strategies have the same outer folds. Only the training part of a fold is
-    resampled, and the threshold for the F2 score is tuned inside it, too
-    (:class:`sklearn.model_selection.TunedThresholdClassifierCV` around the resampled
-    classifier), so the test part is what the model will meet: untouched rows.
+    resampled, and the threshold for the F2 score is tuned inside it, too, on rows that
+    models of the others predict. So the test part is what the model will meet:
+    untouched rows. Strategies that differ in the correction of the prior alone share
+    their fits, and have one fit time.
 
     Parameters
     ----------
@@ -62,12 +78,14 @@ def compare_strategies(
     y : array-like of shape (n_rows,)
         Labels of two or more classes. The smallest is the positive class.
     strategies : iterable or mapping, default=None
-        :class:`Strategy` objects, resamplers and None, or such by name. The true
-        distribution is added if it is not among them. None for what people commonly
-        do: under-sampling, class weights, downsampling with weights or with the prior
-        corrected, oversampling, both.
+        :class:`Strategy` objects, resamplers, ``"auto"`` and None, or such by name. The
+        true distribution is added if it is not among them. None for what people
+        commonly do: under-sampling, class weights, downsampling with weights or with
+        the prior corrected, oversampling, both. Where they suit the estimator, also
+        ``"auto"`` and, by the largest factor, :class:`GuidedDownsample` and a fit
+        brought to that on all rows (``full_fit=True``).
     cv : int, cross-validation splitter or iterable of splits, default=5
-        An int means stratified, shuffled folds.
+        An int means stratified, shuffled folds; of whole groups if there are any.
     scoring : str, list of str, dict of str to scorer or None, default=None
         As for :func:`sklearn.model_selection.cross_validate`. None for
         :func:`skstrat.metrics.scorers`; with more than two classes their multiclass
@@ -75,9 +93,13 @@ def compare_strategies(
         probability ratio and the calibration slope of the smallest class).
     sample_weight : array-like of shape (n_rows,), default=None
         Weights of the rows, used in fitting, in tuning and in scoring.
+    groups : array-like of shape (n_rows,), str or int, default=None
+        Group of each row, or the column of X that holds it. Rows of one group are on
+        one side of every fold, also of those that tune the threshold. What goes on
+        inside a model's own ``fit`` knows nothing of groups.
     n_jobs : int, default=None
-        Folds fitted at the same time; None means 1. All but the times are the same
-        for any number.
+        Fits at the same time, each in one thread; None means 1. All but the times are
+        the same for any number.
     random_state : int, Generator, RandomState or None, default=None
         Seed of the folds and of the strategies that are listed when None are given.
     best_by : str, default=None
@@ -91,9 +113,12 @@ def compare_strategies(
         Also measure the estimator on ever fewer rows of the biggest class; True for
         the factors 1, 2, 5, 10, ... that leave it at least as large as the smallest,
         or the factors.
+    error_score : "raise" or nan, default=nan
+        A strategy that fails has nan for all measures and its error in words in the
+        table, and the others go on. ``"raise"`` raises the error.
     progress : callable, default=None
-        Wraps the list of strategies while they are measured, for example
-        :func:`rich.progress.track`.
+        Given the fits as they come and their number as ``total``, hands them on:
+        ``tqdm.tqdm`` or :func:`rich.progress.track`.
 
     Returns
     -------
@@ -103,17 +128,24 @@ def compare_strategies(
     Raises
     ------
     TypeError
-        If the estimator has no ``predict_proba``.
+        If the estimator has no ``predict_proba``, or data are not in memory.
     UnusedWeightsError
         If a scorer takes no weights and weights are given.
     ValueError
-        If the labels, weights, strategies or ``best_by`` are not usable, or if the
-        estimator resamples inside, is fitted already or holds a threshold.
+        If the labels, weights, groups, strategies or ``best_by`` are not usable, or a
+        split leaves too few rows of a class. If the estimator resamples inside, is
+        fitted already, holds a threshold, or fails on the rows as they are.
 
     See Also
     --------
     strategy_grid : Strategies for a grid search.
     skstrat.metrics : What is measured.
+
+    Notes
+    -----
+    The factors listed are round numbers, to be measured. What ``"auto"`` takes is
+    predicted: the largest factor whose predicted loss is at most 1 %
+    (:func:`recommend_factor`).
 
     Examples
     --------
@@ -141,39 +173,50 @@ def compare_strategies(
             f"got {estimator!r}. Wrap it in CalibratedClassifierCV."
         )
     refuse_unsuited(estimator)
+    _refuse_elsewhere(X=X, y=y, sample_weight=sample_weight, groups=groups)
     labels = encode_labels(one_label_per_row(y))
     weights = check_sample_weight(sample_weight, len(labels.codes))
-    y = labels.classes[labels.codes]
+    if groups is not None:
+        groups = read_row_labels(groups, X, y, None, "groups").codes.astype(np.int64)
     seed = seed_of(random_state) % 2**32
-    splits = _split(cv, X, y, seed)
-    smallest = int(labels.counts.argmin())
     tuned = tune_threshold and len(labels.classes) == 2
-    given = None if scoring is None else _named(scoring)
-    scoring = given or _scoring(labels, smallest, tuned=tuned)
+    scoring = _scorers(scoring, labels, tuned=tuned, weighted=weights is not None)
     best_by = _checked_measure(best_by, scoring)
+    count = partial(_count_members, labels, groups, weights)
+    splits, fewest = _split(cv, X, labels, groups, seed, count, least=1 + tuned)
     cross_validation = CrossValidation(
         splits,
         scoring,
-        positive=labels.classes[smallest] if tuned else None,
+        positive=labels.classes[labels.counts.argmin()] if tuned else None,
         seed=seed,
         sample_weight=weights,
-        n_jobs=n_jobs,
+        groups=groups,
+        inner_folds=min(fewest, INNER_FOLDS),
     )
+    plain = {
+        n: s for n, s in scoring.items() if not describe_measure(n).needs_threshold
+    }
+    untuned = replace(cross_validation, scoring=plain, positive=None)
     listed = (
-        list_strategies(choose_factors(labels.counts), random_state=seed)
+        list_strategies(
+            choose_factors(labels.counts),
+            random_state=seed,
+            estimator=estimator,
+            has_columns=len(shape_of(X)) == 2,
+        )
         if strategies is None
         else as_strategies(strategies)
     )
     curve = _curve_strategies(labels, learning_curve_by_rows, seed)
-    untuned = replace(
-        cross_validation,
-        scoring=given or _scoring(labels, smallest, tuned=False),
-        positive=None,
+    outcomes = cross_validate_all(
+        [(cross_validation, s) for s in listed] + [(untuned, s) for s in curve],
+        estimator,
+        X,
+        labels.classes[labels.codes],
+        n_jobs=n_jobs,
+        error_score=error_score,
+        progress=progress,
     )
-    outcomes: list[Outcome] = []
-    for strategy in progress([*listed, *curve]) if progress else [*listed, *curve]:
-        each = cross_validation if len(outcomes) < len(listed) else untuned
-        outcomes.append(each.run(estimator, X, y, strategy))
     return Comparison(
         estimator=estimator,
         outcomes=tuple(outcomes[: len(listed)]),
@@ -184,47 +227,118 @@ def compare_strategies(
     )
 
 
-def _split(cv: Any, X: Any, y: NDArray[Any], seed: int) -> list[Any]:
-    """Ask for the folds once, so that all strategies have the same."""
-    if is_mapping(X) or is_hugging_face(X, "Dataset"):
+def _refuse_elsewhere(**data: Any) -> None:
+    """Refuse what is not in memory, or has no rows that can be taken."""
+    for name, each in data.items():
+        if is_dask(each):
+            kind, remedy = "a Dask collection", f"Call {name}.compute() first"
+        elif is_lazy(each):
+            kind = "rows of files"
+            remedy = f"Take them into memory: {name}.take_rows(numpy.arange(len(y)))"
+        elif name == "X" and (is_mapping(each) or is_hugging_face(each, "Dataset")):
+            kind, remedy = type(each).__name__, "Make a data frame of it, or an array"
+        else:
+            continue
         raise TypeError(
-            "X must be an array, a list or a table of which scikit-learn's "
-            f"cross-validation can take rows; got {type(X).__name__}. Make a data "
-            "frame of it, or an array."
+            f"{name} must be an array, a list or a table in memory, of which folds can "
+            f"take rows; got {kind}. {remedy}, or give a random part of the rows."
         )
-    if isinstance(cv, int):
-        cv = StratifiedKFold(cv, shuffle=True, random_state=seed)
-    splits = list(check_cv(cv, y, classifier=True).split(X, y))
+
+
+def _count_members(
+    labels: Labels, groups: Any, weights: Any, rows: NDArray[np.intp]
+) -> NDArray[np.int64]:
+    """Count the rows of each class that have a weight, or their groups."""
+    if weights is not None:
+        rows = rows[weights[rows] > 0]
+    codes = labels.codes[rows].astype(np.int64)
+    if groups is not None:
+        n_groups = groups.max() + 1
+        codes = np.unique(codes * n_groups + groups[rows]) // n_groups
+    return np.bincount(codes, minlength=len(labels.classes))
+
+
+def _split(
+    cv: Any,
+    X: Any,
+    labels: Labels,
+    groups: Any,
+    seed: int,
+    count: Callable[[NDArray[np.intp]], NDArray[np.int64]],
+    *,
+    least: int,
+) -> tuple[list[Any], int]:
+    """Ask for the folds once; give them and the fewest of a class to train on."""
+    y, kind = labels.classes[labels.codes], "rows" if groups is None else "groups"
+    remedy = "Use fewer folds, or leave the class out."
+    if isinstance(cv, Integral):
+        counts = count(np.arange(len(y)))
+        if not 2 <= cv <= counts.min():
+            raise ValueError(
+                f"cv must be at least 2 and at most the {kind} of the smallest class, "
+                f"so that each fold tests some; got cv={cv} and {kind} by class "
+                f"{by_label(labels.classes, counts)}. {remedy}"
+            )
+        splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
+        cv = splitter(cv, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The groups parameter is ignored")
+        splits = list(check_cv(cv, y, classifier=True).split(X, y, groups))
     if len(splits) < 2:
         raise ValueError(
             "cv must give at least two splits, or no spread could be told from a "
             f"difference; got {len(splits)}."
         )
-    return splits
+    for train, test in splits:
+        fitted, tested = count(train), count(test)
+        if fitted.min() < least or tested.min() < 1:
+            raise ValueError(
+                f"cv must leave {least} {kind} of each class or more to train on, and "
+                f"one to test on; got {by_label(labels.classes, fitted)} and "
+                f"{by_label(labels.classes, tested)} by class. {remedy}"
+            )
+        if groups is not None and np.isin(groups[test], groups[train]).any():
+            raise ValueError(
+                "cv must have all rows of a group on one side of a split; got "
+                f"{cv!r}, which divides a group. Give a number of folds, or a splitter "
+                "by groups."
+            )
+    return splits, min(int(count(train).min()) for train, _ in splits)
 
 
-def _named(scoring: Any) -> dict[str, Any]:
-    if isinstance(scoring, str):
-        scoring = [scoring]
-    if not isinstance(scoring, dict):
-        scoring = {name: name for name in scoring}
-    return {name: get_scorer(scorer) for name, scorer in scoring.items()}
-
-
-def _scoring(labels: Labels, smallest: int, *, tuned: bool) -> dict[str, Any]:
-    """Make the scorers of a comparison."""
+def _scorers(
+    scoring: Any, labels: Labels, *, tuned: bool, weighted: bool
+) -> dict[str, Any]:
+    """Make the scorers of a comparison, or those that were asked for."""
+    smallest = int(labels.counts.argmin())
     positive = labels.classes[smallest]
-    if len(labels.classes) > 2:
-        return multiclass_scorers(positive, smallest)
-    made = scorers(pos_label=positive)
-    # Without tuning a threshold would be 0.5, which says nothing about the model.
-    return {
-        each.scorer_name: made[each.scorer_name]
-        for each in MEASURES.values()
-        if each.scorer_name in made
-        and each.compared
-        and (tuned or not each.needs_threshold)
-    }
+    if scoring is not None:
+        names = [scoring] if isinstance(scoring, str) else scoring
+        named = names if isinstance(names, dict) else {name: name for name in names}
+        made = {name: get_scorer(each) for name, each in named.items()}
+    elif len(labels.classes) > 2:
+        made = multiclass_scorers(positive, smallest)
+    else:
+        made = scorers(pos_label=positive)
+        # Without tuning a threshold would be 0.5, which says nothing about the model.
+        made = {
+            each.scorer_name: made[each.scorer_name]
+            for each in MEASURES.values()
+            if each.scorer_name in made
+            and each.compared
+            and (tuned or not each.needs_threshold)
+        }
+    for name, scorer in made.items() if weighted else ():
+        if (
+            "sample_weight"
+            not in signature(getattr(scorer, "_score_func", scorer)).parameters
+        ):
+            raise UnusedWeightsError(
+                f"scoring[{name!r}] takes no sample_weight, which was given. Make a "
+                "scorer by sklearn.metrics.make_scorer from a function that takes it, "
+                "or leave the weights out."
+            )
+    return made
 
 
 def _checked_measure(best_by: str | None, scoring: dict[str, Any]) -> str:
@@ -235,12 +349,11 @@ def _checked_measure(best_by: str | None, scoring: dict[str, Any]) -> str:
             "scoring must have a measure whose best value is high or low, to choose "
             f"by; got {measures}."
         )
-    if best_by is None:
-        best_by = "log_loss" if "log_loss" in ordered else ordered[0]
-    best_by = best_by.removeprefix("neg_")
-    if best_by not in ordered:
-        raise ValueError(f"best_by must be one of {ordered}; got {best_by!r}.")
-    return best_by
+    first = "log_loss" if "log_loss" in ordered else ordered[0]
+    chosen = first if best_by is None else best_by.removeprefix("neg_")
+    if chosen not in ordered:
+        raise ValueError(f"best_by must be one of {ordered}; got {chosen!r}.")
+    return chosen
 
 
 def _curve_strategies(
@@ -248,16 +361,12 @@ def _curve_strategies(
 ) -> list[Strategy]:
     if asked is False:
         return []
-    ratio = labels.counts.max() / labels.counts.min()
-    factors = (
-        [factor for factor in _CURVE_FACTORS if factor <= ratio]
-        if asked is True
-        else sorted(set(asked))
-    )
+    most = labels.counts.max() / labels.counts.min()
+    listed = [factor for factor in _CURVE_FACTORS if factor <= most]
     return [
         Strategy(
             f"factor {factor:g}",
             DownsampleUpweight(factor=float(factor), random_state=seed),
         )
-        for factor in factors
+        for factor in (listed if asked is True else sorted(set(asked)))
     ]

@@ -14,15 +14,11 @@ from numpy.typing import NDArray
 from skstrat._core.compat import check_pandas_support
 from skstrat._core.labels import Labels
 from skstrat.displays._page import summary_html, write_page
-from skstrat.metrics import (
-    calibration_noise_floor,
-    expected_calibration_error,
-)
 from skstrat.metrics._imbalance import degree_of_share
-from skstrat.metrics._measures import describe_measure
+from skstrat.metrics._measures import MEASURES, describe_measure
+from skstrat.model_selection._code import model_code
 from skstrat.model_selection._cross_validation import CrossValidation
 from skstrat.model_selection._outcome import Outcome
-from skstrat.model_selection._rebuild import rebuild_code
 from skstrat.model_selection._strategies import Strategy
 from skstrat.model_selection._verdict import Verdict, judge
 
@@ -106,7 +102,7 @@ class Comparison:
     @property
     def code_(self) -> str:
         """Python source that rebuilds and fits the best model."""
-        return rebuild_code(self)
+        return model_code(self)
 
     @property
     def positive_(self) -> Any:
@@ -268,13 +264,11 @@ class Comparison:
             row[f"{measure}_difference"] = difference
             row[f"{measure}_se"] = error
         y_prob = self.y_prob(outcome.strategy.name)
-        for column, function in (
-            ("relative_calibration_error", expected_calibration_error),
-            ("relative_calibration_error_floor", calibration_noise_floor),
-        ):
-            row[column] = function(
-                self.y_true_, y_prob, self.sample_weight_, relative=True
-            )
+        for each in MEASURES.values():
+            if each.pooled:
+                failed = outcome.error is not None
+                given = self.y_true_, y_prob, self.sample_weight_
+                row[each.key] = np.nan if failed else each.pooled(*given)
         row["error"] = outcome.error or ""
         return row
 

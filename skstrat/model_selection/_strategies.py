@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Literal
@@ -12,6 +12,8 @@ from imblearn.over_sampling import SMOTE
 from imblearn.under_sampling import RandomUnderSampler
 
 from skstrat._core.targets import seed_of
+from skstrat.classifiers._auto_resampler import suits_auto, suits_guided_rows
+from skstrat.classifiers._full_fit import allows_full_fit
 from skstrat.classifiers._resampled import ResampledClassifier
 from skstrat.resamplers._class_weight import ClassWeight
 from skstrat.resamplers._combined import CombinedResample
@@ -78,14 +80,8 @@ class Strategy:
         ResampledClassifier
             Unfitted.
         """
-        return ResampledClassifier(
-            estimator,
-            self.resampler,
-            use_weights=self.use_weights,
-            prior_correction=self.prior_correction,
-            full_fit=self.full_fit,
-            random_state=self.random_state,
-        )
+        settings = {name: vars(self)[name] for name in vars(self) if name != "name"}
+        return ResampledClassifier(estimator, **settings)
 
     def to_dict(self) -> dict[str, Any]:
         """Describe the strategy in types that JSON knows.
@@ -127,12 +123,13 @@ def _as_strategy(item: Any, name: str | None = None) -> Strategy:
         return item if name is None else replace(item, name=name)
     if item is None:
         return Strategy(name or TRUE_DISTRIBUTION)
-    if not hasattr(item, "fit_resample"):
+    if not (hasattr(item, "fit_resample") or item == "auto"):
         raise TypeError(
-            "strategies must hold Strategy objects, resamplers (with fit_resample) or "
-            f"None; got {item!r}."
+            "strategies must hold Strategy objects, resamplers (with fit_resample), "
+            f'"auto" or None; got {item!r}.'
         )
-    return Strategy(name or " ".join(repr(item).split()), item)
+    told = item if isinstance(item, str) else " ".join(repr(item).split())
+    return Strategy(name or told, item)
 
 
 def choose_factors(counts: Any) -> list[float]:
@@ -143,24 +140,40 @@ def choose_factors(counts: Any) -> list[float]:
 
 
 def list_strategies(
-    factors: Iterable[float], *, random_state: int = 0
+    factors: Iterable[float],
+    *,
+    random_state: int = 0,
+    estimator: Any = None,
+    has_columns: bool = True,
 ) -> list[Strategy]:
-    """List what people do about imbalance, the true distribution first."""
-    undersampler = RandomUnderSampler(random_state=random_state)
-    oversampler = RandomOversample(weighting="uniform", random_state=random_state)
-    combined = CombinedResample(weighting="balanced", random_state=random_state)
+    """List what people do about imbalance, the true distribution first.
+
+    With an estimator also guided rows, a fit brought to that on all rows, and
+    ``"auto"``, where they are made for such an estimator.
+    """
+    seed, factors = {"random_state": random_state}, list(factors)
+    undersampler, weights = RandomUnderSampler(**seed), ClassWeight()
+    oversampler = RandomOversample(weighting="uniform", **seed)
+    combined = CombinedResample(weighting="balanced", **seed)
     strategies = [
         Strategy(TRUE_DISTRIBUTION),
         *_with_and_without("under-sampling 1:1", undersampler),
-        *_with_and_without("class weights", ClassWeight(), use_weights=True),
+        *_with_and_without("class weights", weights, use_weights=True),
     ]
     for factor in factors:
-        downsample = DownsampleUpweight(factor=factor, random_state=random_state)
-        name = f"downsample {factor:g}"
+        rows, name = DownsampleUpweight(factor=factor, **seed), f"downsample {factor:g}"
         strategies += [
-            Strategy(f"{name} + upweight", downsample, use_weights=True),
-            Strategy(f"{name} + correction", downsample, use_weights=False),
+            Strategy(f"{name} + upweight", rows, use_weights=True),
+            Strategy(f"{name} + correction", rows, use_weights=False),
         ]
+    given = estimator is not None
+    if given and factors and has_columns and suits_guided_rows(estimator):
+        guided = GuidedDownsample(factor=factor, **seed)
+        strategies.append(Strategy(f"guided {factor:g}", guided))
+    if given and factors and allows_full_fit(estimator):
+        strategies.append(Strategy(f"{name} + full fit", rows, full_fit=True))
+    if given and suits_auto(estimator):
+        strategies.append(Strategy("auto", "auto", **seed))
     return [
         *strategies,
         *_with_and_without("oversample 1:1", oversampler),
@@ -168,35 +181,12 @@ def list_strategies(
     ]
 
 
-def _with_and_without(
-    name: str, resampler: Any, use_weights: Literal["auto"] | bool = "auto"
-) -> tuple[Strategy, Strategy]:
-    return (
-        Strategy(name, resampler, use_weights, prior_correction=False),
-        Strategy(f"{name} + correction", resampler, use_weights),
-    )
+def _with_and_without(name: str, resampler: Any, **settings: Any) -> list[Strategy]:
+    plain = Strategy(name, resampler, prior_correction=False, **settings)
+    return [plain, Strategy(f"{name} + correction", resampler, **settings)]
 
 
 FAMILIES = ("downsample", "oversample", "combined", "class_weight")
-# What each family lists, given the factors and the seed.
-_RESAMPLERS: dict[str, Callable[[list[float], Any], list[Any]]] = {
-    "downsample": lambda factors, seed: [
-        DownsampleUpweight(random_state=seed),
-        *(DownsampleUpweight(factor=each, random_state=seed) for each in factors),
-    ],
-    "oversample": lambda _, seed: [
-        RandomOversample(weighting="uniform", random_state=seed)
-    ],
-    "combined": lambda _, seed: [
-        CombinedResample(weighting="balanced", random_state=seed)
-    ],
-    "class_weight": lambda *_: [ClassWeight()],
-    "guided": lambda factors, seed: [
-        GuidedDownsample(factor=each, random_state=seed) for each in factors
-    ],
-    # imbalanced-learn takes no Generator.
-    "synthetic": lambda _, seed: [Weighted(SMOTE(random_state=seed_of(seed) % 2**32))],
-}
 
 
 def strategy_grid(
@@ -216,7 +206,8 @@ def strategy_grid(
     families : iterable of str, default=("downsample", "oversample", "combined", \
             "class_weight")
         Which kinds of strategies. ``"guided"`` and ``"synthetic"`` (SMOTE), which read
-        X and need numbers, are there for the asking.
+        X and need numbers, are there for the asking, and so is ``"auto"``: the word, of
+        which :class:`ResampledClassifier` takes the seed from its own ``random_state``.
     random_state : int, Generator, RandomState or None, default=0
         Given to every resampler; an int makes them draw nested rows, so that a curve
         over factors is smooth.
@@ -224,12 +215,17 @@ def strategy_grid(
     Returns
     -------
     list
-        ``None`` for the true distribution, then unfitted resamplers.
+        ``None`` for the true distribution, then unfitted resamplers, or ``"auto"``.
 
     Raises
     ------
     ValueError
         If a family is unknown.
+
+    Notes
+    -----
+    Factors are measured here, and predicted elsewhere: the largest one whose predicted
+    loss is at most 1 % is what ``"auto"`` takes (:func:`recommend_factor`).
 
     Examples
     --------
@@ -237,11 +233,21 @@ def strategy_grid(
     >>> strategy_grid(factors=[20], families=["downsample", "class_weight"])[2:]
     [DownsampleUpweight(factor=20, random_state=0), ClassWeight()]
     """
-    factors, chosen = list(factors), list(families)
-    unknown = [family for family in chosen if family not in _RESAMPLERS]
+    seed, factors = {"random_state": random_state}, list(factors)
+    listed: dict[str, list[Any]] = {
+        "downsample": [
+            DownsampleUpweight(factor=each, **seed) for each in (None, *factors)
+        ],
+        "oversample": [RandomOversample(weighting="uniform", **seed)],
+        "combined": [CombinedResample(weighting="balanced", **seed)],
+        "class_weight": [ClassWeight()],
+        "guided": [GuidedDownsample(factor=each, **seed) for each in factors],
+        "auto": ["auto"],
+        # imbalanced-learn takes no Generator.
+        "synthetic": [Weighted(SMOTE(random_state=seed_of(random_state) % 2**32))],
+    }
+    chosen = list(families)
+    unknown = [family for family in chosen if family not in listed]
     if unknown:
-        raise ValueError(
-            f"families must be among {list(_RESAMPLERS)}; got {unknown!r}."
-        )
-    listed = (_RESAMPLERS[family](factors, random_state) for family in chosen)
-    return [None, *chain.from_iterable(listed)]
+        raise ValueError(f"families must be among {list(listed)}; got {unknown!r}.")
+    return [None, *chain.from_iterable(listed[family] for family in chosen)]
