@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import click
@@ -10,53 +11,38 @@ import click
 from skstrat.cli._errors import explained
 from skstrat.io import CsvFormat
 
-_OPTIONS = [
-    click.option(
-        "--separator",
-        metavar="SIGN",
-        help="Between fields of a CSV file (\\t: tab); found out if not given.",
-    ),
-    click.option(
-        "--encoding", metavar="NAME", help="Of a CSV file; found out if not given."
-    ),
-    click.option(
-        "--decimal",
-        default=".",
-        show_default=True,
-        type=click.Choice([".", ","]),
-        help="Decimal sign of a CSV file.",
-    ),
-    click.option(
-        "--quote",
-        default='"',
-        show_default=True,
-        metavar="SIGN",
-        help="Around fields; '' for none.",
-    ),
-    click.option(
-        "--missing",
-        multiple=True,
-        metavar="WORD",
-        help="A missing value, as an empty field is. Repeatable.",
-    ),
-]
+_OPTIONS = (
+    ("separator", None, "Between fields of CSV (\\t: tab); found out if not given."),
+    ("encoding", None, "Of CSV; found out if not given."),
+    ("decimal", ".", "Decimal sign of CSV: . or ,"),
+    ("quote", '"', "Around fields of CSV; '' for none."),
+    ("missing", None, "A missing value of CSV, as an empty field is. Repeatable."),
+)
 
 
 def csv_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options to a command."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    """Add the options to a command, which gets them together as ``csv``."""
 
+    @wraps(command)
+    def with_format(
+        separator: str | None, quote: str, missing: tuple[str, ...], **others: Any
+    ) -> Any:
+        with explained():
+            csv = CsvFormat(
+                separator="\t" if separator == "\\t" else separator,
+                encoding=others.pop("encoding"),
+                decimal=others.pop("decimal"),
+                quote=quote or None,
+                missing=("", *missing),
+            )
+        return command(csv=csv, **others)
 
-def read_csv_format(
-    separator: str | None, quote: str, missing: tuple[str, ...], **others: Any
-) -> CsvFormat:
-    """Read the options."""
-    with explained():
-        return CsvFormat(
-            separator="\t" if separator == "\\t" else separator,
-            quote=quote or None,
-            missing=("", *missing),
-            **others,
-        )
+    for name, default, text in reversed(_OPTIONS):
+        with_format = click.option(
+            f"--{name}",
+            default=default,
+            show_default=True,
+            multiple=name == "missing",
+            help=text,
+        )(with_format)
+    return with_format

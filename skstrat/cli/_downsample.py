@@ -101,13 +101,7 @@ def _read_strata(
     "together.",
 )
 @_column("--groups", help="Rows of one value are kept or dropped together.")
-@click.option(
-    "--random-state",
-    default=0,
-    show_default=True,
-    type=click.IntRange(0, 2**64 - 1),
-    help="The same seed keeps the same rows.",
-)
+@click.option("--random-state", default=0, show_default=True, help="Seed of the draw.")
 @click.option("--overwrite", is_flag=True, help="Replace DEST.")
 @csv_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
@@ -141,18 +135,13 @@ def downsample(
             progress=_Bar(progress, source),
         )
     if as_json:
-        made_by = versions(skstrat, np, pd, pyarrow)
-        print_json(summary.to_dict() | words | {"versions": made_by})
+        made_by = {"versions": versions(skstrat, np, pd, pyarrow)}
+        print_json(summary.to_dict() | words | made_by)
         return
-    strata = words["strata"]
-    code = training_code(
-        summary,
-        target=target,
-        weight=sample_weight or "sample_weight",
-        identifiers=[name for name in (key, words["groups"]) if name is not None],
-        csv=csv,
-    )
-    column = target
+    column, strata, weight = target, words["strata"], sample_weight or "sample_weight"
+    others = None, target, weight
+    identifiers = [name for name in (key, words["groups"]) if name not in others]
+    code = training_code(summary, target, weight, identifiers, csv)
     if summary.by_strata:
         column = strata if isinstance(strata, str) else ", ".join(strata)
     _print_summary(open_console(), summary, column, code)

@@ -12,8 +12,6 @@ import click
 from skstrat._core.controls import escape_controls
 from skstrat.io._source_files import reason_of
 
-_ANY_LENGTH = 1000
-
 
 class InputError(click.ClickException):
     """Wrong input: one line, exit code 2."""
@@ -30,8 +28,8 @@ class OneLineCommand(click.Command):
         except click.UsageError as error:
             raise InputError(" ".join(error.format_message().split())) from None
 
-    def get_short_help_str(self, limit: int = _ANY_LENGTH) -> str:
-        return super().get_short_help_str(max(limit, _ANY_LENGTH))
+    def get_short_help_str(self, limit: int = 1000) -> str:
+        return super().get_short_help_str(max(limit, 1000))
 
 
 class SafeGroup(click.Group):
@@ -52,19 +50,11 @@ def explained() -> Iterator[None]:
     """Turn errors of the library into one line, their text as it is."""
     try:
         yield
-    except (
-        ValueError,
-        TypeError,
-        NotImplementedError,
-        FileNotFoundError,
-        FileExistsError,
-    ) as error:
-        raise InputError(_text_of(error)) from None
+    except (ValueError, TypeError, NotImplementedError) as error:
+        raise InputError(reason_of(error)) from None
     except OSError as error:
+        path = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
         # A full disk is no fault of the arguments.
-        raise click.ClickException(_text_of(error)) from None
-
-
-def _text_of(error: Exception) -> str:
-    path = getattr(error, "filename", None)
-    return ("" if path is None else f"{os.fsdecode(path)}: ") + reason_of(error)
+        wrong = isinstance(error, (FileNotFoundError, FileExistsError))
+        kind = InputError if wrong else click.ClickException
+        raise kind(path + reason_of(error)) from None

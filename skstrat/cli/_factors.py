@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from reprlib import repr as shortened
 from typing import Any
 
 from skstrat._core.labels import Labels
@@ -25,7 +26,7 @@ class DownsampleByText(DownsampleUpweight):
             if not meant or meant[0] in named:
                 problem = "for the second time" if meant else "which is none of them"
                 raise ValueError(
-                    f"factor must name labels of the data, {_shortened(found)}; got "
+                    f"factor must name labels of the data, {shortened(found)}; got "
                     f"{text!r}, {problem}."
                 )
             named[meant[0]] = factor
@@ -41,8 +42,3 @@ def _is_meant(text: str, label: Any) -> bool:
         return bool(type(label)(text) == label)
     except ValueError:
         return False
-
-
-def _shortened(labels: list[Any]) -> str:
-    named = ", ".join(map(repr, labels[:12]))
-    return named + (f" and {len(labels) - 12} more" if len(labels) > 12 else "")

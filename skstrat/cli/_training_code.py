@@ -6,16 +6,14 @@ from pathlib import Path
 
 from skstrat.io import CsvFormat
 from skstrat.io._source_files import kind_of
+from skstrat.io._summary import Summary
 
-_PARQUET = """\
-import pandas
-
+_PARQUET = """
 X = pandas.read_parquet({dest!r})
 y, weight = X.pop({target!r}), X.pop({weight!r})
 """
 # pandas would make numbers and missing values of labels such as 007 and NA.
 _CSV = """\
-import pandas
 import skstrat.io
 
 X, y, weight = skstrat.io.scan_file(
@@ -23,45 +21,53 @@ X, y, weight = skstrat.io.scan_file(
 )
 X, weight = X.take_rows(range(len(y))), pandas.Series(weight)
 """
+# Of a Parquet file; a CSV file holds text.
+_TYPED = "y = y.map({labels!r})\n"
 _DROP = "X = X.drop(columns={identifiers!r})\n"
-_CLASSIFIERS = """
+_CLASSIFIERS = """\
+import pandas
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from skstrat import PriorCorrectedClassifier
-
+{data}
 # Linear models take the weights.
 linear = LogisticRegression(max_iter=1000).fit(X, y, sample_weight=weight)
 # Trees do not follow those of classes: fit without, then correct by class totals.
 by_class = weight.groupby(y, observed=True)
 within = weight / by_class.transform('mean')
-trees = HistGradientBoostingClassifier().fit(X, y, sample_weight=within)
 trees = PriorCorrectedClassifier(
-    trees, train_prior=by_class.count(), target_prior=by_class.sum()
+    HistGradientBoostingClassifier().fit(X, y, sample_weight=within),
+    train_prior=by_class.count(),
+    target_prior=by_class.sum(),
 )
 # Trees may predict too much where few rows are kept: check their mean on fresh rows."""
-_REGRESSOR = """
+_REGRESSOR = """\
+import pandas
 from sklearn.ensemble import HistGradientBoostingRegressor
-
+{data}
 model = HistGradientBoostingRegressor().fit(X, y, sample_weight=weight)"""
 
 
 def training_code(
-    dest: str,
-    *,
-    target: str,
-    weight: str,
-    identifiers: list[str],
-    numeric: bool,
-    csv_format: CsvFormat,
+    summary: Summary, target: str, weight: str, identifiers: list[str], csv: CsvFormat
 ) -> str:
-    """Write code that reads the file and fits a model of each kind to it.
+    """Write code that reads the small file and fits a model of each kind to it.
 
     Columns that only tell rows or groups apart are nothing to learn from.
     """
-    data = _PARQUET if kind_of(Path(dest), "dest") == "parquet" else _CSV
-    data += _DROP if identifiers else ""
-    told = "" if csv_format == CsvFormat() else f", csv=skstrat.io.{csv_format!r}"
+    data, labels = _PARQUET, {}
+    if kind_of(Path(summary.dest), "dest") == "csv":
+        data = _CSV
+        for label in (each["label"] for each in summary.classes):
+            if isinstance(label, (bool, float)) and not summary.by_strata:
+                labels[str(label).lower().replace(".", csv.decimal)] = label
+    data += (_TYPED if labels else "") + (_DROP if identifiers else "")
     data = data.format(
-        dest=dest, target=target, weight=weight, identifiers=identifiers, told=told
+        dest=summary.dest,
+        target=target,
+        weight=weight,
+        told="" if csv == CsvFormat() else f", csv=skstrat.io.{csv!r}",
+        labels=labels,
+        identifiers=identifiers,
     )
-    return data + (_REGRESSOR if numeric else _CLASSIFIERS)
+    return (_REGRESSOR if summary.by_strata else _CLASSIFIERS).format(data=data)

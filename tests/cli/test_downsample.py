@@ -191,8 +191,12 @@ def test_strata_and_groups_are_columns(folder, tmp_path):
         # Weights differ within a class, and an identifier is nothing to learn from.
         assert "fit(X, y, sample_weight=within)" in out
         assert ("drop(columns=['shop'])" in out) == (option == "groups")
-    document = json.loads(succeed(*arguments, "--strata=shop", "--overwrite", "--json"))
-    assert (document["strata"], document["groups"]) == ("shop", None)
+    both = ["--strata=shop", "--strata=flag"]
+    document = json.loads(succeed(*arguments, *both, "--overwrite", "--json"))
+    assert (document["strata"], document["groups"]) == (["shop", "flag"], None)
+    X, _, w = in_memory(frame, strata=["shop", "flag"])
+    expected = X.assign(sample_weight=w).reset_index(drop=True)
+    pd.testing.assert_frame_equal(pd.read_parquet(dest), expected)
     both = invoke(*arguments, "--groups=shop", "--key=id", "--overwrite")
     assert both.exit_code == 2
     assert "key must be None where groups" in both.output
@@ -204,12 +208,13 @@ def test_strata_and_groups_are_columns(folder, tmp_path):
 @pytest.mark.parametrize("dest", ["small.parquet", "small.csv"])
 def test_strata_of_a_target_of_numbers(folder, tmp_path, dest):
     arguments = (folder / "big.parquet", tmp_path / dest, "--target=amount")
-    out = succeed(*arguments, "--strata=kind", "--factor=20")
+    out = succeed(*arguments, "--strata=kind", "--strata=flag", "--factor=20")
     frame, names = make_frame(), {}
     code = out.partition("Train from it:")[2]
     # Texts are for a pipeline that encodes them.
     exec(code.replace("fit(X,", "fit(X[['id', 'w']],"), names)
-    assert "kind" in out.splitlines()[1]
+    assert "kind, flag" in out.splitlines()[1]
+    assert "a=b, True" in out
     mean = np.average(
         names["model"].predict(names["X"][["id", "w"]]), weights=names["weight"]
     )
@@ -269,9 +274,9 @@ def test_csv_of_every_format(tmp_path, name):
     assert names["weight"].sum() == pytest.approx(600)
     assert set(names["y"]) == {"NA", "None"}
     assert names["X"]["x"].tolist() == expected["x"].tolist()
-    arguments = ["compare", str(again), "--folds=99", *options]
+    arguments = ["compare", str(again), "--cv=99", *options]
     compared = CliRunner().invoke(skstrat_command, arguments)
-    assert "class 'None' of 'y' has 20 rows" in compared.output
+    assert ["None", "20", "17.4", "%"] in map(str.split, compared.output.splitlines())
 
 
 @pytest.mark.parametrize(
@@ -285,7 +290,7 @@ def test_csv_of_every_format(tmp_path, name):
         ("--encoding=no", "encoding must be a name that Python knows"),
         ("--quote=\n", r"quote must be one ASCII character, no line end; got '\n'"),
         ("--quote=,", "quote must differ from decimal and from separator, which"),
-        ("--decimal=x", "Invalid value for '--decimal': 'x' is not one of"),
+        ("--decimal=x", "decimal must be '.' or ','; got 'x'"),
     ],
 )
 def test_options_of_csv_that_are_impossible(folder, tmp_path, option, message):
@@ -469,13 +474,18 @@ WORDS = "--target=is_fraud --factor=20 "
             "--target=amount --factor=2",
             "y must hold class labels",
         ),
-        ("big.csv", "o.csv", "--target=kind --factor=no=2", "'a=b', 'ok'; got 'no'"),
-        ("big.parquet", "o.csv", "--target=flag --factor=1=2", "False, True; got '1'"),
+        ("big.csv", "o.csv", "--target=kind --factor=no=2", "['a=b', 'ok']; got 'no'"),
+        (
+            "big.parquet",
+            "o.csv",
+            "--target=flag --factor=1=2",
+            "[False, True]; got '1'",
+        ),
         (
             "big.parquet",
             "o.csv",
             "--target=is_fraud --factor=0=2 --factor=00=3",
-            "0, 1; got '00', for the second time",
+            "[0, 1]; got '00', for the second time",
         ),
         (
             "big.csv",
@@ -522,8 +532,18 @@ WORDS = "--target=is_fraud --factor=20 "
         ),
         ("big.csv", "o.csv", "--factor=20", "Missing option '--target'"),
         ("big.csv", "o.csv", "--target=kind", "Missing option '--factor'"),
-        ("big.csv", "o.csv", WORDS + "--random-state=-1", "-1 is not in the range"),
-        ("big.csv", "o.csv", WORDS + f"--random-state={2**64}", "is not in the range"),
+        (
+            "big.csv",
+            "o.csv",
+            WORDS + "--random-state=-1",
+            "must be an int in the range",
+        ),
+        (
+            "big.csv",
+            "o.csv",
+            WORDS + f"--random-state={2**64}",
+            "must be an int in the range",
+        ),
         ("big.csv", "o.csv", WORDS + "another.csv", "unexpected extra argument"),
     ],
 )

@@ -544,6 +544,11 @@ def test_a_destination_of_the_longest_name(ending, tmp_path):
     source = write_text(tmp_path, "row,text,y\n" + csv_lines())
     dest = tmp_path / ("n" * (255 - len(ending)) + ending)
     run(source, dest)
+    longer = tmp_path / f"n{dest.name}"
+    with pytest.raises(OSError, match=f"/{longer.name} cannot be written: File name"):
+        run(source, longer)
+    with pytest.raises(ValueError, match=f"/{longer.name} cannot be read: File name"):
+        run(longer, dest)
     assert sorted(below(tmp_path)) == ["big.csv", dest.name]
 
 
