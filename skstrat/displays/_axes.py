@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from skstrat._core.compat import check_matplotlib_support
 
@@ -16,17 +16,11 @@ SMALL = 8.5
 class Display:
     """A picture, with the figure and axes that it was drawn in."""
 
-    figure_: Any
-    ax_: Any
-    axes_: NDArray[Any]
-
     def plot(self, ax: Any = None) -> Self:
         """Draw."""
         raise NotImplementedError
 
-    def _open(
-        self, ax: Any, n_panels: int = 1, *, n_columns: int = 1, **options: Any
-    ) -> None:
+    def _open(self, ax: Any, n: int = 1, n_columns: int = 1, **options: Any) -> None:
         """Make a figure of panels, or take the axes that were given for them."""
         check_matplotlib_support(f"{type(self).__name__}.plot")
         import matplotlib.pyplot as plt
@@ -34,24 +28,23 @@ class Display:
         given = np.ravel(ax)
         if ax is None:
             options = {"figsize": (8.0, 5.2), "layout": "constrained", **options}
-            shape = -(-n_panels // n_columns), n_columns
+            shape = -(-n // n_columns), n_columns
             given = np.ravel(plt.subplots(*shape, squeeze=False, **options)[1])
-            for spare in given[n_panels:]:
+            for spare in given[n:]:
                 spare.remove()
-        if len(given) < n_panels:
+        if len(given) < n:
             raise ValueError(
-                f"ax must be an array of {n_panels} axes, one for each panel; got "
-                f"{len(given)}. Leave it out for a new figure."
+                f"ax must be an array of {n} axes, one a panel; got {len(given)}. "
+                "Leave it out for a new figure."
             )
-        self.axes_, self.ax_ = given[:n_panels], given[0]
+        self.axes_, self.ax_ = given[:n], given[0]
         self.figure_ = self.ax_.figure
         for each in self.axes_:
             each.grid(color="0.92")
-            each.set_axisbelow(True)
 
     def _explain(self, ax: Any) -> None:
         """Add a legend, beside the axes of a new figure or inside of given ones."""
-        look = {"fontsize": SMALL, "handlelength": 3.2, "labelspacing": 0.6}
+        look = {"fontsize": SMALL, "handlelength": 3.2, "frameon": ax is not None}
         inside = self.ax_.legend(**look)
         if ax is None:
             inside.remove()
@@ -61,16 +54,50 @@ class Display:
             self.figure_.set_figheight(max(needed, self.figure_.get_figheight()))
 
 
-def use_log_scale(ax: Any, which: str) -> None:
-    """Make an axis logarithmic, with plain numbers at its ticks."""
-    from matplotlib.ticker import LogFormatter
+@dataclass(repr=False, eq=False)
+class ComparisonDisplay(Display):
+    """A picture of what a comparison measured."""
 
-    class PlainNumbers(LogFormatter):
-        def __call__(self, x: float, pos: int | None = None) -> str:
-            # That of matplotlib leaves out what would be crowded.
-            return f"{x:,g}" if super().__call__(x, pos) else ""
+    comparison: Any
 
-    ax.set(**{f"{which}scale": "log"})
-    axis = getattr(ax, f"{which}axis")
-    axis.set_major_formatter(PlainNumbers())
-    axis.set_minor_formatter(PlainNumbers(minor_thresholds=(2, 0.4)))
+    @classmethod
+    def from_comparison(
+        cls, comparison: Any, *, ax: Any = None, **options: Any
+    ) -> Self:
+        """Draw a comparison.
+
+        Parameters
+        ----------
+        comparison : Comparison
+            Made by :func:`skstrat.compare_strategies`.
+        ax : Axes or array of Axes, default=None
+            Where to draw; None for a new figure.
+        **options : dict
+            Keyword arguments of the class.
+
+        Returns
+        -------
+        Display
+            Drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If an argument does not fit the comparison.
+        """
+        return cls(comparison, **options).plot(ax)
+
+
+def use_log_scale(ax: Any, y: Any) -> None:
+    """Make axes logarithmic where values are positive, with plain numbers at ticks."""
+    from matplotlib.ticker import LogLocator
+
+    ax.set(xscale="log", yscale="log" if np.nanmin(y) > 0 else "linear")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_tick_params(which="both", labelsize=SMALL)
+        if axis.get_scale() == "log":
+            axis.set_minor_locator(LogLocator(subs=(2, 5)))
+            axis.set_major_formatter("{x:,g}")
+            axis.set_minor_formatter("{x:,g}")

@@ -9,11 +9,8 @@ from typing import Any, Self
 import numpy as np
 from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
-from skstrat.displays._axes import SMALL
-from skstrat.displays._comparison import ComparisonDisplay
-from skstrat.displays._style import choose_names, wrapped
-
-_MOST_COLUMNS = 4
+from skstrat.displays._axes import SMALL, ComparisonDisplay
+from skstrat.displays._style import choose_strategies, wrapped
 
 
 @dataclass(repr=False, eq=False)
@@ -58,7 +55,6 @@ class ConfusionMatricesDisplay(ComparisonDisplay):
         ax : array of Axes of shape (n_strategies,), default=None
             Where to draw; None for a new figure.
 
-
         Returns
         -------
         ConfusionMatricesDisplay
@@ -80,29 +76,27 @@ class ConfusionMatricesDisplay(ComparisonDisplay):
                 f"tuned; got {len(classes)} classes. Give labels and predictions to "
                 "sklearn.metrics.ConfusionMatrixDisplay."
             )
-        names = choose_names(comparison, self.strategies, comparison.measured_)
-        n_columns = min(len(names), _MOST_COLUMNS)
-        size = (2.5 * n_columns, 2.7 * -(-len(names) // n_columns))
+        names = list(choose_strategies(comparison, self.strategies, few=False))
+        n_columns = min(len(names), 4)
+        size = (2.4 * n_columns, 2.6 * -(-len(names) // n_columns))
         self._open(ax, len(names), n_columns=n_columns, figsize=size)
         (negative,) = classes[classes != comparison.positive_]
-        labels = [
-            wrapped(str(each), 12, 1) for each in (negative, comparison.positive_)
-        ]
+        order = negative, comparison.positive_
+        labels = [wrapped(str(each), 12, 1) for each in order]
         self.matrices_ = {}
         for axes, name in zip(self.axes_, names, strict=True):
-            matrix = self.matrices_[name] = confusion_matrix(
-                comparison.y_true_,
-                comparison.y_pred(name),
-                sample_weight=comparison.sample_weight_,
+            labelled = comparison.y_true_, comparison.y_pred(name)
+            matrix = confusion_matrix(
+                *labelled, sample_weight=comparison.sample_weight_
             )
+            self.matrices_[name] = matrix
             shares = matrix / matrix.sum(axis=1, keepdims=True)
             drawn = ConfusionMatrixDisplay(shares, display_labels=labels).plot(
                 ax=axes, cmap="Blues", colorbar=False, values_format=".1%"
             )
             drawn.im_.set_clim(0, 1)
-            digits = 0 if comparison.sample_weight_ is None else 1
             for text, value in zip(drawn.text_.flat, matrix.flat, strict=True):
-                text.set_text(f"{value:,.{digits}f}\n{text.get_text()}")
+                text.set_text(f"{round(value, 1):,}\n{text.get_text()}")
             # One threshold per fold; the middle one stands for them.
             threshold = np.median(comparison.outcome(name).folds["threshold"])
             title = f"{wrapped(name, 25)}\nthreshold {threshold:.2g}"

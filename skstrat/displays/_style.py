@@ -31,12 +31,6 @@ def make_styles(names: Iterable[str]) -> Styles:
     return made
 
 
-def comparison_styles(comparison: Any) -> Styles:
-    """Give the strategies of a comparison their looks, the drawn ones first."""
-    first = default_names(comparison)
-    return make_styles(dict.fromkeys([*first, *comparison.measured_]))
-
-
 def default_names(comparison: Any) -> list[str]:
     """Choose the true distribution, the best of the others and the worst."""
     measure, (true, *others) = comparison.best_by, comparison.measured_
@@ -47,19 +41,19 @@ def default_names(comparison: Any) -> list[str]:
     return list(dict.fromkeys([true, *best, *ranked[-1:]]))
 
 
-def choose_names(
-    comparison: Any, strategies: str | Iterable[str] | None, default: Iterable[str]
-) -> list[str]:
-    """Check which strategies were asked for."""
-    asked = default if strategies is None else strategies
-    names = [asked] if isinstance(asked, str) else list(dict.fromkeys(asked))
-    known = list(comparison.measured_)
+def choose_strategies(comparison: Any, asked: Any, *, few: bool) -> Styles:
+    """Give the strategies that are asked for the look they have in all pictures."""
+    first, known = default_names(comparison), list(comparison.measured_)
+    if asked is None:
+        asked = first if few else known
+    names = [asked] if isinstance(asked, str) else list(asked)
     if not names or set(names) - set(known):
         raise ValueError(
             f"strategies must be one or more of those measured, {known}; got {names}. "
             "Leave it out for the default."
         )
-    return names
+    styles = make_styles(dict.fromkeys([*first, *known]))
+    return {name: styles[name] for name in names}
 
 
 def wrapped(name: str, width: int, lines: int = 3) -> str:
@@ -78,8 +72,7 @@ def measure_label(comparison: Any, measure: str, reference: Any) -> str:
         raise ValueError(f"measure must be one of {known}; got {measure!r}.")
     info = describe_measure(measure, comparison.cross_validation.scoring)
     name = ", ".join(filter(None, (info.label, info.better)))
-    bars = (
-        f"(mean of {len(reference.folds[measure])} folds ± corrected standard error "
-        f"of the paired difference to {reference.strategy.name})"
-    )
+    name = ", ".join(filter(None, (info.label, info.better)))
+    true = reference.strategy.name
+    bars = f"(mean ± corrected standard error of the difference to {true})"
     return f"{name}\n{wrapped(bars, 52)}"

@@ -1,0 +1,186 @@
+"""What rows cost and what they give: strategies, and ever fewer rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from skstrat.displays._axes import REFERENCE, ComparisonDisplay, use_log_scale
+from skstrat.displays._style import HUES, choose_strategies, measure_label, wrapped
+
+
+@dataclass(repr=False, eq=False)
+class TradeOffDisplay(ComparisonDisplay):
+    """Training time against a measure of quality, one point per strategy.
+
+    Time is on a logarithmic axis, and so is a measure that is positive, so that one bad
+    strategy does not squeeze the others. The true distribution has the largest point
+    and a line at its value. Error bars are the standard error of the paired difference
+    to it, corrected for training rows that folds share (Nadeau and Bengio, 2003).
+
+    Parameters
+    ----------
+    comparison : Comparison
+        Made by :func:`skstrat.compare_strategies`.
+    strategies : str or iterable of str, default=None
+        Names; None for all that did not fail.
+    measure : str, default=None
+        A measure of the comparison; None for the one it chose by.
+
+    Attributes
+    ----------
+    figure_ : Figure
+        The figure.
+    ax_ : Axes
+        The axes.
+    axes_ : ndarray of shape (1,)
+        The axes again.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skstrat import DownsampleUpweight, compare_strategies
+    >>> from skstrat.displays import TradeOffDisplay
+    >>> X, y = make_classification(500, weights=[0.9], random_state=0)
+    >>> strategies = {"a third": DownsampleUpweight(factor=3, random_state=0)}
+    >>> comparison = compare_strategies(
+    ...     LogisticRegression(), X, y, strategies=strategies, cv=2, random_state=0
+    ... )
+    >>> display = TradeOffDisplay.from_comparison(comparison)
+    >>> display.ax_.get_xlabel()
+    'Training time (seconds per fold)'
+    >>> plt.close(display.figure_)
+    """
+
+    strategies: str | Iterable[str] | None = None
+    measure: str | None = None
+
+    def plot(self, ax: Any = None) -> Self:
+        """Draw the points and explain them.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Where to draw; None for a new figure.
+
+        Returns
+        -------
+        TradeOffDisplay
+            The display itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If the comparison has no such strategy or measure.
+        """
+        comparison = self.comparison
+        styles = choose_strategies(comparison, self.strategies, few=False)
+        measure, true = self.measure or comparison.best_by, comparison.outcomes[0]
+        label = measure_label(comparison, measure, true)
+        self._open(ax)
+        values = []
+        for name, style in styles.items():
+            each = comparison.outcome(name)
+            values.append(each.mean(measure))
+            self.ax_.errorbar(
+                each.mean("fit_time"),
+                values[-1],
+                each.difference(true, measure)[1],
+                label=wrapped(name, 32),
+                capsize=3,
+                **{**style, "linestyle": "", "markersize": 10 if each is true else 7},
+            )
+        self.ax_.axhline(true.mean(measure), **REFERENCE)
+        use_log_scale(self.ax_, values)
+        self.ax_.margins(0.1)
+        self.ax_.set(xlabel="Training time (seconds per fold)", ylabel=label)
+        self._explain(ax)
+        return self
+
+
+@dataclass(repr=False, eq=False)
+class LearningCurveByRowsDisplay(ComparisonDisplay):
+    """What quality is lost, and what time is saved, by dropping majority rows.
+
+    Above the measure, below the training time, both against the rows of the biggest
+    class that are kept, on logarithmic axes; the factors by which it was downsampled
+    are on the upper edge. Error bars are the standard error of the paired difference to
+    the least factor, corrected for training rows that folds share (Nadeau and Bengio,
+    2003); those of the time are the standard deviation over the folds.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        Made by :func:`skstrat.compare_strategies` with ``learning_curve_by_rows=True``.
+    measure : str, default=None
+        A measure of the comparison; None for the one it chose by.
+
+    Attributes
+    ----------
+    figure_ : Figure
+        The figure.
+    ax_ : Axes
+        The axes of the measure.
+    axes_ : ndarray of shape (2,)
+        Axes of the measure and of the time.
+    factor_axis_ : Axes
+        The upper edge, with the factors.
+    """
+
+    measure: str | None = None
+
+    def plot(self, ax: Any = None) -> Self:
+        """Draw the measure and the time.
+
+        Parameters
+        ----------
+        ax : array of Axes of shape (2,), default=None
+            Where to draw; None for a new figure.
+
+        Returns
+        -------
+        LearningCurveByRowsDisplay
+            The display itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If the comparison has no learning curve or no such measure, or there are
+            fewer than two axes.
+        """
+        curve = self.comparison.curve
+        if not curve:
+            raise ValueError(
+                "comparison must have a learning curve; got one without. Give "
+                "learning_curve_by_rows=True to compare_strategies."
+            )
+        measure = self.measure or self.comparison.best_by
+        table = self.comparison.learning_curve_
+        rows, factor = table["majority_rows"], table["factor"]
+        least = curve[int(np.argmin(factor))]
+        label = measure_label(self.comparison, measure, least)
+        self._open(ax, 2, figsize=(7.0, 6.4), height_ratios=(1.7, 1.0))
+        top, bottom = self.axes_
+        value, time, spread = table[measure], table["fit_time"], table["fit_time_sd"]
+        error = [each.difference(least, measure)[1] for each in curve]
+        top.errorbar(rows, value, error, color=HUES[1], marker="o", capsize=3)
+        bottom.errorbar(rows, time, spread, color=HUES[0], marker="s", capsize=3)
+        use_log_scale(top, value)
+        use_log_scale(bottom, time)
+        top.set_ylabel(label)
+        bottom.set_ylabel("Training time\n(seconds per fold)")
+        bottom.set_xlabel("Rows kept of the biggest class (per training part)")
+        self.factor_axis_ = top.twiny()
+        use_log_scale(self.factor_axis_, value)
+        at_ends = (rows * factor).max() / np.array(top.get_xlim())
+        self.factor_axis_.set(xlim=at_ends, xlabel="Downsampling factor")
+        return self
