@@ -77,7 +77,7 @@ def comparison(data):
         X,
         np.where(y, EVIL, "plain"),
         strategies={
-            f"half {EVIL}": DownsampleUpweight(factor=2, random_state=0),
+            f"half 1:1 {EVIL}": DownsampleUpweight(factor=2, random_state=0),
             "unlucky": Strategy("", FunctionSampler(func=fail)),
             "uncorrected": Strategy(
                 "", DownsampleUpweight(factor=5), False, prior_correction=False
@@ -127,7 +127,7 @@ def test_nothing_that_was_given_becomes_html(page):
     assert reader.all("b") == []
     assert reader.all("h1")[0]["text"] == EVIL
     assert reader.all("title")[0]["text"] == EVIL
-    assert any(f"half {EVIL}" in th["text"] for th in reader.all("th", scope="row"))
+    assert any(f"half 1:1 {EVIL}" in th["text"] for th in reader.all("th", scope="row"))
     assert any(EVIL in li["text"] for li in reader.all("li"))
     assert reader.all("p")[0]["text"].startswith(f"{EVIL}: 900 rows of 2 classes")
 
@@ -225,6 +225,14 @@ def test_noise_is_what_chance_explains_over_all_strategies(comparison, page):
 def test_the_best_row_is_marked_in_words(comparison, page):
     best = [row[0] for row in body_rows(page) if "best" in row[0]["text"]]
     assert [cell["data-v"] for cell in best] == [comparison.best_]
+
+
+def test_the_choice_holds_a_name_with_a_colon(comparison, written):
+    true, *others = comparison.outcomes
+    folds = true.folds | {"log_loss": true.folds["log_loss"] + 1}
+    worse = replace(comparison, outcomes=(replace(true, folds=folds), *others))
+    (choice,) = Reader(written({"": worse})).all("p", **{"class": "choice"})
+    assert choice["text"] == f"Train with half 1:1 {EVIL}"
 
 
 def test_every_column_is_explained_once(page):
