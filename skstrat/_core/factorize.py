@@ -123,9 +123,11 @@ def factorize_times(values: Array) -> Codes:
         raise MissingLabelsError(missing, len(values))
     ticks = values.astype(np.int64)
     start = ticks[:1].sum()
+    ticks -= start
     # Days in nanoseconds are counted in a table once they are days.
-    step = max(np.gcd.reduce(ticks - start), 1)
-    codes, steps = by_pivot(NumpyColumn((ticks - start) // step))
+    step = max(np.gcd.reduce(ticks), 1)
+    ticks //= step
+    codes, steps = by_pivot(NumpyColumn(ticks))
     times = (steps * step + start).astype(values.dtype)
     names = times.tolist()
     if names and isinstance(names[0], int):

@@ -133,8 +133,9 @@ def resample_file(
 
     Besides some megabytes for the rows that pass, memory holds a byte a row for the
     label (two from 127 classes on; a billion rows are a gigabyte), some 10 bytes a row
-    for weights and for keys, and 16 bytes a row drawn. Strata take up to 20 bytes a row
-    while the rows are drawn, groups up to 55.
+    for weights and for keys, and 16 bytes a row drawn. While the rows are drawn, strata
+    take up to 20 bytes a row (dates 30, each further column 20), groups up to 55 (of
+    several columns 80).
 
     Weights are incoming weight times class total over the weight of the rows drawn
     (Hajek, 1971); with ``weighting="factor"`` they are incoming weight times rows over
