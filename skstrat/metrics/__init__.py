@@ -16,7 +16,7 @@ from skstrat.metrics._calibration_fit import (
     mean_probability_ratio,
 )
 from skstrat.metrics._imbalance import imbalance_degree
-from skstrat.metrics._scorers import scorers
+from skstrat.metrics._measures import scorers
 
 __all__ = [
     "calibration_in_the_large",

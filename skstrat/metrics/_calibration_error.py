@@ -9,61 +9,18 @@ are few, and a noise floor to compare with.
 from __future__ import annotations
 
 from numbers import Integral
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 from sklearn.utils import check_scalar
 
-from skstrat.metrics._predictions import Floats, Predictions, check_predictions
+from skstrat.metrics._predictions import Predictions, check_predictions
 
 _FEWEST_BINS, _MOST_BINS = 2, 15
 # In units of one bin; far more than rounding, far less than a row.
 _BORDER = 1e-9
-
-
-class CalibrationBins(NamedTuple):
-    """What was predicted and what happened in bins of the probability, ascending.
-
-    Attributes
-    ----------
-    prob_true : ndarray of shape (n_bins,)
-        Weighted share of the positive class.
-    prob_pred : ndarray of shape (n_bins,)
-        Weighted mean probability.
-    weight : ndarray of shape (n_bins,)
-        Total weight.
-    n_rows : ndarray of shape (n_bins,)
-        Number of rows.
-    n_positives : ndarray of shape (n_bins,)
-        Number of rows of the positive class.
-    """
-
-    prob_true: Floats
-    prob_pred: Floats
-    weight: Floats
-    n_rows: NDArray[np.int64]
-    n_positives: NDArray[np.int64]
-
-    @property
-    def expected_error(self) -> float:
-        """Mean distance of the two, weighted by the total weight of the bins."""
-        gap = np.abs(self.prob_true - self.prob_pred)
-        return float(np.average(gap, weights=self.weight))
-
-
-def bin_calibration(
-    y_true: Any,
-    y_prob: Any,
-    sample_weight: Any = None,
-    *,
-    pos_label: Any = None,
-    n_bins: int | None = None,
-) -> CalibrationBins:
-    """Cut the predictions into bins of about equal weight."""
-    rows = check_predictions(y_true, y_prob, sample_weight, pos_label)
-    return _summarize_bins(rows, _assign_bins(rows, n_bins))
 
 
 def expected_calibration_error(
@@ -124,8 +81,8 @@ def expected_calibration_error(
     0.3
     """
     rows = check_predictions(y_true, y_prob, sample_weight, pos_label)
-    error = _summarize_bins(rows, _assign_bins(rows, n_bins)).expected_error
-    return error / _unit(rows, relative)
+    error = _expected_error(rows, assign_bins(rows, n_bins))
+    return error / (rows.prevalence if relative else 1.0)
 
 
 def calibration_noise_floor(
@@ -202,7 +159,7 @@ def calibration_noise_floor(
     """
     check_scalar(n_draws, "n_draws", Integral, min_val=1)
     rows = check_predictions(y_true, y_prob, sample_weight, pos_label)
-    unit, bin_of = _unit(rows, relative), _assign_bins(rows, n_bins)
+    bin_of = assign_bins(rows, n_bins)
     ones, others = rows.weight[rows.positive], rows.weight[~rows.positive]
     ratio = ones.mean() / others.mean() if len(ones) and len(others) else 1.0
     chance = expit(logit(rows.p) - np.log(ratio))
@@ -213,20 +170,12 @@ def calibration_noise_floor(
     for draw in range(n_draws):
         positive = rng.random(len(chance)) < chance
         weight = np.where(positive, as_positive, as_positive / ratio)
-        drawn = Predictions(positive, rows.p, weight)
-        errors[draw] = _summarize_bins(drawn, bin_of).expected_error
-    return float(errors.mean()) / unit
+        errors[draw] = _expected_error(Predictions(positive, rows.p, weight), bin_of)
+    return float(errors.mean()) / (rows.prevalence if relative else 1.0)
 
 
-def _unit(rows: Predictions, relative: bool) -> float:
-    if not relative:
-        return 1.0
-    rows.require("an error relative to the prevalence", both=False)
-    return float(rows.share @ rows.positive)
-
-
-def _assign_bins(rows: Predictions, n_bins: int | None) -> NDArray[np.intp]:
-    """Give each row its bin: 0, 1, ... in the order of the probabilities."""
+def assign_bins(rows: Predictions, n_bins: int | None) -> NDArray[np.intp]:
+    """Give each row its bin of about equal weight, in the order of probabilities."""
     if n_bins is None:
         root = round(float(np.cbrt(rows.positive.sum())))
         n_bins = min(max(root, _FEWEST_BINS), _MOST_BINS)
@@ -240,15 +189,6 @@ def _assign_bins(rows: Predictions, n_bins: int | None) -> NDArray[np.intp]:
     return bin_of_value[value_of]
 
 
-def _summarize_bins(rows: Predictions, bin_of: NDArray[np.intp]) -> CalibrationBins:
-    """Add up the rows of each bin."""
-    weight = np.asarray(np.bincount(bin_of, rows.weight), dtype=np.float64)
-    positive = np.bincount(bin_of, rows.weight * rows.positive)
-    predicted = np.bincount(bin_of, rows.weight * rows.p)
-    return CalibrationBins(
-        prob_true=positive / weight,
-        prob_pred=predicted / weight,
-        weight=weight,
-        n_rows=np.bincount(bin_of),
-        n_positives=np.bincount(bin_of[rows.positive], minlength=len(weight)),
-    )
+def _expected_error(rows: Predictions, bin_of: NDArray[np.intp]) -> float:
+    gaps = np.bincount(bin_of, rows.weight * (rows.positive - rows.p))
+    return float(np.abs(gaps).sum() / rows.weight.sum())

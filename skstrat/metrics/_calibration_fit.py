@@ -22,7 +22,6 @@ from skstrat.metrics._predictions import Floats, Predictions, check_predictions
 _CLIP = 1e-9
 # Log-odds that differ by no more than the rounding of a computation are the same.
 _ROUNDING = 1e-10
-_LOST = 1e-15
 
 
 class CalibrationLine(NamedTuple):
@@ -77,8 +76,7 @@ def mean_probability_ratio(
     2.0
     """
     rows = check_predictions(y_true, y_prob, sample_weight, pos_label)
-    rows.require("the ratio of mean probability and prevalence", both=False)
-    return float(rows.weight @ rows.p / (rows.weight @ rows.positive))
+    return float(rows.share @ rows.p) / rows.prevalence
 
 
 def calibration_slope_intercept(
@@ -135,8 +133,9 @@ def calibration_slope_intercept(
     0.5
     """
     rows = check_predictions(y_true, y_prob, sample_weight, pos_label)
-    log_odds, positive, share = _regression_rows(rows, "a calibration slope")
-    ones, zeros = log_odds[positive], log_odds[~positive]
+    rows.require("a calibration slope")
+    log_odds = _log_odds(rows)
+    ones, zeros = log_odds[rows.positive], log_odds[~rows.positive]
     same = np.ptp(log_odds) <= _ROUNDING
     # The likelihood has no maximum (Albert and Anderson, 1984).
     if same or zeros.max() <= ones.min() or ones.max() <= zeros.min():
@@ -157,7 +156,7 @@ def calibration_slope_intercept(
     with warnings.catch_warnings():
         # Of a start at the very maximum, from where no step leads higher.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit((log_odds - center)[:, None] / scale, positive, sample_weight=share)
+        model.fit((log_odds - center)[:, None] / scale, rows.positive, rows.share)
     slope = float(model.coef_[0, 0]) / scale
     return CalibrationLine(slope, model.intercept_.item() - slope * center)
 
@@ -253,11 +252,12 @@ def calibration_in_the_large(
     -1.0986
     """
     rows = check_predictions(y_true, y_prob, sample_weight, pos_label)
-    log_odds, positive, share = _regression_rows(rows, "calibration-in-the-large")
-    sign = np.where(positive, -1, 1)
+    rows.require("calibration-in-the-large")
+    log_odds, share = _log_odds(rows), rows.share
+    sign = np.where(rows.positive, -1, 1)
     # With every row moved to at most, or at least, the prevalence, the mean cannot be
     # more, or less; one further, rounding cannot hide the change of sign.
-    middle = np.log(share[positive].sum()) - np.log(share[~positive].sum())
+    middle = np.log(share[sign < 0].sum()) - np.log(share[sign > 0].sum())
     lowest, highest = middle - log_odds.max() - 1, middle - log_odds.min() + 1
 
     def excess(shift: float) -> float:
@@ -267,10 +267,5 @@ def calibration_in_the_large(
     return float(brentq(excess, lowest, highest, xtol=1e-13))
 
 
-def _regression_rows(rows: Predictions, wanted: str) -> tuple[Floats, Any, Floats]:
-    """Give log-odds, labels and weights, without rows lost when weights are added."""
-    kept = rows.share > _LOST
-    rows = Predictions(rows.positive[kept], rows.p[kept], rows.weight[kept])
-    rows.require(wanted)
-    log_odds = np.asarray(logit(np.clip(rows.p, _CLIP, 1 - _CLIP)))
-    return log_odds, rows.positive, rows.share
+def _log_odds(rows: Predictions) -> Floats:
+    return np.asarray(logit(np.clip(rows.p, _CLIP, 1 - _CLIP)))

@@ -1,4 +1,4 @@
-"""The table of measures: how each is scored, read, and written for people."""
+"""The table of measures: how each is scored, read, and written for people; scorers."""
 
 from __future__ import annotations
 
@@ -11,15 +11,7 @@ import numpy as np
 from sklearn import metrics
 
 from skstrat._core.compat import brier_score_loss, d2_brier_score, named_partial
-from skstrat.metrics._calibration_error import (
-    calibration_noise_floor,
-    expected_calibration_error,
-)
-from skstrat.metrics._calibration_fit import (
-    calibration_in_the_large,
-    calibration_slope,
-    mean_probability_ratio,
-)
+from skstrat.metrics import _calibration_error, _calibration_fit
 
 LOWER, HIGHER = -math.inf, math.inf
 _BETTER = {None: "", LOWER: "lower is better", HIGHER: "higher is better"}
@@ -115,7 +107,6 @@ _ROWS = (
         "rows that a model was trained on, mean of folds",
         digits=0,
         unit="rows",
-        name="Rows used",
     ),
     MeasureInfo(
         "fit_time",
@@ -190,7 +181,7 @@ _ROWS = (
         "mean_probability_ratio",
         1,
         "predicted over observed share of positive rows",
-        mean_probability_ratio,
+        _calibration_fit.mean_probability_ratio,
         in_terminal=True,
         digits=2,
         name="Mean p / prevalence",
@@ -199,20 +190,20 @@ _ROWS = (
         "calibration_slope",
         1,
         "of the labels' log odds on the predicted ones; below 1 is too extreme",
-        calibration_slope,
+        _calibration_fit.calibration_slope,
     ),
     MeasureInfo(
         "calibration_in_the_large",
         0,
         "shift of the log odds that would make the mean prediction right",
-        calibration_in_the_large,
+        _calibration_fit.calibration_in_the_large,
         compared=False,
     ),
     MeasureInfo(
         "expected_calibration_error",
         LOWER,
         "distance of predicted and observed shares, averaged over bins of equal weight",
-        expected_calibration_error,
+        _calibration_error.expected_calibration_error,
         compared=False,
     ),
     MeasureInfo(
@@ -221,23 +212,106 @@ _ROWS = (
     MeasureInfo(
         "relative_calibration_error",
         LOWER,
-        "expected calibration error of all out-of-fold predictions",
-        pooled=named_partial(expected_calibration_error, relative=True),
-        name="Calibration error / prevalence",
+        "calibration error of all out-of-fold predictions, divided by the prevalence",
+        pooled=named_partial(
+            _calibration_error.expected_calibration_error, relative=True
+        ),
     ),
     MeasureInfo(
         "relative_calibration_error_floor",
         None,
-        "what a perfectly calibrated model would show by chance",
-        pooled=named_partial(calibration_noise_floor, relative=True),
-        name="Noise of calibration error",
+        "the same of a perfectly calibrated model, by chance",
+        pooled=named_partial(_calibration_error.calibration_noise_floor, relative=True),
     ),
 )
 MEASURES = {each.key: each for each in _ROWS}
 
 
 def describe_measure(name: str, scoring: Iterable[str] = ()) -> MeasureInfo:
-    """Look up a measure, or describe a scorer that was given to a comparison."""
-    best = LOWER if f"neg_{name}" in scoring else HIGHER
-    own = MeasureInfo(name, best, "a scorer given to the comparison")
-    return MEASURES.get(name, own)
+    """Look up a measure or its scorer, or describe a scorer given to a comparison."""
+    key = name.removeprefix("neg_")
+    best = LOWER if key != name or f"neg_{key}" in scoring else HIGHER
+    own = MeasureInfo(key, best, "a scorer given to the comparison")
+    return MEASURES.get(key, own)
+
+
+def scorers(pos_label: Any = 1, column: int | None = None) -> dict[str, Any]:
+    """Make scorers of the measures, for cross-validation and searches.
+
+    Parameters
+    ----------
+    pos_label : int, float, bool or str, default=1
+        Label of the positive class; 1 is True, too.
+    column : int, default=None
+        Where the positive class has its column in ``predict_proba``, if there are more
+        than two classes. Measures that can then score all classes, others the positive
+        one against the rest; none scores labels.
+
+    Returns
+    -------
+    dict of str to scorer
+        ``"roc_auc"``, ``"average_precision"``, ``"neg_log_loss"``,
+        ``"d2_log_loss_score"``, ``"neg_brier_score"``, ``"d2_brier_score"``, ``"f2"``
+        and ``"neg_expected_calibration_error"`` are better the greater they are;
+        losses are negated for that. ``"mean_probability_ratio"``,
+        ``"calibration_slope"`` (both best at 1) and ``"calibration_in_the_large"``
+        (best at 0) are to be read, not maximized.
+
+    See Also
+    --------
+    sklearn.metrics.make_scorer : Makes each of them.
+
+    Notes
+    -----
+    All but ``"f2"``, which scores the labels predicted, score probabilities. For
+    weights call ``set_score_request(sample_weight=True)`` on a scorer, with metadata
+    routing enabled.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.model_selection import cross_validate
+    >>> from skstrat.metrics import scorers
+    >>> X, y = make_classification(2000, weights=[0.9], random_state=0)
+    >>> result = cross_validate(LogisticRegression(), X, y, scoring=scorers())
+    >>> print(f"{result['test_mean_probability_ratio'].mean():.2f}")
+    1.00
+    """
+    return {
+        each.scorer_name: _make_scorer(each, pos_label, column)
+        for each in MEASURES.values()
+        if each.score and (column is None or not each.needs_threshold)
+    }
+
+
+def _make_scorer(measure: MeasureInfo, pos_label: Any, column: int | None) -> Any:
+    function, named = measure.score, {"pos_label": pos_label}
+    if column is not None and measure.score_all:
+        function, named = measure.score_all, {}
+    elif not measure.needs_threshold:
+        function = named_partial(_score_positive, measure.score, column=column)
+    return metrics.make_scorer(
+        function,
+        response_method="predict" if measure.needs_threshold else "predict_proba",
+        greater_is_better=measure.best != LOWER,
+        **named,
+    )
+
+
+def _score_positive(
+    function: Callable[..., float],
+    y_true: Any,
+    y_prob: Any,
+    sample_weight: Any = None,
+    *,
+    pos_label: Any = 1,
+    column: int | None,
+) -> float:
+    """Score the probability of one class, of a column if there are several."""
+    # scikit-learn predicts once for all scorers of a search, and takes the column that
+    # the first of them asks for. So all ask for the same, also those whose function has
+    # no pos_label.
+    probability = y_prob if column is None else y_prob[:, column]
+    positive = np.asarray(y_true) == pos_label
+    return function(positive, probability, sample_weight=sample_weight)

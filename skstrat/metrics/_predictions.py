@@ -16,11 +16,13 @@ Floats = NDArray[np.float64]
 
 # Probabilities computed in float32 may pass 1 by a rounding.
 _ROUNDING = 1e-6
+# A smaller share of all weight is lost when float64 adds it to the others.
+_LOST = 1e-15
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """The rows that count, those without weight left out.
+    """The rows that count, those without weight beside the others left out.
 
     Attributes
     ----------
@@ -40,6 +42,12 @@ class Predictions:
     def share(self) -> Floats:
         """Weight of each row as a share of all weight."""
         return self.weight / self.weight.sum()
+
+    @property
+    def prevalence(self) -> float:
+        """Weighted share of the positive class, to divide by."""
+        self.require("a ratio to the prevalence", both=False)
+        return float(self.share @ self.positive)
 
     def require(self, wanted: str, *, both: bool = True) -> None:
         """Refuse rows of which nothing positive, or of one class only."""
@@ -67,7 +75,7 @@ def check_predictions(
     weight = check_sample_weight(sample_weight, len(p))
     if weight is None:
         weight = np.ones(len(p))
-    rows = np.flatnonzero(weight)
+    rows = np.flatnonzero(weight > _LOST * weight.sum())
     codes, p, weight = codes[rows], p[rows], weight[rows]
     bad = np.flatnonzero(~((p >= 0) & (p <= 1 + _ROUNDING)))
     if len(bad):

@@ -23,8 +23,7 @@ from skstrat._core.targets import seed_of
 from skstrat._core.weights import check_sample_weight
 from skstrat.classifiers._own_prior import refuse_unsuited
 from skstrat.exceptions import UnusedWeightsError
-from skstrat.metrics._measures import MEASURES, describe_measure
-from skstrat.metrics._scorers import multiclass_scorers, scorers
+from skstrat.metrics._measures import describe_measure, scorers
 from skstrat.model_selection._comparison import Comparison
 from skstrat.model_selection._cross_validation import (
     INNER_FOLDS,
@@ -310,23 +309,21 @@ def _scorers(
     scoring: Any, labels: Labels, *, tuned: bool, weighted: bool
 ) -> dict[str, Any]:
     """Make the scorers of a comparison, or those that were asked for."""
-    smallest = int(labels.counts.argmin())
-    positive = labels.classes[smallest]
     if scoring is not None:
         names = [scoring] if isinstance(scoring, str) else scoring
         named = names if isinstance(names, dict) else {name: name for name in names}
         made = {name: get_scorer(each) for name, each in named.items()}
-    elif len(labels.classes) > 2:
-        made = multiclass_scorers(positive, smallest)
     else:
-        made = scorers(pos_label=positive)
+        smallest = int(labels.counts.argmin())
+        several = scorers(
+            labels.classes[smallest], smallest if len(labels.classes) > 2 else None
+        )
         # Without tuning a threshold would be 0.5, which says nothing about the model.
         made = {
-            each.scorer_name: made[each.scorer_name]
-            for each in MEASURES.values()
-            if each.scorer_name in made
-            and each.compared
-            and (tuned or not each.needs_threshold)
+            name: scorer
+            for name, scorer in several.items()
+            if (measure := describe_measure(name)).compared
+            and (tuned or not measure.needs_threshold)
         }
     for name, scorer in made.items() if weighted else ():
         if (
