@@ -37,8 +37,7 @@ class Display:
                 f"ax must be an array of {n} axes, one a panel; got {len(given)}. "
                 "Leave it out for a new figure."
             )
-        self.axes_, self.ax_ = given[:n], given[0]
-        self.figure_ = self.ax_.figure
+        self.axes_, self.ax_, self.figure_ = given[:n], given[0], given[0].figure
         for each in self.axes_:
             each.grid(color="0.92")
 
@@ -61,9 +60,7 @@ class ComparisonDisplay(Display):
     comparison: Any
 
     @classmethod
-    def from_comparison(
-        cls, comparison: Any, *, ax: Any = None, **options: Any
-    ) -> Self:
+    def from_comparison(cls, comparison: Any, *, ax: Any = None, **fields: Any) -> Self:
         """Draw a comparison.
 
         Parameters
@@ -72,7 +69,7 @@ class ComparisonDisplay(Display):
             Made by :func:`skstrat.compare_strategies`.
         ax : Axes or array of Axes, default=None
             Where to draw; None for a new figure.
-        **options : dict
+        **fields : dict
             Keyword arguments of the class.
 
         Returns
@@ -87,7 +84,7 @@ class ComparisonDisplay(Display):
         ValueError
             If an argument does not fit the comparison.
         """
-        return cls(comparison, **options).plot(ax)
+        return cls(comparison, **fields).plot(ax)
 
 
 def use_log_scale(ax: Any, y: Any) -> None:

@@ -102,6 +102,6 @@ class ConfusionMatricesDisplay(ComparisonDisplay):
             title = f"{wrapped(name, 25)}\nthreshold {threshold:.2g}"
             axes.set_title(title, fontsize=SMALL + 0.5)
             axes.tick_params(length=0, labelsize=SMALL)
-            axes.tick_params(axis="y", labelrotation=90)
+            axes.set_yticks([0, 1], labels, rotation=90, va="center")
             axes.grid(visible=False)
         return self

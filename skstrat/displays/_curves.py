@@ -39,7 +39,7 @@ class CurvesDisplay(Display):
 
     @classmethod
     def from_comparison(
-        cls, comparison: Any, *, strategies: Any = None, ax: Any = None, **options: Any
+        cls, comparison: Any, *, strategies: Any = None, ax: Any = None, **fields: Any
     ) -> Self:
         """Draw the out-of-fold probabilities of a comparison.
 
@@ -52,7 +52,7 @@ class CurvesDisplay(Display):
             Names; None for the true distribution, the best and the worst.
         ax : Axes or array of Axes, default=None
             Where to draw; None for a new figure.
-        **options : dict
+        **fields : dict
             Keyword arguments of the class.
 
         Returns
@@ -73,7 +73,7 @@ class CurvesDisplay(Display):
             {name: comparison.y_prob(name) for name in styles},
             sample_weight=comparison.sample_weight_,
             styles=styles,
-            **options,
+            **fields,
         )
         return display.plot(ax)
 
@@ -200,15 +200,15 @@ class RankingDisplay(CurvesDisplay):
 class ReliabilityDisplay(CurvesDisplay):
     """Observed shares against predicted probabilities, and how often each is predicted.
 
-    Curves are drawn by scikit-learn's display. Bins have about equal weight, as those
-    of :func:`skstrat.metrics.expected_calibration_error`. Both axes are logarithmic,
-    because with rare events most of what matters is far below
-    1 %. A bin without any positive row has no place there: an open triangle pointing
-    down marks the 95 % upper limit of its rate by the rule of three, 3 / n for n rows
-    (with weights, three positive rows of average weight over the weight of the bin),
-    and no line leads to it. Probabilities so low that they expect less than a tenth of
-    a positive row in all the data are drawn at the left edge; the first bar of the
-    histogram holds all scores at or below that edge.
+    Both axes are logarithmic, because with rare events most of what matters is far
+    below 1 %, and bins are equally wide on them. The curves are drawn by
+    scikit-learn's display, with weights; bars are 95 % intervals.
+
+    A bin without any positive row has no place there, and no line leads to it. An open
+    triangle pointing down marks the 95 % upper limit of its rate, if that is at most
+    10 %. It is by the rule of three, 3 / n for n rows (with weights, three positive
+    rows of average weight over the weight of the bin). The first bin also holds all
+    scores so low that they expect less than a tenth of a positive row in all the data.
 
     Parameters
     ----------
@@ -218,18 +218,16 @@ class ReliabilityDisplay(CurvesDisplay):
         Probabilities of the positive class by name of the strategy.
     sample_weight : array-like of shape (n_rows,), default=None
         Weights of the rows.
-    n_bins : int, default=None
-        Number of bins; None for the cube root of the number of positive rows, at least
-        2 and at most 15.
+    n_bins : int, default=20
+        Number of bins from the lowest score to 1, of the same ratio each.
     styles : mapping of str to dict, default=None
         Arguments of ``Axes.plot`` by name; None for looks that colour-blind people can
         tell apart, in the order of ``y_prob``.
 
     Attributes
     ----------
-    bins_ : dict of str to CalibrationBins
-        What the curves show: ``prob_true``, ``prob_pred``, ``weight``, ``n_rows`` and
-        ``n_positives`` of each bin.
+    curves_ : dict of str to (ndarray, ndarray)
+        Mean probability and share of positive rows of each bin; NaN if no row is in it.
     figure_ : Figure
         The figure.
     ax_ : Axes
@@ -240,7 +238,7 @@ class ReliabilityDisplay(CurvesDisplay):
     See Also
     --------
     sklearn.calibration.CalibrationDisplay : Without weights, on linear axes.
-    skstrat.metrics.expected_calibration_error : The distance to the diagonal.
+    skstrat.metrics.expected_calibration_error : The distance, in bins of equal weight.
 
     Notes
     -----
@@ -257,8 +255,9 @@ class ReliabilityDisplay(CurvesDisplay):
     >>> p = rng.beta(1, 30, size=5000)
     >>> y = rng.random(5000) < p
     >>> display = ReliabilityDisplay(y, {"true": p, "too high": p**0.5}).plot()
-    >>> len(display.bins_["true"].prob_true)
-    6
+    >>> predicted, observed = display.curves_["true"]
+    >>> print(predicted[-4].round(3), observed[-4].round(3))
+    0.139 0.117
     >>> plt.close(display.figure_)
     """
 
@@ -290,9 +289,9 @@ class ReliabilityDisplay(CurvesDisplay):
         weight = np.broadcast_to(np.asarray(given, dtype=float), positive.shape)
         # Less than a tenth of a positive row in all the data is as good as none.
         unit = np.mean(weight[positive]) if positive.any() else weight.mean()
-        least = unit / weight.sum() / 10
         lowest = min(np.min(y_prob) for y_prob in self.y_prob.values())
-        edges = np.geomspace(min(max(least, lowest), 0.5), 1.0, self.n_bins + 1)
+        left = np.clip(lowest, unit / weight.sum() / 10, 0.5)
+        edges = np.geomspace(left, 1.0, self.n_bins + 1)
         styles = self.styles or make_styles(self.y_prob)
         self.curves_: dict[str, tuple[Any, Any]] = {}
         for name in self.y_prob:
@@ -304,8 +303,7 @@ class ReliabilityDisplay(CurvesDisplay):
             axes.set(xscale="log", yscale="log", xlim=(edges[0] / 1.3, 1.3), xlabel="")
         axes.set_xlabel("Predicted probability")
         if n_panels > 1:
-            unit = "Rows" if self.sample_weight is None else "Weight"
-            axes.set_ylabel(f"{unit} in bin")
+            axes.set_ylabel("Weight in bin" if np.ndim(given) else "Rows in bin")
         self._explain(ax)
         return self
 

@@ -61,8 +61,7 @@ def draw_pictures(comparison: Any) -> Iterator[Picture]:
     yield draw(
         displays.RankingDisplay,
         "ROC curve",
-        f"For class {positive}, over all thresholds. With rare events it looks good "
-        f"early: see precision, too. {_FEW}",
+        f"For class {positive}. With rare events, this looks good early. {_FEW}",
         kind="roc",
     )
     if comparison.curve:

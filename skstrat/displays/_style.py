@@ -65,14 +65,12 @@ def wrapped(name: str, width: int, lines: int = 3) -> str:
     return "\n".join(wrap(name, width, max_lines=lines)).replace("$", r"\$")
 
 
-def measure_label(comparison: Any, measure: str, reference: Any) -> str:
+def measure_label(comparison: Any, measure: str, base: Any) -> str:
     """Name a measure, which of its values are good, and what its error bars are."""
-    known = list(reference.folds)
+    known = list(base.folds)
     if measure not in known:
         raise ValueError(f"measure must be one of {known}; got {measure!r}.")
     info = describe_measure(measure, comparison.cross_validation.scoring)
     name = ", ".join(filter(None, (info.label, info.better)))
-    name = ", ".join(filter(None, (info.label, info.better)))
-    true = reference.strategy.name
-    bars = f"(mean ± corrected standard error of the difference to {true})"
+    bars = f"(mean ± corrected standard error of difference to {base.strategy.name})"
     return f"{name}\n{wrapped(bars, 52)}"
