@@ -12,7 +12,6 @@ from sklearn.linear_model import LogisticRegression
 from skstrat import ClassWeight, compare_strategies
 from skstrat.cli._terminal import print_comparison
 from skstrat.displays import TradeOffDisplay
-from skstrat.displays._table import legend, strategy_table
 from skstrat.metrics import scorers
 from skstrat.metrics._measures import (
     HIGHER,
@@ -42,13 +41,20 @@ def new_measure(monkeypatch):
     return info
 
 
-def test_one_new_row_is_enough(new_measure, rare_events):
+@pytest.fixture
+def pooled_measure(monkeypatch):
+    def largest(y_true, y_prob, sample_weight=None):
+        return y_prob.max()
+
+    words = "largest out-of-fold probability"
+    info = MeasureInfo("largest", None, words, pooled=largest)
+    monkeypatch.setitem(MEASURES, info.key, info)
+
+
+@pytest.fixture
+def compared(new_measure, pooled_measure, rare_events):
     X, y, _ = rare_events(600, 0.1)
-    prior = DummyClassifier(strategy="prior").fit(X, y)
-    share = y.mean()
-    found = scorers()["neg_mean_error"](prior, X, y)
-    assert found == pytest.approx(-2 * share * (1 - share))
-    comparison = compare_strategies(
+    return compare_strategies(
         LogisticRegression(),
         X,
         y,
@@ -57,19 +63,40 @@ def test_one_new_row_is_enough(new_measure, rare_events):
         random_state=0,
         best_by="mean_error",
     )
-    assert comparison.loss_
-    assert "mean_error_se" in comparison.table_
-    page = strategy_table(comparison, "") + legend([comparison])
-    assert "Mean distance<small>lower is better</small>" in page
-    assert "mean distance of label and probability; lower is better." in page
-    display = TradeOffDisplay.from_comparison(comparison)
+
+
+def test_one_new_row_is_enough_to_score(new_measure, rare_events):
+    X, y, _ = rare_events(600, 0.1)
+    prior = DummyClassifier(strategy="prior").fit(X, y)
+    share = y.mean()
+    found = scorers()["neg_mean_error"](prior, X, y)
+    assert found == pytest.approx(-2 * share * (1 - share))
+
+
+def test_one_new_row_is_enough_to_compare(compared):
+    assert compared.loss_
+    table = compared.table_
+    assert "mean_error_se" in table
+    largest = [compared.y_prob(name).max() for name in table.index]
+    assert table["largest"].tolist() == largest
+    assert "<th>Mean distance</th>" in compared._repr_html_()
+    display = TradeOffDisplay.from_comparison(compared)
     assert display.ax_.get_ylabel().startswith("Mean distance, lower is better")
     plt.close(display.figure_)
     printed = io.StringIO()
-    print_comparison(Console(file=printed, width=150), "logistic", comparison)
-    mean = comparison.outcomes[0].mean("mean_error")
+    print_comparison(Console(file=printed, width=150), "logistic", compared)
+    mean = compared.outcomes[0].mean("mean_error")
     assert "distance" in printed.getvalue()
     assert f"{mean:.3f} ±" in printed.getvalue()
+
+
+@pytest.mark.slow
+def test_one_new_row_is_enough_for_the_page(compared, tmp_path):
+    compared.to_html(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Mean distance<small>lower is better</small>" in page
+    assert "mean distance of label and probability; lower is better." in page
+    assert "<dt>Largest</dt><dd>largest out-of-fold probability.</dd>" in page
 
 
 @pytest.mark.parametrize("three", [False, True])
