@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-_OPTIONAL = frozenset({"click", "pandas", "pyarrow", "rich", "skrub"})
+_OPTIONAL = {"click", "jinja2", "matplotlib", "pandas", "pyarrow", "rich", "skrub"}
 _KEPT = ("encoding", "line_buffering", "write_through")
 _ENDING = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 

@@ -59,7 +59,7 @@ def _read_factors(
         raise InputError(
             "factor must be one finite number from 1 on such as 20, for the most "
             "frequent class, LABEL=20 once for each class to name, or auto; got "
-            f"{' and '.join(texts)}"
+            f"{' and '.join(texts)}."
         )
     return factors[0] if alone else dict(zip(map(str, labels), factors, strict=True))
 

@@ -358,7 +358,7 @@ def test_version_and_entry_point():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("library", ["click", "pandas", "rich"])
+@pytest.mark.parametrize("library", ["click", "jinja2", "pandas", "pyarrow", "rich"])
 def test_a_missing_library_is_one_line(library):
     program = f"import sys; sys.modules[{library!r}] = None; from skstrat.cli import "
     done = subprocess.run(
