@@ -131,3 +131,14 @@ def test_words_say_which_value_is_best():
     assert MEASURES["calibration_in_the_large"].better == "0 is right"
     assert MEASURES["roc_auc"].better == "higher is better"
     assert MEASURES["rows"].better == ""
+
+
+@pytest.mark.parametrize("key", [key for key, each in MEASURES.items() if each.loss])
+def test_the_mean_loss_of_the_rows_is_the_measure(key):
+    rng = np.random.default_rng(0)
+    p = np.concatenate([rng.random(500), [0.0, 1.0, 0.0, 1.0]])
+    positive = np.concatenate([rng.random(500) < 0.3, [True, True, False, False]])
+    weight = rng.lognormal(size=504)
+    losses = MEASURES[key].loss(positive, p)
+    expected = MEASURES[key].score(positive, p, sample_weight=weight)
+    assert np.average(losses, weights=weight) == pytest.approx(expected, rel=1e-12)
