@@ -21,7 +21,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
       for (const other of headers) other.setAttribute("aria-sort", "none");
       header.setAttribute("aria-sort", next);
       const sign = next === "descending" ? -1 : 1;
-      const value = (row) => row.cells[column].dataset.v;
+      const value = (row) => row.cells[column]?.dataset.v;
       const sorted = [...original];
       if (next !== "none") sorted.sort((a, b) => compare(value(a), value(b), sign));
       body.append(...sorted);
