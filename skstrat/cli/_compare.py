@@ -5,39 +5,27 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
-import imblearn
-import numpy as np
-import pandas as pd
-import sklearn
-import skrub
-from joblib import cpu_count
 
 import skstrat
+from skstrat.cli import _terminal as terminal
 from skstrat.cli._csv_options import csv_options
 from skstrat.cli._data import Data, demo_data, read_data
 from skstrat.cli._downsample import downsample, versions
-from skstrat.cli._errors import InputError, OneLineCommand, SafeGroup, explained
-from skstrat.cli._models import DEFAULT_MODELS, MODELS, TAKE_CODES, TITLES
-from skstrat.cli._terminal import (
-    open_console,
-    open_progress,
-    print_classes,
-    print_comparison,
-    print_json,
-    print_reading_help,
-)
+from skstrat.cli._errors import InputError, SafeGroup, explained
+from skstrat.cli._models import DEFAULT_MODELS, MODELS
 from skstrat.displays._page import write_page
 from skstrat.io import CsvFormat
 from skstrat.model_selection._compare import compare_strategies
 from skstrat.model_selection._comparison import Comparison
 from skstrat.model_selection._strategies import choose_factors, list_strategies
 
+_MADE_WITH = ("skstrat", "sklearn", "imblearn", "skrub", "pandas", "numpy")
 option = partial(click.option, show_default=True)
-_TITLE = "Which strategy against imbalance?"
 
 
 @click.group(name="skstrat", cls=SafeGroup)
@@ -55,14 +43,7 @@ def _finite(context: Any, parameter: Any, factors: tuple[float, ...]) -> list[fl
     return list(dict.fromkeys(factors))
 
 
-def _in_folder(context: Any, parameter: Any, html: Path | None) -> Path | None:
-    if html and not html.absolute().parent.is_dir():
-        raise InputError(f"html {html}: there is no folder {html.absolute().parent}.")
-    return html
-
-
 @skstrat_command.command(
-    cls=OneLineCommand,
     epilog="Example: skstrat compare payments.csv --target is_fraud --html report.html",
 )
 @click.argument("file", required=False, type=click.Path(path_type=Path))
@@ -80,25 +61,13 @@ def _in_folder(context: Any, parameter: Any, html: Path | None) -> Path | None:
     help="Of downsampling; 5, 20 and 100 as far as the classes allow if not given.",
 )
 @option("--cv", default=5, type=click.IntRange(min=2), help="Number of folds.")
-@option(
-    "--random-state",
-    default=0,
-    type=click.IntRange(0, 2**32 - 1),
-    help="Seed of the folds, the draws and the trees.",
-)
-@option(
-    "--n-jobs",
-    default=cpu_count,
-    show_default="all cores",
-    type=click.IntRange(min=1),
-    help="Fits at the same time, each in a process.",
-)
+@option("--random-state", default=0, type=click.IntRange(0, 2**32 - 1), help="Seed.")
+@option("--n-jobs", default=-1, help="Fits at the same time; -1: one a core.")
 @csv_options
 @option("--json", is_flag=True, help="One JSON document on stdout.")
 @option(
     "--html",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    callback=_in_folder,
     help="Also write a page with verdict, tables, pictures and code.",
 )
 @option("--demo", is_flag=True, help="A generated table instead of FILE.")
@@ -123,9 +92,10 @@ def compare(
     cross-validated on the same folds, with and without correction of the prior. Models,
     factors and words for missing values can be given several times.
     """
-    columns = (target, sample_weight, groups)
+    if html and not html.absolute().parent.is_dir():
+        raise InputError(f"html {html}: there is no folder {html.absolute().parent}.")
     estimators = {name: MODELS[name](random_state) for name in model}
-    if demo and (file, *columns) == (None,) * 4:
+    if demo and not any((file, target, sample_weight, groups)):
         data = demo_data()
     elif file and target and not demo:
         data = read_data(file, target, sample_weight, groups, csv)
@@ -134,17 +104,17 @@ def compare(
     factors = factor or choose_factors(
         [each["rows"] for each in data.summary["classes"]]
     )
-    console = open_console(quiet=json)
-    print_classes(console, data.summary)
+    console = terminal.open_console(quiet=json)
+    terminal.print_classes(console, data.summary)
     if html:
         click.echo("Note: --html also tunes thresholds: four times the work.", err=True)
-    measured = {}
+    measured: dict[str, Comparison] = {}
     for name, estimator in estimators.items():
-        with explained(), open_progress() as progress:
+        with explained(), terminal.open_progress() as progress:
             measured[name] = _compare(
                 *(name, estimator, data),
                 strategies=list_strategies(
-                    factors, random_state=random_state
+                    factors, random_state=random_state, estimator=estimator
                 ),
                 cv=cv,
                 n_jobs=n_jobs,
@@ -154,42 +124,46 @@ def compare(
                 learning_curve_by_rows=html is not None,
                 progress=partial(progress.track, description=name),
             )
-        print_comparison(console, TITLES[name], measured[name])
+        title = f"{name}: {type(estimator[-1]).__name__}"
+        terminal.print_comparison(console, title, measured[name])
     if html:
-        titled = {TITLES[name]: each for name, each in measured.items()}
+        title, source = "Which strategy against imbalance?", data.summary["source"]
         with explained():
-            write_page(html, titled, title=_TITLE, source=data.summary["source"])
-    print_reading_help(console, data.summary, cv, random_state)
+            write_page(html, measured, title=title, source=source)
+    terminal.print_reading_help(console, data.summary)
     if json:
-        chosen = {"folds": cv, "factors": factors, "seed": random_state}
-        print_json(_document(data.summary, chosen, measured))
+        terminal.print_json(
+            {
+                "data": data.summary,
+                "folds": cv,
+                "factors": factors,
+                "seed": random_state,
+                "models": [_model(*each) for each in measured.items()],
+                "versions": versions(*map(import_module, _MADE_WITH)),
+            }
+        )
 
 
-def _compare(model: str, estimator: Any, data: Data, **options: Any) -> Comparison:
+def _compare(name: str, estimator: Any, data: Data, **options: Any) -> Comparison:
     y, code, names = data.y, data.code, None
-    if model in TAKE_CODES:
+    if name == "xgboost":
+        # It alone needs labels that are 0, 1, ...
         y, code = y.cat.codes, f"{code}y = y.cat.codes\n"
         names = [str(each["label"]) for each in data.summary["classes"]]
     comparison = compare_strategies(
         *(estimator, data.X, y),
         sample_weight=data.sample_weight,
+        groups=data.groups,
         **options,
     )
     return replace(comparison, class_names=names, data_code=code)
 
 
-def _document(
-    data: dict[str, Any], chosen: dict[str, Any], measured: dict[str, Comparison]
-) -> dict[str, Any]:
-    models = [
-        {
-            "model": name,
-            "best": comparison.best_,
-            "recommendation": comparison.recommendation_,
-            "critical": comparison.verdict_.critical,
-            "strategies": [outcome.to_dict() for outcome in comparison.outcomes],
-        }
-        for name, comparison in measured.items()
-    ]
-    used = versions(skstrat, sklearn, imblearn, skrub, pd, np)
-    return {"data": data, **chosen, "models": models, "versions": used}
+def _model(name: str, comparison: Comparison) -> dict[str, Any]:
+    return {
+        "model": name,
+        "best": comparison.best_,
+        "recommendation": comparison.recommendation_,
+        "critical": comparison.verdict_.critical,
+        "strategies": [outcome.to_dict() for outcome in comparison.outcomes],
+    }

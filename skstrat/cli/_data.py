@@ -13,6 +13,7 @@ from skrub import TableVectorizer, ToCategorical
 from skstrat.cli._errors import InputError, explained
 from skstrat.cli._terminal import doubted_label
 from skstrat.io import CsvFormat, scan_file
+from skstrat.io._scan import check_columns
 from skstrat.metrics import imbalance_degree
 
 _MOST_CLASSES = 1000
@@ -27,9 +28,10 @@ _READING_CODE = """\
 import numpy
 from skrub import TableVectorizer, ToCategorical
 from skstrat.io import CsvFormat, scan_file
+from skstrat.io._scan import check_columns
 
 X, y, sample_weight = scan_file(
-    {file!r}, target={target!r}, sample_weight={sample_weight!r}, csv={csv!r}
+    {source!r}, target={target!r}, sample_weight={sample_weight!r}, csv={csv!r}
 )
 X = X.take_rows(numpy.arange(len(y)))
 """
@@ -81,17 +83,19 @@ def read_data(
     csv: CsvFormat,
 ) -> Data:
     """Read a file into memory; weights and groups are no features."""
-    named = {"target": target, "sample_weight": sample_weight, "csv": csv}
-    code = _READING_CODE.format(file=str(file), **named)
+    code = _READING_CODE.format(
+        source=str(file), target=target, sample_weight=sample_weight, csv=csv
+    )
+    members = None
     with explained():
-        rows, y, weights = scan_file(file, **named)
-        frame, members = rows.take_rows(np.arange(len(y))), None
+        rows, y, weights = scan_file(
+            file, target=target, sample_weight=sample_weight, csv=csv
+        )
+        if groups is not None:
+            check_columns(rows.source, [("target", target), ("groups", groups)])
+        # Without a column there is no row to take.
+        frame = rows.take_rows(np.arange(len(y) if rows.columns else 0))
     if groups is not None:
-        if groups not in frame:
-            raise InputError(
-                f"groups must name a column of {file} besides target and "
-                f"sample_weight, one of {list(frame)}; got {groups!r}."
-            )
         members = frame.pop(groups).to_numpy()
         code += f"groups = X.pop({groups!r}).to_numpy()\n"
     return _typed(str(file), target, code, frame, y, weights, members)
@@ -114,11 +118,8 @@ def _typed(source: str, target: str, code: str, frame: Any, y: Any, *more: Any) 
         X = _TYPING.fit_transform(frame) if frame.size else frame
     numbers = X.select_dtypes("number")
     X[numbers.columns] = numbers.where(numbers.abs() < _LARGEST)
-    if not X.notna().to_numpy().any():
-        raise InputError(
-            f"{source} has no column with values besides target {target!r}; there is "
-            "nothing to learn from."
-        )
+    if X.isna().to_numpy().all():
+        raise InputError(f"{source} must have a column with values besides {target!r}.")
     classes = pd.DataFrame(
         {"label": names, "rows": counts.array, "share": counts.array / len(y)}
     )
@@ -134,14 +135,6 @@ def _typed(source: str, target: str, code: str, frame: Any, y: Any, *more: Any) 
     return Data(summary, code + _TYPING_CODE, X, y, *more)
 
 
-_POSITIVES = 150
-_NEGATIVES_PER_POSITIVE = 200
-_SHOPS = np.array(["grocery", "fuel", "travel", "games", "jewellery", "electronics"])
-_SHOP_RISK = np.array([-0.8, -0.4, 0.2, 0.9, 0.7, 0.5])
-_COUNTRIES = np.array(["home", "neighbour", "overseas"])
-_COUNTRY_RISK = np.array([-0.3, 0.3, 1.3])
-
-
 def make_payments() -> tuple[Any, Any]:
     """Make fraud-like features and labels, the same ones every time.
 
@@ -149,17 +142,18 @@ def make_payments() -> tuple[Any, Any]:
     night-time and an amount-by-shop effect that are not linear.
     """
     rng = np.random.default_rng(0)
-    n_rows = _POSITIVES * (1 + _NEGATIVES_PER_POSITIVE)
-    shop = rng.choice(len(_SHOPS), n_rows, p=[0.36, 0.22, 0.08, 0.12, 0.04, 0.18])
-    country = rng.choice(len(_COUNTRIES), n_rows, p=[0.86, 0.1, 0.04])
-    log_amount = rng.normal(3.2 + 0.3 * _SHOP_RISK[shop], 1.0)
+    n_frauds, n_rows = 150, 150 * 201
+    shop = rng.choice(6, n_rows, p=[0.36, 0.22, 0.08, 0.12, 0.04, 0.18])
+    country = rng.choice(3, n_rows, p=[0.86, 0.1, 0.04])
+    shop_risk = np.array([-0.8, -0.4, 0.2, 0.9, 0.7, 0.5])[shop]
+    log_amount = rng.normal(3.2 + 0.3 * shop_risk, 1.0)
     busy = 1.05 - np.cos((np.arange(24) - 3) * np.pi / 12)
     hour = rng.choice(24, n_rows, p=busy / busy.sum())
     account_age = rng.gamma(1.5, 900, n_rows)
     payments_today = rng.poisson(0.8 + 0.6 * (country == 2))
     score = 1.5 * (
-        _SHOP_RISK[shop] * np.maximum(log_amount - 3, 0)
-        + _COUNTRY_RISK[country]
+        shop_risk * np.maximum(log_amount - 3, 0)
+        + np.array([-0.3, 0.3, 1.3])[country]
         + 1.2 * (hour < 6)
         + 0.4 * payments_today
         - 0.5 * np.log1p(account_age / 100)
@@ -167,24 +161,21 @@ def make_payments() -> tuple[Any, Any]:
     )
     # A threshold on score plus logistic noise is exactly a logistic model.
     latent = score + rng.logistic(size=n_rows)
+    gaps = rng.random((2, n_rows)) < 0.05
+    shops = np.array(["grocery", "fuel", "travel", "games", "jewellery", "electronics"])
+    countries = np.array(["home", "neighbour", "overseas", None])
     frame = pd.DataFrame(
         {
             # As whole units: the trees' binning of weighted rows is slow where a
             # column has many different values.
             "amount": np.exp(log_amount).round(),
             "hour": hour,
-            "account_age_months": _with_gaps((account_age / 30).round(), rng),
+            "account_age_months": np.where(gaps[0], np.nan, (account_age / 30).round()),
             "payments_today": payments_today,
-            "shop": _SHOPS[shop],
-            "country": _with_gaps(_COUNTRIES[country].astype(object), rng),
+            "shop": shops[shop],
+            "country": countries[np.where(gaps[1], 3, country)],
             "card_present": rng.random(n_rows) < 0.7 - 0.25 * (latent > 3),
         }
     )
-    y = (latent.argsort().argsort() >= n_rows - _POSITIVES).astype(int)
+    y = (latent.argsort().argsort() >= n_rows - n_frauds).astype(int)
     return frame, pd.Series(y, dtype="category")
-
-
-def _with_gaps(values: object, rng: np.random.Generator) -> pd.Series:
-    """Leave out one value in twenty."""
-    column = pd.Series(values)
-    return column.mask(rng.random(len(column)) < 0.05)

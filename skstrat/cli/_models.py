@@ -14,32 +14,26 @@ from skrub import ToCategorical, tabular_pipeline
 
 from skstrat.cli._errors import InputError
 
-TITLES = {
-    "logistic": "Logistic regression",
-    "hgb": "Gradient-boosted trees",
-    "forest": "Random forest",
-    "lightgbm": "LightGBM",
-    "xgboost": "XGBoost",
-}
-DEFAULT_MODELS = ("logistic", "hgb")
-# These learn labels that are 0, 1, ... alone.
-TAKE_CODES = frozenset({"xgboost"})
 # HistGradientBoostingClassifier takes no more categories than it has bins.
 _BINS = 255
 _ONE_HOT = OneHotEncoder(
-    handle_unknown="infrequent_if_exist",
-    max_categories=50,
-    sparse_output=False,
-    dtype="float32",
+    max_categories=50, handle_unknown="infrequent_if_exist", sparse_output=False
 )
 _ORDINAL = OrdinalEncoder(
-    handle_unknown="use_encoded_value", unknown_value=-1, max_categories=_BINS
+    max_categories=_BINS, handle_unknown="use_encoded_value", unknown_value=-1
 )
+# Class, and the verbosity that leaves standard output to the results.
+_BOOSTERS = {"lightgbm": ("LGBMClassifier", -1), "xgboost": ("XGBClassifier", 0)}
 
 
 def _make(name: str, random_state: int) -> Any:
     if name == "logistic":
         return _on_table(LogisticRegression(max_iter=1000), _ONE_HOT, _ONE_HOT)
+    if name == "forest":
+        # Full trees give one positive of three the probability 0, and any resampling
+        # would compare well with that.
+        forest = RandomForestClassifier(min_samples_leaf=10, random_state=random_state)
+        return _on_table(forest)
     if name == "hgb":
         trees = HistGradientBoostingClassifier(
             # Without a penalty, a leaf with one positive of a rare class jumps by tens
@@ -52,26 +46,16 @@ def _make(name: str, random_state: int) -> Any:
             random_state=random_state,
         )
         return _on_table(trees, ToCategorical())
-    if name == "forest":
-        return _on_table(RandomForestClassifier(random_state=random_state))
-    params = {"random_state": random_state, "n_jobs": 1}
-    if name == "lightgbm":
-        # Its messages would stand among the results on standard output.
-        trees = _import(name).LGBMClassifier(**params, verbosity=-1)
-    else:
-        trees = _import(name).XGBClassifier(**params)
-    # It gives an array; these libraries refuse names of columns that hold brackets.
-    return _on_table(make_pipeline(MaxAbsScaler(), trees))
-
-
-def _import(library: str) -> Any:
+    kind, verbosity = _BOOSTERS[name]
     try:
-        return import_module(library)
+        booster = getattr(import_module(name), kind)
     except ModuleNotFoundError:
         raise InputError(
-            f"model {library} needs {library}, which is not installed. Run: pip "
-            f"install {library}"
+            f"model {name} is not installed. Run: pip install {name}"
         ) from None
+    trees = booster(random_state=random_state, n_jobs=1, verbosity=verbosity)
+    # It gives an array; these libraries refuse names of columns that hold brackets.
+    return _on_table(make_pipeline(MaxAbsScaler(), trees))
 
 
 def _on_table(model: Any, few: Any = _ORDINAL, many: Any = _ORDINAL) -> Any:
@@ -84,5 +68,8 @@ def _on_table(model: Any, few: Any = _ORDINAL, many: Any = _ORDINAL) -> Any:
     )
 
 
+DEFAULT_MODELS = ("logistic", "hgb")
 # Each makes an unfitted pipeline, given a random state.
-MODELS = {name: partial(_make, name) for name in TITLES}
+MODELS = {
+    name: partial(_make, name) for name in (*DEFAULT_MODELS, "forest", *_BOOSTERS)
+}

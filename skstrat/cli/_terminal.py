@@ -20,11 +20,12 @@ from rich.text import Text
 from skstrat._core.controls import escape_controls
 from skstrat.metrics._measures import MEASURES, MeasureInfo
 from skstrat.model_selection._comparison import Comparison
+from skstrat.model_selection._outcome import Outcome
 
 _MOST_NAMED = 12
 _MANY_CLASSES = 20
 # What a narrow terminal shows besides the measure chosen by.
-_KEPT = ("fit_time", "mean_probability_ratio", "average_precision")
+_KEPT = ("rows", "fit_time", "mean_probability_ratio", "average_precision")
 
 
 class _PlainConsole(Console):
@@ -32,7 +33,7 @@ class _PlainConsole(Console):
 
     def render_str(self, text: str, **options: Any) -> Text:
         # All strings come through here, those in cells of tables, too.
-        return super().render_str(escape_controls(text), **options)
+        return super().render_str(escape_controls(text), **options | {"emoji": False})
 
 
 def print_json(document: dict[str, Any]) -> None:
@@ -42,13 +43,8 @@ def print_json(document: dict[str, Any]) -> None:
 
 def open_console(*, quiet: bool = False) -> Console:
     """Open standard output for text of others; print nothing if it is quiet."""
-    return _PlainConsole(
-        width=shutil.get_terminal_size().columns,
-        markup=False,
-        highlight=False,
-        emoji=False,
-        quiet=quiet,
-    )
+    width = shutil.get_terminal_size().columns
+    return _PlainConsole(width=width, markup=False, highlight=False, quiet=quiet)
 
 
 def open_progress() -> Progress:
@@ -93,9 +89,8 @@ def class_grid(headings: list[str], classes: list[tuple[int, list[str]]]) -> Gri
 def print_classes(console: Console, data: dict[str, Any]) -> None:
     """Print the classes with counts and shares, and the degree of imbalance."""
     target, classes = data["target"], data["classes"]
-    console.print(
-        f"{data['source']}: {data['rows']:,} rows, {len(data['features'])} features"
-    )
+    size = f"{data['rows']:,} rows, {len(data['features'])} features"
+    console.print(f"{data['source']}: {size}")
     lines = [
         (rows, [str(label), f"{rows:,}", f"{100 * share:.3g} %"])
         for label, rows, share in map(itemgetter("label", "rows", "share"), classes)
@@ -112,7 +107,8 @@ def print_classes(console: Console, data: dict[str, Any]) -> None:
 
 def print_comparison(console: Console, title: str, comparison: Comparison) -> None:
     """Print one row per strategy, in their order, and what to conclude."""
-    full = [each for each in MEASURES.values() if each.in_terminal]
+    rows = MEASURES["rows"]
+    full = [rows, *(each for each in MEASURES.values() if each.in_terminal)]
     few = [each for each in full if each.key in (*_KEPT, comparison.best_by)]
     unlimited = console.options.update(max_width=10 * console.width)
     # The widest that fits.
@@ -125,46 +121,36 @@ def print_comparison(console: Console, title: str, comparison: Comparison) -> No
     for outcome in comparison.outcomes:
         if outcome.error:
             console.print(f"{outcome.strategy.name} failed: {outcome.error}")
-    verdict = Panel(
-        comparison.recommendation_,
-        title="Verdict",
-        title_align="left",
-        box=HORIZONTALS,
-        padding=0,
-    )
-    console.print(verdict)
+    verdict = comparison.recommendation_
+    console.print(Panel(verdict, HORIZONTALS, title="Verdict", padding=0))
 
 
 def _grid(comparison: Comparison, shown: list[MeasureInfo], *, spread: bool) -> Grid:
     padding = (0, 1, 0, 0) if spread else 0
-    grid = Grid(box=SIMPLE_HEAD, padding=padding, show_edge=False)
-    grid.add_column("strategy")
-    for heading in ("rows\nused", *(each.heading for each in shown)):
-        grid.add_column(heading, justify="right")
+    columns = [Column(each.heading, justify="right") for each in shown]
+    grid = Grid("Strategy", *columns, box=SIMPLE_HEAD, padding=padding, show_edge=False)
     for outcome in comparison.outcomes:
-        cells = [f"{outcome.mean('rows'):,.0f}"]
-        for key, digits in ((each.key, each.digits) for each in shown):
-            deviation = f" ±{outcome.sd(key):.{digits}f}" if spread else ""
-            cells.append(f"{outcome.mean(key):.{digits}f}{deviation}")
-        if outcome.error:
-            cells = ["-"] * len(cells)
+        cells = ["-"] * len(shown)
+        if not outcome.error:
+            cells = [_cell(outcome, each, spread=spread) for each in shown]
         grid.add_row(outcome.strategy.name, *cells)
     return grid
 
 
-def print_reading_help(
-    console: Console, data: dict[str, Any], cv: int, random_state: int
-) -> None:
-    """Print how to read the tables."""
-    averages = (
-        "ROC AUC and average precision: each class against the rest, averaged. "
-        if len(data["classes"]) > 2
-        else ""
+def _cell(outcome: Outcome, measure: MeasureInfo, *, spread: bool) -> str:
+    mean, sd = (
+        f"{of(measure.key):,.{measure.digits}f}" for of in (outcome.mean, outcome.sd)
     )
+    return f"{mean} ±{sd}" if spread and measure.digits else mean
+
+
+def print_reading_help(console: Console, data: dict[str, Any]) -> None:
+    """Print how to read the tables."""
+    averages = "ROC AUC and average precision: each class against the rest, averaged. "
     console.print(
-        f"\nMeans over the same {cv} folds (random state {random_state}), where there "
-        "is room ± their standard deviations; only training parts are resampled. Lower "
-        f"log loss and Brier score are better. {averages}Mean p / prevalence: "
-        f"predicted over real share of class {data['smallest_class']}, 1 is right. "
-        "correction: predictions turned back to the original class shares."
+        "\nMeans over the same folds, where there is room ± their standard deviations; "
+        "only training parts are resampled. Lower log loss and Brier score are better. "
+        f"{averages * (len(data['classes']) > 2)}Mean p / prevalence: predicted over "
+        f"real share of class {data['smallest_class']}, 1 is right. correction: "
+        "predictions turned back to the original class shares."
     )
