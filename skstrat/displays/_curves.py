@@ -180,14 +180,15 @@ class RankingDisplay(CurvesDisplay):
                 # Without the points between positive rows, which number millions.
                 drop_intermediate=True,
                 ax=self.ax_,
-                plot_chance_level=name == list(self.y_prob)[-1],
-                chance_level_kw=chance,
             )
             self.curves_[name] = drawn.line_.get_data()
             self.scores_[name] = float(np.squeeze(getattr(drawn, score)))
             # Numbers stay beside what they are: these spaces do not break.
             label = wrapped(f"{name} ({short}\u00a0{self.scores_[name]:.3f})", 30)
             drawn.line_.set(**{**styles[name], "marker": "", "label": label})
+        # scikit-learn's own level of chance leaves weights out.
+        level = [0.0, 1.0] if self.kind == "roc" else [share, share]
+        self.ax_.plot([0.0, 1.0], level, **chance)
         if self.kind == "precision_recall":
             top = max(y[x >= FEW_FOUND].max() for x, y in self.curves_.values())
             self.ax_.set_ylim(0, 1.01 if top > 0.5 else 1.15 * top)
@@ -296,14 +297,14 @@ class ReliabilityDisplay(CurvesDisplay):
         self.curves_: dict[str, tuple[Any, Any]] = {}
         for name in self.y_prob:
             self._plot_strategy(name, positive, weight, unit, edges, styles[name])
-        hollow = {"color": "0.4", "markerfacecolor": "white"}
-        self.ax_.plot([], [], "v", label="no positive row:\nbelow, 95 % sure", **hollow)
+        self.ax_.plot([], [], "v", c="0.4", mfc="white", label="95 % limit if no event")
         self.ax_.set_ylabel("Observed share of the positive class")
         for axes in self.axes_:
             axes.set(xscale="log", yscale="log", xlim=(edges[0] / 1.3, 1.3), xlabel="")
         axes.set_xlabel("Predicted probability")
         if n_panels > 1:
             axes.set_ylabel("Weight in bin" if np.ndim(given) else "Rows in bin")
+            axes.yaxis.set_minor_formatter("")
         self._explain(ax)
         return self
 
