@@ -32,7 +32,7 @@ from skstrat import PriorCorrectedClassifier
 {data}
 # Linear models take the weights.
 linear = LogisticRegression(max_iter=1000).fit(X, y, sample_weight=weight)
-# Trees do not follow those of classes: fit without, then correct by class totals.
+# Trees do not follow those of classes: fit without them, then correct by totals.
 by_class = weight.groupby(y, observed=True)
 within = weight / by_class.transform('mean')
 trees = PriorCorrectedClassifier(
@@ -66,7 +66,7 @@ def training_code(
         dest=summary.dest,
         target=target,
         weight=weight,
-        told="" if csv == CsvFormat() else f", csv=skstrat.io.{csv!r}",
+        told="" if csv == CsvFormat() else f",\n    csv=skstrat.io.{csv!r}",
         labels=labels,
         identifiers=identifiers,
     )
