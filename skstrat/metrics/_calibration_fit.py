@@ -157,8 +157,8 @@ def calibration_slope_intercept(
         # Of a start at the very maximum, from where no step leads higher.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit((log_odds - center)[:, None] / scale, rows.positive, rows.share)
-    slope = float(model.coef_[0, 0]) / scale
-    return CalibrationLine(slope, model.intercept_.item() - slope * center)
+    slope = float(model.coef_[0, 0] / scale)
+    return CalibrationLine(slope, float(model.intercept_[0] - slope * center))
 
 
 def calibration_slope(
