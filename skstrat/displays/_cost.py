@@ -166,12 +166,12 @@ class LearningCurveByRowsDisplay(ComparisonDisplay):
         measure = self.measure or self.comparison.best_by
         table = self.comparison.learning_curve_
         rows, factor = table["majority_rows"], table["factor"]
-        least = curve[int(np.argmin(factor))]
-        label = measure_label(self.comparison, measure, least)
+        least = int(np.argmin(factor))
+        label = measure_label(self.comparison, measure, curve[least])
         self._open(ax, 2, figsize=(7.0, 6.4), height_ratios=(1.7, 1.0))
         top, bottom = self.axes_
         value, time, spread = table[measure], table["fit_time"], table["fit_time_sd"]
-        error = [each.difference(least, measure)[1] for each in curve]
+        error = [each.difference(curve[least], measure)[1] for each in curve]
         top.errorbar(rows, value, error, color=HUES[1], marker="o", capsize=3)
         bottom.errorbar(rows, time, spread, color=HUES[0], marker="s", capsize=3)
         use_log_scale(top, value)
@@ -181,6 +181,6 @@ class LearningCurveByRowsDisplay(ComparisonDisplay):
         bottom.set_xlabel("Rows kept of the biggest class (per training part)")
         self.factor_axis_ = top.twiny()
         use_log_scale(self.factor_axis_, value)
-        at_ends = (rows * factor).max() / np.array(top.get_xlim())
+        at_ends = (rows * factor)[least] / np.array(top.get_xlim())
         self.factor_axis_.set(xlim=at_ends, xlabel="Downsampling factor")
         return self

@@ -271,15 +271,16 @@ def test_learning_curve_shows_the_table(comparison):
             line.get_xdata().astype(float), table["majority_rows"]
         )
         np.testing.assert_allclose(line.get_ydata().astype(float), table[measure])
-    # Each factor stands above its rows.
     above, below = display.factor_axis_, display.ax_
+    most = table["majority_rows"].max()
     for factor, kept in zip(table["factor"], table["majority_rows"], strict=True):
-        at = [
+        # Whole rows are kept; each factor stands above its rows.
+        assert abs(most / factor - kept) <= 1
+        places = [
             each.transData.transform((x, 1))[0]
-            for each, x in ((above, factor), (below, kept))
+            for each, x in ((above, factor), (below, most / factor))
         ]
-        # Rows are whole numbers.
-        assert at[0] == pytest.approx(at[1], abs=1)
+        assert places[0] == pytest.approx(places[1], abs=1e-6)
     assert "seconds" in display.axes_[1].get_ylabel()
     assert "Rows" in display.axes_[1].get_xlabel()
     assert display.ax_.get_xscale() == "log"
