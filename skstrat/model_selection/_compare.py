@@ -5,9 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import partial
 from inspect import signature
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -25,21 +23,14 @@ from skstrat.classifiers._own_prior import refuse_unsuited
 from skstrat.exceptions import UnusedWeightsError
 from skstrat.metrics._measures import describe_measure, scorers
 from skstrat.model_selection._comparison import Comparison
-from skstrat.model_selection._cross_validation import (
-    INNER_FOLDS,
-    CrossValidation,
-    cross_validate_all,
-)
+from skstrat.model_selection._cross_validation import CrossValidation, test_all
 from skstrat.model_selection._strategies import (
-    Strategy,
     as_strategies,
     choose_factors,
+    list_curve,
     list_strategies,
 )
-from skstrat.resamplers._downsample import DownsampleUpweight
 from skstrat.resamplers._pilot_columns import shape_of
-
-_CURVE_FACTORS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
 def compare_strategies(
@@ -176,13 +167,19 @@ def compare_strategies(
     labels = encode_labels(one_label_per_row(y))
     weights = check_sample_weight(sample_weight, len(labels.codes))
     if groups is not None:
-        groups = read_row_labels(groups, X, y, None, "groups").codes.astype(np.int64)
+        groups = read_row_labels(groups, X, y, None, "groups").codes
     seed = seed_of(random_state) % 2**32
     tuned = tune_threshold and len(labels.classes) == 2
     scoring = _scorers(scoring, labels, tuned=tuned, weighted=weights is not None)
     best_by = _checked_measure(best_by, scoring)
-    count = partial(_count_members, labels, groups, weights)
-    splits, fewest = _split(cv, X, labels, groups, seed, count, least=1 + tuned)
+    if strategies is None:
+        suits = {"estimator": estimator, "has_columns": len(shape_of(X)) == 2}
+        factors = choose_factors(labels.counts)
+        listed = list_strategies(factors, random_state=seed, **suits)
+    else:
+        listed = as_strategies(strategies)
+    curve = list_curve(labels.counts, learning_curve_by_rows, seed)
+    splits, fewest = _split(cv, X, labels, groups, weights, seed, least=1 + tuned)
     cross_validation = CrossValidation(
         splits,
         scoring,
@@ -190,40 +187,23 @@ def compare_strategies(
         seed=seed,
         sample_weight=weights,
         groups=groups,
-        inner_folds=min(fewest, INNER_FOLDS),
+        inner_folds=min(fewest, 3),
     )
-    plain = {
+    needless = {
         n: s for n, s in scoring.items() if not describe_measure(n).needs_threshold
     }
-    untuned = replace(cross_validation, scoring=plain, positive=None)
-    listed = (
-        list_strategies(
-            choose_factors(labels.counts),
-            random_state=seed,
-            estimator=estimator,
-            has_columns=len(shape_of(X)) == 2,
-        )
-        if strategies is None
-        else as_strategies(strategies)
-    )
-    curve = _curve_strategies(labels, learning_curve_by_rows, seed)
-    outcomes = cross_validate_all(
+    untuned = replace(cross_validation, scoring=needless, positive=None)
+    outcomes = test_all(
         [(cross_validation, s) for s in listed] + [(untuned, s) for s in curve],
         estimator,
         X,
-        labels.classes[labels.codes],
+        labels,
         n_jobs=n_jobs,
         error_score=error_score,
         progress=progress,
     )
-    return Comparison(
-        estimator=estimator,
-        outcomes=tuple(outcomes[: len(listed)]),
-        curve=tuple(outcomes[len(listed) :]),
-        cross_validation=cross_validation,
-        labels=labels,
-        best_by=best_by,
-    )
+    found = tuple(outcomes[: len(listed)]), tuple(outcomes[len(listed) :])
+    return Comparison(estimator, *found, cross_validation, labels, best_by)
 
 
 def _refuse_elsewhere(**data: Any) -> None:
@@ -232,29 +212,15 @@ def _refuse_elsewhere(**data: Any) -> None:
         if is_dask(each):
             kind, remedy = "a Dask collection", f"Call {name}.compute() first"
         elif is_lazy(each):
-            kind = "rows of files"
-            remedy = f"Take them into memory: {name}.take_rows(numpy.arange(len(y)))"
+            kind, remedy = "rows of files", f"Call {name}.take_rows(rows) first"
         elif name == "X" and (is_mapping(each) or is_hugging_face(each, "Dataset")):
             kind, remedy = type(each).__name__, "Make a data frame of it, or an array"
         else:
             continue
         raise TypeError(
             f"{name} must be an array, a list or a table in memory, of which folds can "
-            f"take rows; got {kind}. {remedy}, or give a random part of the rows."
+            f"take rows; got {kind}. {remedy}."
         )
-
-
-def _count_members(
-    labels: Labels, groups: Any, weights: Any, rows: NDArray[np.intp]
-) -> NDArray[np.int64]:
-    """Count the rows of each class that have a weight, or their groups."""
-    if weights is not None:
-        rows = rows[weights[rows] > 0]
-    codes = labels.codes[rows].astype(np.int64)
-    if groups is not None:
-        n_groups = groups.max() + 1
-        codes = np.unique(codes * n_groups + groups[rows]) // n_groups
-    return np.bincount(codes, minlength=len(labels.classes))
 
 
 def _split(
@@ -262,45 +228,53 @@ def _split(
     X: Any,
     labels: Labels,
     groups: Any,
+    weights: Any,
     seed: int,
-    count: Callable[[NDArray[np.intp]], NDArray[np.int64]],
     *,
     least: int,
 ) -> tuple[list[Any], int]:
-    """Ask for the folds once; give them and the fewest of a class to train on."""
-    y, kind = labels.classes[labels.codes], "rows" if groups is None else "groups"
-    remedy = "Use fewer folds, or leave the class out."
-    if isinstance(cv, Integral):
-        counts = count(np.arange(len(y)))
-        if not 2 <= cv <= counts.min():
+    """Ask for the folds once; give them, and the fewest of a class to train on."""
+    n, codes = len(labels.classes), labels.codes.astype(np.int64)
+    kind = "rows" if groups is None else "groups"
+    given = cv if isinstance(cv, int) else type(cv).__name__
+
+    def count(rows: NDArray[np.intp]) -> NDArray[np.int64]:
+        kept = rows if weights is None else rows[weights[rows] > 0]
+        if groups is None:
+            return np.bincount(codes[kept], minlength=n)
+        return np.bincount(np.unique(codes[kept] + n * groups[kept]) % n, minlength=n)
+
+    def check(train: NDArray[np.int64], test: NDArray[np.int64]) -> None:
+        if train.min() < least or test.min() < 1:
             raise ValueError(
-                f"cv must be at least 2 and at most the {kind} of the smallest class, "
-                f"so that each fold tests some; got cv={cv} and {kind} by class "
-                f"{by_label(labels.classes, counts)}. {remedy}"
+                f"cv must leave {least} or more {kind} of each class to train on, and "
+                f"1 to test on; got cv={given} for {by_label(labels.classes, counts)}: "
+                f"{by_label(labels.classes, train)} to train on, and "
+                f"{by_label(labels.classes, test)} to test on. Use fewer folds, or "
+                "leave the class out."
             )
+
+    folds, counts = cv, count(np.arange(len(codes)))
+    if isinstance(cv, int) and cv > 1:
+        check(counts - -(-counts // cv), counts // cv)
         splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
-        cv = splitter(cv, shuffle=True, random_state=seed)
+        folds = splitter(cv, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
+        # Whether a splitter heeds the groups is looked at below.
         warnings.filterwarnings("ignore", "The groups parameter is ignored")
-        splits = list(check_cv(cv, y, classifier=True).split(X, y, groups))
+        folds = check_cv(folds, labels.codes, classifier=True)
+        splits = list(folds.split(X, labels.codes, groups))
     if len(splits) < 2:
         raise ValueError(
             "cv must give at least two splits, or no spread could be told from a "
             f"difference; got {len(splits)}."
         )
     for train, test in splits:
-        fitted, tested = count(train), count(test)
-        if fitted.min() < least or tested.min() < 1:
-            raise ValueError(
-                f"cv must leave {least} {kind} of each class or more to train on, and "
-                f"one to test on; got {by_label(labels.classes, fitted)} and "
-                f"{by_label(labels.classes, tested)} by class. {remedy}"
-            )
+        check(count(train), count(test))
         if groups is not None and np.isin(groups[test], groups[train]).any():
             raise ValueError(
-                "cv must have all rows of a group on one side of a split; got "
-                f"{cv!r}, which divides a group. Give a number of folds, or a splitter "
-                "by groups."
+                "cv must have all rows of a group on one side of each split; got "
+                f"{given}, which divides a group. Give a number of folds."
             )
     return splits, min(int(count(train).min()) for train, _ in splits)
 
@@ -309,31 +283,27 @@ def _scorers(
     scoring: Any, labels: Labels, *, tuned: bool, weighted: bool
 ) -> dict[str, Any]:
     """Make the scorers of a comparison, or those that were asked for."""
+    smallest, several = int(labels.counts.argmin()), len(labels.classes) > 2
     if scoring is not None:
         names = [scoring] if isinstance(scoring, str) else scoring
         named = names if isinstance(names, dict) else {name: name for name in names}
         made = {name: get_scorer(each) for name, each in named.items()}
     else:
-        smallest = int(labels.counts.argmin())
-        several = scorers(
-            labels.classes[smallest], smallest if len(labels.classes) > 2 else None
-        )
+        every = scorers(labels.classes[smallest], smallest if several else None)
         # Without tuning a threshold would be 0.5, which says nothing about the model.
         made = {
             name: scorer
-            for name, scorer in several.items()
+            for name, scorer in every.items()
             if (measure := describe_measure(name)).compared
             and (tuned or not measure.needs_threshold)
         }
     for name, scorer in made.items() if weighted else ():
-        if (
-            "sample_weight"
-            not in signature(getattr(scorer, "_score_func", scorer)).parameters
-        ):
+        function = getattr(scorer, "_score_func", scorer)
+        if "sample_weight" not in signature(function).parameters:
             raise UnusedWeightsError(
-                f"scoring[{name!r}] takes no sample_weight, which was given. Make a "
-                "scorer by sklearn.metrics.make_scorer from a function that takes it, "
-                "or leave the weights out."
+                f"scoring[{name!r}] takes no sample_weight, and sample_weight was "
+                "given. Use a scorer made by sklearn.metrics.make_scorer from a "
+                "function with a sample_weight parameter, or leave the weights out."
             )
     return made
 
@@ -351,19 +321,3 @@ def _checked_measure(best_by: str | None, scoring: dict[str, Any]) -> str:
     if chosen not in ordered:
         raise ValueError(f"best_by must be one of {ordered}; got {chosen!r}.")
     return chosen
-
-
-def _curve_strategies(
-    labels: Labels, asked: bool | Iterable[float], seed: int
-) -> list[Strategy]:
-    if asked is False:
-        return []
-    most = labels.counts.max() / labels.counts.min()
-    listed = [factor for factor in _CURVE_FACTORS if factor <= most]
-    return [
-        Strategy(
-            f"factor {factor:g}",
-            DownsampleUpweight(factor=float(factor), random_state=seed),
-        )
-        for factor in (listed if asked is True else sorted(set(asked)))
-    ]

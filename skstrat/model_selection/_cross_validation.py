@@ -10,22 +10,22 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import precision_recall_curve
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
+from skstrat._core.labels import Labels
 from skstrat._core.prior import correct_prior
 from skstrat._core.rows import take_rows
 from skstrat.model_selection._outcome import Outcome
 from skstrat.model_selection._strategies import Strategy
-from skstrat.resamplers._guided import GuidedDownsample
-
-INNER_FOLDS = 3
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
+# A strategy in a fold: values of the measures, probabilities and labels of test rows.
+Tested = tuple[list[float], Floats, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -56,14 +56,19 @@ class CrossValidation:
     seed: int = 0
     sample_weight: Floats | None = None
     groups: NDArray[Any] | None = None
-    inner_folds: int = INNER_FOLDS
+    inner_folds: int = 3
 
     @property
     def measures(self) -> list[str]:
         """What is measured in every fold."""
-        scored = [name.removeprefix("neg_") for name in self.scoring]
+        scored = (name.removeprefix("neg_") for name in self.scoring)
         tuned = [] if self.positive is None else ["threshold"]
         return ["rows", "fit_time", *scored, *tuned]
+
+    def weights(self, rows: Rows) -> dict[str, Floats]:
+        """Give the weights of some rows, as an argument."""
+        weights = self.sample_weight
+        return {} if weights is None else {"sample_weight": weights[rows]}
 
 
 class PredictedRows(ClassifierMixin, BaseEstimator):
@@ -89,22 +94,13 @@ class PredictedRows(ClassifierMixin, BaseEstimator):
 
 
 @dataclass(frozen=True)
-class Tested:
-    """A strategy in one fold: values of the measures, and the test rows predicted."""
-
-    values: list[float]
-    proba: Floats
-    predicted: NDArray[Any]
-
-
-@dataclass(frozen=True)
 class Fold:
     """Strategies that one fit serves, in one fold."""
 
-    cross_validation: CrossValidation
+    how: CrossValidation
     estimator: Any
     X: Any
-    y: NDArray[Any]
+    labels: Labels
     alike: Sequence[Strategy]
     number: int
 
@@ -126,105 +122,75 @@ class Fold:
                     ) from error
                 return told
 
+    def _y(self, rows: Rows) -> NDArray[Any]:
+        return self.labels.classes[self.labels.codes[rows]]
+
     def _test(self) -> Iterator[Tested]:
-        cross_validation = self.cross_validation
-        train, test = cross_validation.splits[self.number]
-        # A correction can be taken back.
-        model = max(self.alike, key=_corrects).classifier(self.estimator)
-        # The test part of the fold is a better check.
-        model.set_params(calibration_check=False)
-        seconds = self._fit(model, train)
-        rows, classes = np.sort(test), model.classes_
-        X, y, weights = take_rows(self.X, rows), self.y[rows], self._weights(rows)
-        predictions = self._predict(model, X)
-        thresholds = self._thresholds(model, train)
+        how, (train, test) = self.how, self.how.splits[self.number]
+        rows, code = np.sort(test), int(self.labels.counts.argmin())
+        X, y, weights = take_rows(self.X, rows), self._y(rows), how.weights(rows)
+        model, seconds, predictions = self._predict(train, X)
+        thresholds = self._thresholds(train, code)
         for proba, threshold in zip(predictions, thresholds, strict=True):
-            values = [model.n_samples_fit_, seconds]
-            predicted = classes[proba.argmax(axis=1)]
-            if cross_validation.positive is not None:
-                code = classes.tolist().index(cross_validation.positive)
-                called = proba[:, code] >= threshold
-                predicted = classes[np.where(called, code, 1 - code)]
+            chosen = proba.argmax(axis=1)
+            if how.positive is not None:
+                chosen = np.where(proba[:, code] >= threshold, code, 1 - code)
+            predicted = model.classes_[chosen]
             asked = PredictedRows(model, X, proba, predicted)
-            for name, scorer in cross_validation.scoring.items():
+            values = [model.n_samples_fit_, seconds]
+            for name, scorer in how.scoring.items():
                 score = scorer(asked, X, y, **weights)
                 values.append(-score if name.startswith("neg_") else score)
-            yield Tested([*values, threshold], proba, predicted)
+            yield [*values, threshold][: len(how.measures)], proba, predicted
 
-    def _weights(self, rows: Rows) -> dict[str, Floats]:
-        weights = self.cross_validation.sample_weight
-        return {} if weights is None else {"sample_weight": weights[rows]}
-
-    def _fit(self, model: Any, rows: Rows) -> float:
-        """Fit a model; give the seconds that this took."""
-        X, y, weights = take_rows(self.X, rows), self.y[rows], self._weights(rows)
+    def _predict(self, train: Rows, asked: Any) -> tuple[Any, float, list[Floats]]:
+        """Fit to some rows and predict others, with and without the correction."""
+        # The correction can be taken back, and test rows are a better check.
+        main = max(self.alike, key=lambda each: bool(each.prior_correction))
+        model = main.classifier(self.estimator).set_params(calibration_check=False)
+        X, y, weights = (
+            take_rows(self.X, train),
+            self._y(train),
+            self.how.weights(train),
+        )
         start = perf_counter()
         model.fit(X, y, **weights)
-        return perf_counter() - start
-
-    def _predict(self, model: Any, X: Any) -> list[Floats]:
-        """Predict once, and take the correction back where a strategy makes none."""
-        proba, trained = model.predict_proba(X), model.decision_.train_prior
-        own = [trained[label] for label in model.classes_.tolist()]
-        return [
-            proba
-            if strategy.prior_correction == model.prior_correction
-            else correct_prior(proba, train_prior=model.target_prior_, target_prior=own)
-            for strategy in self.alike
+        seconds = perf_counter() - start
+        # Where it is made outside, both come out as of separate fits to the last bit.
+        outside = model.decision_.correction == "prior"
+        proba = (model.estimator_ if outside else model).predict_proba(asked)
+        trained = [
+            model.decision_.train_prior[each] for each in model.classes_.tolist()
         ]
+        priors = (trained, model.target_prior_)[:: 1 if outside else -1]
+        turned = correct_prior(proba, train_prior=priors[0], target_prior=priors[1])
+        kept = (each.prior_correction == main.prior_correction for each in self.alike)
+        return model, seconds, [turned if each is outside else proba for each in kept]
 
-    def _thresholds(self, model: Any, train: Rows) -> list[float]:
-        """Tune the threshold of each strategy, by rows of the training part."""
-        cross_validation, groups = self.cross_validation, self.cross_validation.groups
-        if cross_validation.positive is None:
+    def _thresholds(self, train: Rows, code: int) -> list[float]:
+        """Find the predictions from which on calling rows positive is best for F2."""
+        how, p = self.how, np.full((len(self.alike), len(train)), np.nan)
+        if how.positive is None:
             return [np.nan] * len(self.alike)
+        groups = None if how.groups is None else how.groups[train]
         kind = StratifiedKFold if groups is None else StratifiedGroupKFold
-        n_folds, seed = cross_validation.inner_folds, cross_validation.seed
-        folds = kind(n_folds, shuffle=True, random_state=seed).split(
-            train, self.y[train], None if groups is None else groups[train]
-        )
-        p = np.empty((len(self.alike), len(train)))
-        for fit, ask in folds:
-            inner = clone(model)
-            self._fit(inner, train[fit])
-            code = inner.classes_.tolist().index(cross_validation.positive)
-            proba = self._predict(inner, take_rows(self.X, train[ask]))
-            p[:, ask] = [each[:, code] for each in proba]
-        positive = self.y[train] == cross_validation.positive
-        return [_best_threshold(positive, each, **self._weights(train)) for each in p]
+        folds = kind(how.inner_folds, shuffle=True, random_state=how.seed)
+        codes = self.labels.codes[train]
+        for fit, ask in folds.split(train, codes, groups):
+            *_, found = self._predict(train[fit], take_rows(self.X, train[ask]))
+            p[:, ask] = [proba[:, code] for proba in found]
+        weights = how.weights(train)
+        curves = (precision_recall_curve(codes == code, each, **weights) for each in p)
+        # Where precision and recall are 0, the score is not a number.
+        with np.errstate(invalid="ignore"):
+            return [at[np.nanargmax((p * r / (4 * p + r))[:-1])] for p, r, at in curves]
 
 
-def _corrects(strategy: Strategy) -> bool:
-    return bool(strategy.prior_correction)
-
-
-def _best_threshold(
-    positive: NDArray[np.bool_], p: Floats, sample_weight: Floats | None = None
-) -> float:
-    """Find the prediction from which on calling rows positive has the best F2 score."""
-    precision, recall, thresholds = precision_recall_curve(
-        positive, p, sample_weight=sample_weight
-    )
-    # Where no row that is called positive is so, both are 0.
-    with np.errstate(invalid="ignore"):
-        f2 = 5 * precision * recall / (4 * precision + recall)
-    return float(thresholds[np.nanargmax(f2[:-1])])
-
-
-def _fit_of(strategy: Strategy) -> tuple[Any, ...]:
-    """Tell what a strategy is fitted with; those that agree in it share the fit."""
-    sampler, seed = strategy.resampler, strategy.random_state
-    # Of guided rows, models are trained with the correction.
-    separate = isinstance(sampler, (GuidedDownsample, str))
-    corrects = strategy.prior_correction or not separate
-    return id(sampler), id(seed), strategy.use_weights, strategy.full_fit, corrects
-
-
-def cross_validate_all(
+def test_all(
     jobs: Sequence[tuple[CrossValidation, Strategy]],
     estimator: Any,
     X: Any,
-    y: NDArray[Any],
+    labels: Labels,
     *,
     n_jobs: int | None,
     error_score: Any,
@@ -233,51 +199,36 @@ def cross_validate_all(
     """Measure strategies in every fold, as many at the same time as there are jobs."""
     shared: dict[Any, list[int]] = {}
     for place, (how, strategy) in enumerate(jobs):
-        shared.setdefault((id(how), *_fit_of(strategy)), []).append(place)
-    tested: list[list[Any]] = [[] for _ in jobs]
+        shared.setdefault((id(how), *strategy.fit_key), []).append(place)
+    numbers = range(len(jobs[0][0].splits))
     folds = [
-        (
-            places,
-            Fold(
-                jobs[places[0]][0],
-                estimator,
-                X,
-                y,
-                [jobs[place][1] for place in places],
-                number,
-            ),
-        )
+        Fold(jobs[places[0]][0], estimator, X, labels, [jobs[i][1] for i in places], n)
         for places in shared.values()
-        for number in range(len(jobs[0][0].splits))
+        for n in numbers
     ]
-    results = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(fold.test)(error_score) for _, fold in folds
-    )
-    if progress is not None:
-        results = progress(results, total=len(folds))
-    for (places, _), found in zip(folds, results, strict=True):
-        for number, place in enumerate(places):
-            tested[place].append(found if isinstance(found, str) else found[number])
-    shape = len(y), len(np.unique(y))
-    return [_outcome(*job, each, shape) for job, each in zip(jobs, tested, strict=True)]
+    run = Parallel(n_jobs=n_jobs, return_as="generator")
+    results = run(delayed(fold.test)(error_score) for fold in folds)
+    results = iter(progress(results, total=len(folds)) if progress else results)
+    shape, outcomes = (len(labels.codes), len(labels.classes)), {}
+    for places in shared.values():
+        found = [next(results) for _ in numbers]
+        for at, place in enumerate(places):
+            tested = [each if isinstance(each, str) else each[at] for each in found]
+            outcomes[place] = _outcome(*jobs[place], tested, shape)
+    return [outcomes[place] for place in range(len(jobs))]
 
 
 def _outcome(
-    cross_validation: CrossValidation,
-    strategy: Strategy,
-    tested: Sequence[Any],
-    shape: tuple[int, int],
+    how: CrossValidation, strategy: Strategy, tested: list[Any], shape: tuple[int, int]
 ) -> Outcome:
     """Put together what a strategy came to in every fold."""
-    names, splits = cross_validation.measures, cross_validation.splits
+    values = np.full((len(tested), len(how.measures)), np.nan)
     proba, predicted = np.full(shape, np.nan), np.full(shape[0], None, dtype=object)
-    values = np.full((len(splits), len(names)), np.nan)
     error = next((each for each in tested if isinstance(each, str)), None)
     if error is None:
-        values = np.array([each.values for each in tested], dtype=np.float64)
-        for each, (_, test) in zip(tested, splits, strict=True):
+        for fold, (_, test) in enumerate(how.splits):
             rows = np.sort(test)
-            proba[rows], predicted[rows] = each.proba, each.predicted
-    share = np.mean([len(test) / len(train) for train, test in splits])
-    folds = dict(zip(names, values.T, strict=False))
+            values[fold], proba[rows], predicted[rows] = tested[fold]
+    share = np.mean([len(test) / len(train) for train, test in how.splits])
+    folds = dict(zip(how.measures, values.T, strict=True))
     return Outcome(strategy, folds, proba, predicted, float(share), error)

@@ -24,6 +24,8 @@ from skstrat.resamplers._weighted import Weighted
 
 TRUE_DISTRIBUTION = "true distribution"
 DEFAULT_FACTORS = (5.0, 20.0, 100.0)
+_CURVE_FACTORS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+_SWITCHES = ("use_weights", "prior_correction", "full_fit")
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,15 @@ class Strategy:
         """Whether it trains on the rows as they are."""
         return self.resampler is None
 
+    @property
+    def fit_key(self) -> tuple[Any, ...]:
+        """What it is fitted with; strategies that agree in it can share a fit."""
+        # With guided rows, a model may be trained with the correction.
+        separate = isinstance(self.resampler, (GuidedDownsample, str))
+        corrects = self.prior_correction or not separate
+        given = self.use_weights, self.full_fit, corrects
+        return id(self.resampler), id(self.random_state), *given
+
     def classifier(self, estimator: Any) -> ResampledClassifier:
         """Put an estimator under this strategy.
 
@@ -80,8 +91,8 @@ class Strategy:
         ResampledClassifier
             Unfitted.
         """
-        settings = {name: vars(self)[name] for name in vars(self) if name != "name"}
-        return ResampledClassifier(estimator, **settings)
+        given = {name: vars(self)[name] for name in (*_SWITCHES, "random_state")}
+        return ResampledClassifier(estimator, self.resampler, **given)
 
     def to_dict(self) -> dict[str, Any]:
         """Describe the strategy in types that JSON knows.
@@ -91,21 +102,15 @@ class Strategy:
         dict
             The name, and the arguments of :class:`ResampledClassifier` as code.
         """
-        return {
-            "strategy": self.name,
-            "resampler": repr(self.resampler),
-            "use_weights": self.use_weights,
-            "prior_correction": self.prior_correction,
-            "full_fit": self.full_fit,
-        }
+        told = {"strategy": self.name, "resampler": repr(self.resampler)}
+        return told | {name: vars(self)[name] for name in _SWITCHES}
 
 
 def as_strategies(strategies: Any) -> list[Strategy]:
     """Name what was given, and put the true distribution first."""
-    if isinstance(strategies, Mapping):
-        named = [_as_strategy(item, name) for name, item in strategies.items()]
-    else:
-        named = [_as_strategy(item) for item in strategies]
+    by_name = isinstance(strategies, Mapping)
+    pairs = strategies.items() if by_name else ((None, each) for each in strategies)
+    named = [_as_strategy(name, item) for name, item in pairs]
     names = [strategy.name for strategy in named]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -113,22 +118,20 @@ def as_strategies(strategies: Any) -> list[Strategy]:
             f"strategies must have different names; got {twice} more than once. Give a "
             "dict of strategies by name."
         )
-    true = [each for each in named if each.is_true_distribution]
-    others = [each for each in named if not each.is_true_distribution]
-    return [*(true or [Strategy(TRUE_DISTRIBUTION)]), *others]
+    if not any(each.is_true_distribution for each in named):
+        named.append(Strategy(TRUE_DISTRIBUTION))
+    return sorted(named, key=lambda each: not each.is_true_distribution)
 
 
-def _as_strategy(item: Any, name: str | None = None) -> Strategy:
+def _as_strategy(name: str | None, item: Any) -> Strategy:
     if isinstance(item, Strategy):
-        return item if name is None else replace(item, name=name)
-    if item is None:
-        return Strategy(name or TRUE_DISTRIBUTION)
-    if not (hasattr(item, "fit_resample") or item == "auto"):
+        return replace(item, name=name or item.name)
+    if item is not None and item != "auto" and not hasattr(item, "fit_resample"):
         raise TypeError(
             "strategies must hold Strategy objects, resamplers (with fit_resample), "
             f'"auto" or None; got {item!r}.'
         )
-    told = item if isinstance(item, str) else " ".join(repr(item).split())
+    told = TRUE_DISTRIBUTION if item is None else " ".join(str(item).split())
     return Strategy(name or told, item)
 
 
@@ -151,39 +154,52 @@ def list_strategies(
     With an estimator also guided rows, a fit brought to that on all rows, and
     ``"auto"``, where they are made for such an estimator.
     """
-    seed, factors = {"random_state": random_state}, list(factors)
-    undersampler, weights = RandomUnderSampler(**seed), ClassWeight()
-    oversampler = RandomOversample(weighting="uniform", **seed)
-    combined = CombinedResample(weighting="balanced", **seed)
+    seed: dict[str, Any] = {"random_state": random_state}
+    factors = list(factors)
     strategies = [
         Strategy(TRUE_DISTRIBUTION),
-        *_with_and_without("under-sampling 1:1", undersampler),
-        *_with_and_without("class weights", weights, use_weights=True),
+        *_both("under-sampling 1:1", RandomUnderSampler(**seed)),
+        *_both("class weights", ClassWeight(), use_weights=True),
     ]
     for factor in factors:
-        rows, name = DownsampleUpweight(factor=factor, **seed), f"downsample {factor:g}"
+        rows = DownsampleUpweight(factor=factor, **seed)
         strategies += [
-            Strategy(f"{name} + upweight", rows, use_weights=True),
-            Strategy(f"{name} + correction", rows, use_weights=False),
+            Strategy(f"downsample {factor:g} + upweight", rows, use_weights=True),
+            Strategy(f"downsample {factor:g} + correction", rows, use_weights=False),
         ]
-    given = estimator is not None
-    if given and factors and has_columns and suits_guided_rows(estimator):
-        guided = GuidedDownsample(factor=factor, **seed)
-        strategies.append(Strategy(f"guided {factor:g}", guided))
-    if given and factors and allows_full_fit(estimator):
-        strategies.append(Strategy(f"{name} + full fit", rows, full_fit=True))
-    if given and suits_auto(estimator):
-        strategies.append(Strategy("auto", "auto", **seed))
+    for factor in factors[-1:] if estimator is not None else ():
+        if has_columns and suits_guided_rows(estimator):
+            guided = GuidedDownsample(factor=factor, **seed)
+            strategies.append(Strategy(f"guided {factor:g}", guided))
+        if allows_full_fit(estimator):
+            name = f"downsample {factor:g} + full fit"
+            strategies.append(Strategy(name, rows, full_fit=True))
+        if suits_auto(estimator):
+            strategies.append(Strategy("auto", "auto", **seed))
     return [
         *strategies,
-        *_with_and_without("oversample 1:1", oversampler),
-        *_with_and_without("combined", combined),
+        *_both("oversample 1:1", RandomOversample(weighting="uniform", **seed)),
+        *_both("combined", CombinedResample(weighting="balanced", **seed)),
     ]
 
 
-def _with_and_without(name: str, resampler: Any, **settings: Any) -> list[Strategy]:
-    plain = Strategy(name, resampler, prior_correction=False, **settings)
-    return [plain, Strategy(f"{name} + correction", resampler, **settings)]
+def _both(name: str, resampler: Any, **how: Any) -> list[Strategy]:
+    """Give a strategy without and with the correction of the prior."""
+    plain = Strategy(name, resampler, prior_correction=False, **how)
+    return [plain, Strategy(f"{name} + correction", resampler, **how)]
+
+
+def list_curve(
+    counts: Any, asked: bool | Iterable[float], random_state: int
+) -> list[Strategy]:
+    """List ever fewer rows of the biggest class."""
+    most = np.max(counts) / np.min(counts)
+    factors = [factor for factor in _CURVE_FACTORS if factor <= most and asked]
+    seed: dict[str, Any] = {"random_state": random_state}
+    return [
+        Strategy(f"factor {each:g}", DownsampleUpweight(factor=float(each), **seed))
+        for each in (factors if isinstance(asked, bool) else sorted(set(asked)))
+    ]
 
 
 FAMILIES = ("downsample", "oversample", "combined", "class_weight")
@@ -233,7 +249,8 @@ def strategy_grid(
     >>> strategy_grid(factors=[20], families=["downsample", "class_weight"])[2:]
     [DownsampleUpweight(factor=20, random_state=0), ClassWeight()]
     """
-    seed, factors = {"random_state": random_state}, list(factors)
+    seed: dict[str, Any] = {"random_state": random_state}
+    factors = list(factors)
     listed: dict[str, list[Any]] = {
         "downsample": [
             DownsampleUpweight(factor=each, **seed) for each in (None, *factors)

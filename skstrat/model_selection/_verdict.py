@@ -247,6 +247,6 @@ def _is_trusted(outcome: Outcome) -> bool:
 
 def _words(measure: str) -> str:
     """Name a measure inside a sentence."""
-    title = describe_measure(measure).title
+    title = describe_measure(measure).label
     is_word = title[1:2].islower() and not title.startswith("Brier")
     return title[:1].lower() + title[1:] if is_word else title

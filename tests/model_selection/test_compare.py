@@ -26,7 +26,6 @@ from skstrat import (
 )
 from skstrat.cli._models import DEFAULT_MODELS, MODELS
 from skstrat.metrics import expected_calibration_error
-from skstrat.model_selection._cross_validation import INNER_FOLDS
 from skstrat.model_selection._strategies import (
     as_strategies,
     choose_factors,
@@ -34,6 +33,7 @@ from skstrat.model_selection._strategies import (
 )
 
 FOLDS = StratifiedKFold(3, shuffle=True, random_state=0)
+INNER_FOLDS = 3
 
 
 @pytest.fixture(autouse=True)
@@ -445,7 +445,7 @@ BAD = [
     (
         {"cv": [(np.r_[0:41, 50], np.arange(51, 60))] * 2},
         ValueError,
-        r"cv must leave 2 rows of each class or more.*got \{0: 41, 1: 1\}",
+        r"cv must leave 2 or more rows .* cv=list .*\{0: 41, 1: 1\} to train",
     ),
 ]
 

@@ -1,0 +1,328 @@
+"""What a fold does: failures in words, shared fits, thresholds, groups, few rows."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from imblearn.over_sampling import SMOTE, KMeansSMOTE
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import fbeta_score
+from sklearn.model_selection import GroupKFold, KFold
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+from skstrat import (
+    ClassWeight,
+    DownsampleUpweight,
+    GuidedDownsample,
+    RandomOversample,
+    Strategy,
+    compare_strategies,
+)
+from skstrat.model_selection._strategies import list_strategies
+
+HALF = DownsampleUpweight(factor=2, random_state=0)
+
+
+def rows_of(counts, n_columns=2):
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(len(counts)), counts)
+    return rng.normal(size=(len(y), n_columns)) + y[:, None], y
+
+
+TEXTS = pd.DataFrame({"text": np.where(np.arange(60) % 3, "a", "b")})
+FAILURES = {
+    "few rows": (
+        LogisticRegression(),
+        rows_of([300, 9]),
+        SMOTE(random_state=0),
+        r"ValueError: Expected n_neighbors <= n_samples_fit",
+    ),
+    "no cluster": (
+        LogisticRegression(),
+        rows_of([300, 60]),
+        KMeansSMOTE(cluster_balance_threshold=0.99, random_state=0),
+        "RuntimeError: No clusters found",
+    ),
+    "text": (
+        make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression()),
+        (TEXTS, np.repeat([0, 1], [40, 20])),
+        SMOTE(random_state=0),
+        "ValueError: could not convert string to float",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FAILURES)
+def test_a_strategy_that_fails_says_why_and_the_others_go_on(case):
+    estimator, (X, y), sampler, message = FAILURES[case]
+    comparison = compare_strategies(
+        estimator, X, y, strategies={"made": sampler, "half": HALF}, random_state=0
+    )
+    assert comparison.measured_ == ["true distribution", "half"]
+    made = comparison.outcome("made")
+    assert message in made.error
+    assert "\n" not in made.error
+    assert made.to_dict()["error"] == made.error
+    assert np.isnan(list(made.folds.values())).all()
+    assert set(made.folds) == set(comparison.outcomes[0].folds)
+    table = comparison.table_
+    assert table.columns[-1] == "error"
+    assert table["error"].tolist() == ["", made.error, ""]
+    assert table.drop(columns="error").isna().loc["made"].all()
+    assert table["log_loss"].notna().tolist() == [True, False, True]
+    assert comparison.best_ in comparison.measured_
+    with pytest.raises((ValueError, RuntimeError), match=message.partition(": ")[2]):
+        compare_strategies(
+            estimator, X, y, strategies=[sampler], error_score="raise", random_state=0
+        )
+
+
+def test_a_learning_curve_goes_on_where_a_factor_fails():
+    X, y = rows_of([300, 60])
+    comparison = compare_strategies(
+        FewRowsFail(),
+        X,
+        y,
+        strategies=[None],
+        learning_curve_by_rows=[1, 4],
+        tune_threshold=False,
+        random_state=0,
+    )
+    assert comparison.learning_curve_["log_loss"].notna().tolist() == [True, False]
+    assert comparison.curve[1].error == "ValueError: too few rows"
+
+
+class FewRowsFail(GaussianNB):
+    def fit(self, X, y, sample_weight=None):
+        if len(X) < 200:
+            raise ValueError("too\n few rows")
+        return super().fit(X, y, sample_weight)
+
+
+def test_without_a_true_distribution_there_is_nothing_to_compare_with():
+    X, y = rows_of([100, 40])
+    with pytest.raises(
+        ValueError, match=r"estimator must work on the rows as they .* too few rows"
+    ) as caught:
+        compare_strategies(FewRowsFail(), X, y, strategies=[HALF])
+    assert str(caught.value.__cause__) == "too\n few rows"
+
+
+@pytest.mark.parametrize(
+    ("estimator", "weighted", "several"),
+    [
+        (LogisticRegression(), False, False),
+        (LogisticRegression(), True, True),
+        (LogisticRegression(class_weight="balanced"), False, False),
+        (DecisionTreeClassifier(max_leaf_nodes=8, random_state=0), True, False),
+        (DecisionTreeClassifier(max_leaf_nodes=8, random_state=0), False, True),
+        (HistGradientBoostingClassifier(max_iter=5, random_state=0), True, False),
+    ],
+    ids=range(6),
+)
+def test_a_shared_fit_predicts_what_separate_fits_do(estimator, weighted, several):
+    X, y = rows_of([200, 40, 60][: 2 + several])
+    weights = np.random.default_rng(1).uniform(0.5, 2, len(y)) if weighted else None
+    over = RandomOversample(weighting="uniform", random_state=0)
+    kept = Strategy("with", over), Strategy("without", over, prior_correction=False)
+    options = {"cv": 2, "sample_weight": weights, "random_state": 0}
+    both = compare_strategies(estimator, X, y, strategies=kept, **options)
+    times = [both.outcome(each.name).folds.pop("fit_time") for each in kept]
+    np.testing.assert_array_equal(*times)
+    for strategy in kept:
+        alone = compare_strategies(estimator, X, y, strategies=[strategy], **options)
+        expected, found = (each.outcome(strategy.name) for each in (alone, both))
+        np.testing.assert_allclose(found.proba, expected.proba, rtol=0, atol=1e-12)
+        for measure, values in found.folds.items():
+            np.testing.assert_allclose(
+                values, expected.folds[measure], rtol=1e-9, atol=1e-9
+            )
+
+
+class Scripted(ClassifierMixin, BaseEstimator):
+    """Predicts the first column."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X):
+        return np.column_stack([1 - X[:, 0], X[:, 0]])
+
+
+@pytest.mark.parametrize(("low", "high"), [(1e-9, 1e-7), (1 - 1e-7, 1 - 1e-9)])
+def test_thresholds_are_found_at_both_ends(low, high):
+    y = np.repeat([0, 1], [90, 30])
+    p = np.where(np.random.default_rng(0).permutation(y) * 0 + y, high, low)
+    comparison = compare_strategies(
+        Scripted(), p[:, None], y, strategies=[None], cv=3, scoring="roc_auc"
+    )
+    found = comparison.outcomes[0].folds["threshold"]
+    assert ((found > low) & (found <= high)).all()
+    np.testing.assert_array_equal(comparison.y_pred("true distribution"), y == 1)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_threshold_is_better_on_the_training_part(seed):
+    rng = np.random.default_rng(seed)
+    y = rng.permutation(np.repeat([0, 1], [270, 30]))
+    p = np.round(np.clip(rng.normal(0.1 + 0.1 * y, 0.05), 0.001, 0.999), 3)
+    comparison = compare_strategies(
+        Scripted(),
+        p[:, None],
+        y,
+        strategies=[None],
+        cv=3,
+        scoring="roc_auc",
+    )
+    for (train, _), found in zip(
+        comparison.cross_validation.splits,
+        comparison.outcomes[0].folds["threshold"],
+        strict=True,
+    ):
+        f2 = [
+            fbeta_score(y[train], p[train] >= each, beta=2)
+            for each in (found, *np.unique(p)[::8])
+        ]
+        assert f2[0] == max(f2)
+
+
+class Witness(ClassifierMixin, BaseEstimator):
+    """Writes down the rows that it was fitted with, and asked for afterwards."""
+
+    events: list = []
+
+    def fit(self, X, y, sample_weight=None):
+        self.classes_, self.seen_ = np.unique(y), X[:, 0].astype(int)
+        return self
+
+    def predict_proba(self, X):
+        Witness.events.append((self.seen_, X[:, 0].astype(int)))
+        return np.tile([0.8, 0.2], (len(X), 1))
+
+
+@pytest.mark.parametrize("cv", [3, GroupKFold(3)], ids=["int", "splitter"])
+def test_no_group_is_on_both_sides_of_a_split(cv):
+    rng = np.random.default_rng(0)
+    groups = rng.integers(60, size=600)
+    y = (rng.random(600) < 0.1 + 0.4 * (groups % 3 == 0)).astype(int)
+    X = np.column_stack([np.arange(600), rng.normal(size=600)])
+    Witness.events = []
+    guided = GuidedDownsample(factor=2, random_state=0)
+    strategies = [None, *list_strategies([2])[1:3], guided, "auto"]
+    named = [f"user {each}" for each in groups]
+    comparison = compare_strategies(
+        Witness(), X, y, cv=cv, groups=named, strategies=strategies
+    )
+    assert len(comparison.measured_) == 5
+    # Two strategies share their fits: one of a fold, three to tune the threshold.
+    assert len(Witness.events) == 4 * 3 * (1 + 3)
+    for fitted, asked in Witness.events:
+        assert not set(groups[fitted]) & set(groups[asked])
+    np.testing.assert_array_equal(comparison.tested_, np.arange(600))
+
+
+def test_groups_that_folds_divide_are_refused():
+    X, y = rows_of([60, 30])
+    with pytest.raises(ValueError, match=r"one side of each split; got KFold, which"):
+        compare_strategies(
+            GaussianNB(), X, y, cv=KFold(3, shuffle=True), groups=np.arange(90) // 2
+        )
+    with pytest.raises(ValueError, match=r"2 or more groups .*: \{0: 30, 1: 0\}"):
+        compare_strategies(
+            GaussianNB(), X, y, cv=2, groups=np.minimum(np.arange(90), 60)
+        )
+
+
+@pytest.mark.parametrize(
+    ("counts", "cv", "tune", "message"),
+    [
+        ([4, 1], 2, True, r"got cv=2 for \{0: 4, 1: 1\}: \{0: 2, 1: 0\} to train"),
+        ([3, 2], 2, True, r"2 or more rows .* cv=2 for \{0: 3, 1: 2\}: \{0: 1, 1: 1\}"),
+        (
+            [50, 4],
+            5,
+            False,
+            r"1 or more rows .* cv=5 for .* and \{0: 10, 1: 0\} to test",
+        ),
+        ([50, 9, 4], 5, True, r"cv=5 for .* and \{0: 10, 1: 1, 2: 0\} to test"),
+    ],
+)
+def test_too_few_rows_for_the_folds_are_counted(counts, cv, tune, message):
+    X, y = rows_of(counts)
+    with pytest.raises(ValueError, match="cv must leave .*" + message):
+        compare_strategies(GaussianNB(), X, y, cv=cv, tune_threshold=tune)
+
+
+def test_the_fewest_rows_that_can_be_compared():
+    X, y = rows_of([40, 4])
+    comparison = compare_strategies(
+        GaussianNB(), X, y, cv=2, strategies=[ClassWeight()]
+    )
+    assert comparison.measured_ == ["true distribution", "ClassWeight()"]
+    assert comparison.cross_validation.inner_folds == 2
+
+
+@pytest.mark.parametrize("name", ["X", "y", "sample_weight", "groups"])
+def test_dask_collections_are_refused(name):
+    array = pytest.importorskip("dask.array")
+    X, y = rows_of([40, 20])
+    data = {"X": X, "y": y, "sample_weight": np.ones(60), "groups": np.arange(60)}
+    data[name] = array.from_array(data[name])
+    with pytest.raises(TypeError, match=rf"{name} must be .* Call {name}.compute\(\)"):
+        compare_strategies(GaussianNB(), **data)
+
+
+def test_rows_of_files_are_refused(tmp_path):
+    pytest.importorskip("pyarrow")
+    from skstrat.io import scan_file
+
+    path = tmp_path / "rows.parquet"
+    pd.DataFrame({"x": range(60), "y": np.arange(60) % 3 == 0}).to_parquet(path)
+    X, y, _ = scan_file(path, target="y")
+    with pytest.raises(TypeError, match=r"got rows of files. Call X.take_rows\(rows\)"):
+        compare_strategies(GaussianNB(), X, y)
+
+
+LISTED = {"guided 5", "downsample 5 + full fit", "auto"}
+
+
+@pytest.mark.parametrize(
+    ("estimator", "listed"),
+    [
+        (LogisticRegression(), LISTED),
+        (make_pipeline(StandardScaler(), LogisticRegression()), LISTED),
+        (
+            make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression()),
+            LISTED - {"downsample 5 + full fit"},
+        ),
+        (LogisticRegression(class_weight="balanced"), {"guided 5"}),
+        (DecisionTreeClassifier(), {"guided 5", "auto"}),
+        (GaussianNB(), {"auto"}),
+        (None, set()),
+    ],
+    ids=range(7),
+)
+def test_what_suits_the_estimator_is_listed(estimator, listed):
+    common = {each.name for each in list_strategies([5])}
+    names = {each.name for each in list_strategies([5], estimator=estimator)}
+    assert names - common == listed
+    # Pilots read columns.
+    texts = list_strategies([5], estimator=estimator, has_columns=False)
+    assert {each.name for each in texts} - common == listed - {"guided 5"}
+    assert common <= names
+
+
+def test_all_that_is_listed_works():
+    X, y = rows_of([1200, 100])
+    comparison = compare_strategies(
+        LogisticRegression(), X, y, cv=2, tune_threshold=False, random_state=0
+    )
+    assert comparison.measured_ == [each.strategy.name for each in comparison.outcomes]
+    assert set(comparison.measured_) > LISTED
+    full = comparison.outcome("downsample 5 + full fit").proba
+    np.testing.assert_allclose(full, comparison.outcomes[0].proba, atol=0.01)
