@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 from operator import itemgetter
+from textwrap import fill
 from typing import Any
 
 import click
@@ -107,8 +108,7 @@ def print_classes(console: Console, data: dict[str, Any]) -> None:
 
 def print_comparison(console: Console, title: str, comparison: Comparison) -> None:
     """Print one row per strategy, in their order, and what to conclude."""
-    rows = MEASURES["rows"]
-    full = [rows, *(each for each in MEASURES.values() if each.in_terminal)]
+    full = [each for each in MEASURES.values() if each.digits is not None]
     few = [each for each in full if each.key in (*_KEPT, comparison.best_by)]
     unlimited = console.options.update(max_width=10 * console.width)
     # The widest that fits.
@@ -127,7 +127,8 @@ def print_comparison(console: Console, title: str, comparison: Comparison) -> No
 
 def _grid(comparison: Comparison, shown: list[MeasureInfo], *, spread: bool) -> Grid:
     padding = (0, 1, 0, 0) if spread else 0
-    columns = [Column(each.heading, justify="right") for each in shown]
+    headings = [fill(each.label, 8, break_long_words=False) for each in shown]
+    columns = [Column(heading, justify="right") for heading in headings]
     grid = Grid("Strategy", *columns, box=SIMPLE_HEAD, padding=padding, show_edge=False)
     for outcome in comparison.outcomes:
         cells = ["-"] * len(shown)

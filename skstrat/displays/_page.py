@@ -132,7 +132,7 @@ def _columns(comparison: Any) -> list[tuple[MeasureInfo, int, int]]:
             info = describe_measure(key, scoring)
             decimals = _decimals(table.get(f"{key}_sd", table[key] / 10))
             finer = _decimals(table.get(f"{key}_se", table[key]))
-            columns.append((info, decimals if info.digits else 0, finer))
+            columns.append((info, 0 if info.unit == "rows" else decimals, finer))
     return columns
 
 

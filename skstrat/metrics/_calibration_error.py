@@ -160,10 +160,10 @@ def calibration_noise_floor(
     check_scalar(n_draws, "n_draws", Integral, min_val=1)
     rows = check_predictions(y_true, y_prob, sample_weight, pos_label)
     bin_of = assign_bins(rows, n_bins)
-    ones, others = rows.weight[rows.positive], rows.weight[~rows.positive]
+    ones, others = rows.share[rows.positive], rows.share[~rows.positive]
     ratio = ones.mean() / others.mean() if len(ones) and len(others) else 1.0
     chance = expit(logit(rows.p) - np.log(ratio))
-    as_positive = np.where(rows.positive, rows.weight, rows.weight * ratio)
+    as_positive = np.where(rows.positive, rows.share, rows.share * ratio)
     # One generator on, lest a small seed that also drew the data draws them again.
     rng = np.random.default_rng(np.random.default_rng(random_state).integers(2**63))
     errors = np.empty(n_draws)
@@ -181,7 +181,7 @@ def assign_bins(rows: Predictions, n_bins: int | None) -> NDArray[np.intp]:
         n_bins = min(max(root, _FEWEST_BINS), _MOST_BINS)
     check_scalar(n_bins, "n_bins", Integral, min_val=1)
     values, value_of = np.unique(rows.p, return_inverse=True)
-    mass = np.bincount(value_of, rows.weight, minlength=len(values))
+    mass = np.bincount(value_of, rows.share, minlength=len(values))
     middle = (np.cumsum(mass) - mass / 2) / mass.sum() * n_bins
     # A middle on the border belongs to the lower bin, also if rounding moved it.
     wanted = np.clip(np.ceil(middle - _BORDER) - 1, 0, n_bins - 1)
@@ -190,5 +190,6 @@ def assign_bins(rows: Predictions, n_bins: int | None) -> NDArray[np.intp]:
 
 
 def _expected_error(rows: Predictions, bin_of: NDArray[np.intp]) -> float:
-    gaps = np.bincount(bin_of, rows.weight * (rows.positive - rows.p))
-    return float(np.abs(gaps).sum() / rows.weight.sum())
+    gaps = np.bincount(bin_of, rows.share * (rows.positive - rows.p))
+    # Added up alike, lest rounding make it more than 1.
+    return float(np.abs(gaps).sum() / np.bincount(bin_of, rows.share).sum())

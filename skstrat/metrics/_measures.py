@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from textwrap import fill
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,14 +43,12 @@ class MeasureInfo(NamedTuple):
         Whether a comparison measures it if it is not asked for.
     pooled : callable, default=None
         As ``score``, for all out-of-fold predictions at once and not for folds.
-    in_terminal : bool, default=False
-        Whether a terminal shows it, where columns are few.
-    digits : int, default=4
-        Decimals in the terminal.
+    digits : int, default=None
+        Decimals in the terminal, which shows few measures; None for one of the others.
     unit : str, default=""
         Of its values.
     name : str, default=""
-        Its title where that does not follow from the key.
+        What people call it, where that does not follow from the key.
     """
 
     key: str
@@ -63,15 +60,9 @@ class MeasureInfo(NamedTuple):
     needs_threshold: bool = False
     compared: bool = True
     pooled: Callable[..., float] | None = None
-    in_terminal: bool = False
-    digits: int = 4
+    digits: int | None = None
     unit: str = ""
     name: str = ""
-
-    @property
-    def title(self) -> str:
-        """Name for people."""
-        return self.name or self.key.replace("_", " ").capitalize()
 
     @property
     def scorer_name(self) -> str:
@@ -80,14 +71,9 @@ class MeasureInfo(NamedTuple):
 
     @property
     def label(self) -> str:
-        """Title with its unit, for an axis or a column."""
-        said = self.unit in self.title.lower()
-        return self.title if said else f"{self.title}, {self.unit}"
-
-    @property
-    def heading(self) -> str:
-        """Label on short lines, for a column of the terminal."""
-        return fill(self.label, 8, break_long_words=False)
+        """Name for people with its unit, for an axis, a column or a sentence."""
+        name = self.name or self.key.replace("_", " ").capitalize()
+        return name if self.unit in name.lower() else f"{name}, {self.unit}"
 
     @property
     def is_ordered(self) -> bool:
@@ -112,7 +98,6 @@ _ROWS = (
         "fit_time",
         LOWER,
         "time for resampling and fitting, in one thread",
-        in_terminal=True,
         digits=2,
         unit="s",
     ),
@@ -122,7 +107,6 @@ _ROWS = (
         "chance that a positive row is ranked above another; 0.5 is guessing",
         metrics.roc_auc_score,
         named_partial(metrics.roc_auc_score, multi_class="ovr"),
-        in_terminal=True,
         digits=3,
         name="ROC AUC",
     ),
@@ -132,7 +116,6 @@ _ROWS = (
         "precision averaged over all recalls; guessing reaches the prevalence",
         metrics.average_precision_score,
         metrics.average_precision_score,
-        in_terminal=True,
         digits=3,
     ),
     MeasureInfo(
@@ -142,7 +125,7 @@ _ROWS = (
         named_partial(metrics.log_loss, labels=[False, True]),
         metrics.log_loss,
         lambda positive, p: -np.log(np.maximum(abs(1 - positive - p), _LEAST)),
-        in_terminal=True,
+        digits=4,
     ),
     MeasureInfo(
         "d2_log_loss_score",
@@ -159,7 +142,7 @@ _ROWS = (
         brier_score_loss,
         brier_score_loss,
         lambda positive, p: (positive - p) ** 2,
-        in_terminal=True,
+        digits=4,
     ),
     MeasureInfo(
         "d2_brier_score",
@@ -182,7 +165,6 @@ _ROWS = (
         1,
         "predicted over observed share of positive rows",
         _calibration_fit.mean_probability_ratio,
-        in_terminal=True,
         digits=2,
         name="Mean p / prevalence",
     ),
@@ -304,9 +286,8 @@ def _score_positive(
     y_true: Any,
     y_prob: Any,
     sample_weight: Any = None,
-    *,
     pos_label: Any = 1,
-    column: int | None,
+    column: int | None = None,
 ) -> float:
     """Score the probability of one class, of a column if there are several."""
     # scikit-learn predicts once for all scorers of a search, and takes the column that

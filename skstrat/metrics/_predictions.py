@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +19,7 @@ _ROUNDING = 1e-6
 _LOST = 1e-15
 
 
-@dataclass(frozen=True)
-class Predictions:
+class Predictions(NamedTuple):
     """The rows that count, those without weight beside the others left out.
 
     Attributes
@@ -30,18 +28,13 @@ class Predictions:
         Whether the row is of the positive class.
     p : ndarray of shape (n_rows,)
         Probability of the positive class, float64 in [0, 1].
-    weight : ndarray of shape (n_rows,)
-        Positive weights, float64; ones if none were given.
+    share : ndarray of shape (n_rows,)
+        Positive weights as shares of them all, float64.
     """
 
     positive: NDArray[np.bool_]
     p: Floats
-    weight: Floats
-
-    @property
-    def share(self) -> Floats:
-        """Weight of each row as a share of all weight."""
-        return self.weight / self.weight.sum()
+    share: Floats
 
     @property
     def prevalence(self) -> float:
@@ -76,7 +69,7 @@ def check_predictions(
     if weight is None:
         weight = np.ones(len(p))
     rows = np.flatnonzero(weight > _LOST * weight.sum())
-    codes, p, weight = codes[rows], p[rows], weight[rows]
+    codes, p, share = codes[rows], p[rows], weight[rows] / weight[rows].sum()
     bad = np.flatnonzero(~((p >= 0) & (p <= 1 + _ROUNDING)))
     if len(bad):
         raise ValueError(
@@ -95,4 +88,4 @@ def check_predictions(
             f"pos_label must be one of the labels {labels.tolist()}; got "
             f"{pos_label!r}. Check its spelling and type."
         )
-    return Predictions((classes == pos_label)[codes], np.minimum(p, 1.0), weight)
+    return Predictions((classes == pos_label)[codes], np.minimum(p, 1.0), share)

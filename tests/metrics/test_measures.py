@@ -33,7 +33,6 @@ def new_measure(monkeypatch):
         LOWER,
         "mean distance of label and probability",
         mean_error,
-        in_terminal=True,
         digits=3,
         name="Mean distance",
     )
@@ -118,7 +117,7 @@ def test_a_new_row_is_scored_with_more_classes(three, new_measure, rare_events):
 
 def test_a_scorer_of_the_users_own_is_described_by_its_name():
     loss = describe_measure("own_cost", {"neg_own_cost": None})
-    assert (loss.title, loss.best, loss.better) == (
+    assert (loss.label, loss.best, loss.better) == (
         "Own cost",
         LOWER,
         "lower is better",
