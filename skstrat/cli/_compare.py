@@ -127,7 +127,8 @@ def compare(
         title = f"{name}: {type(estimator[-1]).__name__}"
         terminal.print_comparison(console, title, measured[name])
     if html:
-        title, source = "Which strategy against imbalance?", data.summary["source"]
+        # The folders of a server are nobody's business who reads the page.
+        title, source = "Which strategy?", Path(data.summary["source"]).name
         with explained():
             write_page(html, measured, title=title, source=source)
     terminal.print_reading_help(console, data.summary)
