@@ -93,7 +93,7 @@ def use_log_scale(ax: Any, y: Any) -> None:
 
     ax.set(xscale="log", yscale="log" if np.nanmin(y) > 0 else "linear")
     for axis in (ax.xaxis, ax.yaxis):
-        axis.set_tick_params(which="both", labelsize=SMALL)
+        axis.set_tick_params(which="both", labelsize=SMALL, length=3)
         if axis.get_scale() == "log":
             axis.set_minor_locator(LogLocator(subs=(2, 5)))
             axis.set_major_formatter("{x:,g}")

@@ -78,7 +78,7 @@ class ConfusionMatricesDisplay(ComparisonDisplay):
             )
         names = list(choose_strategies(comparison, self.strategies, few=False))
         n_columns = min(len(names), 4)
-        size = (2.4 * n_columns, 2.6 * -(-len(names) // n_columns))
+        size = (2.0 * n_columns, 2.3 * -(-len(names) // n_columns))
         self._open(ax, len(names), n_columns=n_columns, figsize=size)
         (negative,) = classes[classes != comparison.positive_]
         order = negative, comparison.positive_
@@ -96,11 +96,11 @@ class ConfusionMatricesDisplay(ComparisonDisplay):
             )
             drawn.im_.set_clim(0, 1)
             for text, value in zip(drawn.text_.flat, matrix.flat, strict=True):
-                text.set_text(f"{round(value, 1):,}\n{text.get_text()}")
+                text.set(text=f"{round(value, 1):,}\n{text.get_text()}", size=SMALL)
             # One threshold per fold; the middle one stands for them.
             threshold = np.median(comparison.outcome(name).folds["threshold"])
-            title = f"{wrapped(name, 25)}\nthreshold {threshold:.2g}"
-            axes.set_title(title, fontsize=SMALL + 0.5)
+            words = f"{wrapped(name, 22)}\nthreshold {threshold:.2g}"
+            axes.set_title(words, size=SMALL)
             axes.tick_params(length=0, labelsize=SMALL)
             axes.set_yticks([0, 1], labels, rotation=90, va="center")
             axes.grid(visible=False)

@@ -168,7 +168,7 @@ class LearningCurveByRowsDisplay(ComparisonDisplay):
         rows, factor = table["majority_rows"], table["factor"]
         least = int(np.argmin(factor))
         label = measure_label(self.comparison, measure, curve[least])
-        self._open(ax, 2, figsize=(7.0, 6.4), height_ratios=(1.7, 1.0))
+        self._open(ax, 2, figsize=(8.0, 6.4), height_ratios=(1.7, 1.0))
         top, bottom = self.axes_
         value, time, spread = table[measure], table["fit_time"], table["fit_time_sd"]
         error = [each.difference(curve[least], measure)[1] for each in curve]
