@@ -324,7 +324,7 @@ class ReliabilityDisplay(CurvesDisplay):
             middle, z = k / n + Z_95**2 / n / 2, Z_95 / np.sqrt(n)
             reach = z * np.sqrt(k / n * (1 - k / n) + z**2 / 4)
             ends = (middle + [[-1], [1]] * reach) / (1 + z**2)
-            ratio = y / (1 - y) * (n - k) / k
+            ratio = np.where(k < n, y / (1 - y) * (n - k) / k, 1.0)
             ends = ends * ratio / (ends * ratio + 1 - ends)
         self.curves_[name] = x, y
         y, empty = np.where(k > 0, y, np.nan), (k == 0) & (limit <= HIGHEST_LIMIT)

@@ -182,20 +182,23 @@ def test_bins_without_positives_show_the_rule_of_three():
 
 
 def test_intervals_are_those_of_wilson():
-    y = np.repeat([0, 1, 0, 1], [90, 10, 50, 50])
-    p = np.repeat([0.1, 0.5], [100, 100])
+    y = np.repeat([0, 1, 0, 1], [90, 10, 50, 53])
+    p = np.repeat([0.1, 0.5, 0.9], [100, 100, 3])
     light, heavy = (
-        ReliabilityDisplay(y, {"a": p, "b": p}, n_bins=2, sample_weight=w).plot()
+        ReliabilityDisplay(y, {"a": p, "b": p}, n_bins=5, sample_weight=w).plot()
         for w in (None, np.where(y, 1, 10))
     )
     ends = [
-        np.array([bar[:, 1] for bar in each.ax_.collections[0].get_segments()])
+        np.array(
+            [bar[:, 1] for bar in each.ax_.collections[0].get_segments() if len(bar)]
+        )
         for each in (light, heavy)
     ]
-    found = [binomtest(k, 100).proportion_ci(method="wilson") for k in (10, 50)]
+    cases = ((10, 100), (50, 100), (3, 3))
+    found = [binomtest(*each).proportion_ci(method="wilson") for each in cases]
     np.testing.assert_allclose(ends[0], found, rtol=1e-6)
     # Ten times the weight of negatives: ten times less the odds, of the ends as well.
-    light_odds, heavy_odds = (each / (1 - each) for each in ends)
+    light_odds, heavy_odds = (each[:2] / (1 - each[:2]) for each in ends)
     np.testing.assert_allclose(10 * heavy_odds, light_odds)
 
 
