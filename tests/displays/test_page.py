@@ -8,7 +8,6 @@ from html.parser import HTMLParser
 from itertools import pairwise
 
 import numpy as np
-import pandas as pd
 import pytest
 from imblearn import FunctionSampler
 from sklearn.linear_model import LogisticRegression
@@ -19,6 +18,7 @@ from skstrat.displays._page import summary_html, write_page
 from skstrat.metrics._measures import MEASURES, describe_measure
 
 pytest.importorskip("jinja2")
+pd = pytest.importorskip("pandas")
 
 EVIL = "<script>alert('1')</script> & \"co\" <b>"
 MINUS = "\N{MINUS SIGN}"
