@@ -76,16 +76,17 @@ def check_predictions(
             f"y_prob must lie in [0, 1]; got {p[bad[0]]} and {len(bad)} such values in "
             "all. Give probabilities, not scores of a decision function."
         )
-    labels = classes[np.unique(codes)]
+    labels = classes[np.unique(codes)].tolist()
     if len(labels) > 2:
         raise ValueError(
-            f"y_true must have two classes at most; got {len(labels)}: "
-            f"{labels.tolist()}. Compare one class with the rest: y_true == label."
+            f"y_true must have two classes at most; got {len(labels)}: {labels}. "
+            "Compare one class with the rest: y_true == label."
         )
-    pos_label = check_pos_label(pos_label, labels)
-    if len(labels) == 2 and pos_label not in labels.tolist():
+    # A new array, for numbers may stand in one of objects.
+    pos_label = check_pos_label(pos_label, np.array(labels))
+    if len(labels) == 2 and pos_label not in labels:
         raise ValueError(
-            f"pos_label must be one of the labels {labels.tolist()}; got "
-            f"{pos_label!r}. Check its spelling and type."
+            f"pos_label must be one of the labels {labels}; got {pos_label!r}. Check "
+            "its spelling and type."
         )
     return Predictions((classes == pos_label)[codes], np.minimum(p, 1.0), share)

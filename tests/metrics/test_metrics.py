@@ -103,6 +103,7 @@ def test_all_are_called_alike(name):
 
 def containers(values):
     yield np.asarray(values)
+    yield np.asarray(values, dtype=object)
     yield pd.Series(values, index=range(len(values), 0, -1))
     yield pl.Series(values)
 
