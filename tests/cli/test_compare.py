@@ -7,15 +7,17 @@ import re
 import subprocess
 import sys
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from rich.console import Console
+from imblearn.over_sampling import SMOTE
 
+from skstrat import Strategy, Weighted
 from skstrat.cli._compare import skstrat_command
-from skstrat.cli._tables import make_table, read_table
+from skstrat.cli._models import MODELS
 from skstrat.cli._terminal import open_console, print_classes
 from skstrat.model_selection._strategies import list_strategies
 
@@ -48,10 +50,17 @@ def messy_csv(tmp_path):
     return str(path)
 
 
+@pytest.fixture
+def few_csv(tmp_path):
+    """Write numbers alone, which take least time."""
+    messy_frame()[["amount", "label"]].to_csv(tmp_path / "few.csv", index=False)
+    return str(tmp_path / "few.csv")
+
+
 def run(*arguments, **settings):
     """Start the command as a process, as a shell does."""
     return subprocess.run(
-        [sys.executable, "-W", "error", "-c", START, *arguments, "--jobs=1"],
+        [sys.executable, "-W", "error", "-c", START, *arguments, "--n-jobs=1"],
         capture_output=True,
         encoding="utf-8",
         timeout=120,
@@ -62,12 +71,18 @@ def run(*arguments, **settings):
 
 def invoke(*arguments):
     """Run the command in this process; its output is both streams together."""
-    arguments = ["compare", "--jobs=1", *map(str, arguments)]
+    arguments = ["compare", "--n-jobs=1", *map(str, arguments)]
     return CliRunner().invoke(skstrat_command, arguments)
 
 
+def strategies_of(model, factors):
+    """Name the strategies that are listed for a model."""
+    listed = list_strategies(factors, estimator=MODELS[model](0))
+    return [strategy.name for strategy in listed]
+
+
 def lines_of_strategies(text):
-    names = [strategy.name for strategy in list_strategies([5, 20])]
+    names = strategies_of("logistic", [5])
     lines = [line.strip() for line in text.splitlines()]
     return [
         name
@@ -79,9 +94,7 @@ def lines_of_strategies(text):
 
 @pytest.mark.slow
 def test_table_of_a_messy_file(messy_csv):
-    done = run(
-        "compare", messy_csv, "--target", "label", "--folds", "2", FORCE_COLOR="1"
-    )
+    done = run("compare", messy_csv, "--target", "label", "--cv", "2", FORCE_COLOR="1")
     assert done.returncode == 0, done.stderr
     # No progress bar in a pipe, whatever the environment says, and no warning.
     assert not done.stderr
@@ -89,18 +102,14 @@ def test_table_of_a_messy_file(messy_csv):
     assert (
         "Degree of imbalance: moderate (the smallest class, fraud [x]," in done.stdout
     )
-    models = done.stdout.partition("Logistic regression")[2]
-    for text in models.split("Gradient-boosted trees"):
-        shown = lines_of_strategies(text)
-        assert shown[0] == "true distribution"
-        assert "downsample 5 + upweight" in shown
-        assert "downsample 20 + upweight" not in shown
-        assert len(shown) == len(list_strategies([5]))
+    models = done.stdout.partition("logistic: LogisticRegression")[2]
+    for text in models.split("hgb: HistGradientBoostingClassifier"):
+        assert lines_of_strategies(text) == strategies_of("logistic", [5])
 
 
 @pytest.mark.slow
 def test_demo_shows_what_it_is_for():
-    done = run("compare", "--demo", "--model=logistic", "--folds=3", "--json")
+    done = run("compare", "--demo", "--model=logistic", "--cv=3", "--json")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     many, few = (entry["rows"] for entry in document["data"]["classes"])
@@ -120,7 +129,7 @@ def test_demo_shows_what_it_is_for():
 @pytest.mark.slow
 def test_output_that_cannot_write_every_sign(messy_csv):
     arguments = ("compare", messy_csv, "--target=label", "--model=logistic")
-    done = run(*arguments, "--folds=2", PYTHONIOENCODING="ascii")
+    done = run(*arguments, "--cv=2", PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stderr
     assert lines_of_strategies(done.stdout)[0] == "true distribution"
 
@@ -128,7 +137,7 @@ def test_output_that_cannot_write_every_sign(messy_csv):
 @pytest.mark.slow
 def test_json_is_all_there_is_on_stdout(messy_csv):
     arguments = ("compare", messy_csv, "--target=label", "--model=logistic", "--json")
-    done = run(*arguments, "--folds=3", "--factor=4", "--factor=7.5", "--seed=3")
+    done = run(*arguments, "--cv=3", "--factor=4", "--factor=7.5", "--random-state=3")
     assert done.returncode == 0, done.stderr
     assert not done.stderr
     document = json.loads(done.stdout)
@@ -145,9 +154,11 @@ def test_json_is_all_there_is_on_stdout(messy_csv):
     assert {"python", "skstrat", "sklearn", "numpy"} < document["versions"].keys()
     (model,) = document["models"]
     assert model["model"] == "logistic"
-    expected = [strategy.name for strategy in list_strategies([4, 7.5])]
+    expected = strategies_of("logistic", [4, 7.5])
     assert [entry["strategy"] for entry in model["strategies"]] == expected
+    assert model["critical"] > 0
     for entry in model["strategies"]:
+        assert entry["error"] is None
         assert {"rows", "fit_time", "roc_auc", "mean_probability_ratio"} < entry[
             "measures"
         ].keys()
@@ -165,7 +176,7 @@ def test_json_is_all_there_is_on_stdout(messy_csv):
 @pytest.mark.slow
 def test_same_seed_same_numbers_in_one_process_or_two(messy_csv):
     def numbers(*more):
-        arguments = ("--target=label", "--model=logistic", "--folds=2", "--json", *more)
+        arguments = ("--target=label", "--model=logistic", "--cv=2", "--json", *more)
         result = invoke(messy_csv, *arguments)
         assert result.exit_code == 0, result.output
         (model,) = json.loads(result.stdout)["models"]
@@ -173,38 +184,39 @@ def test_same_seed_same_numbers_in_one_process_or_two(messy_csv):
             del entry["measures"]["fit_time"]
         return model["strategies"]
 
-    assert numbers() == numbers("--jobs=2")
-    assert numbers() != numbers("--seed=1")
+    assert numbers() == numbers("--n-jobs=2")
+    assert numbers() != numbers("--random-state=1")
 
 
 @pytest.mark.slow
 def test_recommendation_stands_below_the_table_and_in_the_document(messy_csv):
-    arguments = (messy_csv, "--target=label", "--model=logistic", "--folds=2")
+    arguments = (messy_csv, "--target=label", "--model=logistic", "--cv=2")
     (model,) = json.loads(invoke(*arguments, "--json").output)["models"]
     assert model["best"] in [entry["strategy"] for entry in model["strategies"]]
     printed = " ".join(invoke(*arguments).output.split())
     # All but the times of training, which differ from run to run.
-    sentence = model["recommendation"].partition(" s of training")[0][:-8]
+    sentence = model["recommendation"].partition(". ")[0]
     assert sentence.startswith("Train ")
-    assert sentence in printed.partition("combined + correction")[2]
+    assert sentence in printed.partition("Verdict")[2]
 
 
 @pytest.mark.slow
 def test_page_has_the_names_of_the_table_and_code_that_runs(messy_csv, tmp_path):
     page = tmp_path / "report.html"
+    models = ("logistic", *(each for each in ("xgboost",) if find_spec(each)))
     result = invoke(
-        messy_csv, "--target=label", "--folds=2", f"--html={page}", "--factor=4"
+        messy_csv,
+        *("--target=label", "--cv=2", f"--html={page}", "--factor=4"),
+        *(f"--model={each}" for each in models),
     )
     assert result.exit_code == 0, result.output
+    assert "Note: --html also tunes thresholds" in result.output
     text = html.unescape(page.read_text(encoding="utf-8"))
-    assert messy_csv in text
-    for shown in ("fraud [x]", "Logistic regression", "Gradient-boosted trees"):
+    for shown in ("<p>messy.csv.gz: 400 rows", "fraud [x]", *models):
         assert shown in text
-    assert "Fewer rows of the biggest class" in text
-    codes = re.findall(r"<pre[^>]*>(?:<code[^>]*>)?(.*?)<", text, flags=re.DOTALL)
-    assert len(codes) == 2
-    for code, made in zip(codes, ("make_logistic", "make_hgb"), strict=True):
-        assert f"estimator = {made}(X, random_state=0)" in code
+    codes = re.findall("<pre><code>(.*?)</code></pre>", text, flags=re.DOTALL)
+    assert len(codes) == len(models)
+    for code in codes:
         names = {}
         exec(code, names)
         assert len(names["model"].predict(names["X"])) == 400
@@ -222,47 +234,85 @@ def test_three_classes_name_the_smallest(tmp_path):
     frame["label"] = np.repeat(["big", "small", "medium"], [60, 12, 18])
     frame.to_parquet(tmp_path / "three.parquet")
     result = invoke(
-        tmp_path / "three.parquet", "--target=label", "--model=logistic", "--folds=2"
+        tmp_path / "three.parquet", "--target=label", "--model=logistic", "--cv=2"
     )
     assert result.exit_code == 0, result.output
-    assert "predicted over real share of class small" in " ".join(result.output.split())
+    assert "over real share of class small" in " ".join(result.output.split())
     assert "each class against the rest" in result.output
     assert "downsample 5 + upweight" in result.output
 
 
-def test_nothing_reaches_the_terminal_raw(tmp_path, capsys):
+def test_nothing_reaches_the_terminal_raw(tmp_path):
     labels = np.where(np.arange(300) % 10 == 0, "\x1b]0;owned\x07", "\x9b2Jok\u202e")
     frame = pd.DataFrame({"x": np.arange(300) % 7, "y\x1b[1m": labels})
     path = tmp_path / "\x1b[31mt.csv"
     frame.to_csv(path, index=False)
-    print_classes(open_console(), read_table(path, "y\x1b[1m"))
-    failed = invoke(path, "--target=y\x1b[1m", "--folds=50")
+    failed = invoke(path, "--target=y\x1b[1m", "--cv=50")
     assert failed.exit_code == 2
-    for text in (capsys.readouterr().out, failed.output):
-        assert r"\x1b[31mt.csv" in text or r"\x1b]0;owned" in text
-        assert not set(text) & set("\x1b\x07\x9b\u202e")
+    assert r"\x1b[31mt.csv" in failed.output.replace("\n", "")
+    assert r"\x1b]0;owned" in failed.output
+    assert not set(failed.output) & set("\x1b\x07\x9b\u202e")
 
 
-def test_a_target_of_many_classes_is_doubted(tmp_path):
-    frame = pd.DataFrame({"x": range(60), "y": np.arange(60) % 30})
-    console = Console(record=True, width=100)
-    print_classes(console, make_table(frame, "y", source="here"))
-    lines = console.export_text().splitlines()
-    assert len(lines) <= 20
+def test_a_target_of_many_classes_is_doubted(capsys):
+    classes = [{"label": c, "rows": 2, "share": 1 / 30} for c in range(30)]
+    data = {"source": "here", "rows": 60, "features": ["x"], "target": "y"}
+    degree = {"smallest_class": 0, "degree_of_imbalance": "none"}
+    print_classes(open_console(), {**data, **degree, "classes": classes})
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert len(lines) <= 22
     assert "Column 'y' has 30 different values: is it the label?" in lines
-    assert "and 18 more" in [line.strip() for line in lines]
+    assert "and 18 more" in lines
 
 
-def test_narrow_terminals_lose_nothing(messy_csv, monkeypatch):
-    console = Console(width=80, markup=False, highlight=False)
-    monkeypatch.setattr("skstrat.cli._compare.open_console", lambda: console)
-    arguments = (messy_csv, "--target=label", "--model=logistic", "--folds=2")
-    result = invoke(*arguments)
+@pytest.mark.parametrize(
+    ("columns", "spread"), [(None, False), (80, False), (132, True)]
+)
+def test_tables_are_as_wide_as_columns_says(few_csv, monkeypatch, columns, spread):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns:
+        monkeypatch.setenv("COLUMNS", str(columns))
+    result = invoke(few_csv, "--target=label", "--model=logistic", "--cv=2")
     assert result.exit_code == 0, result.output
-    assert max(map(len, result.output.splitlines())) <= 80
+    assert max(map(len, result.output.splitlines())) == (columns or 80)
     assert "…" not in result.output
-    assert lines_of_strategies(result.output)[0] == "true distribution"
-    assert "±" in result.output
+    table = result.output.partition("LogisticRegression")[2].partition("Verdict")[0]
+    assert lines_of_strategies(table) == strategies_of("logistic", [5])
+    assert ("±" in table) == ("ROC AUC" in table) == spread
+
+
+def test_a_strategy_that_fails_says_why(monkeypatch, few_csv):
+    listed = [Strategy("true"), Strategy("broken", Weighted(SMOTE(k_neighbors=100)))]
+    monkeypatch.setattr("skstrat.cli._compare.list_strategies", lambda *_, **__: listed)
+    arguments = (few_csv, "--target=label", "--model=logistic", "--cv=2")
+    shown = invoke(*arguments).output
+    assert re.search(r"^broken +-( +-)+$", shown, flags=re.MULTILINE)
+    assert "broken failed: ValueError: Expected n_neighbors" in " ".join(shown.split())
+    (model,) = json.loads(invoke(*arguments, "--json").output)["models"]
+    assert model["best"] == "true"
+    assert "n_neighbors" in model["strategies"][1]["error"]
+
+
+@pytest.mark.slow
+def test_groups_and_weights_are_columns_of_the_file(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=240), "g": np.arange(240) // 4})
+    frame["w"] = np.where(frame["g"] % 2, 3.0, 1.0)
+    frame["y"] = frame["g"] % 6 == 0
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    arguments = ("--target=y", "--model=logistic", "--cv=2", "--json", "--factor=2")
+    first, second = (
+        json.loads(invoke(tmp_path / "t.csv", *arguments, "--groups=g", *more).output)
+        for more in (["--sample-weight=w"], [])
+    )
+    assert first["data"]["features"] == ["x"]
+    losses = []
+    for document in (first, second):
+        measures = document["models"][0]["strategies"][0]["measures"]
+        # Whole groups of four rows.
+        assert measures["rows"]["folds"] == [120, 120]
+        losses.append(measures["log_loss"]["mean"])
+    assert losses[0] != losses[1]
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
@@ -271,7 +321,7 @@ def test_progress_on_a_terminal(messy_csv):
     controller, terminal = os.openpty()
     arguments = ["compare", messy_csv, "--target=label", "--model=logistic"]
     process = subprocess.Popen(
-        [sys.executable, "-c", START, *arguments, "--folds=2", "--json"],
+        [sys.executable, "-c", START, *arguments, "--cv=2", "--json"],
         stdout=subprocess.PIPE,
         stderr=terminal,
         env={**os.environ, "TERM": "xterm"},
@@ -288,8 +338,7 @@ def test_progress_on_a_terminal(messy_csv):
     os.close(controller)
     assert process.returncode == 0
     assert "models" in json.loads(output)
-    n_strategies = len(list_strategies([5]))
-    assert f"{n_strategies}/{n_strategies}".encode() in shown
+    assert re.search(rb"(\d+)/\1\b", shown)
 
 
 @pytest.mark.slow
@@ -297,7 +346,8 @@ def test_bad_input_is_one_line_and_exit_code_two(tmp_path):
     done = run("compare", str(tmp_path / "absent.csv"), "--target", "y")
     assert done.returncode == 2
     assert not done.stdout
-    assert done.stderr == f"Error: {tmp_path / 'absent.csv'} does not exist\n"
+    assert done.stderr.startswith("Error: source must name a file")
+    assert done.stderr.count("\n") == 1
 
 
 BAD_COLUMNS = {
@@ -312,18 +362,21 @@ BAD_COLUMNS = {
     ("arguments", "message"),
     [
         (["{file}", "--target=one_class"], "at least two classes"),
-        (["{file}", "--target=gaps"], "1 of 20 are missing"),
-        (["{file}", "--target=too_rare"], "class 'b' of 'too_rare' has 3 rows, fewer"),
+        (["{file}", "--target=gaps"], "1 of 20"),
+        (["{file}", "--target=too_rare", "--json"], "got cv=5 and rows by class"),
         (["{file}", "--target=continuous"], "continuous"),
-        (["{file}", "--target=to_rare"], "the closest: 'too_rare'"),
-        (["{file}"], "--target is missing"),
-        (["{file}", "--target=gaps", "--demo"], "give FILE or --demo, not both"),
+        (["{file}", "--target=to_rare"], "has no 'to_rare', only ['x', "),
+        (["{file}", "--target=too_rare", "--groups=g"], "groups must name a column"),
+        (["{file}", "--target=too_rare", "--groups=too_rare"], "another column than"),
+        (["{file}"], "give a FILE with its --target COLUMN, or --demo"),
+        (["{file}", "--target=gaps", "--demo"], "or --demo, not both"),
+        (["--demo", "--groups=x"], "or --demo, not both"),
         ([], "give a FILE with its --target COLUMN, or --demo"),
-        (["--demo", "--target=x"], "the target of --demo is is_fraud"),
-        (["--demo", "--factor=inf"], "--factor must be a finite number"),
-        (["--demo", "--factor=nan"], "--factor must be a finite number"),
-        (["{folder}/t.txt", "--target=y"], "unknown kind"),
+        (["--demo", "--factor=inf"], "factor must be a finite number"),
+        (["--demo", "--factor=nan"], "factor must be a finite number"),
+        (["{folder}/t.txt", "--target=y"], "must end in one of .parquet, .pq, .csv"),
         (["{folder}/broken.parquet", "--target=y"], "cannot be read"),
+        (["{folder}/ragged.csv", "--target=y"], "Row #3: Expected 2 columns"),
     ],
 )
 def test_bad_input(tmp_path, arguments, message):
@@ -331,6 +384,8 @@ def test_bad_input(tmp_path, arguments, message):
         tmp_path / "t.csv", index=False
     )
     (tmp_path / "broken.parquet").write_bytes(b"PAR1")
+    (tmp_path / "t.txt").touch()
+    (tmp_path / "ragged.csv").write_text("x,y\n1,a\n2\n3,b\n", encoding="utf-8")
     result = invoke(
         *(text.format(file=tmp_path / "t.csv", folder=tmp_path) for text in arguments)
     )
@@ -340,12 +395,29 @@ def test_bad_input(tmp_path, arguments, message):
 
 
 @pytest.mark.parametrize(
-    "option", ["--folds=1", "--factor=0.5", "--model=forest", "--seed=-1", "--jobs=0"]
+    "option", ["--cv=1", "--factor=0.5", "--model=svm", "--random-state=-1"]
 )
 def test_options_out_of_range(option):
     result = invoke("--demo", option)
     assert result.exit_code == 2
     assert option.partition("=")[0] in result.output
+
+
+def test_help_is_whole_and_has_an_example():
+    summaries = CliRunner().invoke(skstrat_command, ["--help"]).output
+    assert "..." not in summaries.partition("Commands:")[2]
+    shown = CliRunner().invoke(skstrat_command, ["compare", "--help"]).output
+    assert "skstrat compare payments.csv --target is_fraud" in shown
+
+
+@pytest.mark.parametrize("library", ["lightgbm", "xgboost"])
+def test_a_model_that_is_not_installed(monkeypatch, library):
+    monkeypatch.setitem(sys.modules, library, None)
+    result = invoke("--demo", f"--model={library}")
+    assert result.exit_code == 2
+    assert result.output == (
+        f"Error: model {library} is not installed. Run: pip install {library}\n"
+    )
 
 
 def test_version_and_entry_point():
@@ -358,7 +430,9 @@ def test_version_and_entry_point():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("library", ["click", "jinja2", "pandas", "pyarrow", "rich"])
+@pytest.mark.parametrize(
+    "library", ["click", "jinja2", "pandas", "pyarrow", "rich", "skrub"]
+)
 def test_a_missing_library_is_one_line(library):
     program = f"import sys; sys.modules[{library!r}] = None; from skstrat.cli import "
     done = subprocess.run(
