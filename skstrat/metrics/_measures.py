@@ -270,7 +270,7 @@ def scorers(pos_label: Any = 1, column: int | None = None) -> dict[str, Any]:
 def _make_scorer(measure: MeasureInfo, pos_label: Any, column: int | None) -> Any:
     function, named = measure.score, {"pos_label": pos_label}
     if column is not None and measure.score_all:
-        function, named = measure.score_all, {}
+        function, named = named_partial(_score_all, measure.score_all), {}
     elif not measure.needs_threshold:
         function = named_partial(_score_positive, measure.score, column=column)
     return metrics.make_scorer(
@@ -279,6 +279,13 @@ def _make_scorer(measure: MeasureInfo, pos_label: Any, column: int | None) -> An
         greater_is_better=measure.best != LOWER,
         **named,
     )
+
+
+def _score_all(
+    function: Callable[..., float], y_true: Any, y_prob: Any, sample_weight: Any = None
+) -> float:
+    """Score all classes, without the pos_label that scikit-learn 1.6 looks up."""
+    return function(y_true, y_prob, sample_weight=sample_weight)
 
 
 def _score_positive(

@@ -282,15 +282,15 @@ def test_tables_are_as_wide_as_columns_says(few_csv, monkeypatch, columns, sprea
 
 
 def test_a_strategy_that_fails_says_why(monkeypatch, few_csv):
-    listed = [Strategy("true"), Strategy("broken", Weighted(SMOTE(k_neighbors=100)))]
+    listed = [Strategy("true"), Strategy("broken", Weighted(SMOTE()))]
     monkeypatch.setattr("skstrat.cli._compare.list_strategies", lambda *_, **__: listed)
     arguments = (few_csv, "--target=label", "--model=logistic", "--cv=2")
     shown = invoke(*arguments).output
     assert re.search(r"^broken +-( +-)+$", shown, flags=re.MULTILINE)
-    assert "broken failed: ValueError: Expected n_neighbors" in " ".join(shown.split())
+    assert "broken failed: ValueError: Input X contains NaN" in " ".join(shown.split())
     (model,) = json.loads(invoke(*arguments, "--json").output)["models"]
     assert model["best"] == "true"
-    assert "n_neighbors" in model["strategies"][1]["error"]
+    assert "Input X contains NaN" in model["strategies"][1]["error"]
 
 
 @pytest.mark.slow
@@ -363,7 +363,7 @@ BAD_COLUMNS = {
     [
         (["{file}", "--target=one_class"], "at least two classes"),
         (["{file}", "--target=gaps"], "1 of 20"),
-        (["{file}", "--target=too_rare", "--json"], "got cv=5 and rows by class"),
+        (["{file}", "--target=too_rare", "--json"], "got cv=5 for {'a': 17, 'b': 3}"),
         (["{file}", "--target=continuous"], "continuous"),
         (["{file}", "--target=to_rare"], "has no 'to_rare', only ['x', "),
         (["{file}", "--target=too_rare", "--groups=g"], "groups must name a column"),
