@@ -157,11 +157,7 @@ def compare_strategies(
     >>> list(comparison.table_.index)
     ['true distribution', 'a tenth']
     """
-    if not hasattr(estimator, "predict_proba"):
-        raise TypeError(
-            "estimator must have predict_proba, because probabilities are compared; "
-            f"got {estimator!r}. Wrap it in CalibratedClassifierCV."
-        )
+    _refuse_without_proba(estimator)
     refuse_unsuited(estimator)
     _refuse_elsewhere(X=X, y=y, sample_weight=sample_weight, groups=groups)
     labels = encode_labels(one_label_per_row(y))
@@ -204,6 +200,14 @@ def compare_strategies(
     )
     found = tuple(outcomes[: len(listed)]), tuple(outcomes[len(listed) :])
     return Comparison(estimator, *found, cross_validation, labels, best_by)
+
+
+def _refuse_without_proba(estimator: Any) -> None:
+    if not hasattr(estimator, "predict_proba"):
+        raise TypeError(
+            "estimator must have predict_proba, because probabilities are compared; "
+            f"got {estimator!r}. Wrap it in CalibratedClassifierCV."
+        )
 
 
 def _refuse_elsewhere(**data: Any) -> None:

@@ -182,8 +182,10 @@ class Comparison:
         ndarray of shape (n_tested,)
             Probabilities, aligned with ``y_true_``.
         """
-        code = self.labels.counts.argmin()
-        return self.outcome(name).proba[self.tested_, code]
+        return self._p(self.outcome(name))
+
+    def _p(self, outcome: Outcome) -> Floats:
+        return outcome.proba[self.tested_, self.labels.counts.argmin()]
 
     def y_pred(self, name: str) -> NDArray[np.bool_]:
         """Give the out-of-fold predictions at the tuned thresholds.
@@ -247,7 +249,8 @@ class Comparison:
         mean paired difference to the true distribution (``_difference``) and the
         standard error of that (``_se``). Losses are positive, lower is better. At the
         end the expected calibration error of all out-of-fold predictions, divided by
-        the prevalence, and what a perfectly calibrated model would show (``_floor``).
+        the prevalence, what a perfectly calibrated model would show (``_floor``), and
+        the ``error`` of a strategy that failed; "" if it did not.
         Every column but those of ``fit_time`` is the same again with the same seed.
         """
         pandas = check_pandas_support("Comparison.table_")
@@ -263,51 +266,38 @@ class Comparison:
             row[f"{measure}_sd"] = outcome.sd(measure)
             row[f"{measure}_difference"] = difference
             row[f"{measure}_se"] = error
-        y_prob = self.y_prob(outcome.strategy.name)
+        given = self.y_true_, self._p(outcome), self.sample_weight_
         for each in MEASURES.values():
             if each.pooled:
-                failed = outcome.error is not None
-                given = self.y_true_, y_prob, self.sample_weight_
-                row[each.key] = np.nan if failed else each.pooled(*given)
-        row["error"] = outcome.error or ""
-        return row
+                row[each.key] = np.nan if outcome.error else each.pooled(*given)
+        return {**row, "error": outcome.error or ""}
 
     def _row_losses(self) -> Floats | None:
         """Give the losses of the tested rows if the measure chosen by is their mean."""
-        loss = describe_measure(self.best_by).loss
+        loss, weights = describe_measure(self.best_by).loss, self.sample_weight_
         if loss is None or len(self.labels.classes) > 2:
             return None
-        names = [each.strategy.name for each in self.outcomes]
-        losses = np.array([loss(self.y_true_, self.y_prob(name)) for name in names])
-        return losses if self.sample_weight_ is None else losses * self.sample_weight_
+        losses = np.array([loss(self.y_true_, self._p(each)) for each in self.outcomes])
+        return losses if weights is None else losses * weights
 
     @property
     def learning_curve_(self) -> Any:
         """Measures by factor, a pandas DataFrame with one row a factor.
 
-        ``factor``, ``majority_rows`` kept of the biggest class, and the mean and
-        standard deviation of every measure.
+        ``factor``, ``majority_rows`` kept of the biggest class, and all of ``table_``.
         """
         pandas = check_pandas_support("Comparison.learning_curve_")
-        return pandas.DataFrame([self._curve_row(outcome) for outcome in self.curve])
-
-    def _curve_row(self, outcome: Outcome) -> dict[str, float]:
-        resampler = outcome.strategy.resampler
-        row = {
-            "factor": 1.0 if resampler is None else float(resampler.factor),
-            "majority_rows": float(np.mean(outcome.folds["rows"] - self._other_rows())),
-        }
-        for measure in outcome.folds:
-            row[measure] = outcome.mean(measure)
-            row[f"{measure}_sd"] = outcome.sd(measure)
-        return row
-
-    def _other_rows(self) -> Floats:
-        """Count the training rows that are not of the biggest class, by fold."""
         other = self.labels.codes != self.labels.counts.argmax()
-        return np.array(
-            [other[train].sum() for train, _ in self.cross_validation.splits]
-        )
+        others = [other[train].sum() for train, _ in self.cross_validation.splits]
+        rows = [
+            {
+                "factor": each.strategy.resampler.factor,
+                "majority_rows": np.mean(each.folds["rows"] - others),
+                **self._row(each),
+            }
+            for each in self.curve
+        ]
+        return pandas.DataFrame(rows)
 
     def to_html(self, path: str | Path, *, title: str = "Which strategy?") -> None:
         """Write one self-contained page: verdict, table, pictures, method, code.

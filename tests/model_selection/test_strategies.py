@@ -23,6 +23,7 @@ EVERY_FAMILY = (
     "combined",
     "class_weight",
     "guided",
+    "auto",
     "synthetic",
 )
 
@@ -69,7 +70,7 @@ def test_every_family_in_a_search():
     ).fit(X, y)
     # All of them restore the masses or are corrected for them.
     scores = search.cv_results_["mean_test_score"]
-    assert len(scores) == 8
+    assert len(scores) == 9
     assert np.ptp(scores) < 0.1 * -scores[0]
 
 
