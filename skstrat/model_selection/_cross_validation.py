@@ -208,7 +208,8 @@ def test_all(
     ]
     run = Parallel(n_jobs=n_jobs, return_as="generator")
     results = run(delayed(fold.test)(error_score) for fold in folds)
-    results = iter(progress(results, total=len(folds)) if progress else results)
+    # All of them, or the bar would end one short.
+    results = iter(list(progress(results, total=len(folds)) if progress else results))
     shape, outcomes = (len(labels.codes), len(labels.classes)), {}
     for places in shared.values():
         found = [next(results) for _ in numbers]
