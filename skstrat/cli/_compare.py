@@ -107,7 +107,9 @@ def compare(
     console = terminal.open_console(quiet=json)
     terminal.print_classes(console, data.summary)
     if html:
-        click.echo("Note: --html also tunes thresholds: four times the work.", err=True)
+        click.echo(
+            "Note: --html also tunes thresholds: about four times the work.", err=True
+        )
     measured: dict[str, Comparison] = {}
     for name, estimator in estimators.items():
         with explained(), terminal.open_progress() as progress:
