@@ -28,7 +28,6 @@ _READING_CODE = """\
 import numpy
 from skrub import TableVectorizer, ToCategorical
 from skstrat.io import CsvFormat, scan_file
-from skstrat.io._scan import check_columns
 
 X, y, sample_weight = scan_file(
     {source!r}, target={target!r}, sample_weight={sample_weight!r}, csv={csv!r}
