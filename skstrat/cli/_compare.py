@@ -138,9 +138,9 @@ def compare(
         terminal.print_json(
             {
                 "data": data.summary,
-                "folds": cv,
+                "cv": cv,
                 "factors": factors,
-                "seed": random_state,
+                "random_state": random_state,
                 "models": [_model(*each) for each in measured.items()],
                 "versions": versions(*map(import_module, _MADE_WITH)),
             }

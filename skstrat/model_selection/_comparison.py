@@ -241,7 +241,7 @@ class Comparison:
         """
         return self.outcome(name or self.best_).strategy.classifier(self.estimator)
 
-    @property
+    @cached_property
     def table_(self) -> Any:
         """All measures, a pandas DataFrame with one row a strategy.
 

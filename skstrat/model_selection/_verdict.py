@@ -105,8 +105,11 @@ class Verdict:
         if best is true:
             yield f"Train on the true distribution: its {name} is {mean:.4g}."
             yield from _say_trust(true)
-            if others:
-                yield self._say_closest(min(others, key=self._badness), len(others))
+            # "auto" may keep all rows.
+            same = true.folds[self.measure]
+            differ = [e for e in others if (e.folds[self.measure] != same).any()]
+            if differ:
+                yield self._say_closest(min(differ, key=self._badness), len(others))
             return
         difference, error = best.difference(true, self.measure)
         yield (

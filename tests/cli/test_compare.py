@@ -149,7 +149,7 @@ def test_json_is_all_there_is_on_stdout(messy_csv):
     )
     assert data["classes"][1] == {"label": "ok", "rows": 380, "share": 0.95}
     assert data["degree_of_imbalance"] == "moderate"
-    assert (document["seed"], document["folds"]) == (3, 3)
+    assert (document["random_state"], document["cv"]) == (3, 3)
     assert document["factors"] == [4, 7.5]
     assert {"python", "skstrat", "sklearn", "numpy"} < document["versions"].keys()
     (model,) = document["models"]

@@ -236,3 +236,10 @@ def test_a_failed_outcome_is_said_in_json():
         "folds": [None] * 4,
     }
     assert true.to_dict()["error"] is None
+
+
+def test_what_keeps_all_rows_is_not_the_best_of_the_others():
+    same, worse = shifted("auto", 0.0, 0.0), shifted("worse", 0.02, 0.001)
+    sentence = judge([true, same, worse], "log_loss", loss=True).sentence
+    assert "The best of 2 others, worse, is worse by" in sentence
+    assert "The" not in judge([true, same], "log_loss", loss=True).sentence
