@@ -73,6 +73,20 @@ def named_partial(function: Callable[..., Any], *args: Any, **kwargs: Any) -> An
     return made
 
 
+def is_loss(scorer: Any) -> bool:
+    """Tell whether a scorer gives a loss with its sign turned."""
+    return getattr(scorer, "_sign", 1) < 0
+
+
+def scored_by(scorer: Any) -> tuple[Any, bool]:
+    """Give the function that a scorer asks in the end, and whether it is a loss."""
+    function = getattr(scorer, "_score_func", scorer)
+    while isinstance(function, partial):
+        inner = function.args[0] if function.args else None
+        function = inner if callable(inner) else function.func
+    return function, is_loss(scorer)
+
+
 def _one_hot(y_true: Any, y_proba: NDArray[Any]) -> NDArray[np.bool_]:
     """Tell which column of probabilities is of the label of each row."""
     labels, classes = np.asarray(y_true), np.unique(y_true)

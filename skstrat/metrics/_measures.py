@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn import metrics
 
-from skstrat._core.compat import brier_score_loss, d2_brier_score, named_partial
+from skstrat._core.compat import (
+    brier_score_loss,
+    d2_brier_score,
+    is_loss,
+    named_partial,
+)
 from skstrat.metrics import _calibration_error, _calibration_fit
 
 LOWER, HIGHER = -math.inf, math.inf
@@ -209,12 +214,13 @@ _ROWS = (
 MEASURES = {each.key: each for each in _ROWS}
 
 
-def describe_measure(name: str, scoring: Iterable[str] = ()) -> MeasureInfo:
-    """Look up a measure or its scorer, or describe a scorer given to a comparison."""
-    key = name.removeprefix("neg_")
-    best = LOWER if key != name or f"neg_{key}" in scoring else HIGHER
-    own = MeasureInfo(key, best, "a scorer given to the comparison")
-    return MEASURES.get(key, own)
+def describe_measure(
+    name: str, scoring: Mapping[str, Any] | None = None
+) -> MeasureInfo:
+    """Look up a measure, or describe a scorer given to a comparison."""
+    best = LOWER if is_loss((scoring or {}).get(name)) else HIGHER
+    own = MeasureInfo(name, best, "a scorer given to the comparison")
+    return MEASURES.get(name, own)
 
 
 def scorers(pos_label: Any = 1, column: int | None = None) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from sklearn.model_selection import FixedThresholdClassifier
 # Decides at the mean of the thresholds tuned for the F2 score.
 thresholded = FixedThresholdClassifier(
     FrozenEstimator(model),
-    threshold={threshold:.4g},
+    threshold={threshold!r},
     pos_label=model.classes_[{code}],
 )"""
 
@@ -50,9 +50,9 @@ def model_code(comparison: Any) -> str:
             model.set_params(**{name: _Given(name)})
     written = indent(_write(model), " " * len(_START)).lstrip()
     lines += ["", _START + written, f"model.fit({arguments})"]
-    folds = comparison.verdict_.best.folds
-    if "threshold" in folds:
-        threshold, code = folds["threshold"].mean(), comparison.labels.counts.argmin()
+    best = comparison.verdict_.best
+    if "threshold" in best.folds:
+        threshold, code = best.mean("threshold"), comparison.labels.counts.argmin()
         lines.append(_THRESHOLD.format(threshold=threshold, code=code))
     return "\n".join([*sorted(_imports(model) or ()), "", *lines, ""])
 

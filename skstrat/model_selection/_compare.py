@@ -5,12 +5,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from inspect import signature
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import get_scorer
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 
 from skstrat._core.containers import is_hugging_face, is_lazy, is_mapping
@@ -20,10 +19,13 @@ from skstrat._core.strata import read_row_labels
 from skstrat._core.targets import seed_of
 from skstrat._core.weights import check_sample_weight
 from skstrat.classifiers._own_prior import refuse_unsuited
-from skstrat.exceptions import UnusedWeightsError
-from skstrat.metrics._measures import describe_measure, scorers
+from skstrat.metrics._measures import describe_measure
 from skstrat.model_selection._comparison import Comparison
-from skstrat.model_selection._cross_validation import CrossValidation, test_all
+from skstrat.model_selection._cross_validation import (
+    CrossValidation,
+    cross_validate_all,
+)
+from skstrat.model_selection._scoring import choose_measure, name_scorers
 from skstrat.model_selection._strategies import (
     as_strategies,
     choose_factors,
@@ -68,19 +70,25 @@ def compare_strategies(
     y : array-like of shape (n_rows,)
         Labels of two or more classes. The smallest is the positive class.
     strategies : iterable or mapping, default=None
-        :class:`Strategy` objects, resamplers, ``"auto"`` and None, or such by name. The
-        true distribution is added if it is not among them. None for what people
-        commonly do: under-sampling, class weights, downsampling with weights or with
-        the prior corrected, oversampling, both. Where they suit the estimator, also
-        ``"auto"`` and, by the largest factor, :class:`GuidedDownsample` and a fit
-        brought to that on all rows (``full_fit=True``).
+        :class:`Strategy` objects, resamplers, ``"auto"`` and None, such by name, or a
+        single one. The true distribution is added if it is not among them. None for
+        what people commonly do: under-sampling, class weights, downsampling with
+        weights or with the prior corrected, oversampling, both. Where they suit the
+        estimator, also ``"auto"`` and, by the largest factor,
+        :class:`GuidedDownsample` and a fit brought to that on all rows
+        (``full_fit=True``).
     cv : int, cross-validation splitter or iterable of splits, default=5
-        An int means stratified, shuffled folds; of whole groups if there are any.
-    scoring : str, list of str, dict of str to scorer or None, default=None
-        As for :func:`sklearn.model_selection.cross_validate`. None for
-        :func:`skstrat.metrics.scorers`; with more than two classes their multiclass
-        forms (ROC AUC and average precision one-vs-rest and macro-averaged, the mean
-        probability ratio and the calibration slope of the smallest class).
+        An int means stratified, shuffled folds; of whole groups if there are any. None
+        means 5. Splits are row numbers or masks.
+    scoring : str, list of str, dict of str to scorer, scorer or None, default=None
+        Names of :func:`skstrat.metrics.scorers` or of scikit-learn, or scorers by a
+        name for the table; a single scorer is called ``"score"``. What
+        :func:`~sklearn.metrics.make_scorer` made with ``greater_is_better=False`` is
+        shown as the loss that it is, without ``neg_`` before its name; of all others
+        more is better. None for :func:`skstrat.metrics.scorers`; with more than two
+        classes their multiclass forms (ROC AUC and average precision one-vs-rest and
+        macro-averaged, the mean probability ratio and the calibration slope of the
+        smallest class).
     sample_weight : array-like of shape (n_rows,), default=None
         Weights of the rows, used in fitting, in tuning and in scoring.
     groups : array-like of shape (n_rows,), str or int, default=None
@@ -88,8 +96,8 @@ def compare_strategies(
         one side of every fold, also of those that tune the threshold. What goes on
         inside a model's own ``fit`` knows nothing of groups.
     n_jobs : int, default=None
-        Fits at the same time, each in one thread; None means 1. All but the times are
-        the same for any number.
+        Fits at the same time, each in one thread; None means 1, also within the
+        estimator. All but the times are the same for any number.
     random_state : int, Generator, RandomState or None, default=None
         Seed of the folds and of the strategies that are listed when None are given.
     best_by : str, default=None
@@ -118,12 +126,14 @@ def compare_strategies(
     Raises
     ------
     TypeError
-        If the estimator has no ``predict_proba``, or data are not in memory.
+        If the estimator is a class or has no ``predict_proba``, data are not in
+        memory, or strategies or scorers are none.
     UnusedWeightsError
         If a scorer takes no weights and weights are given.
     ValueError
-        If the labels, weights, groups, strategies or ``best_by`` are not usable, or a
-        split leaves too few rows of a class. If the estimator resamples inside, is
+        If the labels, weights, groups, strategies, folds, names of scorers, ``best_by``
+        or factors of the learning curve are not usable, or a split leaves too few rows
+        of a class. If the estimator resamples inside, is
         fitted already, holds a threshold, or fails on the rows as they are.
 
     See Also
@@ -160,14 +170,15 @@ def compare_strategies(
     _refuse_without_proba(estimator)
     refuse_unsuited(estimator)
     _refuse_elsewhere(X=X, y=y, sample_weight=sample_weight, groups=groups)
+    _refuse_error_score(error_score)
     labels = encode_labels(one_label_per_row(y))
     weights = check_sample_weight(sample_weight, len(labels.codes))
     if groups is not None:
         groups = read_row_labels(groups, X, y, None, "groups").codes
     seed = seed_of(random_state) % 2**32
     tuned = tune_threshold and len(labels.classes) == 2
-    scoring = _scorers(scoring, labels, tuned=tuned, weighted=weights is not None)
-    best_by = _checked_measure(best_by, scoring)
+    scoring = name_scorers(scoring, labels, tuned=tuned, weighted=weights is not None)
+    best_by = choose_measure(best_by, scoring)
     if strategies is None:
         suits = {"estimator": estimator, "has_columns": len(shape_of(X)) == 2}
         factors = choose_factors(labels.counts)
@@ -185,11 +196,10 @@ def compare_strategies(
         groups=groups,
         inner_folds=min(fewest, 3),
     )
-    needless = {
-        n: s for n, s in scoring.items() if not describe_measure(n).needs_threshold
-    }
-    untuned = replace(cross_validation, scoring=needless, positive=None)
-    outcomes = test_all(
+    needing = [name for name in scoring if describe_measure(name).needs_threshold]
+    rest = {name: each for name, each in scoring.items() if name not in needing}
+    untuned = replace(cross_validation, scoring=rest, positive=None)
+    outcomes = cross_validate_all(
         [(cross_validation, s) for s in listed] + [(untuned, s) for s in curve],
         estimator,
         X,
@@ -203,10 +213,24 @@ def compare_strategies(
 
 
 def _refuse_without_proba(estimator: Any) -> None:
+    if isinstance(estimator, type):
+        raise TypeError(
+            "estimator must be an object, with its parameters; got the class "
+            f"{estimator.__name__}. Give {estimator.__name__}()."
+        )
     if not hasattr(estimator, "predict_proba"):
         raise TypeError(
             "estimator must have predict_proba, because probabilities are compared; "
             f"got {estimator!r}. Wrap it in CalibratedClassifierCV."
+        )
+
+
+def _refuse_error_score(error_score: Any) -> None:
+    is_nan = isinstance(error_score, Real) and np.isnan(float(error_score))
+    if not is_nan and error_score != "raise":
+        raise ValueError(
+            'error_score must be "raise" or nan, because a strategy that fails has no '
+            f"measures; got {error_score!r}."
         )
 
 
@@ -240,7 +264,8 @@ def _split(
     """Ask for the folds once; give them, and the fewest of a class to train on."""
     n, codes = len(labels.classes), labels.codes.astype(np.int64)
     kind = "rows" if groups is None else "groups"
-    given = cv if isinstance(cv, int) else type(cv).__name__
+    folds = 5 if cv is None else cv
+    given = int(folds) if isinstance(folds, Integral) else type(folds).__name__
 
     def count(rows: NDArray[np.intp]) -> NDArray[np.int64]:
         kept = rows if weights is None else rows[weights[rows] > 0]
@@ -258,16 +283,18 @@ def _split(
                 "leave the class out."
             )
 
-    folds, counts = cv, count(np.arange(len(codes)))
-    if isinstance(cv, int) and cv > 1:
-        check(counts - -(-counts // cv), counts // cv)
+    strata, counts = codes, count(np.arange(len(codes)))
+    if isinstance(given, int) and given > 1:
+        check(counts - -(-counts // given), counts // given)
         splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
-        folds = splitter(cv, shuffle=True, random_state=seed)
+        folds = splitter(given, shuffle=True, random_state=seed)
+        # Lest chance leave a fold only rows without weight.
+        strata = codes + n * (weights == 0)
     with warnings.catch_warnings():
-        # Whether a splitter heeds the groups is looked at below.
+        # What they are about is looked at below.
         warnings.filterwarnings("ignore", "The groups parameter is ignored")
-        folds = check_cv(folds, labels.codes, classifier=True)
-        splits = list(folds.split(X, labels.codes, groups))
+        warnings.filterwarnings("ignore", "The least populated class in y has only")
+        splits = _read_splits(folds, X, strata, groups)
     if len(splits) < 2:
         raise ValueError(
             "cv must give at least two splits, or no spread could be told from a "
@@ -283,45 +310,20 @@ def _split(
     return splits, min(int(count(train).min()) for train, _ in splits)
 
 
-def _scorers(
-    scoring: Any, labels: Labels, *, tuned: bool, weighted: bool
-) -> dict[str, Any]:
-    """Make the scorers of a comparison, or those that were asked for."""
-    smallest, several = int(labels.counts.argmin()), len(labels.classes) > 2
-    if scoring is not None:
-        names = [scoring] if isinstance(scoring, str) else scoring
-        named = names if isinstance(names, dict) else {name: name for name in names}
-        made = {name: get_scorer(each) for name, each in named.items()}
-    else:
-        every = scorers(labels.classes[smallest], smallest if several else None)
-        # Without tuning a threshold would be 0.5, which says nothing about the model.
-        made = {
-            name: scorer
-            for name, scorer in every.items()
-            if (measure := describe_measure(name)).compared
-            and (tuned or not measure.needs_threshold)
-        }
-    for name, scorer in made.items() if weighted else ():
-        function = getattr(scorer, "_score_func", scorer)
-        if "sample_weight" not in signature(function).parameters:
-            raise UnusedWeightsError(
-                f"scoring[{name!r}] takes no sample_weight, and sample_weight was "
-                "given. Use a scorer made by sklearn.metrics.make_scorer from a "
-                "function with a sample_weight parameter, or leave the weights out."
-            )
-    return made
-
-
-def _checked_measure(best_by: str | None, scoring: dict[str, Any]) -> str:
-    measures = [name.removeprefix("neg_") for name in scoring]
-    ordered = [name for name in measures if describe_measure(name).is_ordered]
-    if not ordered:
+def _read_splits(folds: Any, X: Any, y: Any, groups: Any) -> list[Any]:
+    """Give the rows of each split as numbers."""
+    is_one = isinstance(folds, (Integral, str)) or not isinstance(folds, Iterable)
+    if is_one and not hasattr(folds, "split"):
         raise ValueError(
-            "scoring must have a measure whose best value is high or low, to choose "
-            f"by; got {measures}."
+            "cv must be a number of folds, 2 or more, a splitter or an iterable of "
+            f"pairs of training and test rows; got {folds!r}."
         )
-    first = "log_loss" if "log_loss" in ordered else ordered[0]
-    chosen = first if best_by is None else best_by.removeprefix("neg_")
-    if chosen not in ordered:
-        raise ValueError(f"best_by must be one of {ordered}; got {chosen!r}.")
-    return chosen
+    found = list(check_cv(folds, y, classifier=True).split(X, y, groups))
+    rows = np.arange(len(y))
+    try:
+        return [(rows[np.asarray(fit)], rows[np.asarray(ask)]) for fit, ask in found]
+    except (IndexError, TypeError, ValueError) as error:
+        raise ValueError(
+            "cv must give pairs of training and test rows, each numbers of rows from 0 "
+            f"to {len(y) - 1} or a mask of {len(y)}; got {error}."
+        ) from error

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 import numpy as np
 from imblearn.over_sampling import SMOTE
-from imblearn.under_sampling import RandomUnderSampler
 
 from skstrat._core.targets import seed_of
 from skstrat.classifiers._auto_resampler import suits_auto, suits_guided_rows
@@ -109,6 +108,9 @@ class Strategy:
 def as_strategies(strategies: Any) -> list[Strategy]:
     """Name what was given, and put the true distribution first."""
     by_name = isinstance(strategies, Mapping)
+    # One alone stands for a list of it.
+    if isinstance(strategies, str) or not isinstance(strategies, Iterable):
+        strategies = [strategies]
     pairs = strategies.items() if by_name else ((None, each) for each in strategies)
     named = [_as_strategy(name, item) for name, item in pairs]
     names = [strategy.name for strategy in named]
@@ -124,13 +126,15 @@ def as_strategies(strategies: Any) -> list[Strategy]:
 
 
 def _as_strategy(name: str | None, item: Any) -> Strategy:
-    if isinstance(item, Strategy):
-        return replace(item, name=name or item.name)
-    if item is not None and item != "auto" and not hasattr(item, "fit_resample"):
+    given = item.resampler if isinstance(item, Strategy) else item
+    resamples = hasattr(given, "fit_resample") and not isinstance(given, type)
+    if not (resamples or given is None or given == "auto"):
         raise TypeError(
             "strategies must hold Strategy objects, resamplers (with fit_resample), "
             f'"auto" or None; got {item!r}.'
         )
+    if isinstance(item, Strategy):
+        return replace(item, name=name or item.name)
     told = TRUE_DISTRIBUTION if item is None else " ".join(str(item).split())
     return Strategy(name or told, item)
 
@@ -154,32 +158,34 @@ def list_strategies(
     With an estimator also guided rows, a fit brought to that on all rows, and
     ``"auto"``, where they are made for such an estimator.
     """
-    seed: dict[str, Any] = {"random_state": random_state}
     factors = list(factors)
+    made = _families(factors, random_state)
+    # Like RandomUnderSampler, but for any X.
+    under = DownsampleUpweight(
+        sampling_strategy="not minority", weighting="uniform", random_state=random_state
+    )
     strategies = [
         Strategy(TRUE_DISTRIBUTION),
-        *_both("under-sampling 1:1", RandomUnderSampler(**seed)),
-        *_both("class weights", ClassWeight(), use_weights=True),
+        *_both("under-sampling 1:1", under),
+        *_both("class weights", made["class_weight"][0], use_weights=True),
     ]
-    for factor in factors:
-        rows = DownsampleUpweight(factor=factor, **seed)
+    for rows in made["downsample"][1:]:
+        name = f"downsample {rows.factor:g}"
         strategies += [
-            Strategy(f"downsample {factor:g} + upweight", rows, use_weights=True),
-            Strategy(f"downsample {factor:g} + correction", rows, use_weights=False),
+            Strategy(f"{name} + upweight", rows, use_weights=True),
+            Strategy(f"{name} + correction", rows, use_weights=False),
         ]
-    for factor in factors[-1:] if estimator is not None else ():
+    for guided in made["guided"][-1:] if estimator is not None else ():
         if has_columns and suits_guided_rows(estimator):
-            guided = GuidedDownsample(factor=factor, **seed)
-            strategies.append(Strategy(f"guided {factor:g}", guided))
+            strategies.append(Strategy(f"guided {guided.factor:g}", guided))
         if allows_full_fit(estimator):
-            name = f"downsample {factor:g} + full fit"
-            strategies.append(Strategy(name, rows, full_fit=True))
+            strategies.append(Strategy(f"{name} + full fit", rows, full_fit=True))
         if suits_auto(estimator):
-            strategies.append(Strategy("auto", "auto", **seed))
+            strategies.append(Strategy("auto", "auto", random_state=random_state))
     return [
         *strategies,
-        *_both("oversample 1:1", RandomOversample(weighting="uniform", **seed)),
-        *_both("combined", CombinedResample(weighting="balanced", **seed)),
+        *_both("oversample 1:1", made["oversample"][0]),
+        *_both("combined", made["combined"][0]),
     ]
 
 
@@ -190,15 +196,23 @@ def _both(name: str, resampler: Any, **how: Any) -> list[Strategy]:
 
 
 def list_curve(
-    counts: Any, asked: bool | Iterable[float], random_state: int
+    counts: Any, asked: bool | float | Iterable[float] | None, random_state: int
 ) -> list[Strategy]:
     """List ever fewer rows of the biggest class."""
     most = np.max(counts) / np.min(counts)
-    factors = [factor for factor in _CURVE_FACTORS if factor <= most and asked]
+    if asked is None or isinstance(asked, (bool, np.bool_)):
+        factors = [float(each) for each in _CURVE_FACTORS if each <= most and asked]
+    else:
+        factors = sorted(set(asked)) if isinstance(asked, Iterable) else [asked]
+    if not all(1 <= each < np.inf for each in factors):
+        raise ValueError(
+            "learning_curve_by_rows must be True, False or factors of 1 or more; got "
+            f"{factors}. Leave out those below."
+        )
     seed: dict[str, Any] = {"random_state": random_state}
     return [
         Strategy(f"factor {each:g}", DownsampleUpweight(factor=float(each), **seed))
-        for each in (factors if isinstance(asked, bool) else sorted(set(asked)))
+        for each in factors
     ]
 
 
@@ -249,9 +263,17 @@ def strategy_grid(
     >>> strategy_grid(factors=[20], families=["downsample", "class_weight"])[2:]
     [DownsampleUpweight(factor=20, random_state=0), ClassWeight()]
     """
+    listed, chosen = _families(list(factors), random_state), list(families)
+    unknown = [family for family in chosen if family not in listed]
+    if unknown:
+        raise ValueError(f"families must be among {list(listed)}; got {unknown!r}.")
+    return [None, *chain.from_iterable(listed[family] for family in chosen)]
+
+
+def _families(factors: list[float], random_state: Any) -> dict[str, list[Any]]:
+    """Make the resamplers of every family."""
     seed: dict[str, Any] = {"random_state": random_state}
-    factors = list(factors)
-    listed: dict[str, list[Any]] = {
+    return {
         "downsample": [
             DownsampleUpweight(factor=each, **seed) for each in (None, *factors)
         ],
@@ -263,8 +285,3 @@ def strategy_grid(
         # imbalanced-learn takes no Generator.
         "synthetic": [Weighted(SMOTE(random_state=seed_of(random_state) % 2**32))],
     }
-    chosen = list(families)
-    unknown = [family for family in chosen if family not in listed]
-    if unknown:
-        raise ValueError(f"families must be among {list(listed)}; got {unknown!r}.")
-    return [None, *chain.from_iterable(listed[family] for family in chosen)]

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import make_scorer, mean_absolute_error
 
 from skstrat import ClassWeight, compare_strategies
 from skstrat.cli._terminal import print_comparison
@@ -115,8 +116,9 @@ def test_a_new_row_is_scored_with_more_classes(three, new_measure, rare_events):
     np.testing.assert_allclose(outcome.folds["mean_error"], by_fold)
 
 
-def test_a_scorer_of_the_users_own_is_described_by_its_name():
-    loss = describe_measure("own_cost", {"neg_own_cost": None})
+def test_a_scorer_of_the_users_own_says_which_direction_is_better():
+    scorer = make_scorer(mean_absolute_error, greater_is_better=False)
+    loss = describe_measure("own_cost", {"own_cost": scorer})
     assert (loss.label, loss.best, loss.better) == (
         "Own cost",
         LOWER,
