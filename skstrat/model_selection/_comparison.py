@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from skstrat._core.compat import check_pandas_support
 from skstrat._core.labels import Labels
 from skstrat.displays._page import summary_html, write_page
-from skstrat.metrics._imbalance import degree_of_share
+from skstrat.metrics._imbalance import imbalance_degree
 from skstrat.metrics._measures import MEASURES, describe_measure
 from skstrat.model_selection._code import model_code
 from skstrat.model_selection._cross_validation import CrossValidation
@@ -57,9 +57,10 @@ class Comparison:
     Standard errors are those of the mean paired difference over the folds, corrected
     for the training rows that folds share [1]_. A strategy wins over the true
     distribution if its lead, in standard errors, exceeds what the largest of all leads
-    exceeds in one comparison of ten where no strategy is better. That holds for
-    differences that are about normal over the folds. Where a few rows rule the loss, a
-    strategy that is mostly a little better and seldom much worse wins more often.
+    exceeds in one comparison of ten where no strategy is better. That holds for rows of
+    the prevalence of the sample and differences that are about normal over the folds.
+    Where a few rows rule the loss, a strategy that is mostly a little better and seldom
+    much worse wins more often.
 
     References
     ----------
@@ -127,6 +128,8 @@ class Comparison:
             self.best_by,
             loss=self.loss_,
             row_losses=self._row_losses(),
+            row_classes=self.y_true_,
+            row_weights=self.sample_weight_,
             seed=self.cross_validation.seed,
         )
 
@@ -148,8 +151,8 @@ class Comparison:
     @property
     def degree_(self) -> str:
         """Degree of imbalance, see :func:`skstrat.metrics.imbalance_degree`."""
-        counts = self.labels.counts
-        return degree_of_share(counts.min() / counts.sum(), len(counts))
+        weights = self.cross_validation.sample_weight
+        return str(imbalance_degree(self.labels.codes, weights))
 
     @cached_property
     def tested_(self) -> NDArray[np.intp]:
@@ -274,11 +277,10 @@ class Comparison:
 
     def _row_losses(self) -> Floats | None:
         """Give the losses of the tested rows if the measure chosen by is their mean."""
-        loss, weights = describe_measure(self.best_by).loss, self.sample_weight_
+        loss = describe_measure(self.best_by).loss
         if loss is None or len(self.labels.classes) > 2:
             return None
-        losses = np.array([loss(self.y_true_, self._p(each)) for each in self.outcomes])
-        return losses if weights is None else losses * weights
+        return np.array([loss(self.y_true_, self._p(each)) for each in self.outcomes])
 
     @property
     def learning_curve_(self) -> Any:

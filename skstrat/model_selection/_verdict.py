@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from skstrat.resamplers._factor import MAX_LOSS
 RATIO = "mean_probability_ratio"
 # Comparisons that may name a winner although no strategy is better.
 FALSE_WINNERS = 0.1
-_DRAWS = 20_000
+_DRAWS, _BLOCK = 20_000, 100
 # Differences that spread by less than this share of the values are rounding.
 _ROUNDING = 1e-9
 
@@ -57,13 +58,7 @@ class Verdict:
     @cached_property
     def best(self) -> Outcome:
         """The best of those that lead beyond chance, or the true distribution."""
-        true, *others = self.outcomes
-        winners = [
-            each
-            for each in others
-            if self.statistic[each.strategy.name] > self.critical
-        ]
-        return min(winners, key=self._badness, default=true)
+        return min(self._winners, key=self._badness, default=self.outcomes[0])
 
     @cached_property
     def saver(self) -> Outcome | None:
@@ -82,6 +77,11 @@ class Verdict:
     def sentence(self) -> str:
         """All of this in words."""
         return " ".join([*self._say_best(), *self._say_saver(), *self._say_method()])
+
+    @property
+    def _winners(self) -> list[Outcome]:
+        lead, others = self.statistic, self.outcomes[1:]
+        return [each for each in others if lead[each.strategy.name] > self.critical]
 
     def _badness(self, outcome: Outcome) -> float:
         return outcome.mean(self.measure) * (1 if self.loss else -1)
@@ -102,21 +102,30 @@ class Verdict:
     def _say_best(self) -> Iterator[str]:
         true, *others = self.outcomes
         best, name, mean = self.best, _words(self.measure), true.mean(self.measure)
+        if np.isnan(mean):
+            yield f"Nothing to choose by: the true distribution has no {name} in some"
+            yield "fold. Set best_by to another measure."
+            return
         if best is true:
             yield f"Train on the true distribution: its {name} is {mean:.4g}."
             yield from _say_trust(true)
             # "auto" may keep all rows.
             same = true.folds[self.measure]
-            differ = [e for e in others if (e.folds[self.measure] != same).any()]
+            differ = [
+                each
+                for each in others
+                if not _is_rounding(each.folds[self.measure] - same, same)
+            ]
             if differ:
-                yield self._say_closest(min(differ, key=self._badness), len(others))
+                yield self._say_closest(min(differ, key=self._badness), len(differ))
             return
         difference, error = best.difference(true, self.measure)
         yield (
             f"Train with {best.strategy.name}: its {name} is "
             f"{best.mean(self.measure):.4g}, that of the true distribution {mean:.4g}."
         )
-        yield f"It is the best of {len(others)} and leads by {_say(difference, error)}."
+        lead = f"beyond chance, {len(self._winners)} of {len(others)}"
+        yield f"It is the best of those that lead {lead}, by {_say(difference, error)}."
         yield f"It trains on {_say_cost(best, true)}."
         yield from _say_trust(best)
 
@@ -124,9 +133,11 @@ class Verdict:
         """Say how far the best of the others is from the true distribution."""
         which = f"best of {n_others} others" if n_others > 1 else "other strategy"
         difference, error = closest.difference(self.outcomes[0], self.measure)
-        worse = difference if self.loss else -difference
+        lead = self.statistic[closest.strategy.name]
         found = f"differs by {difference:+.2g} ± {error:.2g}, within chance"
-        if worse > self.critical * error:
+        if np.isnan(lead):
+            found = f"differs by {difference:+.2g} in every fold, so chance is unknown"
+        elif lead < -self.critical:
             found = f"is worse by {_say(difference, error)}"
         return f"The {which}, {closest.strategy.name}, {found}."
 
@@ -134,7 +145,8 @@ class Verdict:
         if self.saver is None:
             return
         lost, cost = self._lost(self.saver), _say_cost(self.saver, self.outcomes[0])
-        loses = f"loses {100 * lost:.1g} %" if lost > 0 else "loses nothing"
+        share = f"{100 * lost:.1g} %" if lost >= 0.001 else "less than 0.1 %"
+        loses = f"loses {share}" if lost > 0 else "loses nothing"
         yield f"To save time: {self.saver.strategy.name} trains on {cost} and {loses}."
         yield from _say_trust(self.saver)
 
@@ -149,8 +161,9 @@ class Verdict:
                 "training rows (Nadeau and Bengio, 2003)."
             )
             yield (
-                f"A winner must lead by {self.critical:,.1f} of them, so at most one "
-                "comparison in ten names a winner where there is none."
+                f"A winner must lead by {self.critical:,.1f} of them. Then at most one "
+                "comparison in ten names a false winner, for rows of this prevalence "
+                "and differences about normal over the folds."
             )
 
 
@@ -160,6 +173,8 @@ def judge(
     *,
     loss: bool,
     row_losses: Floats | None = None,
+    row_classes: NDArray[Any] | None = None,
+    row_weights: Floats | None = None,
     seed: int = 0,
 ) -> Verdict:
     """Judge which strategy is best.
@@ -173,8 +188,12 @@ def judge(
     loss : bool
         Whether less of it is better.
     row_losses : ndarray of shape (n_outcomes, n_rows), default=None
-        For measures that are means over rows: what each tested row adds, times its
-        weight; anything for those that failed. None for other measures.
+        For measures that are means over rows: the loss of each tested row; anything
+        for those that failed. None for other measures.
+    row_classes : ndarray of shape (n_rows,), default=None
+        Classes of the tested rows; needed with ``row_losses``.
+    row_weights : ndarray of shape (n_rows,), default=None
+        Weights of the tested rows in the means, 1 if None.
     seed : int, default=0
         Of the simulation that ``row_losses`` ask for.
 
@@ -188,9 +207,10 @@ def judge(
     The lead of a strategy is its mean paired difference to the true distribution over
     the standard error of Nadeau and Bengio (2003). It wins if that exceeds what the
     largest lead exceeds with probability 0.1 where none is better: leads of normal
-    values over the folds, correlated between strategies as their row losses are.
-    Without row losses it is the quantile by Bonferroni's inequality, which holds for
-    any correlation.
+    values over the folds, correlated between strategies as their row losses are. These
+    are taken as they are, and less their means by class, which stratified folds hold
+    constant; the larger quantile counts. Without row losses it is the quantile by
+    Bonferroni's inequality, which holds for any correlation.
     """
     true = outcomes[0]
     compared, statistic, spread = [true], {}, []
@@ -200,11 +220,18 @@ def judge(
             continue
         compared.append(each)
         statistic[each.strategy.name] = np.nan
-        if error > _ROUNDING * np.abs(true.folds[measure]).max():
+        if not _is_rounding(error, true.folds[measure]):
             spread.append(n)
             statistic[each.strategy.name] = (-1 if loss else 1) * difference / error
-    excess = None if row_losses is None else row_losses[spread] - row_losses[0]
-    critical = critical_lead(len(true.folds[measure]), len(spread), excess, seed)
+    size = len(true.folds[measure]), len(spread)
+    critical = critical_lead(*size)
+    if row_losses is not None and row_classes is not None:
+        excess = row_losses[spread] - row_losses[0]
+        weights = np.ones_like(excess[0]) if row_weights is None else row_weights
+        # Folds may hold the shares of the classes constant, or not.
+        both = (np.zeros_like(row_classes), row_classes)
+        parts = [_centred(excess, classes, weights) for classes in both]
+        critical = max(critical_lead(*size, part, seed) for part in parts)
     failed = len(outcomes) - len(compared)
     return Verdict(compared, failed, measure, loss, statistic, critical)
 
@@ -215,12 +242,31 @@ def critical_lead(
     """Give what the largest lead exceeds in one comparison of ten without a winner."""
     if n_others < 2 or excess is None:
         return float(t.isf(FALSE_WINNERS / max(n_others, 1), n_folds - 1))
-    values, vectors = np.linalg.eigh(np.corrcoef(excess))
+    with np.errstate(invalid="ignore"):
+        # What has no spread in the rows is as if alone.
+        correlation: Floats = np.nan_to_num(np.asarray(np.corrcoef(excess)))
+    np.fill_diagonal(correlation, 1)
+    values, vectors = np.linalg.eigh(correlation)
     root = vectors * np.sqrt(np.maximum(values, 0))
-    folds = np.random.default_rng(seed).normal(size=(_DRAWS, n_folds, n_others))
-    folds = folds @ root.T
-    leads = folds.mean(axis=1) / folds.std(axis=1, ddof=1) * np.sqrt(n_folds)
-    return float(np.quantile(leads.max(axis=1), 1 - FALSE_WINNERS))
+    rng, largest = np.random.default_rng(seed), []
+    for _ in range(_DRAWS // _BLOCK):
+        folds = rng.normal(size=(_BLOCK, n_folds, n_others)) @ root.T
+        leads = folds.mean(axis=1) / folds.std(axis=1, ddof=1)
+        largest.append(leads.max(axis=1))
+    return float(np.quantile(largest, 1 - FALSE_WINNERS) * np.sqrt(n_folds))
+
+
+def _centred(excess: Floats, classes: NDArray[Any], weights: Floats) -> Floats:
+    """Give what each row adds to the means over what the mean of its class does."""
+    member = np.equal.outer(np.unique(classes), classes)
+    totals = np.maximum(member @ weights, np.finfo(float).tiny)
+    means = (excess * weights) @ member.T / totals
+    centred: Floats = (excess - means @ member) * weights
+    return centred
+
+
+def _is_rounding(change: Floats | float, values: Floats) -> bool:
+    return bool(np.abs(change).max() <= _ROUNDING * np.abs(values).max())
 
 
 def _say(difference: float, error: float) -> str:

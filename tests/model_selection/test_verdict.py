@@ -1,12 +1,14 @@
 """A winner only where chance does not explain its lead, in a sentence that says so."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.stats import t
+from sklearn.linear_model import LogisticRegression
 
-from skstrat import DownsampleUpweight, Strategy
+from skstrat import ClassWeight, DownsampleUpweight, Strategy, compare_strategies
 from skstrat.model_selection._outcome import Outcome
 from skstrat.model_selection._verdict import FALSE_WINNERS, critical_lead, judge
 
@@ -92,7 +94,8 @@ def test_never_a_winner(other):
     losses = np.random.default_rng(0).normal(size=(3, 50))
     if other.error:
         losses[1] = np.nan
-    verdict = judge([true, other, good], "log_loss", loss=True, row_losses=losses)
+    rows = {"row_losses": losses, "row_classes": np.arange(50) % 2 > 0}
+    verdict = judge([true, other, good], "log_loss", loss=True, **rows)
     assert verdict.best is good
     assert ("could not be compared" in verdict.sentence) == (
         not np.isfinite(other.mean("log_loss"))
@@ -104,6 +107,10 @@ def test_where_the_true_distribution_has_no_measure_it_stays():
     verdict = judge([nothing, shifted("other", 0, 0.1)], "log_loss", loss=True)
     assert verdict.best is nothing
     assert verdict.saver is None
+    assert verdict.sentence == (
+        "Nothing to choose by: the true distribution has no log loss in some fold. Set "
+        "best_by to another measure. 1 strategy could not be compared."
+    )
 
 
 @pytest.mark.parametrize(("n_folds", "n_others"), [(2, 3), (5, 8)])
@@ -122,6 +129,67 @@ def test_critical_lead_is_that_of_known_correlations(n_folds, n_others):
         n_folds, n_others, alike
     )
     assert critical_lead(n_folds, n_others, alike) < critical_lead(n_folds, n_others)
+
+
+def test_simulating_many_folds_takes_little_memory():
+    excess = np.random.default_rng(0).normal(size=(10, 50))
+    tracemalloc.start()
+    critical_lead(20, 10, excess)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5e6
+
+
+POSITIVE = np.arange(200) % 10 == 0
+# What is lost on one class and won on the other.
+CONTRAST = np.where(POSITIVE, 9.0, -1.0)
+
+
+def critical_of(losses, **rows):
+    """Judge strategies of these losses of rows by some folds or other."""
+    folds = np.random.default_rng(0).random((len(losses), 5))
+    outcomes = [outcome(f"{n}", each) for n, each in enumerate(folds)]
+    rows = {"row_losses": losses, "row_classes": POSITIVE, **rows}
+    return judge(outcomes, "log_loss", loss=True, **rows).critical
+
+
+def test_what_stratified_folds_hold_constant_does_not_make_strategies_alike():
+    rng = np.random.default_rng(0)
+    # The first is as good as all others, which differ from it alike by class.
+    losses = 0.1 * rng.normal(size=(1000, 16, 200))
+    losses[:, 1:] += CONTRAST
+    folds = losses.reshape(1000, 16, 4, 5, 10).mean(axis=(2, 4))
+    # A fifth of the variance is of training rows, which the folds share.
+    folds += 0.1 / np.sqrt(160) * rng.normal(size=(1000, 16, 1))
+    paired = folds[:, :1] - folds[:, 1:]
+    errors = np.sqrt(1 / 5 + 1 / 4) * paired.std(axis=-1, ddof=1)
+    largest = (paired.mean(axis=-1) / errors).max(axis=1)
+    margin = 3 * np.sqrt(0.1 * 0.9 / 1000)
+    named = np.mean(largest > critical_of(losses[0]))
+    assert FALSE_WINNERS / 2 < named < FALSE_WINNERS + margin
+
+
+def test_critical_lead_is_that_of_rows_within_classes_and_over_all():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(4, 200))
+    noise[0] = 0
+    weights = rng.exponential(size=200)
+    alike = critical_of(noise)
+    # Classes add nothing within classes, whatever the rows weigh.
+    for weighted in ({}, {"row_weights": weights}):
+        within = critical_of(noise + np.outer([0, 1, 1, 1], CONTRAST), **weighted)
+        assert within == pytest.approx(alike, rel=0.05)
+    absent = critical_of(noise, row_weights=1.0 * (np.arange(200) < 100))
+    half = slice(100)
+    rows = {"row_classes": POSITIVE[half]}
+    assert absent == pytest.approx(critical_of(noise[:, half], **rows), rel=0.01)
+    # Two that are alike in a class, and lose on different classes.
+    opposite = np.array([0 * CONTRAST, noise[1] + CONTRAST, noise[1] - CONTRAST])
+    within = 3 * np.sqrt(0.1 * 0.9 / 20_000)
+    assert t.sf(critical_of(opposite), 4) == pytest.approx(0.05, abs=within)
+    # Losses that classes alone tell have no spread within them.
+    constant = np.outer([0, 1, 2], CONTRAST)
+    assert critical_of(constant) <= t.isf(0.05, 4)
 
 
 @pytest.mark.parametrize(("n_folds", "n_others"), [(2, 3), (5, 15)])
@@ -181,8 +249,9 @@ def test_of_a_score_below_zero_nothing_is_lost_in_percent():
 
 METHOD = (
     "± is the standard error over 4 folds, corrected for shared training rows (Nadeau "
-    "and Bengio, 2003). A winner must lead by {} of them, so at most one comparison in "
-    "ten names a winner where there is none."
+    "and Bengio, 2003). A winner must lead by {} of them. Then at most one comparison "
+    "in ten names a false winner, for rows of this prevalence and differences about "
+    "normal over the folds."
 )
 
 
@@ -216,9 +285,10 @@ def test_sentences_of_a_winner():
     assert verdict.saver is None
     assert verdict.sentence == (
         "Train with better: its log loss is 0.1, that of the true distribution 0.13. "
-        "It is the best of 2 and leads by 0.03 ± 0.0088. It trains on 100 rows instead "
-        "of 1,000 (120 s instead of 2 s). Its mean prediction is 1.50 times the "
-        f"prevalence: calibrate before you trust it. {METHOD.format('2.4')}"
+        "It is the best of those that lead beyond chance, 1 of 2, by 0.03 ± 0.0088. It "
+        "trains on 100 rows instead of 1,000 (120 s instead of 2 s). Its mean "
+        "prediction is 1.50 times the prevalence: calibrate before you trust it. "
+        f"{METHOD.format('2.4')}"
     )
     higher = judge(others, "roc_auc", loss=False)
     assert "its ROC AUC is 0.9, that of the true distribution 0.87." in higher.sentence
@@ -241,5 +311,49 @@ def test_a_failed_outcome_is_said_in_json():
 def test_what_keeps_all_rows_is_not_the_best_of_the_others():
     same, worse = shifted("auto", 0.0, 0.0), shifted("worse", 0.02, 0.001)
     sentence = judge([true, same, worse], "log_loss", loss=True).sentence
-    assert "The best of 2 others, worse, is worse by" in sentence
-    assert "The" not in judge([true, same], "log_loss", loss=True).sentence
+    assert "The other strategy, worse, is worse by" in sentence
+    rounding = shifted("rounding", 1e-14, 1e-16)
+    for alike in (same, rounding):
+        assert "The" not in judge([true, alike], "log_loss", loss=True).sentence[:99]
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        ([shifted("b", -0.1, 0)], "b, differs by -0.1 in every fold, so chance is unk"),
+        ([shifted("b", 0.1, 0)], "b, differs by +0.1 in every fold, so chance is unk"),
+        ([shifted("a", -0.04, 0.01), shifted("b", -0.05, 0.1)], "chance, 1 of 2, by"),
+        ([shifted("a", -0.04, 0.01), shifted("b", -0.05, 0.01)], "chance, 2 of 2, by"),
+        ([shifted("a", 5e-11, 0.01, rows=9)], "and loses less than 0.1 %."),
+        ([shifted("a", 2e-4, 0.01, rows=9)], "and loses 0.2 %."),
+    ],
+)
+def test_the_sentence_says_what_was_found(others, said):
+    sentence = judge([true, *others], "log_loss", loss=True).sentence
+    assert said in sentence
+    assert max(len(each.split()) for each in sentence.split(". ")) <= 25
+
+
+def test_a_comparison_hands_on_classes_and_weights():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(200, 2)), np.arange(200) % 2
+    comparison = compare_strategies(
+        LogisticRegression(),
+        X,
+        y,
+        strategies=[ClassWeight(), DownsampleUpweight(factor=2, random_state=0)],
+        sample_weight=rng.exponential(np.where(y, 0.1, 1.0)),
+        random_state=0,
+    )
+    assert comparison.degree_ == "moderate"
+    p = np.array([comparison.y_prob(name) for name in comparison.measured_])
+    verdict = judge(
+        comparison.outcomes,
+        "log_loss",
+        loss=True,
+        row_losses=-np.log(np.where(comparison.y_true_, p, 1 - p)),
+        row_classes=comparison.y_true_,
+        row_weights=comparison.sample_weight_,
+        seed=comparison.cross_validation.seed,
+    )
+    assert comparison.verdict_.critical == pytest.approx(verdict.critical)
