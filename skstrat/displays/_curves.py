@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
 from sklearn.calibration import CalibrationDisplay
 from sklearn.metrics import PrecisionRecallDisplay, RocCurveDisplay
+from sklearn.utils import check_scalar
 
 from skstrat.displays._axes import REFERENCE, Display
 from skstrat.displays._style import Styles, choose_strategies, make_styles, wrapped
+from skstrat.metrics._predictions import Predictions, check_predictions
 
 PRECISION_RECALL = (PrecisionRecallDisplay, "average_precision", "AP")
 ROC = (RocCurveDisplay, "roc_auc", "AUC")
@@ -35,6 +38,7 @@ class CurvesDisplay(Display):
     y_prob: Mapping[str, Any]
     _: KW_ONLY
     sample_weight: Any = None
+    pos_label: Any = None
     styles: Styles | None = None
 
     @classmethod
@@ -77,6 +81,30 @@ class CurvesDisplay(Display):
         )
         return display.plot(ax)
 
+    def _check(self) -> dict[str, Predictions]:
+        """Check what each curve is given, alike for all kinds of curves."""
+        if not hasattr(self.y_prob, "items") or not len(self.y_prob):
+            raise ValueError(
+                "y_prob must be a mapping of at least one name to probabilities; got "
+                f"{self.y_prob!r:.80}. Give {{name: y_prob}} for a single curve."
+            )
+        checked = {}
+        for name, y_prob in self.y_prob.items():
+            try:
+                checked[name] = check_predictions(
+                    self.y_true, y_prob, self.sample_weight, self.pos_label
+                )
+            except (TypeError, ValueError) as error:
+                error.add_note(f"It is about y_prob[{name!r}].")
+                raise
+        return checked
+
+    def _looks(self) -> Styles:
+        """Give the styles, with the default of what they leave out."""
+        given = self.styles or {}
+        looks = make_styles(self.y_prob)
+        return {name: {**look, **given.get(name, {})} for name, look in looks.items()}
+
 
 @dataclass(repr=False, eq=False)
 class RankingDisplay(CurvesDisplay):
@@ -88,14 +116,17 @@ class RankingDisplay(CurvesDisplay):
     Parameters
     ----------
     y_true : array-like of shape (n_rows,)
-        Whether each row is of the positive class.
+        Labels, of two classes at most.
     y_prob : mapping of str to array-like of shape (n_rows,)
-        Scores, the higher the likelier positive, by name of the strategy.
+        Probabilities of the positive class by name of the strategy.
     kind : {"precision_recall", "roc"}, default="precision_recall"
         Which curve. With rare events the ROC curve of a useless model can look good;
         precision does not flatter.
     sample_weight : array-like of shape (n_rows,), default=None
-        Weights of the rows.
+        Weights of the rows; one of weight zero counts as absent.
+    pos_label : int, float, bool or str, default=None
+        Label of the positive class; None means 1 where the labels are among 0 and 1,
+        -1 and 1, or False and True.
     styles : mapping of str to dict, default=None
         Arguments of ``Axes.plot`` by name; None for looks that colour-blind people can
         tell apart, in the order of ``y_prob``.
@@ -160,23 +191,30 @@ class RankingDisplay(CurvesDisplay):
         ImportError
             If matplotlib is not installed.
         ValueError
-            If there is no such curve.
+            If there is no curve or row, shapes do not fit, the positive class cannot be
+            told, or a probability, a weight or the kind is impossible; if
+            there are no rows of both classes, or of more.
+        TypeError
+            If weights are no numbers.
         """
         if self.kind not in KINDS:
             raise ValueError(f"kind must be one of {list(KINDS)}; got {self.kind!r}.")
         display, score, short, xlabel, ylabel = KINDS[self.kind]
+        curves = self._check()
+        first = next(iter(curves.values()))
+        first.require("a ranking")
+        share = first.prevalence
         self._open(ax)
-        positive = np.asarray(self.y_true, dtype=bool)
-        share = float(np.average(positive, weights=self.sample_weight))
         self.chance_ = 0.5 if self.kind == "roc" else share
         chance = {"label": f"chance ({short}\u00a0{self.chance_:.2g})", **REFERENCE}
-        styles = self.styles or make_styles(self.y_prob)
+        styles = self._looks()
         self.curves_, self.scores_ = {}, {}
-        for name, y_prob in self.y_prob.items():
+        for name, each in curves.items():
             drawn = display.from_predictions(
-                positive,
-                y_prob,
-                sample_weight=self.sample_weight,
+                each.positive,
+                each.p,
+                # Plain counts are exact, so that more points fall on a line.
+                sample_weight=None if self.sample_weight is None else each.share,
                 # Without the points between positive rows, which number millions.
                 drop_intermediate=True,
                 ax=self.ax_,
@@ -214,11 +252,14 @@ class ReliabilityDisplay(CurvesDisplay):
     Parameters
     ----------
     y_true : array-like of shape (n_rows,)
-        Whether each row is of the positive class.
+        Labels, of two classes at most.
     y_prob : mapping of str to array-like of shape (n_rows,)
         Probabilities of the positive class by name of the strategy.
     sample_weight : array-like of shape (n_rows,), default=None
-        Weights of the rows.
+        Weights of the rows; one of weight zero counts as absent.
+    pos_label : int, float, bool or str, default=None
+        Label of the positive class; None means 1 where the labels are among 0 and 1,
+        -1 and 1, or False and True.
     n_bins : int, default=20
         Number of bins from the lowest score to 1, of the same ratio each.
     styles : mapping of str to dict, default=None
@@ -282,40 +323,51 @@ class ReliabilityDisplay(CurvesDisplay):
         ------
         ImportError
             If matplotlib is not installed.
+        ValueError
+            If there is no curve or row, shapes do not fit, the positive class cannot be
+            told, or a probability, a weight or the number of bins is
+            impossible, or there are more than two classes.
+        TypeError
+            If weights are no numbers, or ``n_bins`` is no whole number.
         """
+        curves = self._check()
+        n_bins = check_scalar(self.n_bins, "n_bins", Integral, min_val=1)
         n_panels = 2 if ax is None else min(np.size(ax), 2)
         self._open(ax, n_panels, figsize=(8.0, 7.0), height_ratios=(2.6, 1.0))
-        positive = np.asarray(self.y_true, dtype=bool)
-        given = 1.0 if self.sample_weight is None else self.sample_weight
-        weight = np.broadcast_to(np.asarray(given, dtype=float), positive.shape)
+        positive, _, share = next(iter(curves.values()))
         # Less than a tenth of a positive row in all the data is as good as none.
-        unit = np.mean(weight[positive]) if positive.any() else weight.mean()
-        lowest = min(np.min(y_prob) for y_prob in self.y_prob.values())
-        left = np.clip(lowest, unit / weight.sum() / 10, 0.5)
-        edges = np.geomspace(left, 1.0, self.n_bins + 1)
-        styles = self.styles or make_styles(self.y_prob)
+        unit = np.mean(share[positive]) if positive.any() else share.mean()
+        lowest = min(each.p.min() for each in curves.values())
+        edges = np.geomspace(np.clip(lowest, unit / 10, 0.5), 1.0, n_bins + 1)
+        weighted, styles = self.sample_weight is not None, self._looks()
+        total = np.sum(self.sample_weight) if weighted else len(share)
         self.curves_: dict[str, tuple[Any, Any]] = {}
-        for name in self.y_prob:
-            self._plot_strategy(name, positive, weight, unit, edges, styles[name])
-        self.ax_.plot([], [], "v", c="0.4", mfc="white", label="95 % limit if no event")
+        limits = [
+            self._plot_strategy(name, each, unit, edges, total, styles[name])
+            for name, each in curves.items()
+        ]
+        if any(limits):
+            look = {"c": "0.4", "mfc": "white", "label": "95 % limit if no event"}
+            self.ax_.plot([], [], "v", **look)
         self.ax_.set_ylabel("Observed share of the positive class")
         for axes in self.axes_:
             axes.set(xscale="log", yscale="log", xlim=(edges[0] / 1.3, 1.3), xlabel="")
         axes.set_xlabel("Predicted probability")
         if n_panels > 1:
-            axes.set_ylabel("Weight in bin" if np.ndim(given) else "Rows in bin")
+            axes.set_ylabel("Weight in bin" if weighted else "Rows in bin")
             axes.yaxis.set_minor_formatter("")
         self._explain(ax)
         return self
 
     def _plot_strategy(
-        self, name: str, positive: Any, weight: Any, unit: Any, edges: Any, style: Any
-    ) -> None:
-        y_prob = np.asarray(self.y_prob[name], dtype=float)
-        bin_of = np.digitize(y_prob, edges[1:-1])
+        self, name: str, rows: Any, unit: Any, edges: Any, total: Any, style: Any
+    ) -> bool:
+        """Draw a curve and its histogram; tell whether it has limits."""
+        positive, p, share = rows
+        bin_of = np.digitize(p, edges[1:-1])
         mass, predicted, observed, n, k = (
-            np.bincount(bin_of, counted, minlength=self.n_bins)
-            for counted in (weight, weight * y_prob, weight * positive, None, positive)
+            np.bincount(bin_of, counted, minlength=len(edges) - 1)
+            for counted in (share, share * p, share * positive, None, positive)
         )
         with np.errstate(invalid="ignore", divide="ignore"):
             x, y = np.maximum(predicted / mass, edges[0]), observed / mass
@@ -329,9 +381,11 @@ class ReliabilityDisplay(CurvesDisplay):
         self.curves_[name] = x, y
         y, empty = np.where(k > 0, y, np.nan), (k == 0) & (limit <= HIGHEST_LIMIT)
         color, label = style["color"], wrapped(name, 28)
-        CalibrationDisplay(y, x, y_prob).plot(ax=self.ax_, name=label, **style)
+        CalibrationDisplay(y, x, p).plot(ax=self.ax_, name=label, **style)
         self.ax_.plot(x[empty], limit[empty], "v", color=color, markerfacecolor="white")
         self.ax_.vlines(x, *ends, color=color, linewidth=0.8)
         for axes in self.axes_[1:]:
             look = {"color": color, "linestyle": style["linestyle"]}
-            axes.stairs(np.where(mass > 0, mass, np.nan), edges, baseline=None, **look)
+            drawn = np.where(mass > 0, mass * total, np.nan)
+            axes.stairs(drawn, edges, baseline=None, **look)
+        return bool(empty.any())

@@ -173,6 +173,8 @@ def test_bins_without_positives_show_the_rule_of_three():
     assert "95 % limit if no event" in lines_by_label(display.ax_)
     line = lines_by_label(display.ax_)["model"]
     np.testing.assert_allclose(line.get_ydata(), [np.nan, np.nan, 0.3])
+    none = ReliabilityDisplay(y[100:], {"model": p[100:]}, n_bins=1).plot()
+    assert "95 % limit if no event" not in lines_by_label(none.ax_)
     # Three positive rows weigh 6, and the 300 of the bin 3000.
     heavy = ReliabilityDisplay(
         y, {"model": p}, n_bins=3, sample_weight=np.where(y, 2, 10)
@@ -200,6 +202,69 @@ def test_intervals_are_those_of_wilson():
     # Ten times the weight of negatives: ten times less the odds, of the ends as well.
     light_odds, heavy_odds = (each[:2] / (1 - each[:2]) for each in ends)
     np.testing.assert_allclose(10 * heavy_odds, light_odds)
+
+
+@pytest.mark.parametrize("display", CURVES)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"y_prob": {}}, "y_prob must be a mapping of at least one name"),
+        ({"y_prob": [0.1, 0.9]}, "y_prob must be a mapping of at least one name"),
+        ({"p": [0.1, 1.5, 0.2]}, r"y_prob must lie in \[0, 1\]; got 1.5"),
+        ({"p": [0.1, np.nan, 0.2]}, r"y_prob must lie in \[0, 1\]; got nan"),
+        ({"p": [0.1, 0.2]}, r"shape \(3,\), .* got shape \(2,\)"),
+        ({"p": [[0.1, 0.9]] * 3}, r"shape \(3,\), .* got shape \(3, 2\)"),
+        ({"y_true": [], "p": []}, "at least one; got shape"),
+        ({"y_true": ["ham", "spam", "ham"]}, "pos_label is not specified"),
+        ({"y_true": [1, 2, 1]}, "pos_label is not specified"),
+        ({"y_true": [0, 1, 2]}, "must have two classes at most; got 3"),
+        ({"pos_label": 7}, r"pos_label must be one of the labels \[0, 1\]; got 7"),
+        ({"sample_weight": [1, 2]}, r"sample_weight must have shape \(3,\)"),
+    ],
+    ids=str,
+)
+def test_curves_refuse_what_is_no_prediction(display, change, message):
+    given = {"y_true": [0, 1, 0], "p": [0.1, 0.9, 0.2], **change}
+    p = given.pop("p")
+    # The fault is found in any curve.
+    given = {"y_prob": {"good": [0.5] * len(given["y_true"]), "other": p}, **given}
+    with pytest.raises(ValueError, match=message) as caught:
+        display(**given).plot()
+    if "p" in change and len(p):
+        assert caught.value.__notes__ == ["It is about y_prob['other']."]
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize(("n_bins", "kind"), [(0, ValueError), (2.5, TypeError)])
+def test_curves_refuse_what_they_cannot_count(n_bins, kind):
+    with pytest.raises(kind, match="n_bins"):
+        ReliabilityDisplay([0, 1], {"a": [0.1, 0.9]}, n_bins=n_bins).plot()
+    with pytest.raises(ValueError, match="rows of both classes for a ranking; got 0"):
+        RankingDisplay([0, 0], {"a": [0.1, 0.9]}).plot()
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("display", CURVES)
+def test_curves_are_the_same_for_labels_of_all_kinds(display):
+    rng = np.random.default_rng(0)
+    p = rng.random(200)
+    y = rng.random(200) < p
+    expected = display(y, {"a": p}).plot().curves_["a"]
+    # Rows of no weight say nothing.
+    more, weight = {"a": np.append(p, p)}, np.repeat([1.0, 0.0], 200)
+    for negative, positive in [(-1, 1), (1, 2), ("spam", "ham")]:
+        labels = np.where(np.append(y, ~y), positive, negative)
+        named = {"pos_label": None if positive == 1 else positive}
+        drawn = display(labels, more, sample_weight=weight, **named).plot()
+        np.testing.assert_allclose(drawn.curves_["a"], expected)
+
+
+def test_looks_may_be_given_in_part():
+    y, p = [0, 1, 0, 1], [0.1, 0.9, 0.2, 0.3]
+    for display in CURVES:
+        drawn = display(y, {"a": p, "b": p}, styles={"b": {"color": "red"}}).plot()
+        colors = {line.get_color() for line in drawn.ax_.get_lines()}
+        assert {"black", "red"} <= colors
 
 
 @pytest.mark.parametrize("name", ["comparison", "weighted", "three_classes"])
