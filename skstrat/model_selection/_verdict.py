@@ -102,9 +102,9 @@ class Verdict:
     def _say_best(self) -> Iterator[str]:
         true, *others = self.outcomes
         best, name, mean = self.best, _words(self.measure), true.mean(self.measure)
-        if np.isnan(mean):
-            yield f"Nothing to choose by: the true distribution has no {name} in some"
-            yield "fold. Set best_by to another measure."
+        if not np.isfinite(mean):
+            yield f"Nothing to choose by: the true distribution has no finite {name}"
+            yield "in some fold. Set best_by to another measure."
             return
         if best is true:
             yield f"Train on the true distribution: its {name} is {mean:.4g}."

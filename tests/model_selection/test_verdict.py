@@ -102,14 +102,16 @@ def test_never_a_winner(other):
     )
 
 
-def test_where_the_true_distribution_has_no_measure_it_stays():
-    nothing = outcome("true distribution", [np.nan, 0.1, 0.1, 0.1])
-    verdict = judge([nothing, shifted("other", 0, 0.1)], "log_loss", loss=True)
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_where_the_true_distribution_has_no_measure_it_stays(value):
+    nothing = outcome("true distribution", [0.1, 0.1, 0.1, value])
+    with np.errstate(invalid="ignore"):
+        verdict = judge([nothing, shifted("other", 0, 0.1)], "log_loss", loss=True)
     assert verdict.best is nothing
     assert verdict.saver is None
     assert verdict.sentence == (
-        "Nothing to choose by: the true distribution has no log loss in some fold. Set "
-        "best_by to another measure. 1 strategy could not be compared."
+        "Nothing to choose by: the true distribution has no finite log loss in some "
+        "fold. Set best_by to another measure. 1 strategy could not be compared."
     )
 
 
