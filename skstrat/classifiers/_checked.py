@@ -69,7 +69,7 @@ class CheckedClassifier(CorrectedClassifier):
             return cross_fitted(
                 fitting,
                 resampled,
-                lambda fitted, rows: self._proba_of(fitted, rows)[:, places],
+                lambda fitted, X: self._correct(fitted.predict_proba(X), X)[:, places],
                 whole=asked,
             )
         # Some estimators need more rows than a part has, or warn of it where warnings

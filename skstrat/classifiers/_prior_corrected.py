@@ -73,11 +73,10 @@ class CorrectedPredictions(ProbabilityClassifier):
         return predicted
 
     def _proba(self, X: Any) -> NDArray[Any]:
-        return self._proba_of(self.estimator_, X)
+        return self._correct(self.estimator_.predict_proba(X), X)
 
-    def _proba_of(self, estimator: Any, X: Any) -> NDArray[Any]:
-        """Predict with a fitted estimator, and correct what it says."""
-        proba = estimator.predict_proba(X)
+    def _correct(self, proba: Any, X: Any) -> NDArray[Any]:
+        """Correct what an estimator predicted of some rows."""
         if (shift := self._row_shift(X)) is not None:
             with np.errstate(divide="ignore"):
                 log_proba = np.log(np.asarray(proba, dtype=np.float64))

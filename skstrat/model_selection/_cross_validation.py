@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
+from scipy.special import logit
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.metrics import precision_recall_curve
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
+from skstrat._core.compat import is_loss
+from skstrat._core.controls import escape_controls
+from skstrat._core.estimators import is_boosting_library
 from skstrat._core.labels import Labels
-from skstrat._core.prior import correct_prior
 from skstrat._core.rows import take_rows
 from skstrat.model_selection._outcome import Outcome
 from skstrat.model_selection._strategies import Strategy
@@ -26,6 +30,8 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
 # A strategy in a fold: values of the measures, probabilities and labels of test rows.
 Tested = tuple[list[float], Floats, NDArray[Any]]
+# Errors quote data; more of them than this has no place in a table.
+_LONGEST_MESSAGE = 200
 
 
 @dataclass(frozen=True)
@@ -61,9 +67,8 @@ class CrossValidation:
     @property
     def measures(self) -> list[str]:
         """What is measured in every fold."""
-        scored = (name.removeprefix("neg_") for name in self.scoring)
         tuned = [] if self.positive is None else ["threshold"]
-        return ["rows", "fit_time", *scored, *tuned]
+        return ["rows", "fit_time", *self.scoring, *tuned]
 
     def weights(self, rows: Rows) -> dict[str, Floats]:
         """Give the weights of some rows, as an argument."""
@@ -72,25 +77,43 @@ class CrossValidation:
 
 
 class PredictedRows(ClassifierMixin, BaseEstimator):
-    """A fitted model that has predicted its test rows already; scorers ask it."""
+    """A fitted model that has predicted its test rows already; scorers ask it.
 
-    def __init__(self, model: Any, X: Any, proba: Floats, predicted: Any) -> None:
-        self.model, self.X = model, X
-        self.proba, self.predicted = proba, predicted
+    All that it says of any rows comes from its probabilities and the threshold.
+    """
+
+    def __init__(self, model: Any, X: Any, proba: Floats, code: int | None) -> None:
+        self.model, self.X, self.proba = model, X, proba
+        self.code, self.threshold = code, np.nan
 
     def __getattr__(self, name: str) -> Any:
-        # Scorers prefer decision values to probabilities, whose order is the same.
-        if name in ("decision_function", "model"):
+        if name == "model":
             raise AttributeError(name)
         return getattr(self.model, name)
 
     def predict_proba(self, X: Any) -> Any:
-        """Give the probabilities of the test rows, without asking again."""
+        """Give the probabilities, of the test rows without asking again."""
         return self.proba if X is self.X else self.model.predict_proba(X)
 
+    def predict_log_proba(self, X: Any) -> Any:
+        """Give the logarithms of the probabilities."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    def decision_function(self, X: Any) -> Any:
+        """Give log odds; of more than two classes the log probabilities."""
+        # Scorers take no infinite values.
+        least, most = np.finfo(float).tiny, 1 - np.finfo(float).epsneg
+        p = np.asarray(self.predict_proba(X), dtype=np.float64).clip(least, most)
+        return logit(p[:, 1]) if p.shape[1] == 2 else np.log(p)
+
     def predict(self, X: Any) -> Any:
-        """Give the labels of the test rows, decided at the threshold."""
-        return self.predicted if X is self.X else self.model.predict(X)
+        """Give the labels, decided at the threshold if one was tuned."""
+        proba, code = self.predict_proba(X), self.code
+        chosen = proba.argmax(axis=1)
+        if code is not None:
+            chosen = np.where(proba[:, code] >= self.threshold, code, 1 - code)
+        return self.model.classes_[chosen]
 
 
 @dataclass(frozen=True)
@@ -104,46 +127,50 @@ class Fold:
     alike: Sequence[Strategy]
     number: int
 
-    def test(self, error_score: Any) -> list[Tested] | str:
-        """Test the strategies; say why if that fails."""
+    def test(self, error_score: Any) -> list[Tested | str]:
+        """Test the strategies; say why of those for which that fails."""
         with warnings.catch_warnings(), threadpool_limits(1):
             # Where probabilities are constant, NaN in the table says so.
             warnings.filterwarnings("ignore", "The calibration slope is not defined")
+            # Rows without weight may be fewer than folds.
+            warnings.filterwarnings("ignore", "The least populated class in y has")
             try:
-                return list(self._test())
+                return self._test()
             except Exception as error:
                 if error_score == "raise":
                     raise
-                told = f"{type(error).__name__}: {' '.join(str(error).split())}"
-                if any(each.is_true_distribution for each in self.alike):
+                if len(self.alike) > 1:
+                    # One that works must not fail with another.
+                    alone = [replace(self, alike=[each]) for each in self.alike]
+                    return [each.test(error_score)[0] for each in alone]
+                told = _in_words(error)
+                if self.alike[0].is_true_distribution:
                     raise ValueError(
                         "estimator must work on the rows as they are, because all "
                         f"strategies are compared with that; got {told}"
                     ) from error
-                return told
+                return [told]
 
     def _y(self, rows: Rows) -> NDArray[Any]:
         return self.labels.classes[self.labels.codes[rows]]
 
-    def _test(self) -> Iterator[Tested]:
+    def _test(self) -> list[Tested | str]:
         how, (train, test) = self.how, self.how.splits[self.number]
-        rows, code = np.sort(test), int(self.labels.counts.argmin())
+        rows = np.sort(test)
         X, y, weights = take_rows(self.X, rows), self._y(rows), how.weights(rows)
-        model, seconds, predictions = self._predict(train, X)
-        thresholds = self._thresholds(train, code)
-        for proba, threshold in zip(predictions, thresholds, strict=True):
-            chosen = proba.argmax(axis=1)
-            if how.positive is not None:
-                chosen = np.where(proba[:, code] >= threshold, code, 1 - code)
-            predicted = model.classes_[chosen]
-            asked = PredictedRows(model, X, proba, predicted)
+        seconds, models = self._fit(train, X)
+        tested: list[Tested | str] = []
+        for model, threshold in zip(models, self._thresholds(train), strict=True):
+            model.threshold = threshold
             values = [model.n_samples_fit_, seconds]
-            for name, scorer in how.scoring.items():
-                score = scorer(asked, X, y, **weights)
-                values.append(-score if name.startswith("neg_") else score)
-            yield [*values, threshold][: len(how.measures)], proba, predicted
+            for scorer in how.scoring.values():
+                score = scorer(model, X, y, **weights)
+                values.append(-score if is_loss(scorer) else score)
+            values = [*values, threshold][: len(how.measures)]
+            tested.append((values, model.proba, model.predict(X)))
+        return tested
 
-    def _predict(self, train: Rows, asked: Any) -> tuple[Any, float, list[Floats]]:
+    def _fit(self, train: Rows, asked: Any) -> tuple[float, list[PredictedRows]]:
         """Fit to some rows and predict others, with and without the correction."""
         # The correction can be taken back, and test rows are a better check.
         main = max(self.alike, key=lambda each: bool(each.prior_correction))
@@ -156,18 +183,16 @@ class Fold:
         start = perf_counter()
         model.fit(X, y, **weights)
         seconds = perf_counter() - start
-        # Where it is made outside, both come out as of separate fits to the last bit.
-        outside = model.decision_.correction == "prior"
-        proba = (model.estimator_ if outside else model).predict_proba(asked)
-        trained = [
-            model.decision_.train_prior[each] for each in model.classes_.tolist()
-        ]
-        priors = (trained, model.target_prior_)[:: 1 if outside else -1]
-        turned = correct_prior(proba, train_prior=priors[0], target_prior=priors[1])
-        kept = (each.prior_correction == main.prior_correction for each in self.alike)
-        return model, seconds, [turned if each is outside else proba for each in kept]
+        raw = model.estimator_.predict_proba(asked)
+        code = None if self.how.positive is None else int(self.labels.counts.argmin())
+        models = []
+        for each in self.alike:
+            same = each.prior_correction == main.prior_correction
+            own = model if same else model._for_prior(model.decision_.train_prior)
+            models.append(PredictedRows(own, asked, own._correct(raw, asked), code))
+        return seconds, models
 
-    def _thresholds(self, train: Rows, code: int) -> list[float]:
+    def _thresholds(self, train: Rows) -> list[float]:
         """Find the predictions from which on calling rows positive is best for F2."""
         how, p = self.how, np.full((len(self.alike), len(train)), np.nan)
         if how.positive is None:
@@ -175,18 +200,42 @@ class Fold:
         groups = None if how.groups is None else how.groups[train]
         kind = StratifiedKFold if groups is None else StratifiedGroupKFold
         folds = kind(how.inner_folds, shuffle=True, random_state=how.seed)
-        codes = self.labels.codes[train]
-        for fit, ask in folds.split(train, codes, groups):
-            *_, found = self._predict(train[fit], take_rows(self.X, train[ask]))
-            p[:, ask] = [proba[:, code] for proba in found]
-        weights = how.weights(train)
-        curves = (precision_recall_curve(codes == code, each, **weights) for each in p)
+        codes, weights = self.labels.codes[train], how.weights(train)
+        strata = codes + 2 * (weights.get("sample_weight", np.ones(len(train))) == 0)
+        for fit, ask in folds.split(train, strata, groups):
+            _, models = self._fit(train[fit], take_rows(self.X, train[ask]))
+            p[:, ask] = [each.proba[:, each.code] for each in models]
+        positive = codes == self.labels.counts.argmin()
+        curves = (precision_recall_curve(positive, each, **weights) for each in p)
         # Where precision and recall are 0, the score is not a number.
         with np.errstate(invalid="ignore"):
             return [at[np.nanargmax((p * r / (4 * p + r))[:-1])] for p, r, at in curves]
 
 
-def test_all(
+def _in_words(error: Exception) -> str:
+    """Tell an error in one line."""
+    text = escape_controls(" ".join(str(error).split()))
+    if len(text) > _LONGEST_MESSAGE:
+        text = f"{text[: _LONGEST_MESSAGE - 1]}…"
+    return f"{type(error).__name__}: {text}".removesuffix(": ")
+
+
+def in_one_thread(estimator: Any) -> Any:
+    """Give a clone whose boosters have one job where ``n_jobs`` is None."""
+    # Of their own they start a thread for each core: LightGBM was 100 times slower. All
+    # others have one job, and scikit-learn warns where n_jobs goes.
+    parts = {"": estimator, **estimator.get_params()}
+    unset = {
+        name: 1
+        for name, value in parts.items()
+        if value is None
+        and name.rpartition("__")[2] == "n_jobs"
+        and is_boosting_library(parts[name.rpartition("__")[0]])
+    }
+    return clone(estimator).set_params(**unset)
+
+
+def cross_validate_all(
     jobs: Sequence[tuple[CrossValidation, Strategy]],
     estimator: Any,
     X: Any,
@@ -200,7 +249,7 @@ def test_all(
     shared: dict[Any, list[int]] = {}
     for place, (how, strategy) in enumerate(jobs):
         shared.setdefault((id(how), *strategy.fit_key), []).append(place)
-    numbers = range(len(jobs[0][0].splits))
+    numbers, estimator = range(len(jobs[0][0].splits)), in_one_thread(estimator)
     folds = [
         Fold(jobs[places[0]][0], estimator, X, labels, [jobs[i][1] for i in places], n)
         for places in shared.values()
@@ -209,12 +258,19 @@ def test_all(
     run = Parallel(n_jobs=n_jobs, return_as="generator")
     results = run(delayed(fold.test)(error_score) for fold in folds)
     # All of them, or the bar would end one short.
-    results = iter(list(progress(results, total=len(folds)) if progress else results))
+    try:
+        done = list(progress(results, total=len(folds)) if progress else results)
+    except BrokenProcessPool as error:
+        raise RuntimeError(
+            "n_jobs must leave each process the memory for a fit; got "
+            f"n_jobs={n_jobs}: {' '.join(str(error).split())} Use fewer, or 1."
+        ) from error
+    results = iter(done)
     shape, outcomes = (len(labels.codes), len(labels.classes)), {}
     for places in shared.values():
         found = [next(results) for _ in numbers]
         for at, place in enumerate(places):
-            tested = [each if isinstance(each, str) else each[at] for each in found]
+            tested = [each[at] for each in found]
             outcomes[place] = _outcome(*jobs[place], tested, shape)
     return [outcomes[place] for place in range(len(jobs))]
 

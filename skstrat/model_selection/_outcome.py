@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from skstrat.model_selection._strategies import Strategy
 
 Floats = NDArray[np.float64]
+# Scores may be infinite; then what has no value is NaN.
+_INFINITE = np.errstate(invalid="ignore")
 
 
 @dataclass(frozen=True)
@@ -44,14 +46,17 @@ class Outcome:
     test_share: float
     error: str | None = None
 
+    @_INFINITE
     def mean(self, measure: str) -> float:
         """Average a measure over the folds."""
         return float(self.folds[measure].mean())
 
+    @_INFINITE
     def sd(self, measure: str) -> float:
         """Give the standard deviation of a measure over the folds."""
         return float(self.folds[measure].std(ddof=1))
 
+    @_INFINITE
     def difference(self, other: Outcome, measure: str) -> tuple[float, float]:
         """Compare a measure with another outcome of the same folds, in pairs.
 

@@ -1,14 +1,17 @@
 """What a fold does: failures in words, shared fits, thresholds, groups, few rows."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
 from imblearn.over_sampling import SMOTE, KMeansSMOTE
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.feature_selection import SelectFromModel
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import fbeta_score
-from sklearn.model_selection import GroupKFold, KFold
+from sklearn.metrics import fbeta_score, log_loss, make_scorer, roc_auc_score
+from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -142,6 +145,201 @@ def test_a_shared_fit_predicts_what_separate_fits_do(estimator, weighted, severa
             np.testing.assert_allclose(
                 values, expected.folds[measure], rtol=1e-9, atol=1e-9
             )
+
+
+def part(X):
+    return X[X[:, 0] > 0.5]
+
+
+SCORERS = {
+    "loss of some rows": lambda model, X, y: log_loss(
+        y[X[:, 0] > 0.5], model.predict_proba(part(X)), labels=[0, 1]
+    ),
+    "log probability": lambda model, X, y: model.predict_log_proba(X)[:, 1].mean(),
+    "labels of some rows": lambda model, X, y: model.predict(part(X)).mean(),
+    "log odds": lambda model, X, y: np.mean(model.decision_function(part(X))),
+    "score": lambda model, X, y: model.score(X, y),
+    "ranking": make_scorer(roc_auc_score, response_method="decision_function"),
+}
+
+
+@pytest.mark.parametrize("library", ["sklearn", "lightgbm"])
+def test_scorers_meet_the_model_of_their_strategy_whatever_they_ask(library):
+    if library == "sklearn":
+        estimator = LogisticRegression()
+    else:
+        # The correction is in its scores.
+        lightgbm = pytest.importorskip("lightgbm")
+        estimator = lightgbm.LGBMClassifier(n_estimators=9, verbose=-1, n_jobs=1)
+    X, y = rows_of([300, 60])
+    over = RandomOversample(weighting="uniform", random_state=0)
+    raw = Strategy("raw", over, use_weights=False, prior_correction=False)
+    corrected = Strategy("corrected", over, use_weights=False)
+    comparison = compare_strategies(
+        estimator, X, y, strategies=[raw, corrected], cv=2, scoring=SCORERS
+    )
+    for strategy in (raw, corrected):
+        folds = comparison.outcome(strategy.name).folds
+        for fold, (train, test) in enumerate(comparison.cross_validation.splits):
+            model = strategy.classifier(estimator).set_params(calibration_check=False)
+            model.fit(X[train], y[train])
+            p, some = model.predict_proba(X[test])[:, 1], X[test, 0] > 0.5
+            predicted = p >= folds["threshold"][fold]
+            expected = [
+                log_loss(y[test][some], p[some], labels=[0, 1]),
+                np.log(p).mean(),
+                predicted[some].mean(),
+                np.log(p / (1 - p))[some].mean(),
+                (predicted == y[test]).mean(),
+                roc_auc_score(y[test], p),
+            ]
+            found = [folds[name][fold] for name in SCORERS]
+            np.testing.assert_allclose(found, expected, rtol=1e-9)
+    # So the check can fail.
+    apart = [comparison.table_.loc[each, "log odds"] for each in ("raw", "corrected")]
+    assert apart[0] > apart[1] + 1
+
+
+class Halved(GaussianNB):
+    """Its probabilities do not sum to 1, which a correction refuses."""
+
+    def predict_proba(self, X):
+        return super().predict_proba(X) / 2
+
+
+def fails_for_raw(model, X, y):
+    if model.predict_proba(X)[:, 1].mean() > 0.4:
+        raise RuntimeError("predicted too often")
+    return 0.5
+
+
+@pytest.mark.parametrize(
+    ("estimator", "lost", "message"),
+    [
+        (GaussianNB(), "raw", "RuntimeError: predicted too often"),
+        (Halved(), "corrected", "ValueError: p must sum to 1 in every row"),
+    ],
+    ids=["scoring", "correction"],
+)
+def test_a_strategy_is_not_lost_with_what_shares_its_fit(estimator, lost, message):
+    X, y = rows_of([300, 60])
+    over = RandomOversample(weighting="uniform", random_state=0)
+    raw, corrected = Strategy("raw", over, prior_correction=False), over
+    comparison = compare_strategies(
+        estimator,
+        X,
+        y,
+        strategies={"raw": raw, "corrected": corrected},
+        cv=2,
+        scoring={"score": fails_for_raw},
+    )
+    error = comparison.table_["error"]
+    assert error[lost].startswith(message)
+    assert (error.drop(lost) == "").all()
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (AssertionError(), "AssertionError"),
+        (
+            ValueError("of\n \x1b[31m many\tlines"),
+            r"ValueError: of \x1b[31m many lines",
+        ),
+        (ValueError("secret " * 999), f"ValueError: {('secret ' * 29)[:199]}…"),
+    ],
+    ids=["empty", "controls", "long"],
+)
+def test_errors_are_told_in_one_short_line(error, told):
+    X, y = rows_of([100, 40])
+
+    def fails_for_few(model, X, y):
+        if model.n_samples_fit_ < 70:
+            raise error
+        return 0.5
+
+    comparison = compare_strategies(
+        GaussianNB(), X, y, strategies=[HALF], cv=2, scoring={"score": fails_for_few}
+    )
+    assert comparison.table_["error"].tolist() == ["", told]
+
+
+@pytest.mark.parametrize("infinite", [True, False])
+def test_infinite_scores_stay_and_warn_of_nothing(infinite):
+    X, y = rows_of([100, 40])
+
+    def score(model, X, y):
+        return np.inf if (model.n_samples_fit_ == 70) == infinite else 0.5
+
+    comparison = compare_strategies(
+        GaussianNB(), X, y, strategies=[HALF], cv=2, scoring={"score": score}
+    )
+    table, expected = comparison.table_, [np.inf, 0.5] if infinite else [0.5, np.inf]
+    assert table["score"].tolist() == expected
+    assert np.isnan(table["score_sd"]).tolist() == np.isinf(expected).tolist()
+    assert comparison.best_ == "true distribution"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_rows_without_weight_are_no_rows_to_tune_with(seed):
+    y = np.repeat([0, 1], [80, 40])
+    weights = np.where(np.arange(120) % 40 < 8, 1.0, 0.0)
+    # Two of the positive rows with weight are in each part, so folds could miss them.
+    weights[80:] = np.arange(40) < 4
+    X = np.random.default_rng(seed).normal(size=(120, 2)) + y[:, None]
+    cv = list(StratifiedKFold(2).split(X, y + 2 * (weights == 0)))
+    comparison = compare_strategies(
+        LogisticRegression(),
+        X,
+        y,
+        strategies=[None],
+        cv=cv,
+        sample_weight=weights,
+        scoring="neg_log_loss",
+        random_state=seed,
+    )
+    assert np.isfinite(comparison.outcomes[0].folds["threshold"]).all()
+
+
+class DiesElsewhere(GaussianNB):
+    home = os.getpid()
+
+    def __init__(self, home=home):
+        super().__init__()
+        self.home = home
+
+    def fit(self, X, y, sample_weight=None):
+        if os.getpid() != self.home:
+            os._exit(3)
+        return super().fit(X, y, sample_weight)
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_is_told_of():
+    X, y = rows_of([100, 40])
+    with pytest.raises(RuntimeError, match=r"n_jobs must .* got n_jobs=2: .*EXIT\(3\)"):
+        compare_strategies(DiesElsewhere(), X, y, strategies=[None], n_jobs=2)
+
+
+@pytest.mark.parametrize(("given", "used"), [(None, 1), (2, 2)])
+def test_boosters_start_no_threads_that_nobody_asked_for(given, used):
+    lightgbm = pytest.importorskip("lightgbm")
+
+    class Witness(lightgbm.LGBMClassifier):
+        jobs: list = []
+
+        def fit(self, X, y, sample_weight=None):
+            self.jobs.append(self.n_jobs)
+            self.set_params(n_jobs=1)
+            return super().fit(X, y, sample_weight)
+
+    X, y = rows_of([100, 40])
+    booster = Witness(n_estimators=1, verbose=-1, n_jobs=given)
+    # scikit-learn's own warn of an n_jobs that is not None.
+    estimator = make_pipeline(SelectFromModel(LogisticRegression()), booster)
+    compare_strategies(estimator, X, y, strategies=[None], cv=2, scoring="roc_auc")
+    assert set(Witness.jobs) == {used}
+    assert booster.n_jobs == given
 
 
 class Scripted(ClassifierMixin, BaseEstimator):
