@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from skstrat._core.containers import is_hugging_face, is_lazy, is_mapping
 from skstrat._core.dask import is_dask
@@ -312,18 +312,14 @@ def _split(
 
 def _read_splits(folds: Any, X: Any, y: Any, groups: Any) -> list[Any]:
     """Give the rows of each split as numbers."""
-    is_one = isinstance(folds, (Integral, str)) or not isinstance(folds, Iterable)
-    if is_one and not hasattr(folds, "split"):
-        raise ValueError(
-            "cv must be a number of folds, 2 or more, a splitter or an iterable of "
-            f"pairs of training and test rows; got {folds!r}."
-        )
-    found = list(check_cv(folds, y, classifier=True).split(X, y, groups))
+    if hasattr(folds, "split") and not isinstance(folds, str):
+        folds = list(folds.split(X, y, groups))
     rows = np.arange(len(y))
     try:
-        return [(rows[np.asarray(fit)], rows[np.asarray(ask)]) for fit, ask in found]
+        return [(rows[np.asarray(fit)], rows[np.asarray(ask)]) for fit, ask in folds]
     except (IndexError, TypeError, ValueError) as error:
         raise ValueError(
-            "cv must give pairs of training and test rows, each numbers of rows from 0 "
-            f"to {len(y) - 1} or a mask of {len(y)}; got {error}."
+            "cv must be a number of folds, 2 or more, a splitter, or pairs of training "
+            f"and test rows, numbers from 0 to {len(y) - 1} or masks of {len(y)}; got "
+            f"{folds!r:.60}: {error}."
         ) from error

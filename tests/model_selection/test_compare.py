@@ -8,8 +8,9 @@ import pytest
 from imblearn.under_sampling import RandomUnderSampler
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import fbeta_score, log_loss, make_scorer, roc_auc_score
+from sklearn.metrics import fbeta_score, log_loss, roc_auc_score
 from sklearn.model_selection import (
     StratifiedKFold,
     cross_val_predict,
@@ -22,7 +23,6 @@ from skstrat import (
     ClassWeight,
     DownsampleUpweight,
     Strategy,
-    UnusedWeightsError,
     compare_strategies,
     strategy_grid,
 )
@@ -340,17 +340,6 @@ def test_weights_are_used_in_training_tuning_and_scoring(rare_events):
         assert folds["f2"][fold] == pytest.approx(f2)
 
 
-def test_weights_that_a_scorer_would_drop_are_refused(rare_events):
-    X, y, _ = rare_events(300, 0.2)
-    scoring = {"spread": make_scorer(lambda y_true, y_pred: float(np.std(y_pred)))}
-    with pytest.raises(
-        UnusedWeightsError, match=r"scoring\['spread'\] takes no sample"
-    ):
-        compare_strategies(
-            LogisticRegression(), X, y, scoring=scoring, sample_weight=np.ones(300)
-        )
-
-
 @pytest.mark.parametrize(
     ("strategies", "names"),
     [
@@ -372,6 +361,9 @@ def test_weights_that_a_scorer_would_drop_are_refused(rare_events):
             [RandomUnderSampler(random_state=0)],
             ["true distribution", "RandomUnderSampler(random_state=0)"],
         ),
+        ("auto", ["true distribution", "auto"]),
+        (ClassWeight(), ["true distribution", "ClassWeight()"]),
+        (Strategy("one", ClassWeight()), ["true distribution", "one"]),
     ],
 )
 def test_strategies_in_the_words_of_users(strategies, names):
@@ -418,17 +410,16 @@ BAD = [
         TypeError,
         r"must hold Strategy objects, resamplers .* got 3",
     ),
+    ({"strategies": 3}, TypeError, r"must hold Strategy objects, .* got 3"),
+    ({"strategies": "awto"}, TypeError, r"must hold Strategy objects, .* got 'awto'"),
+    ({"strategies": [ClassWeight]}, TypeError, r"must hold .* got <class"),
+    ({"strategies": [Strategy("a", 3)]}, TypeError, r"must hold .* got Strategy"),
     (
         {"strategies": [ClassWeight(), ClassWeight()]},
         ValueError,
         r"different names; got \['ClassWeight\(\)'\] more than once",
     ),
     ({"best_by": "rows"}, ValueError, r"best_by must be one of \['roc_auc'.* 'rows'"),
-    (
-        {"scoring": {"calibration_slope": "roc_auc"}},
-        ValueError,
-        "scoring must have a measure whose best value is high or low",
-    ),
     ({"sample_weight": [1.0]}, ValueError, r"shape \(60,\)"),
     (
         {"cv": [(np.r_[0:41, 50], np.arange(51, 60))]},
@@ -439,6 +430,28 @@ BAD = [
         {"cv": [(np.r_[0:41, 50], np.arange(51, 60))] * 2},
         ValueError,
         r"cv must leave 2 or more rows .* cv=list .*\{0: 41, 1: 1\} to train",
+    ),
+    *(
+        ({"cv": cv}, ValueError, rf"cv must be a number of folds, 2 or .* got {cv!r}")
+        for cv in (1, 0, True, 2.5, "5", {1: 2})
+    ),
+    (
+        {"cv": [([0, 1], [60])] * 2},
+        ValueError,
+        r"numbers from 0 to 59 or masks of 60; got \[\(\[0, 1\], \[60\].* size 60",
+    ),
+    ({"cv": [1, 2]}, ValueError, r"pairs of training and test .* got \[1, 2\]: cannot"),
+    *(
+        ({"error_score": each}, ValueError, 'error_score must be "raise" or nan')
+        for each in ("rasie", 0, None)
+    ),
+    *(
+        (
+            {"learning_curve_by_rows": each},
+            ValueError,
+            "learning_curve_by_rows must be True, False or factors of 1 or more; got",
+        )
+        for each in (0.5, [2, 0.5], [np.inf])
     ),
 ]
 
@@ -454,6 +467,8 @@ def test_an_estimator_without_probabilities_is_refused():
     from sklearn.svm import LinearSVC
 
     X, y = np.arange(60.0).reshape(-1, 1), np.repeat([0, 1], [50, 10])
+    with pytest.raises(TypeError, match=r"got the class LogisticRegression. Give Log"):
+        compare_strategies(LogisticRegression, X, y)
     with pytest.raises(TypeError, match=r"must have predict_proba.*LinearSVC\(\)"):
         compare_strategies(LinearSVC(), X, y)
 
@@ -547,6 +562,87 @@ def test_any_splits(rare_events):
     np.testing.assert_allclose(p[at], last.predict_proba(X[tested[at]])[:, 1])
     assert np.isfinite(p).all()
     np.testing.assert_array_equal(comparison.y_true_, y[tested] == 1)
+
+
+def masks(n):
+    return [(np.arange(n) % 3 != k, (np.arange(n) % 3 == k).tolist()) for k in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("cv", "same"),
+    [
+        (None, 5),
+        (np.int64(3), 3),
+        (masks(300), [(np.flatnonzero(a), np.flatnonzero(b)) for a, b in masks(300)]),
+        (((a, b) for a, b in masks(300)), masks(300)),
+        (
+            [(np.flatnonzero(a).tolist(), np.flatnonzero(b)) for a, b in masks(300)],
+            masks(300),
+        ),
+    ],
+    ids=range(5),
+)
+def test_folds_in_any_form_are_the_same(rare_events, cv, same):
+    X, y, _ = rare_events(300, 0.2)
+    first, second = (
+        compare_strategies(
+            LogisticRegression(), X, y, cv=each, strategies=[], random_state=0
+        )
+        for each in (cv, same)
+    )
+    pd.testing.assert_frame_equal(
+        without_times(first.table_), without_times(second.table_)
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("groups", [None, np.arange(300) // 2])
+def test_rows_without_weight_are_spread_over_the_folds(rare_events, seed, groups):
+    X, y, _ = rare_events(300, 0.2)
+    weights = np.ones(300)
+    # Six of the positive rows count, and two must be in each fold.
+    weights[np.flatnonzero(y)[6:]] = 0
+    comparison = compare_strategies(
+        LogisticRegression(),
+        X,
+        y,
+        cv=3,
+        sample_weight=weights,
+        groups=groups,
+        strategies=[],
+        tune_threshold=False,
+        random_state=seed,
+    )
+    counting = (weights > 0) & (y == 1)
+    in_folds = [counting[test].sum() for _, test in comparison.cross_validation.splits]
+    assert in_folds == [2, 2, 2]
+
+
+def texts():
+    X = np.where(np.arange(300) % 4, "few words", "other words")
+    return make_pipeline(TfidfVectorizer(), LogisticRegression()), X
+
+
+def polars_frame():
+    polars = pytest.importorskip("polars")
+    X = np.random.default_rng(0).normal(size=(300, 2))
+    return LogisticRegression(), polars.DataFrame(X)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [texts, lambda: (texts()[0], texts()[1].tolist()), polars_frame],
+    ids=["1-D", "list", "polars"],
+)
+def test_all_common_strategies_take_any_rows(make):
+    (estimator, X), y = make(), np.repeat([0, 1], [240, 60])
+    strategies = list_strategies([2], random_state=0)
+    comparison = compare_strategies(
+        estimator, X, y, cv=2, strategies=strategies, tune_threshold=False
+    )
+    assert comparison.measured_ == [each.name for each in strategies]
+    rows = comparison.outcome("under-sampling 1:1").folds["rows"]
+    np.testing.assert_array_equal(rows, [60, 60])
 
 
 @pytest.mark.parametrize("kind", ["frame", "sparse"])
