@@ -225,7 +225,7 @@ def judge(
             statistic[each.strategy.name] = (-1 if loss else 1) * difference / error
     size = len(true.folds[measure]), len(spread)
     critical = critical_lead(*size)
-    if row_losses is not None and row_classes is not None:
+    if len(spread) > 1 and row_losses is not None and row_classes is not None:
         excess = row_losses[spread] - row_losses[0]
         weights = np.ones_like(excess[0]) if row_weights is None else row_weights
         # Folds may hold the shares of the classes constant, or not.
