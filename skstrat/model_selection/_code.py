@@ -6,9 +6,13 @@ import ast
 import builtins
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
+from inspect import signature
 from itertools import takewhile
 from textwrap import indent
 from typing import Any
+
+from sklearn.base import BaseEstimator, clone
 
 from skstrat._core.compat import EstimatorPrinter
 
@@ -35,7 +39,8 @@ class _Given(str):
 
 def model_code(comparison: Any) -> str:
     """Write the code that makes and fits the best model of a comparison."""
-    model, data = comparison.build(), comparison.data_code
+    model, data = clone(comparison.build()), comparison.data_code
+    _hide_defaults(model)
     weighted = comparison.cross_validation.sample_weight is not None
     arguments = ", ".join(["X", "y", *["sample_weight"] * weighted])
     lines = [data.rstrip() if data else f"# {arguments}: {_GIVEN}"]
@@ -55,6 +60,23 @@ def model_code(comparison: Any) -> str:
         threshold, code = best.mean("threshold"), comparison.labels.counts.argmin()
         lines.append(_THRESHOLD.format(threshold=threshold, code=code))
     return "\n".join([*sorted(_imports(model) or ()), "", *lines, ""])
+
+
+def _hide_defaults(model: Any) -> None:
+    """Leave out defaults that a repr cannot tell, as they are of ``**kwargs``."""
+    for part in _parts(model):
+        if not isinstance(part, BaseEstimator):
+            continue
+        params = part.get_params(deep=False)
+        with suppress(TypeError):
+            if params.keys() - signature(type(part)).parameters:
+                fresh = type(part)().get_params()
+                changed = {
+                    key: value
+                    for key, value in params.items()
+                    if key not in fresh or repr(value) != repr(fresh[key])
+                }
+                part.get_params = lambda changed=changed, **_: changed
 
 
 def _write(value: Any) -> str:
