@@ -163,8 +163,8 @@ class Fold:
         for model, threshold in zip(models, self._thresholds(train), strict=True):
             model.threshold = threshold
             values = [model.n_samples_fit_, seconds]
-            for scorer in how.scoring.values():
-                score = scorer(model, X, y, **weights)
+            for name, scorer in how.scoring.items():
+                score = _number(scorer(model, X, y, **weights), name)
                 values.append(-score if is_loss(scorer) else score)
             values = [*values, threshold][: len(how.measures)]
             tested.append((values, model.proba, model.predict(X)))
@@ -210,6 +210,16 @@ class Fold:
         # Where precision and recall are 0, the score is not a number.
         with np.errstate(invalid="ignore"):
             return [at[np.nanargmax((p * r / (4 * p + r))[:-1])] for p, r, at in curves]
+
+
+def _number(score: Any, name: str) -> float:
+    try:
+        return float(score)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"scoring[{name!r}] must give one number; got {score!r:.60}. Make one "
+            "scorer of each."
+        ) from error
 
 
 def _in_words(error: Exception) -> str:

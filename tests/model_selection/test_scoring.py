@@ -80,13 +80,19 @@ def test_names_are_as_given_and_losses_have_their_own_sign(
         ({"log_loss": WRONG}, ValueError, "none of a measure.*'log_loss' for make_sc"),
         ({"f2": "accuracy"}, ValueError, "for another scorer; got 'f2' for 'accuracy'"),
         (
+            lambda *_: {"a": 1.0},
+            ValueError,
+            r"scoring\['score'\] must give one number; ",
+        ),
+        (
             {"calibration_slope": "calibration_slope"},
             ValueError,
             "scoring must have a measure whose best value is high or low",
         ),
     ],
+    ids=range(11),
 )
-def test_names_that_would_mislead_are_refused(rare_events, scoring, error, message):
+def test_what_the_table_cannot_show_is_refused(rare_events, scoring, error, message):
     with pytest.raises(error, match=message):
         compare(rare_events, scoring)
 
