@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skstrat._core.compat import check_pandas_support
+from skstrat._core.compat import check_pandas_support, is_loss
 from skstrat._core.labels import Labels
 from skstrat.displays._page import summary_html, write_page
 from skstrat.metrics._imbalance import imbalance_degree
@@ -113,7 +113,7 @@ class Comparison:
     @property
     def loss_(self) -> bool:
         """Whether less of the measure chosen by is better."""
-        return f"neg_{self.best_by}" in self.cross_validation.scoring
+        return is_loss(self.cross_validation.scoring[self.best_by])
 
     @property
     def measured_(self) -> list[str]:
