@@ -56,15 +56,13 @@ def write_page(
 
 def summary_html(comparison: Any) -> str:
     """Make a small piece of HTML for notebooks; without pandas, sentences alone."""
-    failed = [
-        f"{each.strategy.name} failed: {each.error}"
+    parts = [f"<p><strong>{escape(comparison.recommendation_)}</strong></p>"]
+    if find_spec("pandas") is not None:
+        parts.append(_small_table(comparison))
+    parts += [
+        f"<p>{escape(each.strategy.name)} failed: {escape(each.error)}</p>"
         for each in comparison.outcomes
         if each.error
-    ]
-    parts = [
-        f"<p><strong>{escape(comparison.recommendation_)}</strong></p>",
-        "" if find_spec("pandas") is None else _small_table(comparison),
-        *(f"<p>{escape(each)}</p>" for each in failed),
     ]
     return escape_controls("".join(parts))
 
@@ -106,7 +104,8 @@ def _render(comparisons: Mapping[str, Any], title: str, source: str | None) -> s
         (name, each, columns[name], _pictures(each))
         for name, each in comparisons.items()
     ]
-    versions = {name: version(name) for name in _MADE_WITH}
+    names = *filter(find_spec, ("pandas", "skrub")), *_MADE_WITH
+    versions = {name: version(name) for name in names}
     return environment.get_template("page.html").render(
         articles=articles,
         legend=dict.fromkeys(info for info, *_ in chain(*columns.values())),

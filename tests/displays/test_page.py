@@ -5,6 +5,8 @@ import re
 import sys
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib.metadata import version
+from importlib.util import find_spec
 from itertools import pairwise
 
 import numpy as np
@@ -226,6 +228,12 @@ def test_noise_is_what_chance_explains_over_all_strategies(comparison, page):
 def test_the_best_row_is_marked_in_words(comparison, page):
     best = [row[0] for row in body_rows(page) if "best" in row[0]["text"]]
     assert [cell["data-v"] for cell in best] == [comparison.best_]
+
+
+def test_versions_are_of_all_that_the_numbers_depend_on(page):
+    text = Reader(page).all("footer")[0]["text"]
+    for name in filter(find_spec, ("numpy", "pandas", "skrub", "skstrat")):
+        assert f" {name} {version(name)}" in text
 
 
 def test_the_choice_holds_a_name_with_a_colon(comparison, written):

@@ -246,6 +246,11 @@ def test_rules_are_whole_under_the_first_column(browser, one, size):
     )
     assert len({first[0] for first, _ in boxes}) == 1
     assert boxes[0][1][0] < boxes[0][0][0] + 300
+    sticking_out = "[...document.querySelectorAll('tbody th')].filter({})".format(
+        "cell => [...cell.children].some(each => "
+        "each.getBoundingClientRect().right > cell.getBoundingClientRect().right)"
+    )
+    assert browser.js(f"{sticking_out}.length") == 0
     for first, second in boxes:
         assert first[1:] == second[1:]
         assert first[1] % 1 == boxes[0][0][1] % 1
