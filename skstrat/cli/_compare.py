@@ -94,13 +94,13 @@ def compare(
     """
     if html and not html.absolute().parent.is_dir():
         raise InputError(f"html {html}: there is no folder {html.absolute().parent}.")
-    estimators = {name: MODELS[name](random_state) for name in model}
     if demo and not any((file, target, sample_weight, groups)):
         data = demo_data()
     elif file and target and not demo:
         data = read_data(file, target, sample_weight, groups, csv)
     else:
         raise InputError("give a FILE with its --target COLUMN, or --demo, not both.")
+    estimators = {name: MODELS[name](random_state, data.X) for name in model}
     factors = factor or choose_factors(
         [each["rows"] for each in data.summary["classes"]]
     )
@@ -122,7 +122,7 @@ def compare(
                 n_jobs=n_jobs,
                 random_state=random_state,
                 # The terminal's table has no column that needs thresholds.
-                tune_threshold=json or html is not None,
+                tune_threshold=html is not None,
                 learning_curve_by_rows=html is not None,
                 progress=partial(progress.track, description=name),
             )

@@ -8,43 +8,38 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from skrub import TableVectorizer, ToCategorical
+from pandas.api.types import (
+    is_datetime64_any_dtype,
+    is_numeric_dtype,
+    is_timedelta64_dtype,
+)
+from skrub import ApplyToCols, Cleaner, DatetimeEncoder
 
 from skstrat.cli._errors import InputError, explained
 from skstrat.cli._terminal import doubted_label
 from skstrat.io import CsvFormat, scan_file
-from skstrat.io._scan import check_columns
+from skstrat.io._scan import Roles, check_columns
+from skstrat.io._scan import explained as of_file
 from skstrat.metrics import imbalance_degree
 
 _MOST_CLASSES = 1000
 # Models refuse infinite numbers, or those whose squares are.
 _LARGEST = 1e18
-# What a cell becomes depends on the type of its column alone, so nothing is learned
-# that a fold should not know; and a fold has less to do.
-_TYPING = TableVectorizer(
-    low_cardinality=ToCategorical(), high_cardinality=ToCategorical()
-)
+_SECOND = pd.Timedelta("1s")
 _READING_CODE = """\
 import numpy
-from skrub import TableVectorizer, ToCategorical
+from skstrat.cli._data import type_columns
 from skstrat.io import CsvFormat, scan_file
 
-X, y, sample_weight = scan_file(
-    {source!r}, target={target!r}, sample_weight={sample_weight!r}, csv={csv!r}
-)
+X, y, sample_weight = scan_file({arguments})
 X = X.take_rows(numpy.arange(len(y)))
 """
 _DEMO_CODE = """\
-from skrub import TableVectorizer, ToCategorical
-from skstrat.cli._data import make_payments
+from skstrat.cli._data import make_payments, type_columns
 
 X, y = make_payments()
 """
-_TYPING_CODE = f"""\
-X = {_TYPING!r}.fit_transform(X)
-numbers = X.select_dtypes("number")
-X[numbers.columns] = numbers.where(numbers.abs() < {_LARGEST:g})
-"""
+_TYPING_CODE = "X = type_columns(X)\n"
 
 
 @dataclass(frozen=True)
@@ -58,8 +53,8 @@ class Data:
     code : str
         Python source that makes X and y.
     X : DataFrame of shape (n_rows, n_columns)
-        float32 for numbers and for the parts of dates, with NaN where one is missing,
-        infinite or too large; categories for text.
+        float64 for numbers, for dates as seconds and for their parts, with NaN where
+        one is missing, infinite or too large; categories for all else, as text.
     y : Series of shape (n_rows,)
         Labels, as categories.
     sample_weight, groups : array-like of shape (n_rows,), default=None
@@ -82,41 +77,46 @@ def read_data(
     csv: CsvFormat,
 ) -> Data:
     """Read a file into memory; weights and groups are no features."""
-    code = _READING_CODE.format(
-        source=str(file), target=target, sample_weight=sample_weight, csv=csv
-    )
     members = None
+    roles = Roles(target, sample_weight, None)
     with explained():
         rows, y, weights = scan_file(
             file, target=target, sample_weight=sample_weight, csv=csv
         )
         if groups is not None:
-            check_columns(rows.source, [("target", target), ("groups", groups)])
+            check_columns(rows.source, [*roles.named.items(), ("groups", groups)])
+        with of_file(rows.source, roles):
+            degree = imbalance_degree(y)
         # Without a column there is no row to take.
         frame = rows.take_rows(np.arange(len(y) if rows.columns else 0))
+    # The folders of a server are nobody's business who reads the page.
+    arguments = f"{file.name!r}, target={target!r}"
+    if sample_weight is not None:
+        arguments += f", sample_weight={sample_weight!r}"
+    if csv != CsvFormat():
+        arguments += f", csv={csv!r}"
+    code = _READING_CODE.format(arguments=arguments)
     if groups is not None:
         members = frame.pop(groups).to_numpy()
         code += f"groups = X.pop({groups!r}).to_numpy()\n"
-    return _typed(str(file), target, code, frame, y, weights, members)
+    return _typed(str(file), target, code, degree, frame, y, weights, members)
 
 
 def demo_data() -> Data:
     """Give the generated payments."""
-    return _typed("generated card payments", "is_fraud", _DEMO_CODE, *make_payments())
+    frame, y = make_payments()
+    degree = imbalance_degree(y)
+    return _typed("generated card payments", "is_fraud", _DEMO_CODE, degree, frame, y)
 
 
-def _typed(source: str, target: str, code: str, frame: Any, y: Any, *more: Any) -> Data:
-    with explained():
-        degree = imbalance_degree(y)
+def _typed(
+    source: str, target: str, code: str, degree: Any, frame: Any, y: Any, *more: Any
+) -> Data:
     counts = y.value_counts(sort=False)
     names = counts.index.tolist()
     if doubt := doubted_label(f"target {target!r}", len(names), _MOST_CLASSES):
         raise InputError(f"{doubt} At most {_MOST_CLASSES:,} classes are compared.")
-    # Large numbers become infinite first.
-    with np.errstate(over="ignore"):
-        X = _TYPING.fit_transform(frame) if frame.size else frame
-    numbers = X.select_dtypes("number")
-    X[numbers.columns] = numbers.where(numbers.abs() < _LARGEST)
+    X = type_columns(frame) if frame.size else frame
     if X.isna().to_numpy().all():
         raise InputError(f"{source} must have a column with values besides {target!r}.")
     classes = pd.DataFrame(
@@ -132,6 +132,44 @@ def _typed(source: str, target: str, code: str, frame: Any, y: Any, *more: Any) 
         "degree_of_imbalance": degree,
     }
     return Data(summary, code + _TYPING_CODE, X, y, *more)
+
+
+def type_columns(frame: Any) -> Any:
+    """Turn numbers and dates into float64, and all else into categories.
+
+    What a cell becomes depends on the type of its column alone, so nothing is learned
+    that a fold should not know; and a fold has less to do.
+    """
+    # skrub rounds numbers to float32, which holds no dates such as 20240131.
+    X = Cleaner(cast_to_str=True).fit_transform(frame.apply(_as_plain))
+    dates = list(X.select_dtypes(["datetime", "datetimetz"]))
+    parts = DatetimeEncoder(add_total_seconds=False)
+    X = ApplyToCols(parts, cols=dates, keep_original=True).fit_transform(X)
+    X = X.apply(_as_number_or_category)
+    numbers = X.select_dtypes("number")
+    X[numbers.columns] = numbers.where(numbers.abs() < _LARGEST)
+    return X
+
+
+def _as_plain(column: Any) -> Any:
+    if column.dtype == object:
+        column = column.convert_dtypes()
+    if is_timedelta64_dtype(column):
+        return column / _SECOND
+    if is_numeric_dtype(column):
+        return column.astype("float64")
+    is_object = column.dtype == object
+    return column.map(str, na_action="ignore") if is_object else column
+
+
+def _as_number_or_category(column: Any) -> Any:
+    if is_datetime64_any_dtype(column):
+        return (column - pd.Timestamp(0, tz=column.dt.tz)) / _SECOND
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column
+    numbers = pd.to_numeric(column, errors="coerce").astype("float64")
+    is_number = numbers.notna().equals(column.notna())
+    return numbers if is_number else column.astype("category")
 
 
 def make_payments() -> tuple[Any, Any]:

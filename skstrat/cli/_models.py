@@ -7,10 +7,11 @@ from importlib import import_module
 from typing import Any
 
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MaxAbsScaler, OneHotEncoder, OrdinalEncoder
-from skrub import ToCategorical, tabular_pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, RobustScaler
+from skrub import ApplyToCols, DropUninformative, SquashingScaler
 
 from skstrat.cli._errors import InputError
 
@@ -26,14 +27,18 @@ _ORDINAL = OrdinalEncoder(
 _BOOSTERS = {"lightgbm": ("LGBMClassifier", -1), "xgboost": ("XGBClassifier", 0)}
 
 
-def _make(name: str, random_state: int) -> Any:
+def _make(name: str, random_state: int, X: Any) -> Any:
+    text = X.select_dtypes("category")
+    many = [column for column in text if text[column].nunique() > _BINS]
     if name == "logistic":
-        return _on_table(LogisticRegression(max_iter=1000), _ONE_HOT, _ONE_HOT)
-    if name == "forest":
-        # Full trees give one positive of three the probability 0, and any resampling
-        # would compare well with that.
-        forest = RandomForestClassifier(min_samples_leaf=10, random_state=random_state)
-        return _on_table(forest)
+        return make_pipeline(
+            ApplyToCols(_ONE_HOT, cols=list(text)),
+            # Columns that are empty in a fold.
+            ApplyToCols(DropUninformative()),
+            SimpleImputer(add_indicator=True),
+            SquashingScaler(max_absolute_value=5),
+            LogisticRegression(max_iter=1000),
+        )
     if name == "hgb":
         trees = HistGradientBoostingClassifier(
             # Without a penalty, a leaf with one positive of a rare class jumps by tens
@@ -45,7 +50,24 @@ def _make(name: str, random_state: int) -> Any:
             categorical_features="from_dtype",
             random_state=random_state,
         )
-        return _on_table(trees, ToCategorical())
+        return make_pipeline(
+            ApplyToCols(_ORDINAL, cols=many), ApplyToCols(DropUninformative()), trees
+        )
+    return make_pipeline(
+        ApplyToCols(_ORDINAL, cols=list(text)),
+        ApplyToCols(DropUninformative()),
+        # The forest and XGBoost round to float32, which has most room around 0. It
+        # gives an array; LightGBM and XGBoost refuse names that hold brackets.
+        RobustScaler(with_scaling=False),
+        _make_trees(name, random_state),
+    )
+
+
+def _make_trees(name: str, random_state: int) -> Any:
+    if name == "forest":
+        # Full trees give one positive of three the probability 0, and any resampling
+        # would compare well with that.
+        return RandomForestClassifier(min_samples_leaf=10, random_state=random_state)
     kind, verbosity = _BOOSTERS[name]
     try:
         booster = getattr(import_module(name), kind)
@@ -53,23 +75,11 @@ def _make(name: str, random_state: int) -> Any:
         raise InputError(
             f"model {name} is not installed. Run: pip install {name}"
         ) from None
-    trees = booster(random_state=random_state, n_jobs=1, verbosity=verbosity)
-    # It gives an array; these libraries refuse names of columns that hold brackets.
-    return _on_table(make_pipeline(MaxAbsScaler(), trees))
-
-
-def _on_table(model: Any, few: Any = _ORDINAL, many: Any = _ORDINAL) -> Any:
-    # skrub's own encoder of texts with many values draws from a random state, and takes
-    # ten times as long in every fit.
-    return tabular_pipeline(model).set_params(
-        tablevectorizer__low_cardinality=few,
-        tablevectorizer__high_cardinality=many,
-        tablevectorizer__cardinality_threshold=_BINS,
-    )
+    return booster(random_state=random_state, n_jobs=1, verbosity=verbosity)
 
 
 DEFAULT_MODELS = ("logistic", "hgb")
-# Each makes an unfitted pipeline, given a random state.
+# Each makes an unfitted pipeline, given a random state and typed columns.
 MODELS = {
     name: partial(_make, name) for name in (*DEFAULT_MODELS, "forest", *_BOOSTERS)
 }

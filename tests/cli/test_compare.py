@@ -77,7 +77,7 @@ def invoke(*arguments):
 
 def strategies_of(model, factors):
     """Name the strategies that are listed for a model."""
-    listed = list_strategies(factors, estimator=MODELS[model](0))
+    listed = list_strategies(factors, estimator=MODELS[model](0, messy_frame(2)))
     return [strategy.name for strategy in listed]
 
 
@@ -201,7 +201,10 @@ def test_recommendation_stands_below_the_table_and_in_the_document(messy_csv):
 
 
 @pytest.mark.slow
-def test_page_has_the_names_of_the_table_and_code_that_runs(messy_csv, tmp_path):
+def test_page_has_the_names_of_the_table_and_code_that_runs(
+    messy_csv, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
     page = tmp_path / "report.html"
     models = ("logistic", *(each for each in ("xgboost",) if find_spec(each)))
     result = invoke(
@@ -212,6 +215,7 @@ def test_page_has_the_names_of_the_table_and_code_that_runs(messy_csv, tmp_path)
     assert result.exit_code == 0, result.output
     assert "Note: --html also tunes thresholds" in result.output
     text = html.unescape(page.read_text(encoding="utf-8"))
+    assert str(tmp_path) not in text
     for shown in ("<p>messy.csv.gz: 400 rows", "fraud [x]", *models):
         assert shown in text
     codes = re.findall("<pre><code>(.*?)</code></pre>", text, flags=re.DOTALL)
