@@ -167,8 +167,7 @@ def compare_strategies(
     >>> list(comparison.table_.index)
     ['true distribution', 'a tenth']
     """
-    _refuse_without_proba(estimator)
-    refuse_unsuited(estimator)
+    _check_estimator(estimator)
     _refuse_elsewhere(X=X, y=y, sample_weight=sample_weight, groups=groups)
     _refuse_error_score(error_score)
     labels = encode_labels(one_label_per_row(y))
@@ -212,7 +211,7 @@ def compare_strategies(
     return Comparison(estimator, *found, cross_validation, labels, best_by)
 
 
-def _refuse_without_proba(estimator: Any) -> None:
+def _check_estimator(estimator: Any) -> None:
     if isinstance(estimator, type):
         raise TypeError(
             "estimator must be an object, with its parameters; got the class "
@@ -223,6 +222,7 @@ def _refuse_without_proba(estimator: Any) -> None:
             "estimator must have predict_proba, because probabilities are compared; "
             f"got {estimator!r}. Wrap it in CalibratedClassifierCV."
         )
+    refuse_unsuited(estimator)
 
 
 def _refuse_error_score(error_score: Any) -> None:
@@ -312,7 +312,7 @@ def _split(
 
 def _read_splits(folds: Any, X: Any, y: Any, groups: Any) -> list[Any]:
     """Give the rows of each split as numbers."""
-    if hasattr(folds, "split") and not isinstance(folds, str):
+    if hasattr(folds, "split") and not isinstance(folds, (str, type)):
         folds = list(folds.split(X, y, groups))
     rows = np.arange(len(y))
     try:

@@ -433,7 +433,7 @@ BAD = [
     ),
     *(
         ({"cv": cv}, ValueError, rf"cv must be a number of folds, 2 or .* got {cv!r}")
-        for cv in (1, 0, True, 2.5, "5", {1: 2})
+        for cv in (1, 0, True, 2.5, "5", {1: 2}, type(FOLDS))
     ),
     (
         {"cv": [([0, 1], [60])] * 2},
