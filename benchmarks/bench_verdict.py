@@ -9,12 +9,18 @@ and Bengio: the share of test rows) and between strategies by a common loss. And
 of heavy tails, and of a skew: strategies a little better mostly, and seldom much worse.
 ``old`` is the rule of before: the best mean wins by one standard error; ``old_apart``
 the same without the correlation between folds. ``any`` is the rule for any correlation
-between strategies, ``rows`` that for the correlation of row losses.
+between strategies, ``rows`` that for the correlation of row losses, which is known in
+folds that are drawn.
 
 Real fits on generated data of which no strategy can be better: ``seeds`` are draws of
 the same resampler, of which the first stands for the true distribution, by
 ``compare_strategies``; ``columns`` are models that each lack another column of the same
 worth, which the data make better or worse by chance in all folds at once.
+
+``shift`` are given predictions whose expected loss is the same: the log odds of one are
+too high by a constant, those of the others too low by another, and noise. All others
+differ from it alike by class, which stratified folds do not show; scores tell the
+classes apart a little (``weak``) or well (``strong``).
 
 ``error`` is the median of the standard error of a difference over the value of the
 measure.
@@ -36,6 +42,8 @@ from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed
+from scipy.optimize import brentq
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 from sklearn.model_selection import StratifiedKFold
@@ -199,7 +207,9 @@ def measure_fits(compare, model, n_folds, n_strategies, share, n_repeats):
             if name == "log_loss":
                 given["rows"] = losses
             for rule, rows in given.items():
-                verdict = judge(outcomes, name, loss=sign == 1, row_losses=rows)
+                verdict = judge(
+                    outcomes, name, loss=sign == 1, row_losses=rows, row_classes=y
+                )
                 found.append((name, rule, verdict.best is not outcomes[0]))
             found.append((name, "old", old))
     measured = []
@@ -218,6 +228,77 @@ def measure_fits(compare, model, n_folds, n_strategies, share, n_repeats):
             row |= rate(rule, named)
         measured.append(judged(row, goal=True, names=rules[1:]))
     return measured
+
+
+def loss_of(log_odds, y):
+    """Give the log loss of each row."""
+    return np.logaddexp(0, log_odds) - y * log_odds
+
+
+def draw_shifts(rng, width, up, noise):
+    """Draw labels and rows of losses of equal mean, 1 strategy too high, 15 too low."""
+    n_rows, n_drawn, share = ROWS, 400_000, 0.1
+    scores = width * rng.normal(size=n_drawn) + np.log(share / (1 - share))
+    y = rng.random(n_drawn) < expit(scores)
+    weights = np.where(y, share / y.mean(), (1 - share) / (1 - y.mean()))
+    noisy = scores + noise * rng.normal(size=n_drawn)
+    wanted = np.mean(weights * loss_of(scores + up, y))
+    down = brentq(
+        lambda down: np.mean(weights * loss_of(noisy - down, y)) - wanted, 0, 6
+    )
+    n_positive = int(n_rows * share)
+    while True:
+        rows = np.concatenate(
+            [
+                rng.choice(np.flatnonzero(y), n_positive),
+                rng.choice(np.flatnonzero(~y), n_rows - n_positive),
+            ]
+        )
+        low = scores[rows] + noise * rng.normal(size=(15, n_rows)) - down
+        log_odds = np.vstack([scores[rows] + up, low])
+        yield y[rows], loss_of(log_odds, y[rows])
+
+
+def measure_shifts(name, settings, n_repeats):
+    """Count false winners of given predictions in stratified folds."""
+    drawn, found = draw_shifts(np.random.default_rng(5), *settings), []
+    errors, critical = [], []
+    nothing = np.ones(5)
+    for seed in range(n_repeats):
+        y, losses = next(drawn)
+        cv = StratifiedKFold(5, shuffle=True, random_state=seed)
+        tests = [test for _, test in cv.split(y, y)]
+        folds = np.array([losses[:, test].mean(axis=1) for test in tests])
+        outcomes = [
+            Outcome(
+                Strategy(f"{n}"),
+                {"log_loss": each, "rows": nothing, "fit_time": nothing},
+                *(nothing, nothing, 1 / 4),
+            )
+            for n, each in enumerate(folds.T)
+        ]
+        by_any = judge(outcomes, "log_loss", loss=True)
+        by_rows = judge(
+            outcomes, "log_loss", loss=True, row_losses=losses, row_classes=y
+        )
+        won = [verdict.best is not outcomes[0] for verdict in (by_any, by_rows)]
+        found.append([old_winners((folds[:, 1:] - folds[:, :1])[None])[0], *won])
+        critical.append([by_any.critical, by_rows.critical])
+        error = outcomes[1].difference(outcomes[0], "log_loss")[1]
+        errors.append(error / outcomes[0].mean("log_loss"))
+    row = {
+        "data": f"shift, {name}, 10% positive",
+        "measure": "log_loss",
+        "folds": 5,
+        "strategies": 15,
+        "repeats": n_repeats,
+        "error": round(float(np.median(errors)), 5),
+    }
+    means = np.round(np.mean(critical, axis=0), 2).tolist()
+    row |= dict(zip(("critical", "critical_rows"), means, strict=True))
+    for rule, named in zip(("old", "any", "rows"), np.transpose(found), strict=True):
+        row |= rate(rule, named)
+    return judged(row, goal=True, names=("any", "rows"))
 
 
 def measure_power(n_folds, n_strategies, correlation, n_repeats):
@@ -252,6 +333,8 @@ FITS = (
     (compare_columns, "logistic", 2, 5, 0.1),
     (compare_columns, "logistic", 5, 1, 0.1),
 )
+# Width of the scores, shift up of the first, noise of the others.
+SHIFTS = {"weak": (0.2, 0.8, 0.3), "strong": (1.0, 1.0, 0.5)}
 MODELS = {
     "logistic": LogisticRegression(),
     "tree": DecisionTreeClassifier(min_samples_leaf=20, random_state=0),
@@ -288,6 +371,10 @@ def main():
     power = [measure_power(*case, options.repeats) for case in grid]
     fits = (delayed(measure_fits)(*case, options.fits) for case in FITS)
     rows += chain.from_iterable(Parallel(options.jobs)(fits))
+    shifts = (
+        delayed(measure_shifts)(*case, 5 * options.fits) for case in SHIFTS.items()
+    )
+    rows += Parallel(options.jobs)(shifts)
     print_table(power, {key: key for key in power[0]})
     rows = [{key: row.get(key) for key in COLUMNS} for row in rows]
     return report(rows, {key: key for key in COLUMNS}, options.json, power=power)

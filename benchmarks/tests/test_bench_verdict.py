@@ -50,14 +50,31 @@ def test_drawn_folds_have_mean_zero_variance_one_and_their_correlations(bench, s
     assert found[0, 2] == pytest.approx(0.5, abs=0.06)
 
 
+@pytest.mark.parametrize("name", ["weak", "strong"])
+def test_shifted_strategies_are_as_good_as_the_true_distribution(bench, name):
+    drawn = bench.draw_shifts(np.random.default_rng(0), *bench.SHIFTS[name])
+    means = []
+    for _ in range(40):
+        y, losses = next(drawn)
+        assert y.mean() == 0.1
+        means.append(losses[1:].mean() - losses[0].mean())
+    error = np.std(means, ddof=1) / np.sqrt(len(means))
+    assert abs(np.mean(means)) < 3 * error
+
+
 def test_the_results_hold_what_they_say(bench):
     results = json.loads(bench.RESULTS.read_text(encoding="utf-8"))
     cases = results["cases"]
     judged = [case for case in cases if case["verdict"] != "-"]
-    assert len(judged) == 48 + 3 * len(bench.FITS)
+    assert len(judged) == 48 + 3 * len(bench.FITS) + len(bench.SHIFTS)
     for case in judged:
         assert case["verdict"] == "pass"
-        assert case["any"] <= 0.1 + 3 * case["any_se"]
+        for rule in ("any", "rows"):
+            if case[rule] is not None:
+                assert case[rule] <= 0.1 + 3 * case[f"{rule}_se"]
+    shifts = [case for case in judged if case["data"].startswith("shift")]
+    # By the correlation of rows alone, 2.05 would be enough.
+    assert min(case["critical_rows"] for case in shifts) > 3
     # By one standard error, with folds taken as independent.
     old = {
         case["strategies"]: case
