@@ -596,11 +596,10 @@ def test_folds_in_any_form_are_the_same(rare_events, cv, same):
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("groups", [None, np.arange(300) // 2])
-def test_rows_without_weight_are_spread_over_the_folds(rare_events, seed, groups):
+def test_rows_without_weight_are_spread_over_the_folds(rare_events, seed):
     X, y, _ = rare_events(300, 0.2)
     weights = np.ones(300)
-    # Six of the positive rows count, and two must be in each fold.
+    # Six of the positive rows count, so two in each fold.
     weights[np.flatnonzero(y)[6:]] = 0
     comparison = compare_strategies(
         LogisticRegression(),
@@ -608,7 +607,6 @@ def test_rows_without_weight_are_spread_over_the_folds(rare_events, seed, groups
         y,
         cv=3,
         sample_weight=weights,
-        groups=groups,
         strategies=[],
         tune_threshold=False,
         random_state=seed,
