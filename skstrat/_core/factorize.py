@@ -213,7 +213,6 @@ def _refuse_numbers(labels: list[Any]) -> None:
     if any(label == label and not label.is_integer() for label in floats):
         raise NotClassLabelsError(
             "Unknown label type: continuous. y must hold class labels; got numbers "
-            "that are not whole. Cut them into bins, for example with "
-            "sklearn.preprocessing.KBinsDiscretizer, or give a resampler such bins as "
-            "strata."
+            "that are not whole. Cut them into bins, which can be the labels, or the "
+            "strata by which rows are drawn."
         )

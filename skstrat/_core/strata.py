@@ -156,13 +156,13 @@ def _describe(values: Any) -> str:
 def _named_columns(X: Any, named: Any, argument: str) -> Columns | None:
     """Take the columns out of a table that are named; None if values are given.
 
-    Different labels in a list name columns; values would repeat, or be more.
+    A short list of labels names columns; values would be one per row.
     """
     names, shape = column_names(X), tuple(getattr(X, "shape", ()))
     width = shape[-1] if len(shape) == 2 else len(names or ())
     if isinstance(named, (str, Integral)):
         wanted, as_values = [named], False
-    elif isinstance(named, (list, tuple)) and _are_labels(named, width):
+    elif isinstance(named, (list, tuple)) and _are_labels(named, width, count_rows(X)):
         wanted, as_values = list(named), len(named) == count_rows(X)
     else:
         return None
@@ -186,13 +186,13 @@ def _named_columns(X: Any, named: Any, argument: str) -> Columns | None:
     return list(zip(wanted, _taken(X, names, places), strict=True))
 
 
-def _are_labels(named: Any, width: int) -> bool:
-    """Tell whether all could be labels of columns, each of another one."""
-    if not 0 < len(named) <= width:
-        return False
+def _are_labels(named: Any, width: int, n_rows: int) -> bool:
+    """Tell whether all could be labels of columns; values of rows may repeat."""
     kinds = set(map(type, named))
     plain = all(issubclass(kind, (str, Integral)) for kind in kinds)
-    return plain and bool not in kinds and len(set(named)) == len(named)
+    if not plain or bool in kinds or not 0 < len(set(named)) <= width:
+        return False
+    return len(named) != n_rows or len(set(named)) == n_rows
 
 
 def _place_of(name: Any, names: list[Any] | None, width: int) -> int | None:

@@ -37,6 +37,14 @@ def skstrat_command() -> None:
 skstrat_command.add_command(downsample)
 
 
+def _not_zero(context: Any, parameter: Any, n_jobs: int) -> int:
+    if n_jobs == 0:
+        raise InputError(
+            "n_jobs must be a number of fits, or -1 for one a core; got 0."
+        )
+    return n_jobs
+
+
 def _finite(context: Any, parameter: Any, factors: tuple[float, ...]) -> list[float]:
     if not all(map(math.isfinite, factors)):
         raise InputError(f"factor must be a finite number; got {factors}.")
@@ -62,13 +70,19 @@ def _finite(context: Any, parameter: Any, factors: tuple[float, ...]) -> list[fl
 )
 @option("--cv", default=5, type=click.IntRange(min=2), help="Number of folds.")
 @option("--random-state", default=0, type=click.IntRange(0, 2**32 - 1), help="Seed.")
-@option("--n-jobs", default=-1, help="Fits at the same time; -1: one a core.")
+@option(
+    "--n-jobs",
+    default=-1,
+    callback=_not_zero,
+    help="Fits at the same time; -1: one a core.",
+)
 @csv_options
 @option("--json", is_flag=True, help="One JSON document on stdout.")
 @option(
     "--html",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="Also write a page with verdict, tables, pictures and code.",
+    help="Also write a page with verdict, tables, pictures and code. It alone tunes "
+    "thresholds: about four times the work.",
 )
 @option("--demo", is_flag=True, help="A generated table instead of FILE.")
 def compare(
@@ -94,12 +108,7 @@ def compare(
     """
     if html and not html.absolute().parent.is_dir():
         raise InputError(f"html {html}: there is no folder {html.absolute().parent}.")
-    if demo and not any((file, target, sample_weight, groups)):
-        data = demo_data()
-    elif file and target and not demo:
-        data = read_data(file, target, sample_weight, groups, csv)
-    else:
-        raise InputError("give a FILE with its --target COLUMN, or --demo, not both.")
+    data = _read(demo, file, target, sample_weight, groups, csv)
     estimators = {name: MODELS[name](random_state, data.X) for name in model}
     factors = factor or choose_factors(
         [each["rows"] for each in data.summary["classes"]]
@@ -121,7 +130,7 @@ def compare(
                 cv=cv,
                 n_jobs=n_jobs,
                 random_state=random_state,
-                # The terminal's table has no column that needs thresholds.
+                # Nothing else shows what needs thresholds.
                 tune_threshold=html is not None,
                 learning_curve_by_rows=html is not None,
                 progress=partial(progress.track, description=name),
@@ -133,18 +142,21 @@ def compare(
         title, source = "Which strategy?", Path(data.summary["source"]).name
         with explained():
             write_page(html, measured, title=title, source=source)
-    terminal.print_reading_help(console, data.summary)
+    terminal.print_reading_help(console, data.summary, list(measured.values()))
     if json:
-        terminal.print_json(
-            {
-                "data": data.summary,
-                "cv": cv,
-                "factors": factors,
-                "random_state": random_state,
-                "models": [_model(*each) for each in measured.items()],
-                "versions": versions(*map(import_module, _MADE_WITH)),
-            }
-        )
+        told = {"cv": cv, "factors": factors, "random_state": random_state}
+        models = [_model(*each) for each in measured.items()]
+        made_by = versions(*map(import_module, _MADE_WITH))
+        document = {"data": data.summary, **told, "models": models, "versions": made_by}
+        terminal.print_json(document)
+
+
+def _read(demo: bool, file: Path | None, target: str | None, *more: Any) -> Data:
+    if demo and not any((file, target, *more[:-1])):
+        return demo_data()
+    if file and target and not demo:
+        return read_data(file, target, *more)
+    raise InputError("give a FILE with its --target COLUMN, or --demo, not both.")
 
 
 def _compare(name: str, estimator: Any, data: Data, **options: Any) -> Comparison:

@@ -101,7 +101,13 @@ def _read_strata(
     "together.",
 )
 @_column("--groups", help="Rows of one value are kept or dropped together.")
-@click.option("--random-state", default=0, show_default=True, help="Seed of the draw.")
+@click.option(
+    "--random-state",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 2**64 - 1),
+    help="Seed of the draw.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace DEST.")
 @csv_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")

@@ -108,21 +108,27 @@ def print_classes(console: Console, data: dict[str, Any]) -> None:
 
 def print_comparison(console: Console, title: str, comparison: Comparison) -> None:
     """Print one row per strategy, in their order, and what to conclude."""
-    full = [each for each in MEASURES.values() if each.digits is not None]
-    few = [each for each in full if each.key in (*_KEPT, comparison.best_by)]
-    unlimited = console.options.update(max_width=10 * console.width)
-    # The widest that fits.
-    for shown, spread in ((full, True), (full, False), (few, False)):
-        grid = _grid(comparison, shown, spread=spread)
-        if console.measure(grid, options=unlimited).maximum <= console.width:
-            break
     console.print(f"\n{title}")
-    console.print(grid)
+    console.print(_widest_grid(console, comparison)[0])
     for outcome in comparison.outcomes:
         if outcome.error:
             console.print(f"{outcome.strategy.name} failed: {outcome.error}")
     verdict = comparison.recommendation_
     console.print(Panel(verdict, HORIZONTALS, title="Verdict", padding=0))
+
+
+def _widest_grid(
+    console: Console, comparison: Comparison
+) -> tuple[Grid, list[MeasureInfo]]:
+    """Make the widest table that fits, and give the measures in it."""
+    full = [each for each in MEASURES.values() if each.digits is not None]
+    few = [each for each in full if each.key in (*_KEPT, comparison.best_by)]
+    unlimited = console.options.update(max_width=10 * console.width)
+    for shown, spread in ((full, True), (full, False), (few, False)):
+        grid = _grid(comparison, shown, spread=spread)
+        if console.measure(grid, options=unlimited).maximum <= console.width:
+            break
+    return grid, shown
 
 
 def _grid(comparison: Comparison, shown: list[MeasureInfo], *, spread: bool) -> Grid:
@@ -145,13 +151,22 @@ def _cell(outcome: Outcome, measure: MeasureInfo, *, spread: bool) -> str:
     return f"{mean} ±{sd}" if spread and measure.digits else mean
 
 
-def print_reading_help(console: Console, data: dict[str, Any]) -> None:
-    """Print how to read the tables."""
-    averages = "ROC AUC and average precision: each class against the rest, averaged. "
+def print_reading_help(
+    console: Console, data: dict[str, Any], comparisons: list[Comparison]
+) -> None:
+    """Print how to read the tables, of the measures that are in one of them."""
+    shown = [at for each in comparisons for at in _widest_grid(console, each)[1]]
+    losses = _joined(shown, "log_loss", "brier_score")
+    averages = f"{_joined(shown, 'roc_auc', 'average_precision')}: each class against "
+    averages += "the rest, averaged. "
     console.print(
         "\nMeans over the same folds, where there is room ± their standard deviations; "
-        "only training parts are resampled. Lower log loss and Brier score are better. "
+        f"only training parts are resampled. Lower is better: {losses}. "
         f"{averages * (len(data['classes']) > 2)}Mean p / prevalence: predicted over "
         f"real share of class {data['smallest_class']}, 1 is right. correction: "
         "predictions turned back to the original class shares."
     )
+
+
+def _joined(shown: list[MeasureInfo], *keys: str) -> str:
+    return ", ".join(MEASURES[key].label for key in keys if MEASURES[key] in shown)

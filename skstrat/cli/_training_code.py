@@ -30,6 +30,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from skstrat import PriorCorrectedClassifier
 {data}
+# Of text, make numbers first, for example by skrub.TableVectorizer.
 # Linear models take the weights.
 linear = LogisticRegression(max_iter=1000).fit(X, y, sample_weight=weight)
 # Trees do not follow those of classes: fit without them, then correct by totals.
@@ -45,6 +46,7 @@ _REGRESSOR = """\
 import pandas
 from sklearn.ensemble import HistGradientBoostingRegressor
 {data}
+# Of text, make numbers first, for example by skrub.TableVectorizer.
 model = HistGradientBoostingRegressor().fit(X, y, sample_weight=weight)"""
 
 

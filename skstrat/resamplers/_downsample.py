@@ -215,7 +215,7 @@ class DownsampleUpweight(StratifiedResampler):
             if self.factor == "auto":
                 raise ValueError(
                     'factor must not be "auto" where y holds no class labels, for it '
-                    "is for a classifier; give a number, or sampling_strategy."
+                    "is for a classifier; give a number."
                 ) from None
             if not (several and is_label_matrix(samples.y)):
                 raise

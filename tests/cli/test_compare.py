@@ -241,8 +241,9 @@ def test_three_classes_name_the_smallest(tmp_path):
         tmp_path / "three.parquet", "--target=label", "--model=logistic", "--cv=2"
     )
     assert result.exit_code == 0, result.output
-    assert "over real share of class small" in " ".join(result.output.split())
-    assert "each class against the rest" in result.output
+    shown = " ".join(result.output.split())
+    assert "over real share of class small" in shown
+    assert "Average precision: each class against the rest" in shown
     assert "downsample 5 + upweight" in result.output
 
 
@@ -283,6 +284,8 @@ def test_tables_are_as_wide_as_columns_says(few_csv, monkeypatch, columns, sprea
     table = result.output.partition("LogisticRegression")[2].partition("Verdict")[0]
     assert lines_of_strategies(table) == strategies_of("logistic", [5])
     assert ("±" in table) == ("ROC AUC" in table) == spread
+    help_text = result.output.partition("Means over")[2]
+    assert ("Brier score" in help_text) == spread
 
 
 def test_a_strategy_that_fails_says_why(monkeypatch, few_csv):
@@ -365,13 +368,22 @@ BAD_COLUMNS = {
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["{file}", "--target=one_class"], "at least two classes"),
+        (
+            ["{file}", "--target=one_class"],
+            "t.csv (target (y) is 'one_class'): y must have at least two classes",
+        ),
         (["{file}", "--target=gaps"], "1 of 20"),
         (["{file}", "--target=too_rare", "--json"], "got cv=5 for {'a': 17, 'b': 3}"),
         (["{file}", "--target=continuous"], "continuous"),
         (["{file}", "--target=to_rare"], "has no 'to_rare', only ['x', "),
         (["{file}", "--target=too_rare", "--groups=g"], "groups must name a column"),
         (["{file}", "--target=too_rare", "--groups=too_rare"], "another column than"),
+        (
+            ["{file}", "--target=too_rare", "--groups=x", "--sample-weight=x"],
+            "groups must name another column than sample_weight",
+        ),
+        (["{folder}/empty.csv", "--target=y"], "empty.csv (target (y) is 'y')"),
+        (["--demo", "--n-jobs=0"], "n_jobs must be a number of fits"),
         (["{file}"], "give a FILE with its --target COLUMN, or --demo"),
         (["{file}", "--target=gaps", "--demo"], "or --demo, not both"),
         (["--demo", "--groups=x"], "or --demo, not both"),
@@ -389,6 +401,7 @@ def test_bad_input(tmp_path, arguments, message):
     )
     (tmp_path / "broken.parquet").write_bytes(b"PAR1")
     (tmp_path / "t.txt").touch()
+    (tmp_path / "empty.csv").write_text("x,y\n", encoding="utf-8")
     (tmp_path / "ragged.csv").write_text("x,y\n1,a\n2\n3,b\n", encoding="utf-8")
     result = invoke(
         *(text.format(file=tmp_path / "t.csv", folder=tmp_path) for text in arguments)
