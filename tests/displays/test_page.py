@@ -155,7 +155,7 @@ def test_the_order_is_verdict_table_method_code_versions(comparison, page):
         "Nadeau and Bengio, 2003",
         f"{comparison.verdict_.critical:.2f} standard errors",
         "simultaneous over all strategies",
-        "At most one comparison in ten names a winner where there is none",
+        "At most one comparison in ten names a winner where there is none, for rows of",
         "tuned for the F2 score",
         "Code that rebuilds the best model",
         "Made with Python",
