@@ -66,8 +66,8 @@ class Verdict:
     def saver(self) -> Outcome | None:
         """What saves time where the true distribution is best, None if nothing does.
 
-        It trains on the fewest rows, less than half, in less than four fifths of the time, with a mean at most
-        one percent worse and a mean prediction to be trusted.
+        It trains on the fewest rows, less than half, in less than four fifths of the
+        time, with a mean at most one percent worse and a mean prediction to be trusted.
         """
         true, *others = self.outcomes
         if self.best is not true:
