@@ -14,10 +14,10 @@ import click
 import skstrat
 from skstrat.cli import _terminal as terminal
 from skstrat.cli._csv_options import csv_options
-from skstrat.cli._data import Data, demo_data, read_data
 from skstrat.cli._downsample import downsample, versions
 from skstrat.cli._errors import InputError, SafeGroup, explained
 from skstrat.cli._models import DEFAULT_MODELS, MODELS
+from skstrat.cli.data import Data, demo_data, read_data
 from skstrat.displays._page import write_page
 from skstrat.io import CsvFormat
 from skstrat.model_selection._compare import compare_strategies

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skstrat.cli._data import demo_data, read_data
+from skstrat.cli.data import demo_data, read_data
 from skstrat.io import CsvFormat
 
 NAN = np.nan

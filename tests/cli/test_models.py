@@ -9,8 +9,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import LabelEncoder
 from threadpoolctl import threadpool_limits
 
-from skstrat.cli._data import type_columns
 from skstrat.cli._models import MODELS
+from skstrat.cli.data import type_columns
 
 NAN = np.nan
 

@@ -1,4 +1,7 @@
-"""The data of a comparison: a file or a generated table, with typed columns."""
+"""The data of a comparison: a file or a generated table, with typed columns.
+
+Needs the extra ``cli``, so it is not loaded by ``import skstrat``.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +31,14 @@ _LARGEST = 1e18
 _SECOND = pd.Timedelta("1s")
 _READING_CODE = """\
 import numpy
-from skstrat.cli._data import type_columns
+from skstrat.cli.data import type_columns
 from skstrat.io import CsvFormat, scan_file
 
 X, y, sample_weight = scan_file({arguments})
 X = X.take_rows(numpy.arange(len(y)))
 """
 _DEMO_CODE = """\
-from skstrat.cli._data import make_payments, type_columns
+from skstrat.cli.data import make_payments, type_columns
 
 X, y = make_payments()
 """
@@ -139,6 +142,18 @@ def type_columns(frame: Any) -> Any:
 
     What a cell becomes depends on the type of its column alone, so nothing is learned
     that a fold should not know; and a fold has less to do.
+
+    Parameters
+    ----------
+    frame : DataFrame of shape (n_rows, n_columns)
+        Columns of any type.
+
+    Returns
+    -------
+    DataFrame of shape (n_rows, n_typed)
+        Numbers as they are, durations in seconds, dates in seconds since 1970 and
+        beside them their parts; NaN where one is missing, infinite or beyond 1e18.
+        All else as categories of its text.
     """
     # skrub rounds numbers to float32, which holds no dates such as 20240131.
     X = Cleaner(cast_to_str=True).fit_transform(frame.apply(_as_plain))
@@ -175,8 +190,15 @@ def _as_number_or_category(column: Any) -> Any:
 def make_payments() -> tuple[Any, Any]:
     """Make fraud-like features and labels, the same ones every time.
 
-    150 are frauds and 200 times as many are not. Fraud follows a logistic model with a
-    night-time and an amount-by-shop effect that are not linear.
+    Fraud follows a logistic model with a night-time and an amount-by-shop effect that
+    are not linear.
+
+    Returns
+    -------
+    X : DataFrame of shape (30150, 7)
+        Amounts, times, shops and countries, some of them missing.
+    y : Series of shape (30150,)
+        1 for 150 frauds, 0 for 200 times as many others.
     """
     rng = np.random.default_rng(0)
     n_frauds, n_rows = 150, 150 * 201
