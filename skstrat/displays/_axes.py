@@ -89,12 +89,18 @@ class ComparisonDisplay(Display):
 
 def use_log_scale(ax: Any, y: Any) -> None:
     """Make axes logarithmic where values are positive, with plain numbers at ticks."""
-    from matplotlib.ticker import LogLocator
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
     ax.set(xscale="log", yscale="log" if np.nanmin(y) > 0 else "linear")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_tick_params(which="both", labelsize=SMALL, length=3)
         if axis.get_scale() == "log":
-            axis.set_minor_locator(LogLocator(subs=(2, 5)))
+            low, high = np.sort(axis.get_view_interval())
+            if high >= 10 * low:
+                axis.set_minor_locator(LogLocator(subs=(2, 5)))
+            else:
+                # Two of the ticks above need a decade.
+                axis.set_major_locator(MaxNLocator(4))
+                axis.set_minor_locator(NullLocator())
             axis.set_major_formatter("{x:,g}")
             axis.set_minor_formatter("{x:,g}")

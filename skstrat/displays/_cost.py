@@ -180,7 +180,7 @@ class LearningCurveByRowsDisplay(ComparisonDisplay):
         bottom.set_ylabel("Training time\n(seconds per fold)")
         bottom.set_xlabel("Rows kept of the biggest class (per training part)")
         self.factor_axis_ = top.twiny()
-        use_log_scale(self.factor_axis_, value)
         at_ends = (rows * factor)[least] / np.array(top.get_xlim())
         self.factor_axis_.set(xlim=at_ends, xlabel="Downsampling factor")
+        use_log_scale(self.factor_axis_, value)
         return self

@@ -102,8 +102,8 @@ class FactorDisplay(Display):
         label = f"chosen, {found.factor:.3g} ({found.rows:,} rows)"
         look = {"color": "black", "marker": "D", "markersize": 9, "linestyle": "none"}
         ax.errorbar(x[-1:], y[-1:], [[low], [high]], label=label, **look)
-        use_log_scale(ax, y)
         ax.set_xlim(x.min() / 1.05, 1.05 * max(x.max(), 2.0))
+        use_log_scale(ax, y)
         ax.set_ylim(0, 3 * limit)
         ax.set_xlabel("Downsampling factor")
         ax.set_ylabel("Predicted log loss\n(% more than all rows)")

@@ -139,5 +139,5 @@ def test_a_stock_sampler_is_given_the_labels_of_a_column():
 def test_what_scikit_learn_cannot_split_is_not_compared(container):
     X, _, _ = CONTAINERS[container]()
     labels = values()[1]
-    with pytest.raises(TypeError, match=r"X must be .* cross-validation can take rows"):
+    with pytest.raises(TypeError, match=r"X must be .* of which folds can take rows"):
         compare_strategies(READER, X, labels, cv=2)

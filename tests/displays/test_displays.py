@@ -29,6 +29,7 @@ from skstrat.displays import (
     ReliabilityDisplay,
     TradeOffDisplay,
 )
+from skstrat.displays._axes import use_log_scale
 from skstrat.displays._pictures import draw_pictures
 from skstrat.displays._style import HUES, default_names, make_styles
 from skstrat.model_selection._compare import compare_strategies
@@ -594,3 +595,27 @@ def test_without_matplotlib_the_error_says_so(display, comparison, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=rf"{display.__name__}.*requires matplotlib"):
         display.from_comparison(comparison)
+
+
+@pytest.mark.parametrize("span", [1.001, 1.2, 1.6, 3, 9, 11, 400])
+def test_ticks_of_any_span_are_apart(span):
+    figure, ax = plt.subplots(figsize=(8, 5.2), layout="constrained")
+    values = 0.0031 * span ** np.linspace(0, 1, 8)
+    ax.plot(values, values, "o")
+    use_log_scale(ax, values)
+    ax.margins(0.1)
+    figure.canvas.draw()
+    for axis in (ax.xaxis, ax.yaxis):
+        low, high = axis.get_view_interval()
+        drawn = [
+            label.get_window_extent()
+            for minor in (False, True)
+            for label, place in zip(
+                axis.get_ticklabels(minor), axis.get_ticklocs(minor=minor), strict=True
+            )
+            if label.get_text() and low <= place <= high
+        ]
+        assert len(drawn) >= 2
+        for a, b in combinations(drawn, 2):
+            width = min(a.x1, b.x1) - max(a.x0, b.x0)
+            assert min(width, min(a.y1, b.y1) - max(a.y0, b.y0)) <= 1
