@@ -599,7 +599,7 @@ def test_without_matplotlib_the_error_says_so(display, comparison, monkeypatch):
 
 @pytest.mark.parametrize("span", [1.001, 1.2, 1.6, 3, 9, 11, 400])
 def test_ticks_of_any_span_are_apart(span):
-    figure, ax = plt.subplots(figsize=(8, 5.2), layout="constrained")
+    figure, ax = plt.subplots(figsize=(5.5, 4), layout="constrained")
     values = 0.0031 * span ** np.linspace(0, 1, 8)
     ax.plot(values, values, "o")
     use_log_scale(ax, values)
