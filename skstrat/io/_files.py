@@ -172,11 +172,7 @@ def resample_file(
     with writable(dest):
         _check_dest(dest, opened.files, overwrite=overwrite)
     roles = Roles(target, sample_weight, key)
-    if sample_weight is None and _WEIGHT in opened.schema.names:
-        raise ValueError(
-            f"source has a column {_WEIGHT!r} already; name it as sample_weight to "
-            "multiply the new weights into it, or rename it."
-        )
+    _refuse_second_weight(sample_weight, opened.schema.names)
     named = _columns_of(resampler, opened.schema.names)
     check_columns(opened, [*roles.named.items(), *named])
     kept = {name for _, name in named}
@@ -219,6 +215,14 @@ def _seeded(resampler: Any) -> tuple[Any, int]:
     if "random_state" in resampler.get_params():
         resampler.set_params(random_state=seed)
     return resampler, seed
+
+
+def _refuse_second_weight(sample_weight: str | None, names: list[str]) -> None:
+    if sample_weight is None and _WEIGHT in names:
+        raise ValueError(
+            f"source has a column {_WEIGHT!r} already; name it as sample_weight to "
+            "multiply the new weights into it, or rename it."
+        )
 
 
 def _check_picks_rows(resampler: Any, key: str | None) -> None:

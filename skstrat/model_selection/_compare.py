@@ -167,9 +167,8 @@ def compare_strategies(
     >>> list(comparison.table_.index)
     ['true distribution', 'a tenth']
     """
-    _check_estimator(estimator)
+    _check_arguments(estimator, error_score)
     _refuse_elsewhere(X=X, y=y, sample_weight=sample_weight, groups=groups)
-    _refuse_error_score(error_score)
     labels = encode_labels(one_label_per_row(y))
     weights = check_sample_weight(sample_weight, len(labels.codes))
     if groups is not None:
@@ -211,7 +210,7 @@ def compare_strategies(
     return Comparison(estimator, *found, cross_validation, labels, best_by)
 
 
-def _check_estimator(estimator: Any) -> None:
+def _check_arguments(estimator: Any, error_score: Any) -> None:
     if isinstance(estimator, type):
         raise TypeError(
             "estimator must be an object, with its parameters; got the class "
@@ -223,9 +222,6 @@ def _check_estimator(estimator: Any) -> None:
             f"got {estimator!r}. Wrap it in CalibratedClassifierCV."
         )
     refuse_unsuited(estimator)
-
-
-def _refuse_error_score(error_score: Any) -> None:
     is_nan = isinstance(error_score, Real) and np.isnan(float(error_score))
     if not is_nan and error_score != "raise":
         raise ValueError(
