@@ -8,8 +8,10 @@ import inspect
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -169,6 +171,7 @@ def test_nothing_is_imported_before_a_name_is_asked_for():
 def test_it_works_where_no_optional_library_is_installed():
     code = f"""
 import sys
+import tomllib
 class Absent:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in {OPTIONAL}:
@@ -302,3 +305,59 @@ def test_readme_shows_the_measured_comparisons():
         assert row[-1] == pytest.approx(
             measures["mean_probability_ratio"]["mean"], abs=0.01
         )
+
+
+def literal_calls(function, method):
+    """Give the literal arguments of calls such as ``session.run(...)``."""
+    tree = ast.parse((ROOT / "noxfile.py").read_text(encoding="utf-8"))
+    (found,) = (
+        node
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and node.name == function
+    )
+    return [
+        [each.value for each in call.args if isinstance(each, ast.Constant)]
+        for call in ast.walk(found)
+        if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == method
+    ]
+
+
+def test_the_readme_and_nox_run_the_same_tests():
+    (install,) = literal_calls("tests", "install")
+    (run,) = literal_calls("tests", "run")
+    make, pip, pytest_command = (
+        shlex.split(part)
+        for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+        if line.startswith("python3 -m venv") and "pytest" in line
+        for part in line.split(" && ")
+    )
+    assert make == ["python3", "-m", "venv", ".venv"]
+    assert pip == [".venv/bin/pip", "install", "--quiet", *install]
+    assert pytest_command == [".venv/bin/python", *run[1:]]
+
+
+def test_one_version_is_told_everywhere():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    told = project["project"]["version"]
+    assert f"\nversion: {told}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
+    first = (ROOT / "CHANGELOG.md").read_text("utf-8").partition("\n## ")[2]
+    assert first.startswith(told)
+    extras = project["project"]["optional-dependencies"]
+    (ruff,) = (each for each in extras["lint"] if each.startswith("ruff"))
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    assert set(re.findall(r"ruff==[\d.]+", hooks)) == {ruff}
+
+
+def test_every_extra_that_is_named_exists():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    texts = [*modules(), *ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+    named = {
+        extra
+        for path in texts
+        for found in re.findall(
+            r"skstrat\[([\w,]+)\]|\"\.\[([\w,]+)\]\"", path.read_text(encoding="utf-8")
+        )
+        for extra in "".join(found).split(",")
+    }
+    assert {"cli", "test"} <= named
+    assert named <= project["project"]["optional-dependencies"].keys()
