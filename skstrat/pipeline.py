@@ -45,14 +45,14 @@ _GIVEN = "__given__"
 class Pipeline(ImblearnPipeline):
     """An ``imblearn.pipeline.Pipeline`` that carries sample weights.
 
-    Weights that a resampler makes or ``fit`` is given go to every later step whose
-    ``fit`` takes them, are multiplied by the next resampler and reach the last step.
-    They follow the rows that a sampler of imbalanced-learn keeps. Prediction never
-    resamples. All else is the base class's.
+    Every later step whose ``fit`` takes weights gets those that a resampler makes or
+    ``fit`` is given. The next resampler multiplies them. They follow the rows that a
+    sampler of imbalanced-learn keeps. Prediction never resamples. Everything else is as
+    in the base class.
 
-    A pipeline of resamplers alone is a resampler, wherever one is accepted: a step of
-    another pipeline, or ``resampler`` of :class:`ResampledClassifier`. There its
-    samplers run one after the other, without ``memory`` and ``verbose``.
+    A pipeline of resamplers alone is itself a resampler. It can be a step of another
+    pipeline, or ``resampler`` of :class:`ResampledClassifier`. There its samplers run
+    one after the other, without ``memory`` and ``verbose``.
 
     Parameters
     ----------
@@ -60,11 +60,11 @@ class Pipeline(ImblearnPipeline):
         Transformers, samplers and a last estimator; ``None`` or ``'passthrough'``
         skips a step.
     transform_input : list of str, default=None
-        Metadata to be transformed on its way and never resampled, such as the rows of
-        an eval set, with metadata routing enabled: ``eval_X``, ``X_val``, or
-        ``eval_set`` with its pairs of rows and labels.
+        Metadata that earlier steps transform and never resample, such as the rows of an
+        eval set. Names are ``eval_X``, ``X_val``, or ``eval_set`` with its pairs of
+        rows and labels. Metadata routing must be enabled.
     memory : str or object with the joblib.Memory interface, default=None
-        Cache of the fitted steps; a fitted step is used again only for equal weights.
+        Cache of the fitted steps; a step is reused only if its weights are equal, too.
     verbose : bool, default=False
         Whether the time of each step is printed.
 
@@ -76,7 +76,7 @@ class Pipeline(ImblearnPipeline):
         The labels, if the last step is a classifier.
     n_features_in_ : int
         Columns seen by the first step.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, if the first step knows them.
 
     See Also
@@ -85,9 +85,9 @@ class Pipeline(ImblearnPipeline):
 
     Notes
     -----
-    With metadata routing enabled, ``sample_weight`` given to ``fit`` is carried as
-    above and needs no request; a step that refuses weights
-    (``set_fit_request(sample_weight=False)``) is given none.
+    With metadata routing enabled, ``sample_weight`` of ``fit`` is passed on as above
+    and needs no request. A step that refuses weights
+    (``set_fit_request(sample_weight=False)``) gets none.
 
     Examples
     --------
@@ -123,7 +123,7 @@ class Pipeline(ImblearnPipeline):
     def fit(
         self, X: Any, y: Any = None, sample_weight: Any = None, **params: Any
     ) -> Self:
-        """Fit the steps one after the other, weights and all.
+        """Fit the steps one after the other, with the weights.
 
         Parameters
         ----------
@@ -134,8 +134,8 @@ class Pipeline(ImblearnPipeline):
         sample_weight : array-like of shape (n_rows,), default=None
             Incoming weights; positive if a sampler follows.
         **params : dict
-            As in ``imblearn.pipeline.Pipeline.fit``. What has a value per row, such as
-            ``step__init_score``, follows the rows kept on its way to the step.
+            As in ``imblearn.pipeline.Pipeline.fit``. Values per row, such as
+            ``step__init_score``, follow the rows kept on their way to the step.
 
         Returns
         -------
@@ -147,21 +147,21 @@ class Pipeline(ImblearnPipeline):
         UnusedWeightsError
             If the last step cannot take the weights that reach it.
         ValueError
-            If weights are addressed to one step of several; if they or other values of
-            rows cannot follow the rows of a sampler; if the last step has a prior of
-            its own beside weights, holds a threshold, is fitted already, or has one-hot
-            labels.
+            If weights are addressed to one step of several, or values per row cannot
+            follow a sampler's rows. If the last step sets a prior beside weights, holds
+            a threshold, is fitted already, or has one-hot labels.
         TypeError
-            If a step transforms and resamples, or a pipeline inside holds more.
+            If a step transforms and resamples, or a pipeline inside has other steps,
+            too.
 
         Warns
         -----
         TreeWeightsWarning
             If the last step is a tree model and weights stand for dropped rows.
         CalibrationWarning
-            If a classifier learns other shares of the classes than there are, by a
-            sampler without weights or its own parameters; or if a step that splits
-            rows inside its fit follows one that repeats or makes rows.
+            If a classifier learns changed class shares, by a sampler without weights or
+            its own parameters. If a step that splits rows follows one that repeats or
+            makes rows.
         """
         if sample_weight is not None:
             params["sample_weight"] = np.asarray(sample_weight, dtype=np.float64)
@@ -215,8 +215,8 @@ class Pipeline(ImblearnPipeline):
         Returns
         -------
         sklearn.pipeline.Pipeline
-            It shares the fitted steps with this one; a pipeline or a
-            :class:`ResampledClassifier` inside is made plain as well.
+            It shares the fitted steps with this one. A pipeline or a
+            :class:`ResampledClassifier` inside is converted as well.
 
         Raises
         ------
@@ -246,7 +246,7 @@ class Pipeline(ImblearnPipeline):
     def _name_weights_as_well(
         self, error: UnsetMetadataPassedError, method: str, props: Any
     ) -> None:
-        """Say at once all that a step has neither requested nor refused."""
+        """Name in one error all that a step has neither requested nor refused."""
         try:
             super()._check_method_params(method, props)
         except UnsetMetadataPassedError as fuller:
@@ -290,7 +290,7 @@ class Pipeline(ImblearnPipeline):
     def _carry(
         self, X: Any, y: Any, routed_params: Any
     ) -> tuple[Any, Any, Floats | None, list[Resampled]]:
-        """Fit all steps but the last, weights and all."""
+        """Fit all steps but the last, with the weights."""
         given = routed_params[_GIVEN]
         steps = list(self.steps)
         if is_lazy(X) and not hasattr(steps[0][1], "fit_resample"):
@@ -319,14 +319,14 @@ class Pipeline(ImblearnPipeline):
         return X, y, weights, resampled
 
     def _resampled_before(self, step_idx: int) -> list[Resampled]:
-        """Give what the samplers before a step came to."""
+        """Return the results of the samplers before a step."""
         steps = [step for _, step in self.steps[:step_idx]]
         return [step.resampled_ for step in steps if isinstance(step, WeightCarrier)]
 
     def _get_metadata_for_step(
         self, *, step_idx: int, step_params: Any, all_params: Any
     ) -> Any:
-        """Put the weights under way into what the base class gives a step."""
+        """Add the current weights to the arguments of a step."""
         # The last step was given its own when all before it were fitted.
         if step_idx < len(self.steps) - 1:
             resampled = self._resampled_before(step_idx)
@@ -338,9 +338,9 @@ class Pipeline(ImblearnPipeline):
         return step_params
 
     def _follow_data(self, step_idx: int, step_params: Any, all_params: Any) -> None:
-        """Do with what a step is given as was done with the data.
+        """Resample the arguments of a step as the data were.
 
-        In place, because the base class looks at no results for a sampler.
+        In place, because the base class ignores what a method for a sampler returns.
         """
         resampled = self._resampled_before(step_idx)
         prefix = "" if routing_enabled() else f"{self.steps[step_idx][0]}__"
@@ -374,7 +374,7 @@ def make_pipeline(
     memory : str or object with the joblib.Memory interface, default=None
         Cache of the fitted steps.
     transform_input : list of str, default=None
-        Metadata to be transformed on its way, with metadata routing enabled.
+        Metadata that earlier steps transform, with metadata routing enabled.
     verbose : bool, default=False
         Whether the time of each step is printed.
 

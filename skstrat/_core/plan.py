@@ -145,8 +145,7 @@ class Plan:
             As in :class:`DownsampleUpweight`, but never "auto".
         sampling_strategy : float, str or dict of label to int, default=None
             As in :class:`DownsampleUpweight`, as is what happens without both.
-        weighting : {"original", "balanced", "uniform", "factor"} or dict, \
-                default="original"
+        weighting : str or dict, default="original"
             Total weight of each class, as in :class:`DownsampleUpweight`; "original"
             and "factor" are the same here.
         seed : int

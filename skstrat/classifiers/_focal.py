@@ -77,7 +77,7 @@ class FocalLossClassifier(RoutesFitParams, ProbabilityClassifier):
         The labels, sorted; the second is class 1.
     n_features_in_ : int
         Columns of X.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if X has names that are all strings.
 
     Methods

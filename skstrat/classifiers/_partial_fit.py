@@ -119,7 +119,7 @@ class PartialFitClassifier(CorrectedClassifier):
         The estimator's, if it has one, with the correction, as in ``to_sklearn``.
     n_features_in_ : int
         Columns of X, if the estimator knows them.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if the estimator knows them.
 
     See Also

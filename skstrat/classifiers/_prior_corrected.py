@@ -245,7 +245,7 @@ class PriorCorrectedClassifier(CorrectedPredictions):
         are linear in it.
     n_features_in_ : int
         Columns of X, if the estimator knows them.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if the estimator knows them.
 
     See Also

@@ -56,7 +56,7 @@ class RowCorrectedClassifier(PriorCorrectedClassifier):
         The priors in the order of ``classes_``.
     n_features_in_ : int
         Columns of X, if the estimator knows them.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if the estimator knows them.
 
     See Also

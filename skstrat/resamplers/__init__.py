@@ -1,7 +1,7 @@
 """Resamplers that return X, y and sample_weight.
 
-They decide from the labels which rows are drawn and what each counts; only pilots and
-wrapped samplers read X.
+The labels decide which rows are drawn and what each row weighs. Only pilots and wrapped
+samplers read X.
 """
 
 from skstrat._core.plan import Plan

@@ -1,4 +1,4 @@
-"""Run any sampler, of two results or three or a pipeline of them, weights in step."""
+"""Run any sampler, or a pipeline of samplers; the weights follow the rows."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _three_results(sampler: Any, given: Any) -> tuple[Any, Any, Floats | None]:
 
 
 def _with_weights(resampled: Resampled, weights: Floats) -> Resampled:
-    """Take weights apart into what comes of the class and what of the row."""
+    """Split weights into the part of the class and the part of the row."""
     labels = resampled.labels
     multiplier = weights
     if resampled.incoming is not None:

@@ -45,16 +45,16 @@ from skstrat.resamplers._resampled import Resampled
 
 @dataclass(frozen=True)
 class CellWeights:
-    """Weights of the rows drawn, and what they are made of.
+    """Weights of the rows drawn, and their parts.
 
     Attributes
     ----------
     weights : ndarray of shape (n_drawn,)
         Weights of the rows.
     by_cell : ndarray of shape (n_cells,)
-        What the incoming weights of each cell are multiplied by.
+        Factor by which the incoming weights of each cell are multiplied.
     by_class : ndarray of shape (n_classes,)
-        The same of each class, over all its cells.
+        The same for each class, over all its cells.
     totals : ndarray of shape (n_cells,)
         Total incoming weight of each cell.
     """
@@ -82,7 +82,7 @@ def _named_after(cls: type, method: Any) -> FunctionType:
 
 
 def _refuse_unnamed(cls: type, args: tuple[Any, ...]) -> None:
-    """Refuse a parameter that is to be given by its name, and say how."""
+    """Refuse a parameter that must be given by its name, and say how."""
     parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]
     named = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
     allowed = len(parameters) - len(named)
@@ -96,8 +96,8 @@ def _refuse_unnamed(cls: type, args: tuple[Any, ...]) -> None:
 class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
     """Base of the resamplers: three results, always.
 
-    A subclass says how many rows of each class it wants; everything else, the draw,
-    the weights, the containers and the learned names, is here.
+    A subclass says how many rows of each class it wants. The draw, the weights, the
+    containers and the fitted attributes are here.
     """
 
     weighting: Weighting
@@ -122,17 +122,16 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         """Say how many rows of each class are wanted."""
 
     def fit(self, X: Any, y: Any, *, sample_weight: Any = None) -> Self:
-        """Decide which rows to draw and what each counts, without taking them.
+        """Decide which rows to draw and what each weighs, without taking them.
 
         Parameters
         ----------
         X : array-like of shape (n_rows, ...)
-            Data. Only its length is looked at.
+            Data. Only its length is read.
         y : array-like of shape (n_rows,)
             Class labels.
         sample_weight : array-like of shape (n_rows,), default=None
-            Incoming weights, 1 for every row if None; a row of zero weight is not
-            there.
+            Incoming weights, 1 for every row if None. Rows of zero weight are ignored.
 
         Returns
         -------
@@ -154,28 +153,28 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
     def fit_resample(
         self, X: Any, y: Any, *, sample_weight: Any = None
     ) -> tuple[Any, Any, Floats]:
-        """Draw rows and give each the weight it stands for.
+        """Draw rows and give each row its weight.
 
         Parameters
         ----------
         X : array-like of shape (n_rows, ...)
-            Data of any kind; rows are taken, values are not read. Of Dask
-            collections the labels come into memory at once, a byte a row (8 more for
-            weights, and for numeric columns named by ``strata`` or ``groups``); above
-            a billion rows, count the labels and use :meth:`Plan.from_counts`. The
-            results are lazy, partitioned alike, without partitions that gave no row;
-            computing them reads the data again.
+            Data of any kind; rows are taken, values are not read.
+
+            Of Dask collections the labels are read into memory, one byte a row.
+            Weights, and numeric columns named by ``strata`` or ``groups``, need 8 bytes
+            a row more. Above a billion rows, count the labels and use
+            :meth:`Plan.from_counts`. The results are lazy and have the same partitions,
+            without those that gave no row. Computing them reads the data again.
         y : array-like of shape (n_rows,)
             Class labels.
         sample_weight : array-like of shape (n_rows,), default=None
-            Incoming weights, 1 for every row if None; a row of zero weight is not
-            there.
+            Incoming weights, 1 for every row if None. Rows of zero weight are ignored.
 
         Returns
         -------
         X_resampled : same kind as X, of shape (n_drawn, ...)
-            The rows drawn, in their original order. ``X`` itself if no row moves
-            and it is no Dask collection.
+            The rows drawn, in their original order. It is ``X`` itself if no row moves
+            and X is no Dask collection.
         y_resampled : same kind as y, of shape (n_drawn,)
             Their labels.
         sample_weight : ndarray of shape (n_drawn,)
@@ -187,13 +186,13 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
             If lengths differ, labels are missing or of one class, or weights are
             negative or not finite.
         TypeError
-            If a stock imbalanced-learn Pipeline calls, which cannot carry weights, or
-            a container does not give the rows that it is asked for.
+            If imbalanced-learn's own Pipeline calls, which cannot carry weights, or a
+            container does not give the rows that were asked for.
 
         Notes
         -----
-        In code written for two values, ``X, y = ...``, the error is Python's: too many
-        values to unpack. Write ``X, y, sample_weight = ...``, or hand the resampler to
+        Code written for two values, ``X, y = ...``, fails with Python's error "too many
+        values to unpack". Write ``X, y, sample_weight = ...``. Or give the resampler to
         :class:`Pipeline` or :class:`ResampledClassifier`, which carry the weights.
         """
         refuse_stock_pipeline(type(self).__name__)
@@ -201,7 +200,7 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         return resampled.X, resampled.y, resampled.weights
 
     def _resample(self, X: Any, y: Any, sample_weight: Any) -> Resampled:
-        """Draw rows, and say what stands behind their weights."""
+        """Draw rows, and keep the parts of their weights."""
         if is_dask(X) or is_dask(y):
             return self._learn_lazily(X, y, sample_weight)
         resampled = self._learn(X, y, sample_weight)
@@ -223,7 +222,7 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
         return self._remember(samples, draw, self._weigh(draw, targets, samples))
 
     def _cells(self, samples: CheckedSamples, X: Any, y: Any) -> Any:
-        """Say which rows are drawn and weighed alike."""
+        """Say which rows are drawn at one rate and weighed alike."""
         return Cells.of_classes(samples.labels)
 
     def _draw(
@@ -236,7 +235,7 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
     def _weigh(
         self, draw: Draw, targets: Targets, samples: CheckedSamples
     ) -> CellWeights:
-        """Weigh the rows so that every cell has the total that is wanted of it."""
+        """Weigh the rows so that every cell has the total wanted."""
         cells = draw.cells
         labels, own, class_of = cells.labels, cells.cells, cells.class_of
         start = draw.weights_before_scaling()
@@ -263,7 +262,7 @@ class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
     def _remember(
         self, samples: CheckedSamples, draw: Draw, weighed: CellWeights
     ) -> Resampled:
-        """Keep what was learned, and hand on what was decided."""
+        """Set the fitted attributes, and return the decision."""
         cells, plan = draw.cells, draw.plan
         self._learn_classes(
             cells.labels.classes, cells.rows_of_class(draw.rows), weighed.by_class

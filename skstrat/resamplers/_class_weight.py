@@ -1,4 +1,4 @@
-"""No row moves, weights alone: so that a comparison can have them in."""
+"""Weights for all rows, none dropped or repeated: class weights as a resampler."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from skstrat.resamplers._base import BaseResampler
 
 
 class ClassWeight(BaseResampler):
-    r"""Move no row, only weight them: so that a grid can compare it.
+    r"""Weight all rows; none is dropped or repeated.
+
+    It makes class weights one of the strategies of a grid.
 
     ``"balanced"`` gives every class the same total and keeps the grand total:
-    :math:`w_i \, \sum_k W_k / (K W_c)`, which for unit weights is scikit-learn's
+    :math:`w_i \, \sum_k W_k / (K W_c)`. For unit weights this is scikit-learn's
     ``class_weight="balanced"`` (King and Zeng, 2001). ``"effective"`` divides by the
     effective number of rows of a class instead,
 
@@ -30,9 +32,9 @@ class ClassWeight(BaseResampler):
 
     Parameters
     ----------
-    class_weight : {"balanced", "effective"} or dict of label to float, \
-            default="balanced"
-        A dict multiplies the weight of each class's rows, 1 for a class not named.
+    class_weight : {"balanced", "effective"} or dict, default="balanced"
+        A dict of label to float multiplies the weight of each class's rows, 1 for a
+        class not named.
     beta : float, default=None
         Of ``"effective"``, in [0, 1); None for :math:`(N - 1) / N` with *N* rows in
         all. Not used otherwise.
@@ -42,16 +44,16 @@ class ClassWeight(BaseResampler):
     classes_ : ndarray of shape (n_classes,)
         The labels.
     sampling_strategy_ : dict of label to int
-        Rows of each class, as they were.
+        Rows of each class, unchanged.
     class_weight_ : dict of label to float
-        What the incoming weight of each class's rows was multiplied by.
+        Factor by which the incoming weights of each class are multiplied.
     sample_indices_ : ndarray of shape (n_rows,)
         All rows.
     plan_ : Plan
         The weights, for use on blocks of the same data.
     n_features_in_ : int
         Columns of X, if it has two dimensions.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if they are all strings.
 
     See Also

@@ -1,4 +1,4 @@
-"""Big classes down and small ones up, both at once."""
+"""Fewer rows of the big classes and more rows of the small ones, at once."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ from skstrat.resamplers._stratified import StratifiedResampler
 
 
 class CombinedResample(StratifiedResampler):
-    r"""Big classes down, small classes up, and weights settle the rest.
+    r"""Drop rows of the big classes and repeat rows of the small ones.
 
-    One dial moves every class towards the geometric mean *g* of the class sizes: the
-    target of class *c* is :math:`n_c^{1-b} g^b` rows, 0 leaves the data as it is and 1
-    makes the classes equal. Rows are dropped or repeated as in
+    One parameter *b* moves every class towards the geometric mean *g* of the class
+    sizes. The target of class *c* is :math:`n_c^{1-b} g^b` rows: 0 leaves the data as
+    they are, and 1 makes the classes equal. Rows are dropped or repeated as in
     :class:`DownsampleUpweight` and :class:`RandomOversample`.
 
     Parameters
     ----------
     balance : float, default=None
-        The dial *b* in [0, 1]. None without a ``sampling_strategy`` means 0.5.
+        The parameter *b*, in [0, 1]. None without a ``sampling_strategy`` means 0.5.
     sampling_strategy : dict or callable, default=None
-        Instead of ``balance``, rows wanted by label, more or fewer than there are; a
-        callable takes ``y`` and gives such a dict. Other classes stay as they are.
-    weighting : {"original", "balanced", "uniform", "factor"} or dict, \
-            default="original"
-        Total weight of each class: its original one; all equal, the grand total
-        kept; weights in, unchanged; or incoming weight times original rows per drawn
-        row. A dict of class shares by label is a target prior.
-    strata, groups : str, int, list of str or int, array-like of shape (n_rows,) or \
-            (n_rows, n_columns) or callable, default=None
-        As of :class:`DownsampleUpweight`; groups are repeated whole, too.
+        Used instead of ``balance``. A dict has the rows wanted by label, more or fewer
+        than there are. A callable takes ``y`` and gives such a dict. Other classes stay
+        as they are.
+    weighting : {"original", "balanced", "uniform", "factor"}, dict, default="original"
+        ``"original"`` keeps the total weight of each class. ``"balanced"`` gives all
+        classes the same total and keeps the grand total. ``"uniform"`` leaves the
+        incoming weights unchanged. ``"factor"`` multiplies them by original rows per
+        row drawn. A dict of class shares by label is a target prior.
+    strata, groups : str, int, list of str or int, array-like or callable, default=None
+        As in :class:`DownsampleUpweight`; groups are repeated whole, too.
     y_numeric : bool, default=False
-        As of :class:`DownsampleUpweight`.
+        As in :class:`DownsampleUpweight`.
     random_state : int, Generator, RandomState or None, default=None
-        Where the 64-bit seed of the draw comes from.
+        Source of the 64-bit seed of the draw.
 
     Attributes
     ----------
@@ -55,20 +55,20 @@ class CombinedResample(StratifiedResampler):
     sampling_strategy_ : dict of label to int
         Rows of each class after resampling.
     class_weight_ : dict of label to float
-        What the incoming weight of each class's rows was multiplied by.
+        Factor by which the incoming weights of each class are multiplied.
     sample_indices_ : ndarray of shape (n_drawn,)
-        Where each row comes from, ascending.
+        Positions of the rows drawn in the data, ascending.
     plan_ : Plan
         The draw, for use on blocks of the same data.
     n_features_in_ : int
         Columns of X, if it has two dimensions.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if they are all strings.
 
     See Also
     --------
-    DownsampleUpweight : Big classes down, original totals kept.
-    RandomOversample : Small classes up.
+    DownsampleUpweight : Fewer rows of the big classes.
+    RandomOversample : More rows of the small classes.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Fewer rows of the big classes, each kept row for more."""
+"""Fewer rows of the big classes, with larger weights."""
 
 from __future__ import annotations
 
@@ -30,58 +30,63 @@ from skstrat.resamplers._stratified import StratifiedResampler
 
 
 class DownsampleUpweight(StratifiedResampler):
-    r"""Keep a fraction of the big classes and let each kept row count for more.
+    r"""Keep a part of the rows of the big classes, with larger weights.
 
     Of class *c* with :math:`n_c` rows, ``t = max(1, round(n_c / factor))`` are kept
     and weigh
 
     .. math:: w_i \, W_c / \sum_{j \in \text{kept}} w_j
 
-    with incoming weights *w* and class total :math:`W_c`, so that each class keeps
-    its total and a model that uses the weights stays calibrated (Hajek, 1971; the
-    "downsample and upweight" of Google's Machine Learning Crash Course, which it
-    equals when the factor divides the class size).
+    with incoming weights *w* and class total :math:`W_c`. So each class keeps its
+    total, and a model that uses the weights stays calibrated (Hajek, 1971). It is the
+    "downsample and upweight" of Google's Machine Learning Crash Course where the factor
+    divides the class size.
 
     Parameters
     ----------
     factor : float, dict of label to float or "auto", default=None
-        Original rows per kept row, at least 1: of the most frequent class, or of
-        each class named. ``"auto"`` asks :func:`recommend_factor`, which reads X.
+        Original rows per row kept, at least 1: of the most frequent class, or of each
+        class named. ``"auto"`` asks :func:`recommend_factor`, which reads X.
     sampling_strategy : float, str, dict or callable, default=None
-        Instead of ``factor``, imbalanced-learn's words: a float in (0, 1] is the rows
-        of the smallest class per kept row of each other class; ``'majority'``,
-        ``'not minority'``, ``'not majority'``, ``'all'`` or ``'auto'`` (which is
-        ``'not minority'``) name the classes cut down to the size of the smallest; a
-        dict has the rows to keep; a callable takes ``y`` and gives such a dict. A
-        class with fewer rows than asked for keeps all. None without a ``factor``
-        means ten rows of each big class per row of the smallest, but at least
-        10,000 rows of each: below that there is no time to gain.
-    weighting : {"original", "balanced", "uniform", "factor"} or dict, \
-            default="original"
-        Total weight of each class: its original one; all equal, the grand total
-        kept; weights in, unchanged; or incoming weight times rows / rows kept, which
-        is the factor but for rounding and keeps totals of incoming weights only on
+        Used instead of ``factor``; the values are those of imbalanced-learn. A class
+        with fewer rows than asked for keeps all.
+
+        - - A float in (0, 1]: rows of the smallest class per row kept of each other
+          class.
+        - ``'majority'``, ``'not minority'``, ``'not majority'``, ``'all'`` or
+          ``'auto'`` (which is ``'not minority'``): the classes cut down to the size of
+          the smallest.
+        - A dict: the rows to keep by label.
+        - A callable: takes ``y`` and gives such a dict.
+
+        None without a ``factor`` keeps ten rows of each big class per row of the
+        smallest class, and at least 10,000 rows of each. Below 10,000 rows no training
+        time is saved.
+    weighting : {"original", "balanced", "uniform", "factor"}, dict, default="original"
+        ``"original"`` keeps the total weight of each class. ``"balanced"`` gives all
+        classes the same total and keeps the grand total. ``"uniform"`` leaves the
+        incoming weights unchanged. ``"factor"`` multiplies them by rows / rows kept,
+        which is the factor up to rounding. It keeps totals of incoming weights only on
         average. A dict of class shares by label is a target prior.
-    strata : str, int, list of str or int, array-like of shape (n_rows,) or \
-            (n_rows, n_columns) or callable, default=None
-        Columns of X by label, or else by position; one value or tuple per row, a
-        table; or a callable of X and y that gives these. Values may be dates, times
-        and intervals. Every stratum of a class is drawn at the class's rate, at least
-        one row of it, and keeps its share of the class's total weight, see Notes. The
-        strata take the place of the classes where y is continuous or has several
-        columns.
-    groups : str, int, list of str or int, array-like of shape (n_rows,) or \
-            (n_rows, n_columns) or callable, default=None
-        In the same words, integers, strings, dates, intervals or several of these that
-        say which rows are kept or dropped together, by a hash of that value. A group
-        is drawn at the highest rate of the classes in it; wanted is then a number of
-        groups, not of rows.
+    strata : str, int, list of str or int, array-like or callable, default=None
+        Columns of X by label, or else by position. Or one value or tuple per row, or a
+        table. Or a callable of X and y that gives one of these. Values may be dates,
+        times and intervals.
+
+        Every stratum of a class is drawn at the class's rate, at least one row of it.
+        It keeps its share of the class's total weight, see Notes. The strata take the
+        place of the classes where y is continuous or has several columns.
+    groups : str, int, list of str or int, array-like or callable, default=None
+        Given as ``strata`` is. Rows of the same value are kept or dropped together, by
+        a hash of that value. Values are integers, strings, dates, intervals or several
+        of these. A group is drawn at the highest rate of the classes in it. Numbers of
+        rows to keep are then numbers of groups.
     y_numeric : bool, default=False
-        Whether y holds numbers to predict, not classes, though all may be whole:
-        counts, for example. The strata take the place of the classes then.
+        Whether y holds numbers to predict, such as counts, and not classes. The strata
+        then take the place of the classes, even where all numbers are whole.
     random_state : int, Generator, RandomState or None, default=None
-        Where the 64-bit seed of the draw comes from. The same seed keeps the same
-        rows, and a larger factor keeps a subset of them.
+        Source of the 64-bit seed of the draw. The same seed keeps the same rows, and a
+        larger factor keeps a subset of them.
 
     Attributes
     ----------
@@ -90,62 +95,66 @@ class DownsampleUpweight(StratifiedResampler):
     sampling_strategy_ : dict of label to int
         Rows kept of each class.
     class_weight_ : dict of label to float
-        What the incoming weight of each class's rows was multiplied by.
+        Factor by which the incoming weights of each class are multiplied.
     sample_indices_ : ndarray of shape (n_kept,)
         Positions of the rows kept, ascending.
     plan_ : Plan
-        The draw, for use on blocks of the same data, by class, class and stratum (a
-        tuple for several columns), or the classes of row and group. Its keys are the
-        values of the groups, ``str`` of dates and intervals, ``json.dumps`` of tuples.
-        None for rows of several labels.
+        The draw, for use on blocks of the same data. It is by class, by class and
+        stratum (a tuple for several columns), or by the classes of row and group. Its
+        keys are the values of the groups: ``str`` of dates and intervals,
+        ``json.dumps`` of tuples. None for rows of several labels.
     recommendation_ : FactorRecommendation
-        What ``factor="auto"`` comes from.
+        The recommendation behind ``factor="auto"``.
     n_features_in_ : int
         Columns of X, if it has two dimensions.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if they are all strings.
 
     Warns
     -----
     ConvergenceWarning
-        If no weights of rows of several labels have the totals of all labels.
+        If rows have several labels and no weights of the rows kept have the totals of
+        all labels.
     SmallStrataWarning
-        If shares of strata, rounded to one row or group at least, come to a quarter
-        more or fewer than were asked for of a class.
+        If the rows drawn of a class are a quarter more or fewer than asked for. This
+        happens where shares of small strata are rounded to at least one row or group.
 
     See Also
     --------
-    CombinedResample : Big classes down and small ones up.
+    CombinedResample : Fewer rows of the big classes and more of the small ones.
     ResampledClassifier : Any classifier on resampled rows, prior corrected.
 
     Notes
     -----
-    Rows of several labels each (y is a table of zeros and ones): with
-    :math:`\pi_l` the share of label *l* that would be kept if it were a class (rows
-    without a label are one, named None), row *i* is kept with
-    :math:`\pi_i = \max_{l \in i} \pi_l` and weighs :math:`1 / \pi_i`, which is
-    unbiased for the total of every label (Horvitz and Thompson, 1952). Weights are
-    then raked to those totals (Deming and Stephan, 1940), so that they hold exactly.
-    Where too few rows kept tell labels apart for that, totals give way as little as
-    they can (Rao and Singh, 1997), and the grand total is kept.
+    Rows may have several labels each: y is then a table of zeros and ones. Let
+    :math:`\pi_l` be the share of label *l* that would be kept if it were a class. Rows
+    without a label are one class, named None. Row *i* is kept with
+    :math:`\pi_i = \max_{l \in i} \pi_l` and weighs :math:`1 / \pi_i`. This is unbiased
+    for the total of every label (Horvitz and Thompson, 1952).
 
-    Of a stratum of *N* rows *n* are kept, each for :math:`N / n`. Without incoming
-    weights each stratum then has its total. With them it has where 20 rows or more of
-    it are kept, or all; smaller strata of a class, and the next larger one while they
-    keep fewer than 20 rows together, have one total in common (combined ratio
-    estimator; Cochran, 1977, 6.10 to 6.12). A ratio of its own in each would cancel
-    the incoming weights.
+    Weights are then adjusted so that these totals hold exactly (iterative proportional
+    fitting; Deming and Stephan, 1940). That needs enough rows that have one label and
+    not another. Where they are too few, the totals change as little as possible (Rao
+    and Singh, 1997). The grand total is always kept.
 
-    A list of different labels names columns; any other list holds one value per row.
-    One that could be either, as it is as long as X, is refused. The order of columns
-    named by ``strata`` does not change the rows.
+    Of a stratum of *N* rows *n* are kept, each with weight :math:`N / n`, so that each
+    stratum has its total. With incoming weights a stratum has its own total only if 20
+    rows or more of it are kept, or all. Smaller strata of a class have one total
+    together, because a ratio of its own in each would cancel the incoming weights.
+    Where they keep fewer than 20 rows together, the next larger stratum joins them
+    (combined ratio estimator; Cochran, 1977, 6.10 to 6.12).
 
-    With groups, a row weighs the groups of its kind over those drawn: groups of one
-    stratum whose rate comes from the same class are a kind. Weights are then raked to
-    the totals of the classes, exactly, and of strata of which 20 groups or more are
-    drawn; smaller strata have one total in common. Where the groups drawn contradict
-    these totals, those of the strata give way. Weights differ within a class. Boosted
-    trees follow them too far, by 10 to 20 % in trials; linear models do not.
+    A list of different labels names columns; any other list holds one value per row. A
+    list as long as X that could be either is refused. The order of columns named by
+    ``strata`` does not change the rows.
+
+    With groups, a row weighs the number of groups of its kind over the number drawn of
+    them. Groups of one stratum whose rate comes from the same class are a kind. Weights
+    are then adjusted to the totals of the classes, which hold exactly. The totals of
+    strata of which 20 groups or more are drawn are kept as well. Smaller strata have
+    one total together. Where the groups drawn contradict these totals, those of the
+    strata are not kept. Weights then differ within a class. In trials this made boosted
+    trees predict 10 to 20 % too high or too low, but not linear models.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What share of the precision of all rows is left after downsampling."""
+"""Relative efficiency: the share of the precision that is left after downsampling."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def offset_efficiency(p: Floats, factor: float, weights: Floats | None = None) -
     .. math:: E(k) = \sum_i \frac{v_i}{1 + k o_i} \Big/ \sum_i \frac{v_i}{1 + o_i}
 
     over the positive rows, with odds :math:`o = p / (1 - p)` (Wang, 2020, "Logistic
-    regression for massive data with rare events"). It takes the directions of the
-    features for alike, and so is near the truth for any classifier.
+    regression for massive data with rare events"). It treats all directions of the
+    features alike, and so is approximately right for any classifier.
     """
     return _share_left(p, np.full(len(p), 1 / factor), weights)
 
@@ -44,10 +44,10 @@ def guided_efficiency(
 ) -> float:
     r"""Predict the relative efficiency of guided rows with the offset of each row.
 
-    That of :func:`offset_efficiency` with the chance :math:`\pi(x) =
-    \mathrm{clip}(\rho p, \phi / k, 1)` of a row in the place of :math:`1 / k`, and
-    :math:`\rho` such that it is :math:`1 / k` in the mean of the negatives (Wang, Zhang
-    and Wang, 2021).
+    It is that of :func:`offset_efficiency` with the inclusion probability of a row,
+    :math:`\pi(x) = \mathrm{clip}(\rho p, \phi / k, 1)`, in the place of :math:`1 / k`.
+    Here :math:`\rho` is such that its mean over the negatives is :math:`1 / k` (Wang,
+    Zhang and Wang, 2021).
     """
     negative, lowest = ~positive, floor / factor
 
@@ -64,7 +64,7 @@ def guided_efficiency(
 
 
 def _share_left(p: Floats, chance: Floats, weights: Floats | None) -> float:
-    """Compare the information of positives if negatives are kept by chance."""
+    """Compare the information of the positives, negatives drawn by probability."""
     left = np.average((1 - p) * chance / ((1 - p) * chance + p), weights=weights)
     return float(left / np.average(1 - p, weights=weights))
 
@@ -81,10 +81,11 @@ def weights_efficiency(mean_p: float, factor: float) -> float:
 
 @dataclass(frozen=True)
 class WeightedVariance:
-    r"""What a logistic regression loses by estimation from rows kept whole.
+    r"""Loss of a logistic regression by estimation, with all rows and per factor.
 
-    With incoming weights *v*, the rows of the most frequent class kept at the factor
-    *k*, and *p* the probability of another class, the expected excess log loss is half
+    Let *v* be the incoming weights and *p* the probability of another class than the
+    most frequent one, which is kept at the factor *k*. The expected excess log loss is
+    half
 
     .. math:: \operatorname{tr}[(A + \Lambda)^{-1} B_k (A + \Lambda)^{-1} A], \quad
         A = \sum v p (1 - p) x x', \quad
@@ -96,14 +97,14 @@ class WeightedVariance:
     Attributes
     ----------
     whole, growth : float
-        The trace at ``k = 1``, and what it grows by with every unit of *k*.
+        The trace at ``k = 1``, and its increase per unit of *k*.
     total : float
         Log loss of all rows, summed with their weights.
     error : float
         Relative variance of ``growth / total`` from the draw of the pilot.
     luck, joint : float
-        Relative variance of the loss of one draw of rows, from its own chance alone,
-        and with that of all rows, which is to be divided by ``k - 1``.
+        Relative variance of the loss of one draw of rows: by the draw alone, and
+        together with the sample of all rows. The latter is to be divided by ``k - 1``.
     """
 
     whole: float
@@ -125,7 +126,7 @@ def weighted_variance(
     incoming: Floats,
     penalty: float = 0.0,
 ) -> WeightedVariance:
-    """Fit a ridge regression to rows with weights, and see what its fits lose."""
+    """Fit a ridge regression to rows with weights, and compute its expected loss."""
     # Scaling changes no trace, given its penalty; the rank is found more safely.
     scale = design.std(axis=0)
     scale[scale == 0] = 1
@@ -150,7 +151,7 @@ def weighted_variance(
 def _traces(
     x: Floats, p: Floats, weights: Floats, incoming: Floats, ridge: Floats
 ) -> tuple[float, float, Floats, float, float]:
-    """Give the two traces, what each row adds to the second, and relative variances."""
+    """Return the two traces, each row's part of the second, and relative variances."""
     information = weights * p * (1 - p)
     whole, growth = information * incoming, information * incoming * p
     A, C = _gram(x, information), _gram(x, growth)
@@ -173,7 +174,7 @@ def _traces(
 
 
 def _gram(x: Floats, weights: Floats) -> Floats:
-    """Sum the squares of rows; both factors alike, BLAS forms but half of it."""
+    """Sum outer products of rows; with equal factors BLAS computes half of them."""
     scaled = x * np.sqrt(weights)[:, np.newaxis]
     squares: Floats = scaled.T @ scaled
     return squares
@@ -187,9 +188,9 @@ def _quadratic(x: Floats, matrix: Floats) -> Floats:
 def fit_ridge(
     x: Floats, positive: NDArray[np.bool_], weights: Floats, ridge: Floats
 ) -> Floats:
-    """Fit a logistic regression by Newton steps, halved where they go too far.
+    """Fit a logistic regression by Newton steps, halved where the loss grows.
 
-    Its Hessian costs as much as all else of ten steps with hundreds of columns.
+    With hundreds of columns, one Hessian costs as much as the rest of ten steps.
     """
     coefficients = np.zeros(x.shape[1])
     coefficients[0] = logit(np.average(positive, weights=weights))

@@ -1,4 +1,4 @@
-"""By how much to downsample: the largest factor whose predicted loss is allowed."""
+"""The largest downsampling factor whose predicted loss is allowed."""
 
 from __future__ import annotations
 
@@ -73,10 +73,10 @@ def recommend_by(
     estimation_share: Ranged | None = None,
     seconds: Callable[[int], float | None] = lambda _: None,
 ) -> FactorRecommendation:
-    """Recommend a factor for the most frequent class, by what a pilot says.
+    """Recommend a factor for the most frequent class from the predictions of a pilot.
 
-    ``estimation_share`` is measured; if None, it is counted for linear models, and
-    assumed for all others. ``seconds`` predicts the time of a fit.
+    ``estimation_share`` is a measured one. If None, it is computed for linear models
+    and assumed for all others. ``seconds`` predicts the time of a fit.
     """
     labels = samples.labels
     majority = int(labels.counts.argmax())
@@ -136,9 +136,10 @@ def _efficiency(pilot: Pilot, correction: Correction, n_classes: int) -> Efficie
 
 
 def _guided(pilot: Pilot, factor: float) -> float:
-    """Give the efficiency of guided rows, less where a learner is not linear.
+    """Return the efficiency of guided rows, less where a learner is not linear.
 
-    Such a learner finds out what the pilot does not know, where rows are few.
+    Such a learner also learns what the pilot does not know, and for that the rows are
+    few.
     """
     guided = guided_efficiency(pilot.p, pilot.positive, factor, pilot.weights)
     if pilot.linear:
@@ -150,16 +151,16 @@ def _guided(pilot: Pilot, factor: float) -> float:
 
 
 def _count_share(pilot: Pilot, n_positives: int, n_classes: int) -> Ranged:
-    r"""Count what share of the log loss of all rows is due to estimation.
+    r"""Compute the share of the log loss of all rows that is due to estimation.
 
     .. math:: g = (1 + 2 d / n_1) \, d (K - 1) / (2 n L)
 
     with the trace of :class:`WeightedVariance` in the place of *d* effective
-    coefficients and *L* of the rows it was fitted to: models that did not see them have
-    far more, below ten positives per column, than the fit to all rows. The first term
-    is what else the formula was seen to miss there, with :math:`n_1` positives. With
-    more columns than positives *d* is all of them, and *L* that of the pilot, or
-    of the shares of the classes if that is less.
+    coefficients. *L* is the loss on the rows that the pilot was fitted to. On other
+    rows the pilot has, below ten positives per column, a far larger loss than the fit
+    to all rows. The first factor is a correction found in trials, with :math:`n_1`
+    positives. With more columns than positives, *d* is all of them. *L* is then that of
+    the pilot, or that of the class shares if it is less.
     """
     counted = pilot.variance
     # Rows of unequal weights are as good as fewer.
@@ -185,7 +186,7 @@ def _count_share(pilot: Pilot, n_positives: int, n_classes: int) -> Ranged:
 def _range(
     share: Ranged, lost: float, counted: WeightedVariance | None, factor: float
 ) -> tuple[float, float]:
-    """Say where the loss is expected, within two standard deviations if known."""
+    """Return the range of the loss, two standard deviations each way if known."""
     if lost == 0:
         return 0.0, 0.0
     reach = 1.0 if counted is None else 1 + 2 * counted.spread(factor)
@@ -202,7 +203,7 @@ def choose_rows(
     *,
     too_wide: bool = False,
 ) -> tuple[int, Limit]:
-    """Find the fewest negatives whose predicted loss is allowed, and enough of them."""
+    """Find the fewest negatives with an allowed loss, but no fewer than needed."""
     if n_positives < LEAST_POSITIVES:
         return n_negatives, "least_positives"
     if too_wide:

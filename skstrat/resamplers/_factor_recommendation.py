@@ -1,4 +1,4 @@
-"""A downsampling factor that was recommended, with what it costs and saves."""
+"""A recommended downsampling factor, its predicted loss and the time it saves."""
 
 from __future__ import annotations
 
@@ -29,56 +29,57 @@ _HOW = {
 
 @dataclass(frozen=True)
 class FactorRecommendation:
-    r"""A downsampling factor, and what it costs and saves.
+    r"""A recommended downsampling factor, its predicted loss and the time it saves.
 
     Made by :func:`recommend_factor`.
 
     Parameters
     ----------
     factor : float
-        By what to downsample ``majority``, at least 1; the ``factor`` of
-        :class:`DownsampleUpweight` or :class:`GuidedDownsample`, which then keeps
-        ``rows`` rows.
+        Factor by which to downsample ``majority``, at least 1. As ``factor`` of
+        :class:`DownsampleUpweight` or :class:`GuidedDownsample` it keeps ``rows`` rows.
     rows : int
         Rows kept, of all classes.
     n_rows : int
-        Rows of all the data, without those of zero weight.
+        Rows of the data, without those of zero weight.
     n_columns : int
-        Columns as the learner sees them: of a pipeline, those that its other steps
+        Columns that the learner gets. For a pipeline, the columns that its other steps
         make of the pilot's rows.
     majority : label
         The most frequent class.
     correction : {"weights", "offset", "guided"}
-        What is predicted: random rows that are weighted; random rows, the model's prior
-        corrected; or the rows of :class:`GuidedDownsample`, predictions moved by the
-        offset of each row.
+        What the prediction is for. ``"weights"``: random rows with weights.
+        ``"offset"``: random rows, and the model's prior corrected. ``"guided"``: the
+        rows of :class:`GuidedDownsample`, and each prediction moved by the offset of
+        its row.
     max_loss : float
         The largest share of log loss that may be lost.
     loss : float
-        Predicted log loss at the factor over that of all rows, less 1. Of more than
-        two classes, both are the log loss of telling the most frequent one from all
-        others; of the log loss of all classes, which is larger, it is a smaller share.
+        Predicted log loss at the factor over that of all rows, less 1. With more than
+        two classes, both are the log loss of telling the most frequent class from all
+        others. It is a smaller share of the log loss of all classes, which is larger.
     loss_range : tuple of (float, float)
-        Where that of one fit is expected: for linear models within two standard
-        deviations, of the pilot's rows and of the rows that are drawn; for others
-        by the range of the estimation share.
+        Range in which the loss of one fit is expected. For linear models it is two
+        standard deviations each way, over the pilot's rows and the rows drawn. For
+        others it comes from the range of the estimation share.
     estimation_share : float
         Share of the log loss of a fit to all rows that more rows would remove.
     efficiency : float
         Predicted relative efficiency at the factor.
-    limited_by : {"max_loss", "negatives_per_positive", "least_rows", \
-            "least_positives", "positives_per_column"}
-        Why the factor is not larger: the loss would be more than ``max_loss``; there
-        would be fewer negatives than one per positive; fewer than 10,000 rows of the
-        majority class, or 20 per column; there are fewer than 30 rows of other
-        classes, too few to predict a loss from; or a linear model sees more columns
-        than the pilot has rows of other classes, which are up to 2000. With either of
-        the last two all rows are kept.
+    limited_by : str
+        Why the factor is not larger. ``"max_loss"``: the loss would be more than
+        ``max_loss``. ``"negatives_per_positive"``: there would be fewer negatives than
+        one per positive. ``"least_rows"``: fewer than 10,000 rows of the majority
+        class, or 20 per column. ``"least_positives"``: there are fewer than 30 rows of
+        other classes, too few to predict a loss from. ``"positives_per_column"``: a
+        linear model sees more columns than the pilot has rows of other classes, which
+        are up to 2000. With either of the last two all rows are kept.
     seconds, full_seconds : float or None
-        Predicted time of a fit to ``rows`` and to all rows; None if it is not known
-        for the learner. Nothing is timed: the same seed gives the same recommendation.
+        Predicted time of a fit to ``rows`` and to all rows; None if it is not known for
+        the learner. No fit is timed: the same seed gives the same recommendation.
     factors : tuple of float
-        Factors from 1 to about as many negatives as positives.
+        Factors from 1 to the one at which about as many negatives as positives are
+        left.
     rows_by_factor : tuple of int
         Rows kept at each, of all classes.
     loss_by_factor : tuple of float
@@ -88,10 +89,11 @@ class FactorRecommendation:
 
     Notes
     -----
-    Kish's effective sample size of the weights after downsampling, :math:`(\sum w)^2 /
-    \sum w^2`, is not given on purpose. It compares rows that are alike but for their
-    weights, and so is about the number of negatives kept: it halves at a factor of 2
-    where the loss of efficiency may be .5 %, and would never advise to downsample.
+    Kish's effective sample size of the weights, :math:`(\sum w)^2 / \sum w^2`, is not
+    used, and that is on purpose. It compares rows that differ in nothing but their
+    weights, so it depends mainly on the number of negatives kept. At a factor of 2 it
+    halves, where the loss of efficiency may be 0.5 %. By that measure, downsampling
+    would never be recommended.
 
     Examples
     --------
@@ -132,7 +134,8 @@ class FactorRecommendation:
     def time_fraction(self) -> float:
         """Predicted share of the training time that is saved.
 
-        By ``seconds`` if they are known, else as if time were proportional to rows.
+        By ``seconds`` if they are known. Otherwise time is taken to be proportional to
+        rows.
         """
         if self.seconds is None or self.full_seconds is None:
             return 1 - self.rows / self.n_rows
@@ -140,10 +143,10 @@ class FactorRecommendation:
 
     @property
     def table_(self) -> Any:
-        """Rows, loss and efficiency by factor, a pandas DataFrame of a row a factor.
+        """Rows, loss and efficiency by factor, as a pandas DataFrame.
 
-        ``rows`` kept of all classes, predicted ``loss`` and ``efficiency``; the index
-        is the factor.
+        Columns are ``rows`` kept of all classes, predicted ``loss`` and ``efficiency``.
+        The index is the factor.
         """
         pandas = check_pandas_support("FactorRecommendation.table_")
         columns = {

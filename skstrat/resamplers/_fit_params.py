@@ -28,21 +28,21 @@ _ABOUT_ROWS = frozenset({"graph", "group", "pairs", "pairs_weight"})
 def resample_fit_params(
     params: Mapping[str, Any], resampled: Resampled, n_rows: int, prefix: str = ""
 ) -> dict[str, Any]:
-    """Take of each fit parameter with a value per row those of the rows drawn.
+    """Take the values of the rows drawn from fit parameters with a value per row.
 
-    Eval sets, names of columns, callbacks and whatever has another length stay.
+    Eval sets, names of columns, callbacks and all of another length stay.
 
     Parameters
     ----------
     params : dict
-        Fit parameters by name; of a name such as ``step__init_score`` the last part
-        tells what it is.
+        Fit parameters by name. Of a name such as ``step__init_score`` the last part
+        counts.
     resampled : Resampled
-        What resampling came to.
+        Result of the resampler.
     n_rows : int
         Rows of the data before.
     prefix : str, default=""
-        What stands before the names where the user wrote them.
+        Prefix of the names as the user wrote them.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def resample_fit_params(
     ------
     ValueError
         If a parameter has a value per row, and rows were made or it is not known which
-        were kept; or if it holds places or numbers of rows, and rows moved.
+        rows were kept. If it holds positions or numbers of rows, and rows moved.
     """
     samples = resampled.samples
     rows = resampled.rows

@@ -1,4 +1,4 @@
-"""Fewer rows of the big classes, the informative ones more often than the others."""
+"""Fewer rows of the big classes, drawn with a pilot's probabilities."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _SEED_OF_PILOT, _SEED_OF_SCORED = 1, 2
 
 
 class GuidedDownsample(BaseResampler):
-    r"""Keep the rows of the big classes that a pilot model finds hard to tell.
+    r"""Keep the rows of the big classes that a pilot model finds hard to classify.
 
     Of a class that is cut down, row *i* is kept with probability
 
@@ -51,43 +51,43 @@ class GuidedDownsample(BaseResampler):
         \mathrm{clip}(\rho \, (1 - \tilde p_c(x_i)), \phi \, m_c / M_c, 1)
 
     where :math:`\tilde p_c` is the pilot's probability of the row's own class,
-    :math:`\phi` the floor, :math:`m_c = \max(1, \mathrm{round}(n_c / k))` the rows kept
-    of :math:`n_c` at the factor *k*, :math:`M_c = \min(n_c, \max(250000, 4 m_c))` the
-    rows that the pilot is asked about, drawn at random from a large class (two-phase
-    sampling: Neyman, 1938), and :math:`\rho` such that their probabilities after the
-    first phase add up to the rows kept. Where a pilot is sure of so many rows that no
-    :math:`\rho` does, the others are kept with probability 1 and these share the rest
-    evenly. A row weighs
-    :math:`w_i / \pi_i`, scaled so that the class keeps its total (Wang, Zhang and
-    Wang, 2021, whose choice for rare events is :math:`\pi \propto \tilde p`; ratio
-    form of Hajek, 1971). At the same number of rows such weights lose far less than
-    those of uniform downsampling, where the classes are well separated.
+    :math:`\phi` the floor and :math:`m_c = \max(1, \mathrm{round}(n_c / k))` the number
+    of rows kept of :math:`n_c` at the factor *k*. The pilot scores
+    :math:`M_c = \min(n_c, \max(250000, 4 m_c))` rows, drawn at random from a large
+    class (two-phase sampling: Neyman, 1938). The slope :math:`\rho` is such that the
+    probabilities of the scored rows add up to :math:`m_c`. Where the pilot is sure of
+    too many rows, no :math:`\rho` does this. Then the other rows are kept with
+    probability 1 and the sure ones share the rest evenly.
+
+    A row weighs :math:`w_i / \pi_i`, scaled so that the class keeps its total (ratio
+    form of Hajek, 1971). Wang, Zhang and Wang (2021) chose :math:`\pi \propto \tilde p`
+    for rare events. Where the classes are well separated, such weights lose far less
+    than uniform downsampling to the same number of rows.
 
     Parameters
     ----------
     pilot : classifier, default=None
         Any classifier with ``predict_proba``. A clone of it is fitted on as many rows
-        of each class as this has, but no more than a hundredth of all rows, within 500
-        and 1000; its prior is corrected. None for the mean of a logistic regression
-        and small boosted trees (logistic regression alone if X is sparse), for columns
-        of numbers, dates and names, some of which may be missing; names are coded by
-        their sorted order.
+        of each class as the class *smallest* has, but no more than a hundredth of all
+        rows, within 500 and 1000; its prior is corrected.
     factor : float or dict of label to float, default=20
-        Original rows per kept row, at least 1: of the most frequent class, or of
-        each class named.
+        Original rows per row kept, at least 1: of the most frequent class, or of each
+        class named.
     floor : float, default=0.2
-        Smallest inclusion probability, as a share of the mean one (``1 / factor``, to
-        rounding), in (0, 1]; it bounds the weights by ``factor / floor``. 1 is uniform
+        Smallest inclusion probability as a share of the mean one (``1 / factor``, up to
+        rounding), in (0, 1]. It bounds the weights by ``factor / floor``. 1 is uniform
         downsampling.
     pilot_folds : int, default=None
         Folds in which the pilot is cross-fitted, so that no row is scored by a pilot
-        that has seen it; None for one pilot that has seen a few of them.
+        trained on it. None for one pilot, which then scores the few rows it was trained
+        on.
     weighting : {"original", "balanced", "uniform"} or dict, default="original"
-        Total weight of each class: its original one; all equal, the grand total
-        kept; or that of the incoming weights over the inclusion probabilities, not
-        scaled. A dict of class shares by label is a target prior.
+        ``"original"`` keeps the total weight of each class. ``"balanced"`` gives all
+        classes the same total and keeps the grand total. ``"uniform"`` divides the
+        incoming weights by the inclusion probabilities and does not scale them. A dict
+        of class shares by label is a target prior.
     random_state : int, Generator, RandomState or None, default=None
-        Where the 64-bit seed of the draws comes from; the pilot has its own.
+        Source of the 64-bit seed of the draws; the pilot has its own.
 
     Attributes
     ----------
@@ -101,28 +101,29 @@ class GuidedDownsample(BaseResampler):
         The fitted pilot, or one for each fold.
     n_features_in_ : int
         Columns of X, if it has two dimensions.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if they are all strings.
 
     See Also
     --------
-    DownsampleUpweight : The same without a look at X.
-    ResampledClassifier : Passes these weights to linear models. LightGBM, XGBoost and
+    DownsampleUpweight : Random rows; X is not read.
+    ResampledClassifier : Gives these weights to linear models. Other models it trains
         CatBoost it trains from the inclusion probability of each row, and predictions
         of all others it corrects by that.
 
     Notes
     -----
-    Rows are drawn by order sampling (Rosen, 1997): with a number *u* from the hash of
-    the position and the seed, those with the smallest
-    :math:`u (1 - \pi') / ((1 - u) \pi')` are kept, :math:`\pi' = \pi n_c / M_c`, so
-    that their number is fixed and their inclusion probabilities are those above to a
-    small error; for that their sum must be this number. Which rows the pilot is asked
-    about goes by another hash of the position and the seed.
+    Rows are drawn by order sampling (Rosen, 1997). Let *u* be a number from the hash of
+    the position and the seed, and :math:`\pi' = \pi n_c / M_c`. The rows with the
+    smallest :math:`u (1 - \pi') / ((1 - u) \pi')` are kept. So their number is fixed,
+    and their inclusion probabilities are those above up to a small error. This needs
+    the :math:`\pi'` to add up to that number. Another hash of the position and the seed
+    decides which rows the pilot scores.
 
-    The default pilot and the draw took this part of the CPU time of 100 boosted trees
-    (``HistGradientBoostingClassifier``) on all rows of 20 columns, at factor 20: 0.08
-    of 50,000 rows, 0.07 of 200,000 and 0.02 of 2,000,000.
+    The cost of the default pilot and the draw was measured at factor 20 with 20
+    columns. The unit is the CPU time of 100 boosted trees
+    (``HistGradientBoostingClassifier``) on all rows. It was 0.08 for 50,000 rows, 0.07
+    for 200,000 and 0.02 for 2,000,000.
 
     Examples
     --------
@@ -212,7 +213,7 @@ class GuidedDownsample(BaseResampler):
     def _choose_scored(
         self, cells: Any, targets: Targets, samples: CheckedSamples
     ) -> NDArray[np.intp]:
-        """Draw the rows that may be kept; all of each class that is not cut down."""
+        """Draw the rows to be scored; all rows of each class that is not cut down."""
         counts = cells.labels.counts
         most = np.maximum(_FEWEST_SCORED, _SCORED_PER_ROW * targets.rows)
         wanted = np.where(self._factors > 1, np.minimum(counts, most), counts)
@@ -232,7 +233,7 @@ class GuidedDownsample(BaseResampler):
         samples: CheckedSamples,
         scored: NDArray[np.intp],
     ) -> Floats:
-        """Fit the pilots, and give how hard each scored row is to tell."""
+        """Fit the pilots, and return how hard each scored row is to classify."""
         everything = np.arange(len(labels.codes))
         rows = samples.position_of(everything)
         folds: Any = [(everything, None)]
@@ -281,7 +282,7 @@ class GuidedDownsample(BaseResampler):
         rows: NDArray[np.intp],
         wanted: NDArray[np.int64],
     ) -> tuple[Floats, NDArray[np.intp]]:
-        """Turn hardness into probabilities to be kept once scored, and draw by them."""
+        """Turn hardness into inclusion probabilities of scored rows, and draw by them."""
         chance = np.ones(len(codes))
         kept = np.ones(len(codes), dtype=bool)
         hash_seed = mix_seed(self._seed)
@@ -302,7 +303,7 @@ class GuidedDownsample(BaseResampler):
         return chance, np.flatnonzero(kept)
 
     def log_odds_offset(self, X: Any) -> Floats:
-        r"""Give what a model fitted without the weights is to be moved by.
+        r"""Return the offsets of a model that is fitted without the weights.
 
         .. math:: \log p_c(x) = \log q_c(x) - \log \pi_c(x) + \log h_c + \text{const}
 
@@ -311,10 +312,10 @@ class GuidedDownsample(BaseResampler):
 
         .. math:: h_c = \sum_{i: y_i = c} w_i \Big/ \sum_{i \in s: y_i = c} w_i / \pi_i
 
-        the total of the class over what the rows kept, *s*, stand for, near 1. It leads
-        to the original distribution, whatever ``weighting`` is. It is a function of
-        *x*, for rows of every class (Wang, Zhang and Wang, 2021); a model that takes
-        offsets is trained with minus it.
+        the total of the class over the total that the rows kept, *s*, estimate; it is
+        near 1. The offset leads to the original distribution, whatever ``weighting``
+        is. It is a function of *x* and holds for rows of every class (Wang, Zhang and
+        Wang, 2021). A model that takes offsets in training is given minus this value.
 
         Parameters
         ----------
@@ -324,7 +325,7 @@ class GuidedDownsample(BaseResampler):
         Returns
         -------
         ndarray of shape (n_rows, n_classes)
-            Added to log probabilities.
+            What is added to the log probabilities.
         """
         return self._row_offset()(X)
 
@@ -341,7 +342,7 @@ class GuidedDownsample(BaseResampler):
 
 
 def _solve_chance(hardness: Floats, wanted: int, floor: float) -> tuple[float, float]:
-    """Find the slope and the least chance at which the rows wanted are expected."""
+    """Find the slope and the least probability that give the expected rows wanted."""
     mean = wanted / len(hardness)
     least = floor * mean
     positive = hardness[hardness > 0]

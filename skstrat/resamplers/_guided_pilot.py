@@ -1,4 +1,4 @@
-"""Pilots of guided draws: fitted on few rows, cheap to ask about many."""
+"""Pilots of guided draws: fitted on few rows, fast to score many."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _FEWEST, _MOST = 500, 1000
 
 
 def default_pilot(X: Any) -> Any:
-    """Make a model that finds both straight and crooked boundaries."""
+    """Make a model that finds both linear and other boundaries."""
     linear = LogisticRegression(max_iter=1000)
     if as_sparse(X) is not None:
         return make_pipeline(ColumnCoder(), MaxAbsScaler(), linear)
@@ -58,7 +58,7 @@ def default_pilot(X: Any) -> Any:
 def fit_on_few(
     pilot: Any, X: Any, rows: NDArray[np.intp], codes: NDArray[Any], seed: int
 ) -> tuple[Any, NDArray[np.int64]]:
-    """Fit a pilot on about as many rows of each class; give it and how many."""
+    """Fit a pilot on about as many rows of each class; return it and their numbers."""
     labels = encode_labels(codes)
     most = np.clip(int(len(codes) * _PILOT_SHARE), _FEWEST, _MOST)
     of_each = np.minimum(labels.counts, most)

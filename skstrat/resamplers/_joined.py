@@ -1,4 +1,4 @@
-"""What two resamplers, one after the other, came to."""
+"""The joint result of two resamplers, one after the other."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Array = NDArray[Any]
 
 
 def join(first: Resampled, second: Resampled) -> Resampled:
-    """Join what a resampler made of the data with what another made of its rows."""
+    """Join the result of a resampler with that of another on its rows."""
     incoming, within_class, class_weight = _join_weights(first, second)
     rows = None
     if first.rows is not None and second.rows is not None:
@@ -88,12 +88,12 @@ def _join_weights(
 
 
 def _weighs_no_classes(resampled: Resampled) -> bool:
-    """Tell whether weights are by sets of labels, which are no classes."""
+    """Tell whether weights depend on sets of labels, which are no classes."""
     return resampled.class_weight is not None and resampled.codes is None
 
 
 def _follow(values: Array, rows: Array, made: float) -> Array:
-    """Take the values of rows; those that were made have one of their own."""
+    """Take the values of rows; made rows have a value of their own."""
     return np.where(rows < 0, made, values[rows]).astype(values.dtype)
 
 

@@ -1,9 +1,9 @@
-r"""Rows of several labels each: which are drawn, and what each counts.
+r"""Rows of several labels each: which are drawn, and what each weighs.
 
-A row is drawn at the highest rate of the labels it has, so that its inclusion
-probability depends on its labels alone and :math:`1 / \pi_i` is unbiased for the total
-of every label (Horvitz and Thompson, 1952). The weights are then raked to the exact
-totals (Deming and Stephan, 1940; Deville and Sarndal, 1992).
+A row is drawn at the highest rate of its labels. So its inclusion probability depends
+on its labels alone, and :math:`1 / \pi_i` is unbiased for the total of every label
+(Horvitz and Thompson, 1952). The weights are then adjusted to the exact totals by
+iterative proportional fitting (Deming and Stephan, 1940; Deville and Sarndal, 1992).
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ class LabelSets:
     Attributes
     ----------
     members : csc_array of shape (n_rows, n_labels)
-        Which rows have a label; the last column stands for rows without any, if there
-        are such.
+        Which rows have a label. The last column stands for rows without any label, if
+        there are such rows.
     labels : Labels
-        The labels that occur, None last for rows without any, and how many rows have
-        each; its codes are those of the label that decides over a row.
+        The labels that occur, None last for rows without any, and the number of rows of
+        each. Its codes are those of the label that decides over a row.
     kept : LabelSets or None
-        Of the rows drawn, once they are.
+        Those of the rows drawn; None before the draw.
     """
 
     members: sparse.csc_array
@@ -77,8 +77,9 @@ class LabelSets:
     def draw(self, targets: Targets, samples: CheckedSamples, seed: int) -> Draw:
         r"""Draw each row at the highest rate of its labels.
 
-        Of the :math:`m_l` rows over which label *l* decides, ``max(1, round(m_l *
-        rate_l))`` are drawn, the rate being that of the label, were it alone.
+        Label *l* decides over :math:`m_l` rows, of which
+        ``max(1, round(m_l * rate_l))`` are drawn. The rate is that of the label if it
+        were alone.
         """
         rate = targets.rows / self.labels.counts
         codes = np.empty(len(self.labels.codes), dtype=self.labels.codes.dtype)
@@ -107,11 +108,11 @@ class LabelSets:
         )
 
     def rows_of_class(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Give the rows of each label as they are: labels are no cells of others."""
+        """Return the rows of each label unchanged: labels have no cells."""
         return rows
 
     def classes_of(self, codes: NDArray[Any]) -> NDArray[Any]:
-        """Give the deciding labels as they are."""
+        """Return the deciding labels unchanged."""
         return codes
 
     @property
@@ -131,7 +132,7 @@ class LabelSets:
 
 
 def is_label_matrix(y: Any) -> bool:
-    """Tell whether y says of every row which of several labels it has."""
+    """Tell whether y is a table of zeros and ones, a column for each label."""
     if sparse.issparse(y):
         values = y.data
     else:
@@ -198,15 +199,15 @@ def rake(
 ) -> Floats:
     r"""Scale weights so that the rows of every label, and all rows, have given totals.
 
-    Of all weights with those totals the nearest in Kullback-Leibler divergence:
-    :math:`w_i \exp(\sum_{l \in i} \lambda_l + \lambda_0)`, where label by label
-    scaling would end (Deming and Stephan, 1940), found in a few steps of Newton's
-    method (Deville and Sarndal, 1992).
+    Of all weights with those totals, they are the nearest in Kullback-Leibler
+    divergence: :math:`w_i \exp(\sum_{l \in i} \lambda_l + \lambda_0)`. Scaling label by
+    label ends there, too (Deming and Stephan, 1940). A few steps of Newton's method
+    find them (Deville and Sarndal, 1992).
 
-    No weights may have them, where the rows kept do not tell labels apart. Then the
-    divergence and :math:`\sum_l (\hat t_l - t_l)^2 / (2 \epsilon t_l)` have the least
-    sum (Rao and Singh, 1997), the grand total is kept, and a warning says which label
-    is off.
+    Where too few rows have one label and not another, no weights may have those totals.
+    Then the sum of the divergence and
+    :math:`\sum_l (\hat t_l - t_l)^2 / (2 \epsilon t_l)` is minimised (Rao and Singh,
+    1997). The grand total is kept, and a warning names the labels whose totals differ.
     """
     members = sparse.hstack([sets.members, np.ones((len(weights), 1))], format="csr")
     wanted = np.append(totals, grand_total)
@@ -231,7 +232,7 @@ def rake(
 def _solve(
     members: Any, start: Floats, wanted: Floats, give: Floats
 ) -> tuple[Floats, bool]:
-    """Find the raked weights; False if some totals are not met."""
+    """Find the adjusted weights; False if some totals do not hold."""
     raked, multiplier = start, np.zeros(len(wanted))
     for _ in range(_MOST_STEPS):
         gap = wanted - members.T @ raked - give * multiplier

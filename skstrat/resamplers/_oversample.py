@@ -1,4 +1,4 @@
-"""More rows of the small classes, every original kept."""
+"""More rows of the small classes; every original row is kept."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from skstrat.resamplers._stratified import StratifiedResampler
 
 
 class RandomOversample(StratifiedResampler):
-    r"""Repeat rows of the small classes, every original kept.
+    r"""Repeat rows of the small classes; every original row is kept.
 
-    Each row stands ``floor(t / n)`` or ``ceil(t / n)`` times when *t* rows are made of
-    *n*: of all ways to repeat, the one that leaves the most different rows
-    (effective number :math:`(\sum m)^2 / \sum m^2`).
+    When *t* rows are made of *n*, each row occurs ``floor(t / n)`` or ``ceil(t / n)``
+    times. Of all ways to repeat rows, this one has the largest effective number of
+    rows, :math:`(\sum m)^2 / \sum m^2`.
 
     Parameters
     ----------
@@ -31,27 +31,29 @@ class RandomOversample(StratifiedResampler):
         Rows after resampling per original row, at least 1: of the least frequent
         class, or of each class named.
     sampling_strategy : float, str, dict or callable, default=None
-        Instead of ``times``, imbalanced-learn's words: a float in (0, 1] is the rows
-        of each other class per row of the largest; ``'minority'``,
-        ``'not majority'``, ``'not minority'``, ``'all'`` or ``'auto'`` (which is
-        ``'not majority'``) name the classes brought to the size of the largest; a
-        dict has the rows to end with; a callable takes ``y`` and gives such a dict. A
-        class with more rows than asked for keeps all. None without ``times`` means
+        Used instead of ``times``; the values are those of imbalanced-learn. A class
+        with more rows than asked for keeps all. None without ``times`` means
         ``'auto'``.
-    weighting : {"original", "balanced", "uniform", "factor"} or dict, \
-            default="original"
-        Total weight of each class: its original one; all equal, the grand total
-        kept; weights in, unchanged, which rebalances on purpose; or incoming weight
-        times original rows per drawn row. A dict of class shares by label is a target
-        prior.
-    strata, groups : str, int, list of str or int, array-like of shape (n_rows,) or \
-            (n_rows, n_columns) or callable, default=None
-        As of :class:`DownsampleUpweight`; strata of a class grow at its rate, and
+
+        - - A float in (0, 1]: rows of each other class per row of the largest class.
+        - ``'minority'``, ``'not majority'``, ``'not minority'``, ``'all'`` or
+          ``'auto'`` (which is ``'not majority'``): the classes brought to the size of
+          the largest.
+        - A dict: the rows of each label after resampling.
+        - A callable: takes ``y`` and gives such a dict.
+    weighting : {"original", "balanced", "uniform", "factor"}, dict, default="original"
+        ``"original"`` keeps the total weight of each class. ``"balanced"`` gives all
+        classes the same total and keeps the grand total. ``"uniform"`` leaves the
+        incoming weights unchanged, which rebalances the classes. ``"factor"``
+        multiplies them by original rows per row drawn. A dict of class shares by label
+        is a target prior.
+    strata, groups : str, int, list of str or int, array-like or callable, default=None
+        As in :class:`DownsampleUpweight`. Strata of a class grow at its rate, and
         groups are repeated whole.
     y_numeric : bool, default=False
-        As of :class:`DownsampleUpweight`.
+        As in :class:`DownsampleUpweight`.
     random_state : int, Generator, RandomState or None, default=None
-        Where the 64-bit seed of the draw comes from.
+        Source of the 64-bit seed of the draw.
 
     Attributes
     ----------
@@ -60,27 +62,28 @@ class RandomOversample(StratifiedResampler):
     sampling_strategy_ : dict of label to int
         Rows of each class after resampling.
     class_weight_ : dict of label to float
-        What the incoming weight of each class's rows was multiplied by.
+        Factor by which the incoming weights of each class are multiplied.
     sample_indices_ : ndarray of shape (n_drawn,)
-        Where each row comes from, ascending.
+        Positions of the rows drawn in the data, ascending.
     plan_ : Plan
         The draw, for use on blocks of the same data.
     n_features_in_ : int
         Columns of X, if it has two dimensions.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if they are all strings.
 
     See Also
     --------
-    CombinedResample : Big classes down and small ones up.
+    CombinedResample : Fewer rows of the big classes and more of the small ones.
     Weighted : Any sampler of imbalanced-learn, with weights.
 
     Notes
     -----
-    With the default weights a linear model is that of all rows: exactly where the
-    rows of a class are repeated equally often, else up to which rows stand once more.
-    To rebalance on purpose, say ``weighting="uniform"``: a small class then counts
-    more, and predicted probabilities are those of the rebalanced data.
+    With the default weights a linear model is that of all rows. This is exact where all
+    rows of a class are repeated equally often. Otherwise it depends on which rows are
+    repeated once more. To rebalance on purpose, use ``weighting="uniform"``. A small
+    class then has more weight, and predicted probabilities are those of the rebalanced
+    data.
 
     Examples
     --------
@@ -93,8 +96,8 @@ class RandomOversample(StratifiedResampler):
     >>> RandomOversample(times=2, weighting="uniform").fit(X, y).class_weight_
     {0: 1.0, 1: 1.0}
 
-    Repetitions moved by noise (smoothed bootstrap; Menardi and Torelli, 2014) are
-    imbalanced-learn's, here with the original total of each class:
+    imbalanced-learn can add noise to repeated rows (smoothed bootstrap; Menardi and
+    Torelli, 2014). Here it is used with the original total of each class:
 
     >>> from imblearn.over_sampling import RandomOverSampler
     >>> from skstrat import Weighted

@@ -52,7 +52,7 @@ _SUREST = 1e-9
 
 @dataclass(frozen=True)
 class Pilot:
-    """What a small model says of the rows it was not fitted on.
+    """Predictions of a small model for rows that it was not fitted on.
 
     Attributes
     ----------
@@ -61,22 +61,23 @@ class Pilot:
     positive : ndarray of shape (n_pilot,)
         Whether the row is of it.
     weights : ndarray of shape (n_pilot,)
-        What each row stands for; they add up to the totals of the classes.
+        Weights of the rows; they add up to the totals of the classes.
     incoming : ndarray of shape (n_pilot,)
-        Weight that each row came with, 1 if none.
+        Incoming weight of each row, 1 if there is none.
     design : ndarray of shape (n_pilot, n_columns) or None
-        Columns as a linear model sees them; None if the model is another, the columns
+        Columns that a linear model gets. None if the model is not linear, the columns
         are not all finite numbers, or there are more of them than positive rows.
     linear : bool
-        Whether the model that is asked for is linear.
+        Whether the model in question is linear.
     weighted : bool
         Whether it is linear and is given weights.
     penalty : float
-        Of the squared coefficients of the linear model, in the unit of the weights.
+        Penalty of the squared coefficients of the linear model, in the unit of the
+        weights.
     n_columns : int
-        Columns as the model that is asked for sees them.
+        Columns that the model in question gets.
     numbers : float
-        Numbers of a row of these that are written down: of a sparse one, few.
+        Mean number of stored values of a row of these; small for sparse data.
     """
 
     p: Floats
@@ -103,7 +104,7 @@ class Pilot:
 
     @cached_property
     def variance(self) -> WeightedVariance | None:
-        """What a linear model loses by estimation; None if it cannot be counted."""
+        """Loss of a linear model by estimation; None if it cannot be computed."""
         if self.design is None:
             return None
         return weighted_variance(
@@ -123,7 +124,7 @@ def run_pilot(
 ) -> Pilot:
     """Draw a small part of the rows and predict each half of it from the other.
 
-    Without an estimator, it is a linear model where that is asked for and can be.
+    Without an estimator, it is a linear model where that is wanted and possible.
     ``seen_by`` is the model whose columns are counted, if it is not linear; None for
     those of X. With too few positives to predict anything from, nothing is fitted.
     """
@@ -177,9 +178,10 @@ def run_pilot(
 
 
 def numbers_of_row(X: Any) -> float:
-    """Say how many numbers a row has in the mean, of a sparse one those that are not 0.
+    """Return the mean number of stored values of a row.
 
-    Of texts it is not known, and 1.
+    For a sparse matrix these are the values other than 0. For text it is not known, and
+    1 is returned.
     """
     if sparse.issparse(X):
         return float(X.nnz / X.shape[0])
@@ -190,7 +192,7 @@ def numbers_of_row(X: Any) -> float:
 
 
 def _blind(X: Any, split: Labels, samples: CheckedSamples) -> Pilot:
-    """Give what class sizes alone say, one row a class."""
+    """Return a pilot made of class sizes alone, one row a class."""
     totals = class_totals(split, samples.sample_weight)
     return Pilot(
         p=np.full(2, totals[1] / totals.sum()),
@@ -215,9 +217,9 @@ def _asked(
     totals: Floats,
     seed: int,
 ) -> Floats:
-    """Ask an estimator itself; if half of the rows is too few, the default pilot.
+    """Use the estimator itself as pilot, or the default pilot if rows are too few.
 
-    An encoder may meet categories there that it was not fitted with.
+    Half of the rows may have categories that an encoder was not fitted with.
     """
     try:
         return _cross_fitted(estimator, rows, drawn, weights, totals, seed)
@@ -245,7 +247,7 @@ def _takes_weights(estimator: Any) -> bool:
 def _as_seen_if_fitted(
     estimator: Any, rows: Any, labels: Labels, indices: NDArray[np.intp]
 ) -> Any:
-    """Transform rows by steps that are not needed; leave them where these fail."""
+    """Transform rows by steps that are optional; return them unchanged on failure."""
     try:
         return _as_seen(estimator, rows, labels.classes[labels.codes[indices]])
     except InvalidParameterError:
@@ -367,7 +369,7 @@ def fit_corrected(
 
 
 def _seeded(model: Any, seed: int) -> Any:
-    """Give a seed to whatever would take a fresh one, so that answers repeat."""
+    """Set every random_state that is None, so that results are reproducible."""
     unset = [
         name
         for name, value in model.get_params(deep=True).items()

@@ -1,4 +1,4 @@
-"""Columns of any container and kind as numbers: what pilots are fitted on."""
+"""Columns of any container and kind as numbers, for pilots."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Places = NDArray[np.intp] | None
 
 
 class NameCodes(dict[str | None, int]):
-    """Codes of names, -1 of any other, and those of values by their names."""
+    """Codes of names, -1 for an unknown one; values are looked up by their names."""
 
     def __missing__(self, value: Any) -> int:
         return self.get(_name(value), _UNKNOWN)
@@ -42,24 +42,24 @@ Categories = NameCodes | None
 
 
 class ColumnCoder(TransformerMixin, BaseEstimator):
-    """Write every column as numbers in single precision, NaN where none is there.
+    """Encode every column as numbers in single precision, NaN where one is missing.
 
-    A column is one of names if a value is neither a number nor a date. Names, and a
-    missing one, have the code of their place in sorted order among those seen in
-    ``fit``, all others -1. Missing values of a sparse matrix become 0.
+    A column holds names if a value is neither a number nor a date. The code of a name
+    is its position in sorted order among the names seen in ``fit``, a missing one
+    included. Other names have code -1. Missing values of a sparse matrix become 0.
 
     Attributes
     ----------
     categories_ : list of dict or None
-        Of each column the code of each name; None of a column of numbers.
+        For each column the code of each name; None for a column of numbers.
     sparse_ : bool
-        Whether X was sparse, and rows are written so.
+        Whether X was sparse; the result is then sparse, too.
     n_features_in_ : int
-        Columns written.
+        Number of columns.
     """
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn which columns hold names, and which."""
+        """Learn which columns hold names, and the codes of these names."""
         check_feature_names(self, X, reset=True)
         found = as_sparse(X)
         self.sparse_ = found is not None

@@ -1,4 +1,4 @@
-"""What resampling came to: rows, labels, weights, and what stands behind them."""
+"""The result of resampling: rows, labels, weights, and how they were made."""
 
 from __future__ import annotations
 
@@ -19,38 +19,39 @@ from skstrat._core.weights import Floats, class_totals
 
 @dataclass(frozen=True)
 class Resampled:
-    """Rows to train on, and what stands behind their weights.
+    """Rows to train on, their weights, and the parts of the weights.
 
-    A weight is the product of the part that came in with the row, what strata and
-    groups multiply it by, and what its class multiplies it by.
+    A weight is a product: the incoming weight of the row, the multiplier of its stratum
+    or group, and the multiplier of its class.
 
     Attributes
     ----------
     X, y : array-like of shape (n_drawn, ...)
-        The rows, once they are taken.
+        The rows; None until they are taken.
     weights : ndarray of shape (n_drawn,) or None
-        Their weights; None if none came in and none were made.
+        Their weights; None if there are no incoming weights and none were made.
     incoming : ndarray of shape (n_drawn,) or None
-        The part that came in; None if all are 1.
+        The incoming weights; None if all are 1.
     within_class : ndarray of shape (n_drawn,) or None
-        The part of strata and groups; None if all are 1.
+        The multipliers of strata and groups; None if all are 1.
     class_weight : ndarray of shape (n_classes,) or None
-        The part of each class; None if weights only follow their rows.
+        The multiplier of each class; None if weights only follow their rows.
     by_row : bool
-        Whether rows of a class were kept with different probabilities, and weigh so.
+        Whether rows of a class had different inclusion probabilities and weigh
+        accordingly.
     moves_rows : bool
         Whether any row was dropped, repeated or made.
     samples : CheckedSamples or None
         The rows that counted, before resampling.
     classes : ndarray of shape (n_classes,) or None
-        The labels; None for what only follows from ``samples``.
+        The labels; None where only ``samples`` has them.
     codes : ndarray of shape (n_drawn,) or None
         Class codes of the rows; None if they are not encoded yet.
     strata : tuple of (ndarray of shape (n_drawn,), Labels) or None
-        Where strata take the place of the classes, their codes of the rows, and
-        those of the rows before; else None.
+        Where strata take the place of the classes: their codes for the rows, and those
+        of the rows before. None elsewhere.
     rows : ndarray of shape (n_drawn,) or None
-        Places in X that they come from, -1 for one that was made; None if unknown.
+        Positions of the rows in X, -1 for one that was made; None if unknown.
     plan : Plan or None
         The draw.
     at_random : bool
@@ -60,9 +61,9 @@ class Resampled:
     made_by : str
         Class of the resampler.
     parts : tuple of Resampled
-        Of a pipeline of resamplers, what each came to, without the rows.
+        For a pipeline of resamplers, the result of each, without the rows.
     source : CollectionRows or None
-        Of Dask collections, all rows, to take some by their places.
+        For Dask collections: all rows, from which some can be taken by position.
     """
 
     X: Any = field(repr=False)
@@ -106,7 +107,7 @@ class Resampled:
     def class_change(self) -> tuple[Floats, Floats] | None:
         """Rows of each class, and its share of the weight, after over before.
 
-        None of a target that is no class labels.
+        None if the target is no class labels.
         """
         try:
             labels, (classes, counts, totals) = self.labels, self.original

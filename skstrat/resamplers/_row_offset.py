@@ -1,4 +1,4 @@
-"""What leads from rows that a pilot chose to the original distribution, row by row."""
+"""The correction of each prediction of a model trained on rows that a pilot chose."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ _ROWS_SCORED_AT_A_TIME = 1 << 16
 
 @dataclass(frozen=True)
 class RowOffset:
-    """What is added to the log probabilities of a model of rows that a pilot chose.
+    """Offset of the log probabilities of a model trained on rows that a pilot chose.
 
-    It holds what the pilots learned, and no row. Called with rows it gives an array of
-    shape (n_rows, n_classes).
+    It holds the fitted pilots and no row of the data. Called with rows it returns an
+    array of shape (n_rows, n_classes).
 
     Attributes
     ----------
     pilots : list of classifier
-        The fitted pilots, of which the mean is taken.
+        The fitted pilots; their mean is used.
     learned : list of ndarray of shape (n_classes,)
-        Rows of each class that each pilot was fitted on, the prior that it is corrected
-        from, in the order of the pilots' classes.
+        Rows of each class that each pilot was fitted on, in the order of its classes.
+        They are the prior from which it is corrected.
     counts : ndarray of shape (n_classes,)
-        Rows of each class in the data, the prior that pilots are corrected to, in the
-        order of the pilots' classes.
+        Rows of each class in the data, in the order of the pilots' classes. They are
+        the prior to which pilots are corrected.
     slopes, floors : ndarray of shape (n_classes,)
         The inclusion probability is the slope times one minus the probability of the
         class, within floor and 1. Slope 0 and floor 1 keep every row.
     log_scale : ndarray of shape (n_classes,)
-        What is added in all rows alike.
+        The part of the offset that is the same for all rows.
     order : ndarray of shape (n_classes,)
-        The pilots' classes in the order of all but the counts and the rows learned.
+        For each class of the offset, its position among the pilots' classes.
     """
 
     pilots: list[Any]
@@ -78,7 +78,7 @@ class RowOffset:
 
 
 def inclusion_probability(hardness: Floats, slope: Any, floor: Any) -> Floats:
-    """Give the chance of rows to be kept by how hard they are to tell."""
+    """Return the inclusion probability of rows by how hard they are to classify."""
     chance: Floats = np.clip(slope * hardness, floor, 1)
     return chance
 
@@ -86,7 +86,7 @@ def inclusion_probability(hardness: Floats, slope: Any, floor: Any) -> Floats:
 def pilot_proba(
     pilot: Any, X: Any, learned: NDArray[np.int64], counts: NDArray[np.int64]
 ) -> Floats:
-    """Predict under the true prior what was learned from a few rows of each class."""
+    """Predict under the true prior by a model trained on a few rows of each class."""
     return correct_prior(
         pilot.predict_proba(X),
         train_prior=learned / learned.min(),

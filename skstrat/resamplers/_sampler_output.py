@@ -1,8 +1,8 @@
 """Run a sampler of two results and find out what it did: labels, original rows.
 
-A claim of which rows were kept is believed only for rows that are equal, so that rows
-moved by noise count as made. Without a claim the order tells: over-samplers give the
-originals first.
+A sampler's ``sample_indices_`` are used only for rows that are equal, so rows moved by
+noise count as made. Without them the order decides: over-samplers return the original
+rows first.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ _CLEANING = ("enn_", "tomek_")
 
 @dataclass(frozen=True)
 class Output:
-    """What a sampler gave, and where it comes from.
+    """Rows that a sampler returned, and their origin.
 
     Attributes
     ----------
     X : array-like of shape (n_rows_new, n_features)
         Rows.
     labels : Labels
-        Their class codes, by the classes of the data.
+        Their class codes, among the classes of the data.
     indices : ndarray of shape (n_rows_new,)
         Positions of original rows, -1 for others.
     known : ndarray of shape (n_classes,)
-        Whether it is known of a class which of its rows are original.
+        Whether it is known which rows of a class are original.
     """
 
     X: Any
@@ -55,7 +55,7 @@ class Output:
 
 
 def run_sampler(sampler: Any, X: Any, labels: Labels) -> Output:
-    """Fit a sampler of two results and look at what it gives."""
+    """Fit a sampler of two results and find the origin of its rows."""
     given = sampler.fit_resample(X, labels.classes[labels.codes])
     if not (isinstance(given, tuple) and len(given) == 2):
         number = len(given) if isinstance(given, tuple) else 1
@@ -105,9 +105,9 @@ def _encode_made(sampler: Any, n_rows: int, y: Array, classes: Array) -> Labels:
 def _claimed_rows(
     sampler: Any, X: Any, X_made: Any, labels: Labels, made: Labels
 ) -> tuple[Indices, Mask] | None:
-    """Take from a sampler which rows it kept, and check that it did.
+    """Read from a sampler which rows it kept, and check that this is so.
 
-    A class of which no row is what it is claimed to be is not known.
+    A class of which no row is as claimed is unknown.
     """
     parts = [sampler, *(getattr(sampler, name, None) for name in _CLEANING)]
     claims = [getattr(part, "sample_indices_", None) for part in parts]

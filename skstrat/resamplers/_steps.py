@@ -1,4 +1,4 @@
-"""What a pipeline gives its steps: rows by a sampler, weights, other arguments."""
+"""Rows, weights and other arguments that a pipeline passes to its steps."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FIT_METHODS = ("fit", "fit_transform", "fit_predict")
 
 
 class WeightCarrier(BaseEstimator):
-    """A sampler of two results for the stock pipeline; the third is kept aside."""
+    """A sampler of two results for the base class; it stores the weights."""
 
     def __init__(self, sampler: Any) -> None:
         self.sampler = sampler
@@ -31,7 +31,7 @@ class WeightCarrier(BaseEstimator):
     def fit_resample(
         self, X: Any, y: Any, sample_weight: Any = None, **params: Any
     ) -> tuple[Any, Any]:
-        """Resample, and keep what that came to."""
+        """Resample, and store the whole result."""
         resampled = resample(self.sampler, X, y, sample_weight, **params)
         # Without the rows, which the cache of the steps would keep twice.
         self.resampled_ = replace(resampled, X=None)
@@ -84,7 +84,7 @@ def take_rows_drawn(
     apart: Collection[str],
     prefix: str,
 ) -> None:
-    """Resample what a step is given with the rows; what is apart are other rows."""
+    """Resample the arguments with a value per row, except those of eval sets."""
     if not (resampled and any(step_params.values())):
         return
     n_rows, so_far = count_rows(X), reduce(join, resampled)
@@ -96,7 +96,7 @@ def take_rows_drawn(
 
 @contextmanager
 def rows_of_eval_sets(step_params: Any, apart: Collection[str]) -> Iterator[None]:
-    """Show the rows alone of a booster's eval sets, which are pairs with labels."""
+    """Leave only the rows in a booster's eval sets, which are pairs with labels."""
     pairs = {
         method: params["eval_set"]
         for method, params in step_params.items()

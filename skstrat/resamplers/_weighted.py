@@ -1,4 +1,4 @@
-"""Any sampler of imbalanced-learn, with the weights that its rows stand for."""
+"""Any sampler of imbalanced-learn, with weights."""
 
 from __future__ import annotations
 
@@ -29,18 +29,20 @@ Array = NDArray[Any]
 
 
 class Weighted(BaseResampler):
-    r"""Any sampler of imbalanced-learn, with the weights that its rows stand for.
+    r"""Any sampler of imbalanced-learn, with weights for its rows.
 
     Row *i* of class *c* weighs
 
     .. math:: w_i = h_c v_i, \quad v_i = w_{j(i)} \text{ or } \lambda \bar w_c
 
-    with the incoming weight *w* of the original row :math:`j(i)` that it is, or, for
-    a synthetic row, ``synthetic_weight`` :math:`\lambda` times the mean incoming
-    weight of its class; :math:`h_c` brings the class to the total that ``weighting``
-    asks for. SMOTE draws a class together: if neighbours were independent, its
-    synthetic rows would have 2/3 of the variance, :math:`E[(1-u)^2 + u^2]` (Chawla
-    et al., 2002). Small :math:`\lambda` lead back to the true distribution.
+    where *w* is the incoming weight of the original row :math:`j(i)`. A synthetic row
+    has ``synthetic_weight`` :math:`\lambda` times the mean incoming weight of its class
+    instead. The multiplier :math:`h_c` gives the class the total that ``weighting``
+    asks for.
+
+    SMOTE contracts a class. If neighbours were independent, its synthetic rows would
+    have 2/3 of the variance, :math:`E[(1-u)^2 + u^2]` (Chawla et al., 2002). A small
+    :math:`\lambda` leads back to the true distribution.
 
     Parameters
     ----------
@@ -48,9 +50,9 @@ class Weighted(BaseResampler):
         A sampler of two results. A clone of it is fitted; its ``random_state``
         decides the draw.
     weighting : {"original", "balanced", "uniform"} or dict, default="original"
-        Total weight of each class: its original one; all equal, the grand total
-        kept; or :math:`v_i` as they are. A dict of class shares by label is a target
-        prior.
+        ``"original"`` keeps the total weight of each class. ``"balanced"`` gives all
+        classes the same total and keeps the grand total. ``"uniform"`` leaves
+        :math:`v_i` unchanged. A dict of class shares by label is a target prior.
     synthetic_weight : float, default=1.0
         Weight of a synthetic row relative to the mean original row of its class.
 
@@ -65,12 +67,12 @@ class Weighted(BaseResampler):
     class_weight_ : dict of label to float
         The multiplier :math:`h_c` of each class.
     sample_indices_ : ndarray of shape (n_rows_new,)
-        Where each row comes from; -1 for a synthetic row or if it is not known.
+        Position of each row in the data; -1 for a synthetic row or if it is not known.
     class_counts_ : dict of label to int
         Rows of each class in the data.
     n_features_in_ : int
         Columns of X, if it has two dimensions.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if they are all strings.
 
     See Also
@@ -80,10 +82,10 @@ class Weighted(BaseResampler):
 
     Notes
     -----
-    Original rows are known by the sampler's ``sample_indices_`` or those of the
-    cleaning that ends it, or, of any other sampler, in each class whose rows come
-    out first and in order, as over-samplers give them. Several samplers are better
-    wrapped one by one, as steps of :class:`Pipeline`, than together.
+    Original rows are known by the sampler's ``sample_indices_``, or by those of the
+    cleaning step at its end. For other samplers they are known in each class whose rows
+    are returned first and in order, as over-samplers do. Wrap several samplers one by
+    one, as steps of :class:`Pipeline`, rather than together.
 
     Examples
     --------
@@ -128,7 +130,8 @@ class Weighted(BaseResampler):
         Returns
         -------
         ndarray of str
-            What the fitted sampler says; the names that went in if it does not.
+            The names that the fitted sampler gives; the names that go in if it gives
+            none.
         """
         check_is_fitted(self)
         say = getattr(self.sampler_, "get_feature_names_out", None)
@@ -168,7 +171,7 @@ class Weighted(BaseResampler):
     def _own_weights(
         self, output: Output, labels: Labels, incoming: Floats | None
     ) -> Floats | None:
-        """Give each row the weight it came with, or its share of its class's mean."""
+        """Return incoming weights, and for made rows a share of the mean of the class."""
         real = output.indices >= 0
         if incoming is None and (self.synthetic_weight == 1 or real.all()):
             return None
@@ -193,7 +196,7 @@ class Weighted(BaseResampler):
             )
 
     def _refuse_uneven(self, samples: CheckedSamples, output: Output) -> None:
-        """Refuse weights that cannot follow rows of which it is not known."""
+        """Refuse different weights in a class whose original rows are not known."""
         if samples.sample_weight is None:
             return
         names = samples.labels.classes.tolist()
@@ -223,7 +226,7 @@ class Weighted(BaseResampler):
 
 
 def _labels_in_kind(samples: CheckedSamples, output: Output) -> Any:
-    """Give labels in the container of y; a row made has one like its class's first."""
+    """Return labels in the container of y; a made row copies its class's first."""
     first = np.unique(samples.labels.codes, return_index=True)[1]
     indices = output.indices
     y = gather_rows(
