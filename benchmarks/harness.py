@@ -1,0 +1,214 @@
+"""What the benchmarks share: command line, timings, fresh processes, JSON and tables.
+
+A benchmark is one file that answers one question. It has ``measure(arguments)``, which
+gives a document for JSON, and ``report(document)``, which writes it as Markdown, also
+if the run was a quick one. :func:`run` is its command line.
+"""
+
+import argparse
+import gc
+import json
+import math
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+LIBRARIES = ("skstrat", "numpy", "scipy", "scikit-learn", "imbalanced-learn")
+SHORTEST = 0.02  # seconds that a timing lasts at least, by repeating the call
+REST = 0.2  # seconds in which threads that the imports started come to rest
+
+
+# Command line and results ---------------------------------------------------------
+
+
+def parse(argv=None, rounds=5):
+    """Read the command line, the one of the process if ``argv`` is None."""
+    parser = argparse.ArgumentParser(
+        description=sys.modules["__main__"].__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--data", type=Path, help="folder of data sets, *.csv.gz")
+    parser.add_argument("--rounds", type=int, help=f"{rounds} by default")
+    parser.add_argument("--only", default="", help="cases with this in their name")
+    parser.add_argument("--quick", action="store_true", help="some seconds, a test")
+    arguments = parser.parse_args(argv)
+    if arguments.rounds is None:
+        arguments.rounds = 1 if arguments.quick else rounds
+    if arguments.rounds < 1:
+        parser.error(f"--rounds must be at least 1; got {arguments.rounds}")
+    return arguments
+
+
+def run(measure, report, rounds=5, uses=()):
+    """Measure, print and store, with the versions of the libraries that are used.
+
+    A run of a part (``--quick``, ``--only``) is printed but not stored. The exit code
+    is 1 if the document has a list ``"missed"`` of goals, and it is not empty.
+    """
+    arguments = parse(rounds=rounds)
+    document = {**facts(arguments, uses), **measure(arguments)}
+    print(report(document))
+    if not (arguments.quick or arguments.only):
+        path = RESULTS / f"{Path(sys.argv[0]).stem}.json"
+        text = json.dumps(document, indent=1, allow_nan=False)
+        path.write_text(text + "\n", encoding="utf-8")
+    sys.exit(bool(document.get("missed")))
+
+
+def facts(arguments, uses=()):
+    """Give the command, the date, the machine and the versions."""
+    command = f"python benchmarks/{Path(sys.argv[0]).name}"
+    if arguments.data:
+        command += " --data FOLDER"
+    versions = {"Python": platform.python_version()}
+    for name in (*LIBRARIES, *uses):
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    return {
+        "command": f"{command} --rounds {arguments.rounds}",
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": {"cores": os.cpu_count(), "cpu": _cpu_model()},
+        "versions": versions,
+    }
+
+
+def _cpu_model():
+    # platform.processor() is empty or just "x86_64" on Linux.
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+# Tables ---------------------------------------------------------------------------
+
+
+def table(headings, rows):
+    """Write a Markdown table; all columns but the first are aligned to the right."""
+    marks = ["---", *["---:"] * (len(headings) - 1)]
+    lines = [" | ".join(map(str, line)) for line in (headings, marks, *rows)]
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def figure(value, digits=2):
+    """Round to significant digits, in full; a dash for what was not measured."""
+    if value is None:
+        return "-"
+    rounded = float(f"{value:.{digits}g}")
+    places = digits - 1 - math.floor(math.log10(abs(rounded))) if rounded else 0
+    return f"{rounded:,.{max(places, 0)}f}"
+
+
+# Timings in one process -----------------------------------------------------------
+
+
+def seconds(way, calls=1):
+    """Time a call, without garbage collection and without freeing the last result."""
+    gc.collect()
+    gc.disable()
+    try:
+        start = time.perf_counter()
+        for _ in range(calls):
+            result = way()
+        spent = time.perf_counter() - start
+    finally:
+        gc.enable()
+    del result
+    return spent / calls
+
+
+def alternate(ways, rounds, budget=math.inf):
+    """Time several ways in rounds A B C, C B A, A B C and so on.
+
+    Each is called once beforehand, to warm up. ``ways`` are functions by name. A way
+    stops, after one round at least, when ``budget`` seconds would be exceeded. The
+    result is the list of seconds of each.
+    """
+    once = {name: seconds(way) for name, way in ways.items()}
+    turns = {name: max(1, int(min(rounds, budget / once[name]))) for name in ways}
+    calls = {name: 1 + int(SHORTEST / once[name]) for name in ways}
+    spent = {name: [] for name in ways}
+    for turn in range(rounds):
+        for name in list(ways)[:: -1 if turn % 2 else 1]:
+            if turn < turns[name]:
+                spent[name].append(seconds(ways[name], calls[name]))
+    return spent
+
+
+def paired(above, below):
+    """Give the median ratio of figures of the same round."""
+    return statistics.median(a / b for a, b in zip(above, below, strict=False))
+
+
+# Fresh processes ------------------------------------------------------------------
+
+
+def fresh(module, function, *arguments):
+    """Call a function of a benchmark, on strings, in a process of its own.
+
+    Its result comes back through JSON. It raises RuntimeError if the process fails.
+    """
+    call = f"{module}.{function}(*sys.argv[1:])"
+    code = f"import json, sys, {module}; print(json.dumps({call}))"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=HERE,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{call}: {done.stderr.strip().splitlines()[-1]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def metered(work, everywhere=lambda ask: [ask()]):
+    """Measure what a call takes: CPU and wall seconds, and bytes at the peak.
+
+    The peak is that above the memory before the call. ``everywhere`` asks a question
+    (:func:`usage`, :func:`forget_peak`) in every process that works; the answers are
+    added up. Memory is read from the ``/proc`` of Linux.
+    """
+    time.sleep(REST)
+    everywhere(forget_peak)
+    before = everywhere(usage)
+    start = time.perf_counter()
+    result = work()
+    wall = time.perf_counter() - start
+    pairs = list(zip(before, everywhere(usage), strict=True))
+    return {
+        "cpu_s": sum(last[0] - first[0] for first, last in pairs),
+        "wall_s": wall,
+        "peak_mb": sum(last[2] - first[1] for first, last in pairs) / 1e6,
+        "result": result,
+    }
+
+
+def usage(process="self"):
+    """Give CPU seconds of all threads of a process, its bytes now and at the peak."""
+    folder = Path("/proc", str(process))
+    lines = (folder / "status").read_text(encoding="utf-8").splitlines()
+    sizes = dict(line.split(":", 1) for line in lines)
+    now, peak = (int(sizes[key].split()[0]) * 1024 for key in ("VmRSS", "VmHWM"))
+    if process == "self":
+        return time.process_time(), now, peak
+    # In hundredths; the name, in brackets, may have spaces.
+    fields = (folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    ticks = int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK"), now, peak
+
+
+def forget_peak(process="self"):
+    """Let the peak of memory begin anew, where Linux allows it."""
+    with suppress(OSError):
+        Path(f"/proc/{process}/clear_refs").write_text("5", encoding="ascii")
