@@ -1,0 +1,183 @@
+"""Settings of the site: ``python -m sphinx -W docs docs/_build/html``."""
+
+import inspect
+import warnings
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+
+from click.testing import CliRunner
+from sphinx_gallery.sorting import ExplicitOrder
+
+import skstrat
+from skstrat.cli._compare import skstrat_command
+
+ROOT = Path(__file__).parents[1]
+# Those whose names stand in a list; the others' all are in that of skstrat.
+ROOMS = "batches classifiers displays io metrics model_selection resamplers".split()
+REPOSITORY = "https://github.com/skstrat/skstrat"
+
+project = "skstrat"
+author = "The skstrat developers"
+copyright = author  # noqa: A001: the name is Sphinx's
+version = release = skstrat.__version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.mathjax",
+    "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
+]
+# Pages that are still being written.
+suppress_warnings = ["toc.not_readable", "myst.xref_missing", "ref"]
+exclude_patterns = ["_build", "tables", "gallery/sg_execution_times.rst"]
+templates_path = ["_templates"]
+
+myst_enable_extensions = ["dollarmath", "colon_fence"]
+myst_heading_anchors = 3
+
+
+# A class page shows what its own class adds: the template lists the methods.
+numpydoc_show_class_members = False
+# What scikit-learn's own docstrings refer to is not here where the network is not.
+autodoc_inherit_docstrings = False
+copybutton_exclude = ".linenos, .gp, .go"
+
+# Without a network a link to another project becomes plain text: its second inventory
+# is empty and always there.
+OTHERS = {
+    "python": "https://docs.python.org/3/",
+    "numpy": "https://numpy.org/doc/stable/",
+    "scipy": "https://docs.scipy.org/doc/scipy/",
+    "pandas": "https://pandas.pydata.org/docs/",
+    "sklearn": "https://scikit-learn.org/stable/",
+    "imblearn": "https://imbalanced-learn.org/stable/",
+}
+intersphinx_mapping = {
+    name: (address, (None, "_static/empty.inv")) for name, address in OTHERS.items()
+}
+intersphinx_timeout = 10
+
+html_title = "skstrat"
+html_theme = "pydata_sphinx_theme"
+html_favicon = html_logo = "_static/logo.svg"
+html_static_path = ["_static"]
+html_css_files = ["skstrat.css"]
+html_copy_source = False
+html_sidebars = {"**": ["pages.html"]}
+html_context = {
+    "edit_page_provider_name": "GitHub",
+    # file_name would be that of a page which is made of another file.
+    "edit_page_url_template": REPOSITORY
+    + "/edit/main/{{ made_of or 'docs/' + file_name }}",
+}
+html_theme_options = {
+    "logo": {"text": "skstrat"},
+    "github_url": REPOSITORY,
+    "use_edit_page_button": True,
+    "navbar_center": [],  # the sidebar shows all pages, by theme
+    "secondary_sidebar_items": ["page-toc", "edit-this-page"],
+    "show_prev_next": True,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "gallery",
+    "doc_module": ("skstrat",),
+    "backreferences_dir": "gallery/backreferences",
+    "within_subsection_order": ExplicitOrder(
+        [
+            "plot_fraud_end_to_end.py",
+            "plot_reliability.py",
+            "plot_smote_weights.py",
+            "plot_cost_threshold.py",
+            "plot_free_check.py",
+            "plot_early_stopping.py",
+            "plot_time_against_loss.py",
+            "plot_parquet.py",
+            "plot_several_labels.py",
+            "plot_continuous_target.py",
+            "plot_torch_batches.py",
+            "*",  # the path of a file, by which another step sorts
+        ]
+    ),
+    "image_scrapers": ("matplotlib",),
+    "download_all_examples": False,
+    "show_signature": False,
+    "write_computation_times": False,
+}
+# A warning in an example would hide among the output; those meant are caught there.
+warnings.filterwarnings("error", module=r"skstrat\..*")
+
+
+def own_members(room, name):
+    """List the methods that skstrat documents, and the properties not listed there."""
+    shown = getattr(import_module(room), name)
+    found = {"method": [], "attribute": []}
+    for member in dir(shown):
+        value = inspect.getattr_static(shown, member)
+        owner = next((c for c in shown.__mro__ if member in vars(c)), object)
+        if member.startswith(("_", "onnx_")) or not owner.__module__.startswith("skst"):
+            continue
+        if isinstance(value, property | cached_property):
+            if value.__doc__ and f" {member} : " not in shown.__doc__:
+                found["attribute"].append(member)
+        elif callable(getattr(value, "__func__", value)):
+            if getattr(shown, member).__doc__:
+                found["method"].append(member)
+    return found
+
+
+def classes():
+    """Give the room and name of each public class."""
+    rooms = {f"skstrat.{room}": import_module(f"skstrat.{room}") for room in ROOMS}
+    for room, module in {"skstrat": skstrat, **rooms}.items():
+        for name in module.__all__:
+            if inspect.isclass(getattr(module, name)):
+                yield room, name
+
+
+# Not the function itself, which Sphinx could not keep from one build to the next.
+autosummary_context = {
+    "own_members": {".".join(each): own_members(*each) for each in classes()}
+}
+
+
+def write_command_help(app):
+    """Write what the commands answer to --help, for their page."""
+    folder = ROOT / "docs" / "reference" / "generated"
+    folder.mkdir(exist_ok=True)
+    for name in ["", *skstrat_command.commands]:
+        arguments = [*name.split(), "--help"]
+        told = CliRunner().invoke(skstrat_command, arguments, prog_name="skstrat")
+        shown = f"$ skstrat {' '.join(arguments)}\n{told.output}"
+        path = folder / f"skstrat_{name or 'command'}.txt"
+        path.write_text(shown, encoding="utf-8")
+
+
+def name_source(app, page, template, context, doctree):
+    """Name the file that a page is made of, where it is none of this folder."""
+    folder, _, name = page.rpartition("/")
+    made_of = {
+        "changes": "CHANGELOG.md",
+        "contributing": "CONTRIBUTING.md",
+        "gallery/index": "examples/GALLERY_HEADER.rst",
+    }.get(page)
+    if folder == "gallery" and not made_of:
+        made_of = f"examples/{name}.py"
+    if folder == "reference/generated":
+        room, _, shown = name.rpartition(".")
+        file = inspect.getsourcefile(getattr(import_module(room), shown))
+        made_of = Path(file).relative_to(ROOT).as_posix()
+    context["made_of"] = made_of
+
+
+def setup(app):
+    """Connect what the settings alone cannot say."""
+    app.connect("builder-inited", write_command_help)
+    app.connect("html-page-context", name_source)
