@@ -51,7 +51,7 @@ class DownsampleUpweight(StratifiedResampler):
         Used instead of ``factor``; the values are those of imbalanced-learn. A class
         with fewer rows than asked for keeps all.
 
-        - - A float in (0, 1]: rows of the smallest class per row kept of each other
+        - A float in (0, 1]: rows of the smallest class per row kept of each other
           class.
         - ``'majority'``, ``'not minority'``, ``'not majority'``, ``'all'`` or
           ``'auto'`` (which is ``'not minority'``): the classes cut down to the size of
