@@ -1,25 +1,34 @@
 """Settings of the site: ``python -m sphinx -W docs docs/_build/html``."""
 
 import inspect
+import os
+import subprocess
+import sys
 import warnings
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 
-from click.testing import CliRunner
 from sphinx_gallery.sorting import ExplicitOrder
 
 import skstrat
-from skstrat.cli._compare import skstrat_command
 
 ROOT = Path(__file__).parents[1]
 # Those whose names stand in a list; the others' all are in that of skstrat.
-ROOMS = "batches classifiers displays io metrics model_selection resamplers".split()
+ROOMS = [
+    "batches",
+    "classifiers",
+    "displays",
+    "io",
+    "metrics",
+    "model_selection",
+    "resamplers",
+]
 REPOSITORY = "https://github.com/skstrat/skstrat"
 
 project = "skstrat"
 author = "The skstrat developers"
-copyright = author  # noqa: A001: the name is Sphinx's
+copyright = author
 version = release = skstrat.__version__
 
 extensions = [
@@ -115,6 +124,11 @@ sphinx_gallery_conf = {
 warnings.filterwarnings("error", module=r"skstrat\..*")
 
 
+def hidden(name):
+    """Say whether a name is private, or there for other libraries to call."""
+    return name.startswith(("_", "onnx_")) or name.endswith("_request")
+
+
 def own_members(room, name):
     """List the methods that skstrat documents, and the properties not listed there."""
     shown = getattr(import_module(room), name)
@@ -122,14 +136,13 @@ def own_members(room, name):
     for member in dir(shown):
         value = inspect.getattr_static(shown, member)
         owner = next((c for c in shown.__mro__ if member in vars(c)), object)
-        if member.startswith(("_", "onnx_")) or not owner.__module__.startswith("skst"):
+        if hidden(member) or not owner.__module__.startswith("skstrat"):
             continue
         if isinstance(value, property | cached_property):
             if value.__doc__ and f" {member} : " not in shown.__doc__:
                 found["attribute"].append(member)
-        elif callable(getattr(value, "__func__", value)):
-            if getattr(shown, member).__doc__:
-                found["method"].append(member)
+        elif callable(getattr(shown, member)) and value.__doc__:
+            found["method"].append(member)
     return found
 
 
@@ -148,19 +161,26 @@ autosummary_context = {
 }
 
 
-def write_command_help(app):
+def write_command_help(*_):
     """Write what the commands answer to --help, for their page."""
     folder = ROOT / "docs" / "reference" / "generated"
     folder.mkdir(exist_ok=True)
-    for name in ["", *skstrat_command.commands]:
-        arguments = [*name.split(), "--help"]
-        told = CliRunner().invoke(skstrat_command, arguments, prog_name="skstrat")
-        shown = f"$ skstrat {' '.join(arguments)}\n{told.output}"
-        path = folder / f"skstrat_{name or 'command'}.txt"
+    start = [sys.executable, "-c", "from skstrat.cli import main; main()"]
+    for command in ("", "compare", "downsample"):
+        arguments = [*command.split(), "--help"]
+        answer = subprocess.run(
+            [*start, *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "COLUMNS": "80"},
+        ).stdout
+        shown = f"$ skstrat {' '.join(arguments)}\n{answer}"
+        path = folder / f"skstrat_{command or 'command'}.txt"
         path.write_text(shown, encoding="utf-8")
 
 
-def name_source(app, page, template, context, doctree):
+def name_source(app, page, template, context, doctree):  # noqa: ARG001
     """Name the file that a page is made of, where it is none of this folder."""
     folder, _, name = page.rpartition("/")
     made_of = {
