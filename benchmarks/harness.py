@@ -19,6 +19,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from string import Formatter
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -94,19 +95,28 @@ def _cpu_model():
 
 
 def table(headings, rows):
-    """Write a Markdown table; all columns but the first are aligned to the right."""
-    marks = ["---", *["---:"] * (len(headings) - 1)]
-    lines = [" | ".join(map(str, line)) for line in (headings, marks, *rows)]
-    return "\n".join(f"| {line} |" for line in lines)
+    """Write a Markdown table; all columns but the first are aligned to the right.
+
+    A row is its cells, or a dict for headings that are ``{heading: format string}``; a
+    dash stands for a field that is absent or None.
+    """
+    lines = [list(headings), ["---", *["---:"] * (len(headings) - 1)]]
+    for row in rows:
+        filled = isinstance(row, dict)
+        lines.append([_fill(headings[h], row) for h in headings] if filled else row)
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
-def figure(value, digits=2):
-    """Round to significant digits, in full; a dash for what was not measured."""
-    if value is None:
+def _fill(template, row):
+    names = [name for _, name, _, _ in Formatter().parse(template) if name]
+    if any(row.get(name) is None for name in names):
         return "-"
-    rounded = float(f"{value:.{digits}g}")
-    places = digits - 1 - math.floor(math.log10(abs(rounded))) if rounded else 0
-    return f"{rounded:,.{max(places, 0)}f}"
+    return template.format_map(row)
+
+
+def rounded(value, digits=4):
+    """Round to significant digits."""
+    return float(f"{value:.{digits}g}")
 
 
 # Timings in one process -----------------------------------------------------------

@@ -25,7 +25,15 @@ def page(question):
     """Write what a question's stored results say, and how they were measured."""
     path = RESULTS / f"{question}.json"
     document = json.loads(path.read_text(encoding="utf-8"))
-    return f"{import_module(question).report(document)}\n\n{source(document)}\n"
+    said = import_module(question).report(document)
+    return f"{said}\n\n{goals(document)}{source(document)}\n"
+
+
+def goals(document):
+    """Name the goals that were missed, if the question has any."""
+    if "missed" not in document:
+        return ""
+    return f"Goals missed: {'; '.join(document['missed']) or 'none'}.\n\n"
 
 
 def source(document):
