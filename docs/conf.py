@@ -51,6 +51,8 @@ myst_heading_anchors = 3
 
 # A class page shows what its own class adds: the template lists the methods.
 numpydoc_show_class_members = False
+# The texts name the types.
+autodoc_typehints = "none"
 # What scikit-learn's own docstrings refer to is not here where the network is not.
 autodoc_inherit_docstrings = False
 copybutton_exclude = ".linenos, .gp, .go"
@@ -180,6 +182,18 @@ def write_command_help(*_):
         path.write_text(shown, encoding="utf-8")
 
 
+def sign_class(app, what, name, shown, *_):  # noqa: ARG001
+    """Show the parameters of a class, also where __new__ takes any to refuse them."""
+    if what != "class":
+        return None
+    signature = inspect.signature(shown)
+    plain = [
+        parameter.replace(annotation=inspect.Parameter.empty)
+        for parameter in signature.parameters.values()
+    ]
+    return str(inspect.Signature(plain)), None
+
+
 def name_source(app, page, template, context, doctree):  # noqa: ARG001
     """Name the file that a page is made of, where it is none of this folder."""
     folder, _, name = page.rpartition("/")
@@ -200,4 +214,5 @@ def name_source(app, page, template, context, doctree):  # noqa: ARG001
 def setup(app):
     """Connect what the settings alone cannot say."""
     app.connect("builder-inited", write_command_help)
+    app.connect("autodoc-process-signature", sign_class)
     app.connect("html-page-context", name_source)
