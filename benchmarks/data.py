@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from scipy.special import expit
+from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import OneHotEncoder
 
 N_COLUMNS = 20
@@ -61,3 +62,13 @@ def read(path, one_hot=False):
         encoder = OneHotEncoder(sparse_output=False)
         parts.append(encoder.fit_transform(codes) if one_hot else codes.to_numpy(float))
     return np.hstack(parts), y
+
+
+def sample(X, y, most):
+    """Take a stratified sample of the rows, or all where there are no more."""
+    if len(y) <= most:
+        return X, y
+    rows = np.arange(len(y))
+    kept, _ = train_test_split(rows, train_size=most, stratify=y, random_state=0)
+    kept = np.sort(kept)
+    return X[kept], y[kept]

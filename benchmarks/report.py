@@ -21,6 +21,11 @@ def questions():
     return [name for name in names if (HERE / f"{name}.py").exists()]
 
 
+def read(question):
+    """Read what a question has stored."""
+    return json.loads((RESULTS / f"{question}.json").read_text(encoding="utf-8"))
+
+
 def page(question):
     """Write what a question's stored results say, and how they were measured."""
     path = RESULTS / f"{question}.json"
@@ -50,6 +55,9 @@ def main():
     TABLES.mkdir(parents=True, exist_ok=True)
     for question in sys.argv[1:] or questions():
         Path(TABLES, f"{question}.md").write_text(page(question), encoding="utf-8")
+        # A question may have a picture, too.
+        if draw := getattr(import_module(question), "draw", None):
+            draw(read(question), TABLES / f"{question}.png")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,387 @@
+"""Training time saved by fewer rows, and the log loss that they cost.
+
+Every way to train a model is compared with the same model on all rows: on data sets
+(five stratified folds, the smallest class against the others) and on generated tables,
+which are judged on fresh rows. A factor is at most the ratio of the classes.
+``RandomUnderSampler`` keeps the same share of the big class inside
+``CalibratedClassifierCV``, so each of its three models has two thirds of the rows. The
+time of the pilot alone includes the choice of rows.
+
+One thread, ways in alternating order. Time is CPU time of ``fit``, with resampling and
+the check by dropped rows; fits under a tenth of a second are repeated, and the median
+counts. Ratios are to all rows of the same split.
+
+To fit into an hour, forests get a sample of 100,000 rows and two folds of larger sets,
+one draw of a generated table, and none of the largest. Above 60,000 rows ``imbcal``,
+which has ten to fifteen fits, is left out, and class weights for forests. ``imbcal`` is
+also left out for forests, and where it is not installed.
+
+    python benchmarks/frontier.py --data FOLDER
+"""
+
+import time
+import warnings
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+from itertools import islice, product
+from statistics import mean, median
+
+import data
+import harness
+import numpy as np
+from imblearn.pipeline import make_pipeline as make_imblearn_pipeline
+from imblearn.under_sampling import RandomUnderSampler
+from lightgbm import LGBMClassifier
+from matplotlib.figure import Figure
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+
+from skstrat import (
+    DownsampleUpweight,
+    GuidedDownsample,
+    ResampledClassifier,
+    ResampledEnsembleClassifier,
+    correct_prior,
+)
+
+MODELS = {
+    "LogisticRegression": LogisticRegression(max_iter=1000),
+    "HistGradientBoosting": HistGradientBoostingClassifier(
+        l2_regularization=1, early_stopping=False
+    ),
+    "RandomForest": RandomForestClassifier(min_samples_leaf=5, n_jobs=1),
+    "LightGBM": LGBMClassifier(n_jobs=1, verbose=-1),
+}
+OUTSIDE = {
+    "LogisticRegression": {"use_weights": False},
+    "LightGBM": {"prior_correction": "outside"},
+}
+FULL, AUTO, ENSEMBLE = "all rows", '`"auto"`', "ensemble of 3, factor 20"
+UNIFORM = "uniform, factor 5", "uniform, factor 20"
+GUIDED = "guided, factor 20"
+UNDER = (
+    "`RandomUnderSampler`, factor 5, sigmoid calibrator",
+    "`RandomUnderSampler`, factor 20, sigmoid calibrator",
+)
+# Okabe and Ito's colours, which the colour-blind can tell apart.
+STYLES = {
+    FULL: ("#000000", "*"),
+    AUTO: ("#D55E00", "D"),
+    UNIFORM[0]: ("#0072B2", "o"),
+    UNIFORM[1]: ("#0072B2", "s"),
+    GUIDED: ("#009E73", "s"),
+    ENSEMBLE: ("#56B4E9", "^"),
+    UNDER[0]: ("#E69F00", "o"),
+    UNDER[1]: ("#E69F00", "s"),
+}
+# Rows and share of positives of the generated tables.
+TABLES = (*product((100_000, 200_000), (0.01, 0.05)), (2_000_000, 0.005))
+FOREST_ROWS, MOST_ROWS_OF_MANY_FITS = 100_000, 60_000
+SHORT, REPEATS = 0.1, 3
+LARGE, VERY_LARGE = 50_000, 2_000_000
+MOST_LOSS, MOST_OFF, MOST_LOSS_DRAWN = 1.01, 0.05, 1.3
+
+
+class PilotAlone(ClassifierMixin, BaseEstimator):
+    """What the pilot of guided rows predicts by itself, under the original prior."""
+
+    def __init__(self, guided):
+        self.guided = guided
+
+    def fit(self, X, y):
+        """Fit the pilots, and choose rows by them."""
+        self.classes_, self.counts_ = np.unique(y, return_counts=True)
+        self.guided_ = clone(self.guided)
+        self.guided_.fit_resample(X, y)
+        return self
+
+    def predict_proba(self, X):
+        """Predict the mean of the pilots."""
+        pilots = zip(self.guided_.pilots_, self.guided_._learned, strict=True)
+        to = {"target_prior": self.counts_}
+        each = [
+            correct_prior(pilot.predict_proba(X), train_prior=prior, **to)
+            for pilot, prior in pilots
+        ]
+        return np.mean(each, axis=0)
+
+
+def make_model(name, seed, **params):
+    """Make a model; linear ones want scaled columns."""
+    model = clone(MODELS[name]).set_params(random_state=seed, **params)
+    linear = name == "LogisticRegression"
+    return make_pipeline(StandardScaler(), model) if linear else model
+
+
+def make_ways(name, y, seed):
+    """Give the unfitted ways to train a model."""
+    model, ratio = make_model(name, seed), np.ptp(np.bincount(y)) / y.sum() + 1
+    # More would leave fewer rows of the big class than of the small one.
+    factors = min(5, ratio), min(20, ratio)
+    uniform = [DownsampleUpweight(factor=each, random_state=seed) for each in factors]
+    guided = GuidedDownsample(factor=factors[1], random_state=seed)
+    folds = StratifiedKFold(3, shuffle=True, random_state=seed)
+    sigmoid = partial(CalibratedClassifierCV, method="sigmoid", cv=folds)
+    resampled = partial(ResampledClassifier, model)
+    ways = {FULL: model, AUTO: resampled("auto", random_state=seed)}
+    ways |= {way: resampled(each) for way, each in zip(UNIFORM, uniform, strict=True)}
+    ways[GUIDED] = resampled(guided)
+    if name in OUTSIDE:
+        ways[f"{GUIDED}, corrected outside"] = resampled(guided, **OUTSIDE[name])
+    if name == "LogisticRegression":
+        ways[f"{UNIFORM[1]}, `full_fit=True`"] = resampled(uniform[1], full_fit=True)
+    ways[ENSEMBLE] = ResampledEnsembleClassifier(
+        model, uniform[1], n_estimators=3, random_state=seed
+    )
+    ways[f"{UNIFORM[1]}, sigmoid calibrator"] = sigmoid(resampled(uniform[1]))
+    ways["the guided rows' pilot alone"] = PilotAlone(guided)
+    for way, factor in zip(UNDER, factors, strict=True):
+        share = min(1.0, factor / ratio)
+        under = RandomUnderSampler(sampling_strategy=share, random_state=seed)
+        ways[way] = sigmoid(make_imblearn_pipeline(under, model))
+    few, forest = len(y) <= MOST_ROWS_OF_MANY_FITS, name == "RandomForest"
+    if few or not forest:
+        balanced = make_model(name, seed, class_weight="balanced")
+        ways["class weights, sigmoid calibrator"] = sigmoid(balanced)
+    if few and not forest and find_spec("imbcal"):
+        imbcal = import_module("imbcal").ImbalanceCalibratedClassifier
+        ways["`imbcal`, all rows"] = imbcal(model, random_state=seed)
+    return ways
+
+
+def set_splits(path, model):
+    """Give training and test rows of the folds of a data set."""
+    forest = model == "RandomForest"
+    X, y = data.read(path, one_hot=model == "LogisticRegression")
+    y, folds = (y == np.bincount(y).argmin()).astype(np.int64), 5
+    if forest and len(y) > FOREST_ROWS:
+        (X, y), folds = data.sample(X, y, FOREST_ROWS), 2
+    for train, test in StratifiedKFold(folds, shuffle=True, random_state=0).split(X, y):
+        yield (X[train], y[train]), (X[test], y[test])
+
+
+def table_splits(rows, share, model):
+    """Give draws of a generated table, each with fresh rows of its own."""
+    forest = model == "RandomForest"
+    if forest and rows > FOREST_ROWS and (rows >= VERY_LARGE or share >= 0.05):
+        return
+    fresh = max(rows // 4, min(100_000, 2 * rows))
+    for draw in range(1 if forest or rows >= VERY_LARGE else 3):
+        parts = (rows, draw), (fresh, 1_000 + draw)
+        yield tuple(data.make_table(*part, share)[:2] for part in parts)
+
+
+def measure_way(way, train, test):
+    """Train in one way, and judge fresh rows."""
+    spent = []
+    while not spent or (spent[0] < SHORT and len(spent) < REPEATS):
+        start = time.process_time()
+        model = clone(way).fit(*train)
+        spent.append(time.process_time() - start)
+    p = np.asarray(model.predict_proba(test[0])[:, 1], dtype=np.float64)
+    least = np.finfo(np.float64).eps
+    losses = -np.log(np.clip(np.where(test[1] == 1, p, 1 - p), least, 1))
+    return {"cpu": median(spent), "p": p, "losses": losses, "model": model}
+
+
+def compare(run, full, y):
+    """Give ratios to all rows."""
+    loss, mean_p = run["losses"].mean() / full["losses"].mean(), run["p"].mean()
+    return {"cpu": run["cpu"] / full["cpu"], "loss": loss, "mean_p": mean_p / y.mean()}
+
+
+def errors_of_rows(run, full, y):
+    """Give the standard errors of two ratios by the rows judged, paired."""
+    own, whole, p = run["losses"], full["losses"], run["p"]
+    loss, mean_p = own - own.mean() / whole.mean() * whole, p - p.mean() / y.mean() * y
+    return [
+        each.std() / (len(y) ** 0.5 * unit.mean())
+        for each, unit in ((loss, whole), (mean_p, y))
+    ]
+
+
+def errors(found, of_rows):
+    """Give standard errors of means; the spread of two splits says too little."""
+    n = len(found)
+    if n < 3:
+        return (np.square(of_rows).sum(axis=0) ** 0.5 / n).tolist()
+    spread = [[each["loss"], each["mean_p"]] for each in found]
+    return (np.std(spread, axis=0, ddof=1) / n**0.5).tolist()
+
+
+@threadpool_limits.wrap(limits=1)
+def measure_cell(name, model, splits):
+    """Train a model in every way on the splits of a data set."""
+    found, of_rows, dropped = {}, [], False
+    for turn, ((X, y), test) in enumerate(splits):
+        ways = make_ways(model, y, turn)
+        order = list(ways)[:: -1 if turn % 2 else 1]
+        runs = {way: measure_way(ways[way], (X, y), test) for way in order}
+        for way in ways:
+            ratios = compare(runs[way], runs[FULL], test[1])
+            found.setdefault(way, []).append(ratios)
+        of_rows.append(errors_of_rows(runs[AUTO], runs[FULL], test[1]))
+        dropped = dropped or runs[AUTO]["model"].resampler_ is not None
+    return {
+        "set": name,
+        "model": model,
+        "rows": len(y),
+        "auto_dropped": dropped,
+        "auto_errors": errors(found[AUTO], of_rows),
+        "ways": {way: average(each) for way, each in found.items()},
+    }
+
+
+def average(found):
+    """Give the median time and the mean of the others."""
+    row = {"cpu": median(each["cpu"] for each in found)}
+    row |= {key: mean(each[key] for each in found) for key in ("loss", "mean_p")}
+    return {key: harness.rounded(value, 6) for key, value in row.items()}
+
+
+def measure(arguments):
+    """Measure every model on every data set."""
+    sources = {
+        name: partial(set_splits, path)
+        for name, path in data.data_sets(arguments.data, arguments.only)
+    }
+    for rows, share in ((1_000, 0.05),) if arguments.quick else TABLES:
+        name = f"generated {rows // 1000}k, {share:.1%}"
+        if arguments.only in name:
+            sources[name] = partial(table_splits, rows, share)
+    cells, models = [], [*MODELS][: 1 if arguments.quick else None]
+    with warnings.catch_warnings():
+        # The numbers show what the ways warn of.
+        warnings.simplefilter("ignore")
+        for (name, splits), model in product(sources.items(), models):
+            splits_of = [*islice(splits(model), arguments.rounds)]
+            cells += [measure_cell(name, model, splits_of)] if splits_of else []
+    return {"cells": cells}
+
+
+def report(document):
+    """Write what "auto" did, how it compares, and the medians of all ways."""
+    cells = document["cells"]
+    large = [cell for cell in cells if cell["rows"] >= LARGE]
+    small = [cell for cell in cells if cell["rows"] < LARGE]
+    parts = [said_of_auto(cells), against_auto(large), mean_predictions(cells)]
+    for own, size in ((large, f"from {LARGE:,}"), (small, f"below {LARGE:,}")):
+        for model in MODELS:
+            parts += medians([cell for cell in own if cell["model"] == model], size)
+    return "\n\n".join(parts)
+
+
+def said_of_auto(cells):
+    """Say where "auto" dropped rows, what it lost there, and the time it took."""
+    tried, others = [cell for cell in cells if cell["auto_dropped"]], []
+    for cell in tried:
+        auto, full = cell["ways"][AUTO], cell["ways"][FULL]["mean_p"]
+        loss, mean_p, (loss_se, mean_p_se) = (
+            *list(auto.values())[1:],
+            cell["auto_errors"],
+        )
+        if loss > MOST_LOSS or abs(mean_p - 1) > max(MOST_OFF, abs(full - 1)):
+            others.append(
+                f"\n- {cell['model']} on {cell['set']}: log loss {loss:.3f} ± "
+                f"{loss_se:.3f}, mean p {mean_p:.3f} ± {mean_p_se:.3f}, of all rows "
+                f"{full:.3f}"
+            )
+    times = [
+        span(cell["ways"][AUTO]["cpu"] for cell in tried if cell["rows"] >= least)
+        for least in (LARGE, VERY_LARGE)
+    ]
+    n, good = len(tried), len(tried) - len(others)
+    return (
+        f"{AUTO} dropped rows in {n} of {len(cells)} pairs of table and model, and "
+        f"kept all rows in the others. In {good} of the {n} two rules hold. The log "
+        f"loss is at most {MOST_LOSS} times that of all rows. Mean p / prevalence is "
+        f"within {MOST_OFF} of 1, or as near to 1 as with all rows. From {LARGE:,} "
+        f"training rows on, {AUTO} took {times[0]} of the CPU time of all rows, where "
+        f"it dropped rows. On {VERY_LARGE:,} rows it took {times[1]}. The pairs where a "
+        f"rule does not hold, with standard errors:\n{''.join(others) or 'none'}"
+    )
+
+
+def span(values):
+    """Write the least and the largest of some values."""
+    values = [*values]
+    return f"{min(values):.2f} to {max(values):.2f}" if values else "-"
+
+
+def against_auto(cells):
+    """Compare calibrated under-sampling and an ensemble with "auto"."""
+    lines = []
+    for model, way in product(MODELS, (*UNDER, ENSEMBLE)):
+        own = [cell["ways"] for cell in cells if cell["model"] == model]
+        loss, cpu = (
+            [ways[way][key] / ways[AUTO][key] for ways in own]
+            for key in ("loss", "cpu")
+        )
+        won = sum(a <= 1 > b for a, b in zip(loss, cpu, strict=True))
+        lines.append((model, way, span(loss), span(cpu), f"{won} of {len(own)}"))
+    heads = "model", "way", "log loss", "CPU time", "faster, loss no higher"
+    title = f"Over those of {AUTO}, tables with {LARGE:,} training rows or more:"
+    return f"{title}\n\n{harness.table(heads, lines)}"
+
+
+def mean_predictions(cells):
+    """Show the least and the largest mean prediction over the prevalence."""
+    ways, lines = (FULL, *UNIFORM, GUIDED), []
+    for model in MODELS:
+        own = [cell["ways"] for cell in cells if cell["model"] == model]
+        lines.append(
+            (model, *(span(each[way]["mean_p"] for each in own) for way in ways))
+        )
+    title = "Mean p / prevalence, least and largest of all tables:"
+    return f"{title}\n\n{harness.table(('model', *ways), lines)}"
+
+
+def medians(cells, size):
+    """Give a table of the medians over data sets."""
+    lines = []
+    for way in dict.fromkeys(way for cell in cells for way in cell["ways"]):
+        own = [cell["ways"][way] for cell in cells if way in cell["ways"]]
+        cpu, loss = (median(each[key] for each in own) for key in ("cpu", "loss"))
+        good = sum(each["loss"] <= MOST_LOSS for each in own)
+        near = sum(abs(each["mean_p"] - 1) <= MOST_OFF for each in own)
+        counts = f"{good} of {len(own)}", f"{near} of {len(own)}"
+        lines.append((way, f"{cpu:.3f}", f"{loss:.4f}", *counts))
+    heads = "way", "CPU time / all rows'", "log loss / all rows'"
+    heads += f"loss within {MOST_LOSS}", f"mean p within {MOST_OFF}"
+    title = f"{cells[0]['model']}, {size} training rows, medians:" if cells else ""
+    return [title, harness.table(heads, lines)] if cells else []
+
+
+def draw(document, path):
+    """Draw medians of time and log loss on many rows, and each data set faintly."""
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    panels = figure.subplots(1, len(MODELS), sharex=True, sharey=True)
+    for axes, model in zip(panels, MODELS, strict=True):
+        cells = [cell for cell in document["cells"] if cell["model"] == model]
+        large = [cell["ways"] for cell in cells if cell["rows"] >= LARGE]
+        for way, (colour, marker) in STYLES.items():
+            points = np.array([(each[way]["cpu"], each[way]["loss"]) for each in large])
+            points[:, 1] = points[:, 1].clip(None, MOST_LOSS_DRAWN)
+            axes.scatter(*points.T, s=8, color=colour, alpha=0.4, linewidths=0)
+            axes.plot(*np.median(points, axis=0), marker, color=colour, label=way)
+        axes.set_title(f"{model}, {len(large)} tables", fontsize=10)
+        axes.set(xscale="log", xlabel="CPU time / that of all rows")
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.grid(color="0.93")
+        axes.set_axisbelow(True)
+    panels[0].set_ylabel(f"log loss / that of all rows, at most {MOST_LOSS_DRAWN}")
+    handles, names = panels[0].get_legend_handles_labels()
+    names = [name.replace("`", "") for name in names]
+    figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
+    figure.savefig(path, dpi=110)
+
+
+if __name__ == "__main__":
+    harness.run(measure, report, uses=("lightgbm", "imbcal"))
