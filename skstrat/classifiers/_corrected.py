@@ -1,4 +1,4 @@
-"""A meta-classifier that knows which prior its model was trained on."""
+"""A meta-classifier that records the prior that its model was trained on."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ Floats = NDArray[np.float64]
 
 
 class CorrectedClassifier(CorrectedPredictions):
-    """A meta-classifier that learns the priors, and what comes of it without training.
+    """A meta-classifier that learns the priors and corrects by them.
 
-    A subclass has ``estimator`` and ``prior_correction`` among its parameters; its
-    ``fit`` learns ``estimator_`` and calls :meth:`_learn_priors`. Where
-    ``target_prior`` is a parameter, too, it is read at prediction.
+    A subclass has ``estimator`` and ``prior_correction`` among its parameters. Its
+    ``fit`` learns ``estimator_`` and calls :meth:`_learn_priors`. If ``target_prior``
+    is a parameter, it is read at prediction.
     """
 
     target_prior: Any = None
@@ -54,8 +54,8 @@ class CorrectedClassifier(CorrectedPredictions):
             return None
         if not self.prior_correction:
             raise ValueError(
-                "target_prior needs prior_correction=True, for it is the prior that "
-                "predictions are turned to; got prior_correction=False and "
+                "target_prior needs prior_correction=True, because predictions are "
+                "corrected to that prior; got prior_correction=False and "
                 f"target_prior={self.target_prior!r}. Leave one of them out."
             )
         return check_prior("target_prior", self.target_prior, classes)
@@ -68,7 +68,7 @@ class CorrectedClassifier(CorrectedPredictions):
         return self.train_prior_, target
 
     def _for_prior(self, target_prior: Any) -> Self:
-        """Give a shallow copy that predicts for another prior; None for the data's."""
+        """Return a shallow copy that predicts for another prior; None for the data's."""
         model = copy(self)
         model.target_prior = target_prior
         return model
@@ -84,7 +84,7 @@ class CorrectedClassifier(CorrectedPredictions):
         *,
         inside: bool = False,
     ) -> None:
-        """Write down what the model was trained on, and what was done about it."""
+        """Record what the model was trained on, and the correction."""
         shift = self._for_prior(None)._shift()
         correction: Correction = "prior" if shift.any() else "none"
         if inside or self._shifts_rows:
@@ -118,19 +118,19 @@ class CorrectedClassifier(CorrectedPredictions):
     def to_sklearn(self) -> Any:
         r"""Give the fitted model without the sampler, for deployment.
 
-        What it predicts is what this classifier predicts, to rounding, for the
-        ``target_prior`` of now:
+        Its predictions are those of this classifier, up to rounding, for the current
+        ``target_prior``:
 
         .. math:: \log p_c = \log q_c + \log(M_c / m_c) + \text{const}
 
-        with *q* the probabilities of ``estimator_``, *M* the ``target_prior_`` and
-        *m* the ``train_prior_`` (Elkan, 2001; Saerens, Latinne and Decaestecker,
-        2002). Where the log probabilities of a model are linear in an intercept, the
-        shift goes into that (King and Zeng, 2001), and nothing of this package is
-        left in the result:
+        with *q* the probabilities of ``estimator_``, *M* the ``target_prior_`` and *m*
+        the ``train_prior_`` (Elkan, 2001; Saerens, Latinne and Decaestecker, 2002).
+        Where the log probabilities of a model are linear in an intercept, the
+        correction is added to it (King and Zeng, 2001). The result then holds nothing
+        of this package:
 
         =================================  ==========================================
-        model                              what takes up the correction
+        model                              what holds the correction
         =================================  ==========================================
         LogisticRegression and ...CV,      ``intercept_``
         LinearDiscriminantAnalysis,
@@ -146,24 +146,23 @@ class CorrectedClassifier(CorrectedPredictions):
         CatBoostClassifier                 the bias of its scores
         =================================  ==========================================
 
-        Pipelines become plain ones of scikit-learn without their samplers, their last
-        step is treated in this way, and so is the ``best_estimator_`` of a search.
-        Every other model comes back in a :class:`PriorCorrectedClassifier`. If no
-        correction is due, the model comes back as it is.
+        Pipelines become scikit-learn's, without their samplers. Their last step is
+        treated in this way, and so is the ``best_estimator_`` of a search. Every other
+        model is returned in a :class:`PriorCorrectedClassifier`. If nothing is to be
+        corrected, the model is returned unchanged.
 
-        Of :class:`GuidedDownsample` with its weights withheld the correction differs
-        from row to row, and no model takes that up. The fitted model and the pilots,
-        which tell it, come back in a ``RowCorrectedClassifier``, frozen as well; of
-        boosters that learned it in training the model alone.
+        If the weights of :class:`GuidedDownsample` were withheld, the correction
+        differs from row to row, and no intercept can hold it. The fitted model and the
+        pilots are then returned in a ``RowCorrectedClassifier``, frozen as well.
+        Boosters that learned the correction in training are returned alone.
 
         Returns
         -------
         estimator
-            A fitted classifier. What had to be changed is copied; all else is shared
-            with this classifier, so take a ``copy.deepcopy`` before you train it
-            further or write to its arrays.
-            One that comes back as it is may predict labels in a column, as CatBoost
-            does for three classes.
+            A fitted classifier. Changed parts are copies. All else is shared with this
+            classifier, so use ``copy.deepcopy`` before you train it further or write to
+            its arrays. A model that is returned unchanged may predict labels in a
+            column, as CatBoost does for three classes.
 
         Raises
         ------
@@ -174,12 +173,12 @@ class CorrectedClassifier(CorrectedPredictions):
 
         Notes
         -----
-        The result goes through ``skl2onnx.to_onnx`` where the model inside and the
-        pilots do.
-        Check what that makes of the model without a correction, too: skl2onnx 1.20
-        doubles the log odds of a discriminant analysis of two classes, predicts other
-        rows with missing values than forests and trees do, and refuses histogram
-        boosting with protobuf 7 unless it is in one of the frozen classifiers.
+        ``skl2onnx.to_onnx`` converts the result where it converts the model inside and
+        the pilots; the extra ``onnx`` has the versions that work. Compare the ONNX
+        model with the model on your own rows. skl2onnx 1.20 is wrong about three models
+        without any correction, too: it doubles the log odds of a discriminant analysis
+        of two classes, it ignores where forests and trees send missing values, and it
+        converts histogram boosting only for columns of float32.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""Many models, each on other rows of the big classes, their probabilities averaged."""
+"""The mean of many models, each trained on other rows of the big classes."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ from skstrat.classifiers._calibration_check import (
 from skstrat.classifiers._causes import warn_of_cause
 from skstrat.classifiers._ensemble_fit import EnsembleFit, fit_model, mean_decision
 from skstrat.classifiers._hold_out import CheckResult, hold_out
+from skstrat.classifiers._plain_model import vote_member
 from skstrat.classifiers._predictions import ProbabilityClassifier
 from skstrat.classifiers._resampled import ResampledClassifier
 from skstrat.classifiers._routing import RoutesFitParams
@@ -45,11 +46,11 @@ class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
 
     .. math:: p_c(x) = \frac{1}{m} \sum_{i=1}^{m} p_c^{(i)}(x)
 
-    with the corrected probabilities :math:`p^{(i)}` of *m* models. One draw leaves
-    most rows of a big class unused, and a flexible model varies with the draw; the
-    mean uses more rows and varies less (EasyEnsemble; Liu, Wu and Zhou, 2009), at *m*
-    times the cost of a small fit. The prior of each model is corrected, and so that of
-    their mean; what else is wrong with them, as with trees on few rows, stays.
+    with the corrected probabilities :math:`p^{(i)}` of *m* models. One draw leaves most
+    rows of a big class unused, and a flexible model varies with the draw. The mean uses
+    more rows and varies less, for *m* small fits (EasyEnsemble; Liu, Wu and Zhou,
+    2009). The prior of each model is corrected, and so is that of their mean. Other
+    errors of the models remain, for example those of trees on few rows.
 
     Parameters
     ----------
@@ -57,45 +58,45 @@ class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
         Any classifier with ``predict_proba``. Clones of it are fitted.
     resampler : resampler or "auto"
         As in :class:`ResampledClassifier`, with a ``random_state``, its own or one
-        inside. ``"auto"`` chooses once, for all models, whose fits together must save
-        time; where it keeps all rows there is one model, for all would be alike.
+        inside. ``"auto"`` chooses once for all models, by the time that their fits save
+        together. Where it keeps all rows, one model is fitted, because all would be
+        equal.
     n_estimators : int, default=10
         Number of models *m*.
     use_weights : {"auto"} or bool, default="auto"
         As in :class:`ResampledClassifier`.
     calibration_check : bool, default=True
-        Whether the mean is checked by the rows that models dropped: what is predicted
-        of a row is averaged over the models that were not trained on it, 20,000 rows
-        at most. Rows that all models keep are predicted out of fold by further fits
-        of one model, on 5,000 rows at most, as in :class:`ResampledClassifier`.
+        Whether the mean is checked by the rows that models dropped, 20,000 rows at
+        most. The prediction for a row is averaged over the models that were not trained
+        on it. Rows that all models keep are predicted out of fold by further fits of
+        one model, on 5,000 rows at most, as in :class:`ResampledClassifier`.
     n_jobs : int, default=None
         Models fitted at the same time, as in joblib.
     random_state : int, Generator, RandomState or None, default=None
-        Where the seeds of all draws come from, and those of the estimators that have a
+        Source of the seeds of all draws, and of the estimators that have a
         ``random_state``.
     target_prior : array-like of shape (n_classes,) or dict, default=None
         As in :class:`ResampledClassifier`: it may be set after ``fit``. Each model's
-        probabilities are turned to it before their mean is taken.
+        probabilities are corrected to it before their mean is taken.
 
     Attributes
     ----------
     estimators_ : list of ResampledClassifier
         The fitted models. By themselves they predict the original distribution.
     target_prior_ : ndarray of shape (n_classes,)
-        What predictions are for: ``target_prior``; without one the rows (with
-        ``sample_weight``: total weight) of each class in the data.
+        The prior that predictions are for: ``target_prior``, or without one the rows of
+        each class in the data (with ``sample_weight``: total weight).
     classes_ : ndarray of shape (n_classes,)
         The labels.
     calibration_check_ : float or None
-        What is predicted of a class over what there is, by that hold-out, of the class
-        that is worst; 1 is right. None where no row was dropped, or nothing was
-        checked.
+        Predicted total of the worst class over its true total, on that hold-out; 1 is
+        right. None where no row was dropped, or nothing was checked.
     decision_ : TrainingDecision
-        What the models were trained on, rows and totals as a mean over them, and the
-        check of all together.
+        The record of the training: rows and totals as a mean over the models, and the
+        check of their mean.
     n_features_in_ : int
         Columns of X, if the estimator knows them.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if the estimator knows them.
 
     See Also
@@ -167,8 +168,8 @@ class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
         sample_weight : array-like of shape (n_rows,), default=None
             Incoming weights; the original distribution is the weighted one.
         **fit_params : dict
-            As in :meth:`ResampledClassifier.fit`, for every model. Rows that
-            ``eval_set="dropped"`` sets aside are others for each.
+            As in :meth:`ResampledClassifier.fit`, for every model.
+            ``eval_set="dropped"`` sets other rows aside for each.
 
         Returns
         -------
@@ -178,10 +179,10 @@ class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
         Raises
         ------
         ValueError
-            If the resampler has no ``random_state``, so that all draws would be one,
-            or y holds columns of labels, one-hot or several. If ``target_prior`` is
-            not one positive number for each class; all methods that predict raise it,
-            too.
+            If the resampler has no ``random_state``, so that all draws would be the
+            same. If y holds columns of labels, one-hot or several. If ``target_prior``
+            is not one positive number for each class; all methods that predict raise
+            it, too.
 
         Warns
         -----
@@ -269,7 +270,7 @@ class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
     def _check(
         self, X: Any, samples: CheckedSamples, fits: list[EnsembleFit]
     ) -> CheckResult | None:
-        """Check the mean by rows that models dropped, each by those that did."""
+        """Check the mean by dropped rows, each predicted by the models that dropped it."""
         drawn = [fit.rows for fit in fits]
         if any(rows is None for rows in drawn):
             return None
@@ -317,7 +318,7 @@ class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
         return np.asarray(total) / len(self.estimators_)
 
     def _turned(self) -> list[ResampledClassifier]:
-        """Give the models with the prior that predictions are for."""
+        """Return the models, set to the prior that predictions are for."""
         return [model._for_prior(self.target_prior) for model in self.estimators_]
 
     def to_sklearn(self) -> VotingClassifier:
@@ -326,13 +327,18 @@ class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
         Returns
         -------
         VotingClassifier
-            It predicts what this classifier predicts, to rounding. Its models are what
-            :meth:`ResampledClassifier.to_sklearn` gives.
+            It predicts what this classifier predicts, up to rounding. Its models are
+            those of :meth:`ResampledClassifier.to_sklearn`, with numbers for labels as
+            in every vote; one that needs a correction is in a pipeline.
+            ``skl2onnx.to_onnx`` converts it where it converts the models.
         """
         check_is_fitted(self)
-        models = [model.to_sklearn() for model in self._turned()]
+        models = [vote_member(model.to_sklearn()) for model in self._turned()]
         named = [(f"model_{number}", model) for number, model in enumerate(models)]
-        vote = VotingClassifier(named, voting="soft", n_jobs=self.n_jobs)
+        # skl2onnx converts no other vote.
+        vote = VotingClassifier(
+            named, voting="soft", n_jobs=self.n_jobs, flatten_transform=False
+        )
         vote.estimators_, vote.named_estimators_ = models, Bunch(**dict(named))
         vote.le_, vote.classes_ = LabelEncoder().fit(self.classes_), self.classes_
         if hasattr(models[0], "feature_names_in_"):

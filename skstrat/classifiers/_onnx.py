@@ -76,23 +76,22 @@ def convert(scope: Any, operator: Any, container: Any) -> None:
     opset = {"op_version": container.target_opset}
     float_type = data_types.guess_tensor_type(operator.inputs[0].type)
     dtype = data_types.guess_numpy_type(float_type)
-    _give_whole_numbers(container)
-    label, proba = _predict(scope, operator, model.estimator, _label_type(model))
+    label, proba = _predict(scope, operator, model.estimator, opset)
     shift, chance = model._shift(), None
     if model._shifts_rows:
         _refuse_pilots(operator, model, container.target_opset)
         pilots = [
-            _predict(scope, operator, pilot, data_types.Int64TensorType)[1]
+            _predict(scope, operator, pilot, opset)[1]
             for pilot in model._corrected_pilots()
         ]
         shift = model._shift_in_all_rows()
         chance = _inclusion_probability(pilots, model.row_offset, dtype, opset)
-    if shift.any() or chance is not None:
+    corrects = shift.any() or chance is not None
+    if corrects:
         proba = _corrected(proba, shift, chance, dtype, opset)
+    if corrects or model.classes is not None:
         most = onnx_ops.OnnxArgMax(proba, axis=1, keepdims=0, **opset)
         label = onnx_ops.OnnxGather(_labels(model), most, axis=0, **opset)
-    else:
-        proba = onnx_ops.OnnxIdentity(proba, **opset)
     names = [[variable.full_name] for variable in operator.outputs]
     onnx_ops.OnnxIdentity(label, output_names=names[0], **opset).add_to(
         scope, container
@@ -108,19 +107,7 @@ def convert(scope: Any, operator: Any, container: Any) -> None:
     last.add_to(scope, container)
 
 
-def _give_whole_numbers(container: Any) -> None:
-    """Let skl2onnx 1.20 give protobuf 7 whole numbers where it gives booleans."""
-    name, add = "nodes_missing_value_tracks_true", container.add_node
-
-    def add_node(*args: Any, **attributes: Any) -> None:
-        if name in attributes:
-            attributes[name] = [int(each) for each in attributes[name]]
-        add(*args, **attributes)
-
-    container.add_node = add_node
-
-
-def _predict(scope: Any, operator: Any, model: Any, label_type: Any) -> Any:
+def _predict(scope: Any, operator: Any, model: Any, opset: dict[str, int]) -> Any:
     """Add what predicts from the same rows; give its label and probabilities."""
     # skl2onnx knows how to take a pipeline apart, whatever its steps are.
     inside = scope.declare_local_operator(
@@ -128,9 +115,13 @@ def _predict(scope: Any, operator: Any, model: Any, label_type: Any) -> Any:
     )
     inside.inputs = operator.inputs
     float_type = data_types.guess_tensor_type(operator.inputs[0].type)
-    inside.outputs.append(scope.declare_local_variable("own", label_type()))
-    inside.outputs.append(scope.declare_local_variable("own_proba", float_type))
-    return inside.outputs
+    label = scope.declare_local_variable("own", _label_type(model)())
+    proba = scope.declare_local_variable("own_proba", float_type)
+    inside.outputs.append(label)
+    inside.outputs.append(proba)
+    # Some trees of skl2onnx give float32 whatever they are declared to give.
+    kind = data_types.guess_proto_type(float_type)
+    return label, onnx_ops.OnnxCast(proba, to=kind, **opset)
 
 
 def _refuse_pilots(operator: Any, model: Any, opset: int) -> None:

@@ -76,6 +76,26 @@ def unwrapped(estimator: Any) -> Any:
     return estimator
 
 
+def vote_member(model: Any) -> Any:
+    """Make a plain model one of a vote, whose models have numbers for labels."""
+    if _is_stock(model, SklearnPipeline):
+        *steps, (name, last) = model.steps
+        return _with_steps(model, [*steps, (name, _with_numbers(last))])
+    numbered = _with_numbers(model)
+    # skl2onnx looks for models in a vote in its own list only, where pipelines are.
+    corrected = hasattr(model, "train_prior")
+    return SklearnPipeline([("model", numbered)]) if corrected else numbered
+
+
+def _with_numbers(model: Any) -> Any:
+    """Give a copy with numbers for labels, if it is known how it uses them."""
+    corrected = hasattr(model, "train_prior")
+    if not corrected and type(model) not in _FOLDS:
+        return model
+    numbers = np.arange(len(model.classes_))
+    return _changed(model, **{"classes" if corrected else "classes_": numbers})
+
+
 def _without_skstrat(step: Any) -> Any:
     return step.to_sklearn() if hasattr(step, "to_sklearn") else step
 

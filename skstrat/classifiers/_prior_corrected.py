@@ -36,6 +36,7 @@ class CorrectedPredictions(ProbabilityClassifier):
 
     # Whether the correction differs from row to row.
     _shifts_rows = False
+    classes: Any = None  # labels other than the estimator's
 
     @abstractmethod
     def _priors(self) -> tuple[Floats, Floats]:
@@ -65,7 +66,7 @@ class CorrectedPredictions(ProbabilityClassifier):
     def predict(self, X: Any) -> NDArray[Any]:
         check_is_fitted(self)
         refuse_lazy(X, self, "predict")
-        if not self._shifts_rows and not self._shift().any():
+        if not (self._shifts_rows or self._shift().any() or self.classes is not None):
             labels = np.asarray(self.estimator_.predict(X))
             # CatBoost gives a column for three classes.
             return labels.reshape(len(labels)) if labels.shape[1:] == (1,) else labels

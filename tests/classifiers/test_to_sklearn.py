@@ -496,6 +496,9 @@ def test_other_labels_than_the_model_has_are_kept():
     np.testing.assert_array_equal(plain_model(model).classes_, ["no", "yes"])
     assert_same_predictions(plain_model(model), model, X)
     assert type(plain_model(model.set_params(classes=None))) is GaussianNB
+    same = model.set_params(classes=["no", "yes"], target_prior=[1, 1])
+    codes = same.predict_proba(X).argmax(axis=1)
+    np.testing.assert_array_equal(same.predict(X), np.array(["no", "yes"])[codes])
 
 
 @pytest.mark.parametrize("name", ["histogram", "forest"])
@@ -583,19 +586,6 @@ def assert_onnx_agrees(plain, model, X, **params):
     return proba
 
 
-@pytest.fixture
-def whole_numbers(monkeypatch):
-    """Let skl2onnx 1.20 give protobuf 7 whole numbers where it gives booleans."""
-    tree_ensemble = pytest.importorskip("skl2onnx.common.tree_ensemble")
-    add_node = tree_ensemble.add_node
-
-    def add(*args, nodes_missing_value_tracks_true=0, **params):
-        missing = int(nodes_missing_value_tracks_true)
-        add_node(*args, **params, nodes_missing_value_tracks_true=missing)
-
-    monkeypatch.setattr(tree_ensemble, "add_node", add)
-
-
 # Not what skl2onnx 1.20 gets wrong without any correction: discriminant analysis of
 # two classes, boosting of three from init="zero".
 EXPORTED = [
@@ -618,7 +608,6 @@ LABELS = [None, ["ham", "spam", "eggs"]]
 
 
 @pytest.mark.parametrize(("name", "n_classes"), cases(dict.fromkeys(EXPORTED)))
-@pytest.mark.usefixtures("whole_numbers")
 def test_onnx_predicts_the_same(name, n_classes):
     X, _ = table(n_classes)
     model = fitted(name, n_classes, {2: None, 3: ("ham", "spam", "eggs")}[n_classes])
@@ -628,7 +617,6 @@ def test_onnx_predicts_the_same(name, n_classes):
     assert np.abs(own - proba).max() > 0.05
 
 
-@pytest.mark.usefixtures("whole_numbers")
 def test_onnx_of_what_skl2onnx_gets_right_in_part():
     for name, n_classes in (("discriminant", 3), ("boosting from zero", 2)):
         X, _ = table(n_classes)
@@ -674,6 +662,9 @@ def test_onnx_in_float64_and_of_older_opsets():
     np.testing.assert_allclose(proba, forest_model.predict_proba(X), **ONNX)
     assert proba.min() >= 0
     assert_onnx_agrees(plain, forest_model, X, target_opset=15)
+    tree_model = fitted("tree", 2)
+    _, _, proba = run_onnx(tree_model.to_sklearn(), X, np.float64)
+    np.testing.assert_allclose(proba, tree_model.predict_proba(X), **ONNX)
 
 
 def test_onnx_of_a_pipeline_in_the_wrapper():
@@ -683,6 +674,9 @@ def test_onnx_of_a_pipeline_in_the_wrapper():
     assert_onnx_agrees(model, model, X)
     same = PriorCorrectedClassifier(inner, train_prior=[1, 1], target_prior=[2, 2])
     assert_onnx_agrees(same, inner, X)
+    for each in (model, same):
+        each.classes = ["no", "yes"]
+        assert run_onnx(each, X)[1].tolist() == each.predict(X).tolist()
 
 
 @pytest.mark.parametrize("mass", [[1e12, 1], [1, 1e12], [1e-30, 1], [1, 1e60]])
@@ -831,11 +825,38 @@ def test_an_ensemble_is_a_plain_vote(estimator, labels):
     np.testing.assert_array_equal(plain.predict(X), model.predict(X))
     # A vote of models whose prior is not corrected says something else.
     for each in plain.estimators_:
-        getattr(each, "intercept_", np.zeros(1))[:] += 1
-        if isinstance(each, PriorCorrectedClassifier):
-            each.target_prior = each.train_prior
+        if isinstance(each, SklearnPipeline):
+            each[-1].target_prior = each[-1].train_prior
+        else:
+            each.intercept_[:] += 1
     assert np.abs(plain.predict_proba(X) - before).max() > 0.05
     np.testing.assert_array_equal(model.predict_proba(X), before)
+
+
+@pytest.mark.parametrize("labels", LABELS, ids=["numbers", "text"])
+@pytest.mark.parametrize("name", ["logistic", "histogram", "forest", "tree"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_onnx_of_an_ensemble(n_classes, name, labels):
+    X, codes = table(n_classes)
+    y = codes if labels is None else np.array(labels)[codes]
+    model = ensemble(clone({**FOLDED, **WRAPPED}[name])).fit(X, y)
+    plain = model.to_sklearn()
+    proba = assert_onnx_agrees(plain, model, X)
+    own = np.mean([each.estimator_.predict_proba(X) for each in model.estimators_], 0)
+    assert np.abs(own - proba).max() > 0.05
+    if name != "histogram":  # which skl2onnx 1.20 does not convert in float64
+        _, _, proba = run_onnx(plain, X, np.float64)
+        assert proba.dtype == np.float64
+        np.testing.assert_allclose(proba, model.predict_proba(X), **ONNX)
+
+
+@pytest.mark.parametrize("last", [LogisticRegression(), forest()])
+def test_onnx_of_an_ensemble_of_pipelines(last):
+    X, codes = table(3)
+    y = np.array(LABELS[1])[codes]
+    model = ensemble(make_sklearn_pipeline(StandardScaler(), last)).fit(X, y)
+    assert_onnx_agrees(model.to_sklearn(), model, X)
+    np.testing.assert_array_equal(model.estimators_[0].classes_, np.unique(y))
 
 
 @pytest.mark.slow
