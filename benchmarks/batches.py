@@ -1,0 +1,202 @@
+"""The time to draw the row numbers of an epoch of balanced mini-batches.
+
+    python benchmarks/batches.py [--rounds 3]
+
+Labels have 0.5 % ones, or many classes of about equal size; batches have 256 rows, or
+one of each class if these are more. The samplers serve different numbers of rows in an
+epoch, so times are per row number served. ``BalancedBatches`` and the floor serve
+arrays, torch's batch sampler lists of integers, as a ``DataLoader`` gets them of each.
+One thread.
+
+The floor is what a person writes who knows that labels are the codes 0, 1, ...: rows
+grouped by one sort, each class permuted whenever it was passed through (of two classes
+only the larger), batches cut from blocks of a size that suits the cache. It has no seed
+by epoch, nothing to resume, no processes to share with, and a row may come twice in a
+batch.
+
+imbalanced-learn's generator draws once, when it is made, and serves the same rows in
+every epoch. It gathers data, so its data is one column, the row numbers.
+``MPerClassSampler`` is that of pytorch-metric-learning. It permutes every class for
+each batch, so its epoch is shorter here.
+"""
+
+import gc
+from collections import deque
+from itertools import islice, pairwise
+from statistics import median
+
+import harness
+import numpy as np
+import torch
+from imblearn.tensorflow import balanced_batch_generator
+from pytorch_metric_learning.samplers import MPerClassSampler
+from threadpoolctl import threadpool_limits
+from torch.utils.data import BatchSampler, RandomSampler, WeightedRandomSampler
+
+from skstrat import BalancedBatches, ImbalancedSampler
+
+SIZES, QUICK_SIZES, CLASSES = (10**6, 10**7), (2_000,), (2, 10, 100, 1000)
+SECONDS = 30  # for a way, a case
+OURS, FLOOR, WEIGHTED = "BalancedBatches", "floor", "torch WeightedRandomSampler"
+LESS, MOST = 8, 1.5  # goals: times less than the weighted sampler, times the floor
+
+
+def make_labels(rows, classes):
+    """Make labels: 0.5 % ones, or classes that are equally likely."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(classes, size=rows)
+    if classes == 2:
+        y = (rng.random(rows) < 0.005).astype(np.int64)
+    y[:classes] = np.arange(classes)
+    return y
+
+
+class Floor:
+    """Balanced batches of nothing but quotas, those of ``BalancedBatches``.
+
+    Rows are shuffled as int64, for which numpy has a faster loop, and written as int32.
+    """
+
+    def __init__(self, y, batch_size):
+        counts = np.bincount(y)
+        classes = len(counts)
+        by_class = np.argsort(y.astype(np.min_scalar_type(classes)), kind="stable")
+        self.rows = np.split(by_class, np.cumsum(counts)[:-1])
+        self.quota = np.full(classes, batch_size // classes)
+        self.quota[: batch_size % classes] += 1
+        lead = int((counts / self.quota).argmax())
+        self.permuted = range(classes) if classes > 2 else [lead]
+        self.n_full, rest = divmod(int(counts[lead]), int(self.quota[lead]))
+        self.last = np.rint(self.quota * rest / self.quota[lead]).astype(int)
+        self.last = np.maximum(self.last, 1) if rest else self.last
+        self.rng = np.random.default_rng(0)
+        self.order, self.place = list(self.rows), counts.tolist()
+        # So many batches are written at once; measured for each.
+        self.ahead = max(1, (1 << (18 if self.quota.min() > 1 else 20)) // batch_size)
+
+    def take(self, code, count):
+        """Take the next rows of a class."""
+        parts = []
+        while count:
+            if self.place[code] == len(self.rows[code]):
+                if code in self.permuted:
+                    self.order[code] = self.rng.permutation(self.rows[code])
+                self.place[code] = 0
+            start = self.place[code]
+            parts.append(self.order[code][start : start + count])
+            self.place[code] += len(parts[-1])
+            count -= len(parts[-1])
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def __iter__(self):
+        """Serve an epoch."""
+        places = [slice(*ends) for ends in pairwise([0, *np.cumsum(self.quota)])]
+        for first in range(0, self.n_full, self.ahead):
+            size = min(self.ahead, self.n_full - first)
+            block = np.empty((size, places[-1].stop), np.int32)
+            for code, place in enumerate(places):
+                drawn = self.take(code, size * int(self.quota[code]))
+                block[:, place] = drawn.reshape(size, -1)
+            yield from block
+        if self.last.any():
+            last = [self.take(code, int(count)) for code, count in enumerate(self.last)]
+            yield np.concatenate(last).astype(np.int32)
+
+
+def make_ways(y, batch_size):
+    """Give functions by name; each gives a function that starts an epoch."""
+    classes = int(y.max()) + 1
+
+    def batched(sampler):
+        batches = BatchSampler(sampler, batch_size, drop_last=False)
+        return lambda: iter(batches)
+
+    def imblearn():
+        X = np.arange(len(y), dtype=np.int32).reshape(-1, 1)
+        made, n = balanced_batch_generator(X, y, batch_size=batch_size, random_state=0)
+        # It counts whole batches, but serves a smaller one if there is no other.
+        return lambda: (batch for batch, _ in islice(made, max(1, n)))
+
+    labels = torch.from_numpy(y)
+    weights = (1 / torch.bincount(labels).double())[labels]
+    ours = BalancedBatches(y, batch_size=batch_size, random_state=0)
+    floor = Floor(y, batch_size)
+    ways = {
+        OURS: lambda: iter(ours),
+        FLOOR: lambda: iter(floor),
+        "ImbalancedSampler": batched(ImbalancedSampler(y, random_state=0)),
+        WEIGHTED: batched(WeightedRandomSampler(weights, len(y))),
+        "torch RandomSampler, not balanced": batched(RandomSampler(range(len(y)))),
+        "imbalanced-learn generator": imblearn(),
+    }
+    if batch_size % classes == 0:
+        n_rows = min(max(4, 10**8 // len(y)) * batch_size, len(y))
+        ways["MPerClassSampler"] = batched(
+            MPerClassSampler(y, batch_size // classes, length_before_new_iter=n_rows)
+        )
+    return ways
+
+
+def measure_case(rows, classes, rounds):
+    """Time an epoch of every way, per row number served."""
+    batch_size = max(256, classes)
+    ways = make_ways(make_labels(rows, classes), batch_size)
+    served = {way: sum(map(len, ways[way]())) for way in ways}
+    epochs = {
+        way: lambda start=start: deque(start(), maxlen=0) for way, start in ways.items()
+    }
+    spent = harness.alternate(epochs, rounds, SECONDS)
+    for way in ways:
+        per_row = served[OURS] / served[way]
+        yield {
+            "rows": rows,
+            "classes": classes,
+            "way": way,
+            "ns": median(spent[way]) / served[way] * 1e9,
+            "to_ours": harness.paired(spent[way], spent[OURS]) * per_row,
+        }
+
+
+def measure(arguments):
+    """Measure every number of rows and classes."""
+    torch.set_num_threads(1)
+    gc.freeze()  # else each collection looks through all that was imported
+    sizes, cases = QUICK_SIZES if arguments.quick else SIZES, []
+    with threadpool_limits(1):
+        for rows in sizes:
+            for classes in CLASSES:
+                cases += measure_case(rows, classes, arguments.rounds)
+    missed = [
+        f"{row['rows']:,} rows, {row['classes']} classes, against {row['way']}"
+        for row in cases
+        if row["rows"] == SIZES[-1]
+        and row["to_ours"] < {FLOOR: 1 / MOST, WEIGHTED: LESS}.get(row["way"], 0)
+    ]
+    return {"cases": cases, "missed": missed}
+
+
+def report(document):
+    """Write a table for each number of rows."""
+    shown = {}
+    for row in document["cases"]:
+        line = shown.setdefault((row["rows"], row["way"]), {"way": row["way"]})
+        line[f"of {row['classes']}"] = f"{row['ns']:,.0f} ({row['to_ours']:.3g})"
+    columns = {"sampler": "{way}"}
+    columns |= {f"{k:,} classes": f"{{of {k}}}" for k in CLASSES}
+    tables = [
+        f"{size:,} rows:\n\n"
+        + harness.table(columns, [shown[key] for key in shown if key[0] == size])
+        for size in dict.fromkeys(rows for rows, _ in shown)
+    ]
+    return "\n\n".join(
+        [
+            "Nanoseconds for each row number served, and in brackets times those of "
+            f"`{OURS}`. The goals for the larger size: at most {MOST} times the floor, "
+            f"and {LESS} times less than torch's weighted sampler.",
+            *tables,
+        ]
+    )
+
+
+if __name__ == "__main__":
+    harness.run(measure, report, rounds=3, uses=("torch", "pytorch-metric-learning"))
