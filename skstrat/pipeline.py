@@ -16,7 +16,7 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skstrat._core.compat import routing_enabled
+from skstrat._core.compat import LinkedEstimator, routing_enabled
 from skstrat._core.containers import is_lazy, read_column
 from skstrat._core.labels import refuse_one_hot
 from skstrat._core.rows import count_rows
@@ -42,7 +42,7 @@ from skstrat.resamplers._steps import (
 _GIVEN = "__given__"
 
 
-class Pipeline(ImblearnPipeline):
+class Pipeline(LinkedEstimator, ImblearnPipeline):
     """An ``imblearn.pipeline.Pipeline`` that carries sample weights.
 
     Every later step whose ``fit`` takes weights gets those that a resampler makes or

@@ -24,6 +24,7 @@ from skstrat import (
     ResampledEnsembleClassifier,
     Weighted,
 )
+from skstrat.classifiers._row_corrected import RowCorrectedClassifier
 
 RESAMPLERS = [
     DownsampleUpweight(),
@@ -163,19 +164,54 @@ def test_imbalanced_learn_check(adapter, check):
     check(adapter)
 
 
-def test_every_public_estimator_is_checked():
-    public = {
-        getattr(skstrat, name)
-        for name in skstrat.__all__
-        if isinstance(getattr(skstrat, name), type)
-        and issubclass(getattr(skstrat, name), BaseEstimator)
+def public_estimators():
+    named = {name: getattr(skstrat, name) for name in skstrat.__all__}
+    return {
+        name: each
+        for name, each in named.items()
+        if isinstance(each, type) and issubclass(each, BaseEstimator)
     }
+
+
+def test_every_public_estimator_is_checked():
     checked = {type(resampler) for resampler in RESAMPLERS}
     elsewhere = {FocalLossClassifier, ResampledEnsembleClassifier}
     # Holds a fitted model and learns nothing, as scikit-learn's FrozenEstimator.
     frozen = {PriorCorrectedClassifier}
-    assert public == checked | elsewhere | frozen | {
+    assert set(public_estimators().values()) == checked | elsewhere | frozen | {
         ResampledClassifier,
         PartialFitClassifier,
         Pipeline,
     }
+
+
+def test_the_html_repr_links_to_the_page_of_a_public_estimator():
+    model = GaussianNB().fit([[0], [1]], [0, 1])
+    made = [
+        *RESAMPLERS,
+        FocalLossClassifier(model),
+        PriorCorrectedClassifier(model, train_prior=[1, 1], target_prior=[1, 1]),
+        ResampledEnsembleClassifier(model, ClassWeight()),
+        ResampledClassifier(model),
+        PartialFitClassifier(model),
+        Pipeline([("weight", ClassWeight()), ("model", model)]),
+    ]
+    assert {type(each).__name__ for each in made} == public_estimators().keys()
+    site = "https://skstrat.github.io/skstrat/reference/generated/skstrat."
+    for each in made:
+        name = type(each).__name__
+        assert f'href="{site}{name}.html"' in each._repr_html_()
+        # Its own, and not that of a class of the same name elsewhere.
+        assert "imbalanced-learn.org" not in each._repr_html_()
+
+
+def test_the_html_repr_links_to_no_page_that_is_not_there():
+    class Mine(DownsampleUpweight):
+        """A subclass of a user."""
+
+    model = GaussianNB().fit([[0], [1]], [0, 1])
+    frozen = RowCorrectedClassifier(
+        model, row_offset=None, train_prior=[1, 1], target_prior=[1, 1]
+    )
+    for each in (Mine(), frozen):
+        assert "skstrat.github.io" not in each._repr_html_()

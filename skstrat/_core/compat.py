@@ -41,6 +41,16 @@ from sklearn.utils.validation import _num_samples as num_samples
 STOCK_PIPELINE_CALL = ("imblearn.pipeline", "_fit_resample_one")
 
 
+class LinkedEstimator:
+    """A public estimator whose HTML repr links to its page of the documentation."""
+
+    _doc_link_module = "skstrat"
+    _doc_link_template = (
+        "https://skstrat.github.io/skstrat/reference/generated/"
+        "skstrat.{estimator_name}.html"
+    )
+
+
 def sampler_tags() -> _ImblearnTags:
     """Give the tags of a sampler that looks only at the length of X.
 

@@ -1,4 +1,4 @@
-"""What every meta-classifier predicts from its probabilities."""
+"""Predictions that every meta-classifier makes from its probabilities."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skstrat._core.compat import estimator_has
+from skstrat._core.compat import LinkedEstimator, estimator_has
 from skstrat._core.dask import refuse_lazy
 
 
 def attribute(compute: Callable[[Any], Any]) -> property:
-    """Make a property for hasattr and dir, which know no other error than this."""
+    """Make a property that raises AttributeError, as hasattr and dir expect."""
 
     @wraps(compute)
     def get(self: Any) -> Any:
@@ -34,7 +34,9 @@ def attribute(compute: Callable[[Any], Any]) -> property:
     return property(get)
 
 
-class ProbabilityClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator, ABC):
+class ProbabilityClassifier(
+    LinkedEstimator, ClassifierMixin, MetaEstimatorMixin, BaseEstimator, ABC
+):
     """A meta-classifier that predicts the class of the largest probability.
 
     A subclass has ``estimator`` among its parameters, and computes probabilities in
@@ -47,14 +49,14 @@ class ProbabilityClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator, 
 
     @available_if(estimator_has("predict_proba"))
     def predict_proba(self, X: Any) -> NDArray[Any]:
-        """Predict probabilities of the distribution that predictions are for.
+        """Predict probabilities for the target distribution.
 
-        It is the original one, or that of a ``target_prior``.
+        It is the original distribution, or that of a ``target_prior``.
 
         Parameters
         ----------
         X : array-like of shape (n_rows, ...)
-            Data in memory; of a Dask collection map the partitions.
+            Data in memory. For a Dask collection, map the partitions.
 
         Returns
         -------
@@ -71,12 +73,12 @@ class ProbabilityClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator, 
         return self._proba(X)
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Predict the most probable class under the same distribution.
+        """Predict the most probable class under the target distribution.
 
         Parameters
         ----------
         X : array-like of shape (n_rows, ...)
-            Data in memory; of a Dask collection map the partitions.
+            Data in memory. For a Dask collection, map the partitions.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""A fitted model and its pilots: corrected row by row, without the sampler."""
+"""A fitted model and its pilots: predictions corrected row by row."""
 
 from __future__ import annotations
 
@@ -16,34 +16,35 @@ from skstrat.resamplers._row_offset import RowOffset
 
 
 class RowCorrectedClassifier(PriorCorrectedClassifier):
-    r"""A fitted classifier of rows that a pilot chose, and what corrects each row.
+    r"""A fitted classifier of rows that a pilot chose, and the correction of each row.
 
     .. math::
 
         \log p_c(x) = \log q_c(x) - \log \pi_c(x) + s_c + \log(M_c / m_c) + \text{const}
 
-    with *q* the classifier's probabilities, :math:`\pi_c(x)` the probability by which
-    :class:`GuidedDownsample` keeps a row of class *c*, which its pilots tell, and *s*
-    one number for each class (Wang, Zhang and Wang, 2021). *m* is the prior of the data
-    and *M* that of the distribution to predict.
+    with *q* the classifier's probabilities and :math:`\pi_c(x)` the probability with
+    which :class:`GuidedDownsample` keeps a row of class *c*. The pilots give this
+    probability. *s* is one number for each class (Wang, Zhang and Wang, 2021). *m* is
+    the prior of the data and *M* that of the distribution to predict.
 
-    ``ResampledClassifier.to_sklearn`` makes it. It holds the classifier and the pilots,
-    fitted, and no row of the training data beside what these keep themselves, as
-    neighbors do. ``fit`` changes nothing, and a clone has the same fitted models.
+    ``ResampledClassifier.to_sklearn`` makes it. It holds the fitted classifier and the
+    fitted pilots. It holds no row of the training data, except those that these models
+    store, as nearest neighbours do. ``fit`` changes nothing, and a clone has the same
+    fitted models.
 
     Parameters
     ----------
     estimator : estimator
         A fitted classifier with ``predict_proba``.
     row_offset : RowOffset
-        What leads from its log probabilities to those of the data, row by row: the
-        pilots, and what inclusion probabilities were made of them.
+        The offset from its log probabilities to those of the data, row by row: the
+        pilots and the rule for inclusion probabilities.
     train_prior : array-like of shape (n_classes,) or dict of label to float
         Share, rows or total weight of each class in the data, before rows were
         dropped.
     target_prior : array-like of shape (n_classes,) or dict of label to float
-        The same of the distribution to predict. Only ratios matter in either, and both
-        are read at prediction, so that they may be set at any time.
+        The same for the distribution to predict. Only ratios matter in both. Both are
+        read at prediction, so they may be set at any time.
     classes : array-like of shape (n_classes,), default=None
         Labels in the order of the probabilities; None for the estimator's
         ``classes_``.
@@ -89,6 +90,7 @@ class RowCorrectedClassifier(PriorCorrectedClassifier):
     """
 
     _shifts_rows = True
+    _doc_link_module = ""  # it has no page
 
     def __init__(
         self,
@@ -112,12 +114,12 @@ class RowCorrectedClassifier(PriorCorrectedClassifier):
         return shift
 
     def _shift_in_all_rows(self) -> Floats:
-        """Give what is added to log probabilities beside the inclusion probability."""
+        """Return the part of the shift that is the same for all rows."""
         shift: Floats = self.row_offset.log_scale + prior_shift(*self._priors())
         return shift
 
     def _corrected_pilots(self) -> list[PriorCorrectedClassifier]:
-        """Give the pilots with the prior of the data, as ONNX takes them."""
+        """Return the pilots, corrected to the prior of the data, for ONNX."""
         offset = self.row_offset
         return [
             PriorCorrectedClassifier(
@@ -128,7 +130,7 @@ class RowCorrectedClassifier(PriorCorrectedClassifier):
 
 
 def _without_coder(pilot: Any) -> Any:
-    """Leave out what writes columns as numbers, for ONNX gives it nothing else."""
+    """Leave out the encoder of columns, because ONNX passes only numbers."""
     steps = getattr(pilot, "steps", None)
     if not steps or not isinstance(steps[0][1], ColumnCoder):
         return pilot

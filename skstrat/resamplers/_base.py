@@ -20,6 +20,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin
 from skstrat._core.cells import Cells, Draw
 from skstrat._core.compat import (
     STOCK_PIPELINE_CALL,
+    LinkedEstimator,
     check_feature_names,
     check_n_features,
     sampler_tags,
@@ -93,7 +94,7 @@ def _refuse_unnamed(cls: type, args: tuple[Any, ...]) -> None:
         )
 
 
-class BaseResampler(OneToOneFeatureMixin, BaseEstimator, ABC):
+class BaseResampler(LinkedEstimator, OneToOneFeatureMixin, BaseEstimator, ABC):
     """Base of the resamplers: three results, always.
 
     A subclass says how many rows of each class it wants. The draw, the weights, the
