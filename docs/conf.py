@@ -14,7 +14,7 @@ from sphinx_gallery.sorting import ExplicitOrder
 import skstrat
 
 ROOT = Path(__file__).parents[1]
-# Those whose names stand in a list; the others' all are in that of skstrat.
+# Modules whose names stand in a list; the others' all are in that of skstrat.
 ROOMS = [
     "batches",
     "classifiers",
@@ -77,6 +77,7 @@ html_theme = "pydata_sphinx_theme"
 html_favicon = html_logo = "_static/logo.svg"
 html_static_path = ["_static"]
 html_css_files = ["skstrat.css"]
+smartquotes = False  # types such as {"balanced", "effective"} stay as they are typed
 html_copy_source = False
 html_sidebars = {"**": ["pages.html"]}
 html_context = {
