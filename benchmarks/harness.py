@@ -119,6 +119,20 @@ def rounded(value, digits=4):
     return float(f"{value:.{digits}g}")
 
 
+def span(values, form=".2f"):
+    """Write the least and the largest of some values."""
+    values = [*values]
+    return f"{min(values):{form}} to {max(values):{form}}" if values else "-"
+
+
+def groups(rows, *keys):
+    """Give the rows by their values of some keys, in order of appearance."""
+    found = {}
+    for row in rows:
+        found.setdefault(tuple(row[key] for key in keys), []).append(row)
+    return found
+
+
 # Timings in one process -----------------------------------------------------------
 
 
