@@ -29,16 +29,17 @@ X, X_new, y, y_new = train_test_split(X, defective, test_size=0.5, random_state=
 # ---------------------------
 # The cost matrix has the truth in rows and the decision in columns. A part that is
 # scrapped costs 2 euros, and a defective part that is delivered costs 80 euros. With
-# costs :math:`c_{truth,decision}`, to scrap is right where (Elkan, 2001)
+# costs :math:`c_{\text{truth, decision}}`, to scrap is right where (Elkan, 2001)
 #
 # .. math::
 #
-#    p \ge \frac{c_{good,scrap} - c_{good,deliver}}{
-#    c_{good,scrap} - c_{good,deliver} + c_{bad,deliver} - c_{bad,scrap}}
+#    p \ge \frac{a}{a + b}, \quad
+#    a = c_{\text{good, scrap}} - c_{\text{good, deliver}}, \quad
+#    b = c_{\text{bad, deliver}} - c_{\text{bad, scrap}}
 
 cost = np.array([[0, 2], [80, 2]])  # euros: good or bad; deliver or scrap
-good, bad = cost
-best = (good[1] - good[0]) / (good[1] - good[0] + bad[0] - bad[1])
+a, b = cost[0, 1] - cost[0, 0], cost[1, 0] - cost[1, 1]
+best = a / (a + b)
 print(f"threshold {best:.3f}")
 
 # %%

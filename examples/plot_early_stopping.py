@@ -1,6 +1,6 @@
 """
-Early stopping of LightGBM on imbalanced data, without a validation set
-=======================================================================
+Early stopping of LightGBM on imbalanced data
+=============================================
 
 Early stopping needs rows that the booster is not trained on. A resampler that drops
 rows has such rows already. With ``eval_set="dropped"`` the booster stops by the log

@@ -1,6 +1,6 @@
 """
-Calibrate probabilities after under-sampling: reliability before and after
-==========================================================================
+Calibrate probabilities after under-sampling
+============================================
 
 A model trained on under-sampled rows predicts the share of positives in those rows. So
 its probabilities are far too high. One shift of all log odds turns them back to the
@@ -67,14 +67,14 @@ curves = {"1:1, before": before, "1:1, after": after, "factor 10, after": more}
 ReliabilityDisplay(y_new, curves).plot(ax)
 
 # %%
-# The correction does not change the order of the rows, so ROC AUC stays as it was. The
-# log loss and the mean prediction change. At high probabilities the model with more
-# negative rows is nearer to the line.
+# The correction keeps the order of the rows, so the area under the ROC curve (AUC) is
+# the same. The log loss and the mean prediction change. At high probabilities the model
+# with more negative rows is nearer to the line.
 
 for name, p in curves.items():
     auc, loss = roc_auc_score(y_new, p), log_loss(y_new, p)
     ratio = mean_probability_ratio(y_new, p)
-    print(f"{name:16} ROC AUC {auc:.3f}  log loss {loss:.4f}", end="  ")
+    print(f"{name:16} AUC {auc:.3f}  log loss {loss:.4f}", end="  ")
     print(f"mean p / prevalence {ratio:.2f}")
 
 # %%

@@ -82,8 +82,8 @@ fig.colorbar(shown.surface_, ax=axes, label="Predicted probability")
 # is that of all rows. Average precision, which measures the ranking, is the same for
 # all three, so SMOTE gains nothing here: compare with all rows before you oversample.
 #
-# Trees do not follow such weights well. :class:`~skstrat.ResampledClassifier` withholds
-# them from trees and corrects the prior.
+# Boosted trees overpredict with such weights. :class:`~skstrat.ResampledClassifier`
+# withholds the weights from trees and corrects the prior instead.
 #
 # What to read next: :doc:`/from_imbalanced_learn`, :doc:`/probabilities`, and
 # :ref:`sphx_glr_gallery_plot_time_against_loss.py`, which compares many strategies.
