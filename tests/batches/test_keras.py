@@ -174,7 +174,8 @@ def test_columns_with_names_become_a_dict_of_arrays(container):
     assert weight.tolist() == batches.sample_weight(rows).tolist()
 
 
-# Variables of Keras 3.15 are older than the keyword.
+# Keras 3.15 makes arrays of tensors of torch 2.13, which do not know numpy's keyword,
+# for any data; Python hides it outside tests.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_weights_keep_predictions_calibrated():
     rng = np.random.default_rng(0)
