@@ -119,6 +119,8 @@ sphinx_gallery_conf = {
         ]
     ),
     "image_scrapers": ("matplotlib",),
+    # What ends a cell is shown where it has a picture in HTML: other texts name memory.
+    "capture_repr": ("_repr_html_",),
     "download_all_examples": False,
     "show_signature": False,
     "write_computation_times": False,

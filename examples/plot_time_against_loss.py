@@ -70,7 +70,7 @@ TradeOffDisplay.from_comparison(comparison, ax=ax)
 # ---------
 # Mean p / prevalence is 1 if as many positives are predicted as there are.
 
-columns = ["rows", "fit_time", "log_loss", "mean_probability_ratio"]
+columns = ["fit_time", "log_loss", "mean_probability_ratio"]
 print(comparison.table_[columns].round(4).to_string())
 
 # %%
