@@ -1,0 +1,220 @@
+"""What README and the pages of the site show is what happens."""
+
+import doctest
+import importlib
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import skstrat
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted([ROOT / "README.md", *DOCS.glob("*.md"), *DOCS.glob("reference/*.md")])
+FENCE = re.compile(r"^```(\{?[\w-]+\}?)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+DOCTEST = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+# Optional libraries of a page; where one is absent, the page is skipped.
+NEEDS = {
+    "batches.md": ["torch", "keras"],
+    "boosting.md": ["lightgbm", "xgboost", "catboost"],
+    "compare.md": ["pandas"],
+    "deploying.md": ["onnxruntime", "shap", "skl2onnx", "skops"],
+    "files.md": ["click", "dask", "pyarrow", "pyspark"],
+    "pipelines.md": ["pandas"],
+    "same_rows.md": ["duckdb", "pyarrow"],
+    "start.md": ["pandas"],
+    "strata.md": ["pandas"],
+}
+QUICK = {"changes.md", "contributing.md", "index.md", "limits.md"}
+# So that Spark starts fast and says nothing.
+SPARK = {
+    "SPARK_LOCAL_IP": "127.0.0.1",
+    "PYSPARK_SUBMIT_ARGS": "--conf spark.ui.enabled=false "
+    "--conf spark.ui.showConsoleProgress=false --conf spark.log.level=OFF "
+    "--conf spark.sql.shuffle.partitions=2 "
+    "--driver-java-options '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC' pyspark-shell",
+}
+# What the console script does.
+START = [sys.executable, "-c", "from skstrat.cli import main; main()"]
+DEMO = "skstrat compare --demo"
+
+
+def blocks(page):
+    """Give the kind and the text of each fenced block."""
+    return FENCE.findall(page.read_text(encoding="utf-8"))
+
+
+def commands(text):
+    """Give the commands of a block of the shell, without the folder of the program."""
+    lines = text.replace("\\\n", " ").replace("&&", "\n").splitlines()
+    return [line.strip().removeprefix(".venv/bin/") for line in lines]
+
+
+def outputs(page):
+    """Give each command of skstrat with the output shown after it, or None."""
+    found = []
+    for kind, text in blocks(page):
+        if kind == "sh":
+            ours = [each for each in commands(text) if each.startswith("skstrat ")]
+            found += [[each, None] for each in ours]
+        if kind == "text" and found:
+            found[-1][1] = text
+    return found
+
+
+def run(command):
+    """Run one of our commands as the shell does, and give what it prints."""
+    return subprocess.run(
+        [*START, *shlex.split(command)[1:]],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "COLUMNS": "80"},
+    ).stdout
+
+
+def page_name(page):
+    return page.relative_to(ROOT).as_posix()
+
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=page_name)
+
+
+@each_page
+def test_blocks_are_of_a_kind_that_is_checked(page):
+    for kind, text in blocks(page):
+        assert kind in {"python", "sh", "text"} or kind.startswith("{"), text
+        if kind == "python":
+            assert text.startswith(">>> "), text
+            assert text.endswith("\n\n"), text
+    prompts = page.read_text(encoding="utf-8").count("\n>>> ")
+    assert prompts == sum(
+        f"\n{text}".count("\n>>> ") for kind, text in blocks(page) if kind == "python"
+    )
+
+
+def page_cases():
+    for page in PAGES:
+        slow = [] if page.name in QUICK else [pytest.mark.slow]
+        if any(kind == "python" for kind, _ in blocks(page)):
+            yield pytest.param(page, id=page_name(page), marks=slow)
+
+
+@pytest.mark.filterwarnings("ignore:.*pandas:FutureWarning:pyspark")
+@pytest.mark.parametrize("page", list(page_cases()))
+def test_examples_give_what_the_page_shows(page, tmp_path, monkeypatch):
+    for library in NEEDS.get(page.name, []):
+        pytest.importorskip(library)
+    if "pyspark" in NEEDS.get(page.name, []):
+        if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
+            pytest.skip("Spark needs Java")
+        for name, value in SPARK.items():
+            monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    failures, tried = doctest.testfile(
+        str(page), module_relative=False, optionflags=DOCTEST
+    )
+    assert tried > 0
+    assert failures == 0
+    for command, shown in outputs(page):
+        # The examples of the page make the file that the command reads.
+        if shown and Path(shlex.split(command)[2]).exists():
+            assert_shown(shown, run(command))
+
+
+def flat(text):
+    """Put a text on one line, without rules and the sentences that depend on times."""
+    text = re.sub(r"[\s─]+", " ", text)
+    return re.sub(r"To save time: .*? times the prevalence\.", "", text).strip()
+
+
+def pattern(line):
+    """Make a pattern of a line: times are free, decimals are groups."""
+    line = re.sub(r"(\S) ([\d,]+) \d+\.\d+((?: \d+\.\d+){3})$", r"\1 \2 <t>\3", line)
+    line = re.sub(r"\d[\d.]* s\b", "<t> s", line)
+    parts = re.split(r"(\d+\.\d+|<t>)", line)
+    parts[::2] = map(re.escape, parts[::2])
+    parts[1::2] = [
+        r"[\d.]+" if each == "<t>" else r"(\d+\.\d+)" for each in parts[1::2]
+    ]
+    return "".join(parts)
+
+
+def assert_shown(shown, printed):
+    """Ask that every line shown is printed, in this order; lines may be left out."""
+    rest = flat(printed)
+    shown = re.sub(r"To save\s+time: .*?\s+prevalence\.", "", shown, flags=re.DOTALL)
+    for line in filter(None, map(flat, shown.splitlines())):
+        found = re.search(pattern(line), rest)
+        assert found, line
+        rest = rest[found.end() :]
+        free = re.fullmatch(pattern(line), line) or pytest.fail(line)
+        # Another processor may round otherwise in the last digit shown.
+        values = [float(each) for each in found.groups()]
+        expected = [float(each) for each in free.groups()]
+        assert values == pytest.approx(expected, rel=0.02, abs=2e-3), line
+
+
+@pytest.mark.slow
+def test_the_demo_prints_what_pages_show():
+    pytest.importorskip("skrub")
+    printed = run(DEMO)
+    assert (
+        len(re.findall(r"\d\.\d\d +\d\.\d{3} +\d\.\d{4} +[\d.]+$", printed, re.M)) == 34
+    )
+    shown = [
+        text
+        for page in PAGES
+        for command, text in outputs(page)
+        if command == DEMO and text
+    ]
+    assert len(shown) == 2
+    for text in shown:
+        assert_shown(text, printed)
+
+
+@each_page
+def test_commands_are_those_of_the_command_line(page):
+    pytest.importorskip("skrub")
+    skstrat_command = importlib.import_module("skstrat.cli._compare").skstrat_command
+    for command, _ in outputs(page):
+        name, *arguments = shlex.split(command)[1:]
+        # It raises where an option is not known.
+        skstrat_command.commands[name].make_context(name, arguments)
+
+
+@each_page
+def test_names_of_files_and_extras_exist(page):
+    text = page.read_text(encoding="utf-8")
+    for file in re.findall(r"\b(?:benchmarks|examples|tests)/[\w/]+\.py", text):
+        assert (ROOT / file).exists(), file
+    for linked in re.findall(r"https://skstrat\.github\.io/skstrat/(\w+)\.html", text):
+        assert (DOCS / f"{linked}.md").exists(), linked
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    known = extras["project"]["optional-dependencies"].keys()
+    for named in re.findall(r"(?:skstrat|\.)\[([\w,]+)\]\"", text):
+        assert set(named.split(",")) <= known, named
+
+
+def test_reference_names_everything_public_once():
+    pytest.importorskip("pyarrow")
+    text = (DOCS / "reference" / "index.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^   (\w[\w.]*)$", text, re.MULTILINE)
+    modules = re.findall(r"^`skstrat\.(\w+)`", text, re.MULTILINE)
+    rooms = {path.stem for path in (ROOT / "skstrat").iterdir() if path.stem[0] != "_"}
+    assert set(modules) == rooms - {"cli", "py"}
+    public = set(skstrat.__all__)
+    for name in modules:
+        module = importlib.import_module(f"skstrat.{name}")
+        public |= {
+            each if each in public else f"{name}.{each}"
+            for each in getattr(module, "__all__", ())
+        }
+    assert sorted(listed) == sorted(public)
