@@ -1,4 +1,4 @@
-"""How far to downsample: as far as the predicted log loss allows."""
+"""Recommend a downsampling factor from the predicted log loss."""
 
 from __future__ import annotations
 
@@ -38,100 +38,107 @@ def recommend_factor(
 ) -> FactorRecommendation:
     r"""Recommend a factor by which to downsample the most frequent class.
 
-    It is the largest whose predicted log loss is at most ``max_loss`` more than that
-    of a fit to all rows:
+    It is the largest factor whose predicted log loss is at most ``max_loss`` more than
+    that of a fit to all rows:
 
     .. math:: \mathrm{ratio}(k) = 1 + g \, (1 / e(k) - 1)
 
-    with *g* the share of the log loss that more rows would remove, and *e* the
-    relative efficiency of the rows kept, from a pilot of up to 2000 rows of the other
-    classes and as many of the most frequent one.
+    Here *g* is the share of the log loss that more rows would remove, and *e* the
+    relative efficiency of the rows kept. Both use a pilot of up to 2000 rows of the
+    most frequent class and up to 2000 of the others.
 
-    For linear models parameters are counted: :math:`g = d / (2 n L)` with *d*
-    coefficients (effective ones, if there is a ridge penalty; times one less than the
-    classes), *n* rows and the log loss *L* of the pilot, times :math:`1 + 2 d / n_1`,
-    which was measured on generated data with few positives :math:`n_1` per column.
-    Incoming weights count by their squares in *d* and *e*. For others *g* is measured:
-    clones of the estimator itself are fitted on three nested parts of the rows and
-    tested on others, and :math:`L(m) = a + c / m` is extrapolated to all. Where parts
-    of 50 positives and more would cost over a tenth of the fit to all rows, or the
-    clones cannot be fitted on parts alone (they stop early by an eval set, or meet
-    categories there that their encoder does not know), 700 parameters are assumed.
+    For linear models *g* is computed: :math:`g = d / (2 n L)` with *d* coefficients,
+    *n* rows and the log loss *L* of the pilot. With a ridge penalty *d* is the
+    effective number of coefficients. With *K* classes it is multiplied by
+    :math:`K - 1`. Trials on generated data with few positives :math:`n_1` per column
+    gave a further factor, :math:`1 + 2 d / n_1`. Incoming weights count by their
+    squares in *d* and *e*.
+
+    For other models *g* is measured. Clones of the estimator are fitted on three nested
+    parts of the rows and tested on other rows, and :math:`L(m) = a + c / m` is
+    extrapolated to all. In two cases 700 parameters are assumed instead. Parts of 50
+    positives and more may cost over a tenth of the fit to all rows. Or the clones
+    cannot be fitted on parts alone: they stop early by an eval set, or an encoder does
+    not know some categories.
 
     Parameters
     ----------
     X : array-like of shape (n_rows, ...)
-        Data. Only the rows of the pilot and of the parts are taken. Columns of text
-        or categories are no hindrance where the estimator reads them.
+        Data. Only the rows of the pilot and of the parts are taken. Columns may hold
+        text or categories if the estimator reads them.
     y : array-like of shape (n_rows,)
-        Labels of two or more classes. Of the most frequent class rows will be
-        dropped; all others together are the positives, and it is about telling it
-        from them, not them from each other.
+        Labels of two or more classes. Rows of the most frequent class will be dropped;
+        all others together are the positives. The loss is that of telling the most
+        frequent class from the positives.
     estimator : estimator, default=None
-        A classifier with ``predict_proba``, whose clones are given labels 0 and 1.
-        None for a logistic regression on standardised columns. A linear estimator is
-        its own pilot, and so is any other where X has one dimension, as texts have.
-        For all others the pilot is a logistic regression with small boosted trees, as
-        it is where there is no estimator and X is not all finite numbers, or a
-        pipeline cannot predict one half of the pilot from the other for categories
-        that it lacks. Steps of these are fitted to the pilot's rows and labels to
-        count columns; where they cannot be, the columns of X are counted.
+        A classifier with ``predict_proba``, whose clones are given labels 0 and 1. None
+        for a logistic regression on standardised columns. A linear estimator is its own
+        pilot, and so is any estimator where X has one dimension, as texts have.
+        Elsewhere the pilot is a logistic regression with small boosted trees. It is
+        also used without an estimator if X is not all finite numbers, and for pipelines
+        that lack categories of half the pilot. Steps of a pipeline are fitted to the
+        pilot's rows and labels to count columns. Where this fails, the columns of X are
+        counted.
     max_loss : float, default=0.01
         The largest share of log loss that may be lost, above 0.
     guided : bool, default=False
-        Whether it is for the rows of :class:`GuidedDownsample` with the offset of
-        each row. If not, it is for random rows, weighted for linear models that take
-        weights and with the prior corrected for others, as in
-        :class:`ResampledClassifier`.
+        Whether to recommend for the rows of :class:`GuidedDownsample` with the offset
+        of each row. If not, it is for random rows, as in :class:`ResampledClassifier`:
+        weighted for linear models that take weights, with the prior corrected for
+        others.
     sample_weight : array-like of shape (n_rows,), default=None
-        Incoming weights, 1 for every row if None; a row of zero weight is not there.
-        The totals of the classes, negatives per positive, the sums of the formulas and
-        the fits of pilot and parts use them; the rows to be kept are counted. Their
-        unit does not matter.
+        Incoming weights, 1 for every row if None. Rows of zero weight are ignored.
+        Weights are used in class totals, negatives per positive, the sums of the
+        formulas, and the fits of pilot and parts. Rows to be kept are counted without
+        weights. The unit of the weights does not matter.
     random_state : int, Generator, RandomState or None, default=None
-        Where the 64-bit seed of pilot and parts comes from.
+        Source of the 64-bit seed of pilot and parts.
 
     Returns
     -------
     FactorRecommendation
-        Factor, predicted efficiency, rows, table, picture, and one sentence as text.
+        Factor, predicted efficiency, rows, a table, a plot, and a summary as text.
 
     Raises
     ------
     ValueError
-        If ``max_loss`` is not a positive number, lengths differ, labels are missing
-        or of one class, weights are negative or not finite, the estimator has class
-        weights of its own, or it cannot predict one half of the pilot from the other.
+        If ``max_loss`` is not a positive number or lengths differ. If labels are
+        missing or of one class, or weights are negative or not finite. If the estimator
+        has class weights of its own. If it cannot predict one half of the pilot from
+        the other.
     TypeError
         If the estimator has no ``predict_proba``, or X or y is a Dask collection.
 
     See Also
     --------
     DownsampleUpweight : Uses the factor.
-    compare_strategies : Measures what a factor does to a model.
+    compare_strategies : Measures the effect of a factor on a model.
 
     Notes
     -----
-    With guided rows, :math:`1 / e - 1` is that of a right pilot and, for learners that
-    are not linear, a quarter of that of random rows, for what the pilot does not know.
+    With guided rows, :math:`1 / e - 1` is that of a correct pilot. For learners that
+    are not linear, a quarter of that of random rows is added, for what the pilot does
+    not know.
 
-    What it costs: the pilot takes less than a tenth of a second with up to 100
-    columns; for linear models time goes with their square, .5 s at 600. Parts are
-    measured
-    only where ``max_loss`` is what limits the factor, within a tenth of the time of
-    the fit to all rows and half of that to the rows kept, as predicted from numbers
-    of rows, columns and trees. No clock is read: the same seed gives the same answer.
+    Time: the pilot takes less than a tenth of a second with up to 100 columns. For
+    linear models the time grows with their square, 0.5 s at 600 columns. Parts are
+    measured only where ``max_loss`` limits the factor. They take at most a tenth of the
+    time of the fit to all rows, and half of that to the rows kept. These times are
+    predicted from numbers of rows, columns and trees, so the same seed gives the same
+    result.
 
-    What limits it: of the most frequent class at least 10,000 rows and 20 per column
-    are kept, because with fewer there is no time to gain, and one row per positive.
-    With fewer than 30 positives all rows are: no loss can be predicted from these,
-    and no pilot is run. So they are for a linear model that sees more columns than the
-    pilot has positives, whose parameters cannot be counted from it.
+    Limits: at least 10,000 rows of the most frequent class and 20 per column are kept,
+    because below that no training time is saved. At least one row per positive is kept,
+    too. With fewer than 30 positives all rows are kept and no pilot is fitted, since no
+    loss can be predicted from so few. All rows are also kept for a linear model with
+    more columns than the pilot has positives, because its parameters cannot be
+    computed.
 
-    The assumed parameters are one number for all learners. On generated data with 900
-    to 5000 positives, halving all rows cost boosted trees with a ridge penalty as much
-    as 108 to 716 parameters do, forests 69 to 258, and LightGBM without a penalty 571
-    to 1244; once it gained. The range of the prediction is that of 100 to 1600.
+    The assumed number of parameters is the same for all learners. It was compared with
+    the cost of halving the rows, on generated data with 900 to 5000 positives. For
+    boosted trees with a ridge penalty that cost as much as 108 to 716 parameters, for
+    forests 69 to 258. For LightGBM without a penalty it was 571 to 1244, and once the
+    loss fell. The range of the prediction is that of 100 to 1600 parameters.
 
     Examples
     --------
@@ -176,10 +183,10 @@ def recommend_for(
     seed: int,
     measures: bool = True,
 ) -> Callable[[float], FactorRecommendation]:
-    """Run a pilot for an estimator; give what recommends a factor for any loss allowed.
+    """Run a pilot; return a function that recommends a factor for any loss allowed.
 
-    ``measures`` tells whether the estimator can be fitted by itself on parts of the
-    rows, as it cannot where it needs fit parameters.
+    ``measures`` tells whether the estimator can be fitted alone on parts of the rows.
+    It cannot if it needs fit parameters.
     """
     if estimator is not None:
         refuse_own_prior(estimator, "estimator")
@@ -224,7 +231,7 @@ def _pilot_for(
     *,
     measures: bool,
 ) -> Pilot:
-    """Run the pilot of an estimator, the default one where it needs fit parameters."""
+    """Run the pilot; it is the default one where the estimator needs fit parameters."""
     linear = estimator is None or is_linear(estimator)
     has_columns = len(shape_of(X)) > 1
     # The pilot of guided rows finds how well the classes can be told apart at less

@@ -1,4 +1,4 @@
-"""What the word "auto" resamples with: rows by the learner, as far as a loss allows."""
+"""The resampler of "auto": it depends on the learner and the predicted loss."""
 
 from __future__ import annotations
 
@@ -47,9 +47,10 @@ class AutoChoice:
     reason : str
         Why.
     recommendation : FactorRecommendation or None
-        What the factor comes from; None where no factor could pay.
+        The recommendation behind the factor; None where no factor could save enough
+        time.
     finishes : bool
-        Whether the fit on these rows is to be brought to that on all rows.
+        Whether the fit on these rows is continued to that on all rows.
     """
 
     resampler: BaseResampler | None
@@ -58,13 +59,13 @@ class AutoChoice:
     finishes: bool = False
 
     def resampler_for(self, X: Any, fit_params: dict[str, Any]) -> BaseResampler | None:
-        """Give the resampler; one that keeps all rows where they must be drawn."""
+        """Return the resampler; where a draw is needed, one that keeps all rows."""
         if self.resampler is None and (is_lazy(X) or asks_for_dropped(fit_params)):
             return DownsampleUpweight(factor=1, random_state=0)
         return self.resampler
 
     def record(self, decision: TrainingDecision) -> TrainingDecision:
-        """Write the choice down."""
+        """Add the choice to the decision."""
         chosen = "all rows" if self.resampler is None else repr(self.resampler)
         return replace(
             decision,
@@ -86,9 +87,9 @@ def choose_resampler(
 ) -> AutoChoice:
     """Choose a resampler: weighted rows for linear models, guided ones for others.
 
-    ``may_finish`` tells whether the fit on few rows may be brought to that on all,
-    ``measures`` whether the estimator can be fitted without fit parameters, and
-    ``n_fits`` how many models there will be.
+    ``may_finish`` tells whether the fit on few rows may be continued to that on all.
+    ``measures`` tells whether the estimator can be fitted without fit parameters.
+    ``n_fits`` is the number of models.
     """
     _refuse_unsuited(estimator, X, y)
     linear, predicts = is_linear(estimator), hasattr(estimator, "predict_proba")
@@ -125,26 +126,26 @@ def choose_resampler(
     kind = GuidedDownsample if guided else DownsampleUpweight
     reason = f"the predicted loss is {found.loss:.2%} of {found.max_loss:.0%} allowed"
     if finishes:
-        reason += ", and the fit on all rows takes it away"
+        reason += ", and the fit on all rows removes it"
     resampler = kind(factor=found.factor, random_state=seed)
     return AutoChoice(resampler, reason, found, finishes)
 
 
 def suits_auto(estimator: Any) -> bool:
-    """Tell whether it is known of an estimator what rows do to its loss."""
+    """Tell whether the effect of the number of rows on the loss is known."""
     predicts = is_linear(estimator) or hasattr(estimator, "predict_proba")
     return predicts and not own_priors(estimator)
 
 
 def suits_guided_rows(estimator: Any) -> bool:
-    """Tell whether weights or a correction of odds make up for rows of such a draw."""
+    """Tell whether weights or corrected odds suffice for guided rows."""
     generative = isinstance(final_estimator(estimator), _GENERATIVE)
     weighs = fit_arguments(estimator, np.ones(1)) is not None
     return not generative and (weighs or not is_linear(estimator))
 
 
 def _refuse_unsuited(estimator: Any, X: Any, y: Any) -> None:
-    """Refuse data that cannot be looked into, and estimators whose loss is unknown."""
+    """Refuse data that cannot be read, and estimators whose loss is unknown."""
     if is_dask(X) or is_dask(y):
         raise ValueError(
             'resampler="auto" reads rows to choose by and needs data in memory; got a '
@@ -162,7 +163,7 @@ def _refuse_unsuited(estimator: Any, X: Any, y: Any) -> None:
 
 
 def _with_probabilities(estimator: Any) -> Any:
-    """Let a logistic regression stand for a line that gives no probabilities."""
+    """Use a logistic regression in place of a linear model without probabilities."""
     line = LogisticRegression(max_iter=1000)
     if isinstance(estimator, SklearnPipeline):
         return SklearnPipeline([*estimator.steps[:-1], ("line", line)])

@@ -1,4 +1,4 @@
-"""Turn a booster trained from scores of its rows to the original distribution."""
+"""Correct a booster trained from initial scores to the original distribution."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def correct_booster(data: BoosterData, booster: Any) -> None:
-    """Have a booster that was trained on a BoosterData start from its prior."""
+    """Make a booster that was trained on a BoosterData start from its prior."""
     library, n_classes = fitted_library(booster), len(data.classes)
     if not library:
         raise TypeError(
@@ -43,15 +43,15 @@ def correct_booster(data: BoosterData, booster: Any) -> None:
     if not predict_from(booster, np.asarray(data.prior_score)):
         link = "expit" if n_classes == 2 else "softmax"
         raise ValueError(
-            "booster must have scores that can be moved for all rows alike: one value "
-            f"a leaf (no linear_tree), {n_classes} classes, of XGBoost before 3.1 not "
-            f"more than 2; got {type(booster).__name__} of {library} without. Keep it "
-            f"as it is, and predict {link}(raw scores + data.prior_score)."
+            "booster must have scores that can be moved by a constant; got "
+            f"{type(booster).__name__} of {library} without. It needs one value a leaf "
+            f"(no linear_tree) and {n_classes} classes, in XGBoost before 3.1 at most "
+            f"2. Keep it as it is, and predict {link}(raw scores + data.prior_score)."
         )
 
 
 def _warn_of_share(data: BoosterData, scores: Floats) -> None:
-    """Warn where rows trained on are not predicted to be what they are."""
+    """Warn where the predicted shares of the training rows are wrong."""
     if scores.ndim == 1:
         proba = np.column_stack([expit(-scores), expit(scores)])
     else:
@@ -62,7 +62,7 @@ def _warn_of_share(data: BoosterData, scores: Floats) -> None:
         return
     warnings.warn(
         "The booster does not predict the share of each class among the rows that it "
-        "was trained on: it was corrected before, was not trained from the initial "
+        "was trained on. It was corrected before, was not trained from the initial "
         "scores of this data, or for too few rounds. Train it on data.to_lightgbm() "
         "or data.to_catboost() until the loss is flat, and correct it once.",
         CalibrationWarning,

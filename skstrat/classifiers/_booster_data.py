@@ -1,4 +1,4 @@
-"""Resampled rows as ``lgb.train``, ``xgb.train`` and CatBoost take them, calibrated."""
+"""Resampled rows for ``lgb.train``, ``xgb.train`` and CatBoost, calibrated."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ _OBJECTIVES = {
 
 @dataclass(frozen=True, eq=False)
 class BoosterData:
-    r"""Rows that a booster is trained or evaluated on, with the scores they start from.
+    r"""Rows to train or evaluate a booster on, with their initial scores.
 
-    Made by :func:`booster_data`. A score is the log odds of the second of two classes,
-    or, of more classes, the log probability of each up to a constant.
+    Made by :func:`booster_data`. For two classes a score is the log odds of the second.
+    For more it is the log probability of each class up to a constant.
 
     Parameters
     ----------
     X : array-like of shape (n_rows, ...)
         The rows.
     y : ndarray of shape (n_rows,)
-        Their places in ``classes``, 0, 1, ...
+        Their positions in ``classes``, 0, 1, ...
     sample_weight : ndarray of shape (n_rows,) or None
-        Their weights: the part that came in, and that of strata and groups, never that
-        of the class.
+        Their weights: the incoming part and that of strata and groups, never that of
+        the class.
     init_score : ndarray of shape (n_rows,) or (n_rows, n_classes)
-        The score that each row starts from.
+        The initial score of each row.
     prior_score : float or ndarray of shape (n_classes,)
         The score of the original distribution.
     classes : ndarray of shape (n_classes,)
@@ -98,7 +98,7 @@ class BoosterData:
         y : array-like of shape (n_eval,)
             Their labels.
         sample_weight : array-like of shape (n_eval,), default=None
-            Their weights. A row of zero weight is not there.
+            Their weights. Rows of zero weight are ignored.
 
         Returns
         -------
@@ -128,8 +128,8 @@ class BoosterData:
         Parameters
         ----------
         **kwargs : dict
-            What else it takes, such as ``categorical_feature``; for an eval set
-            ``reference``, the Dataset that is trained on.
+            Other arguments, such as ``categorical_feature``; for an eval set
+            ``reference``, the training Dataset.
 
         Returns
         -------
@@ -150,13 +150,13 @@ class BoosterData:
         Parameters
         ----------
         **kwargs : dict
-            What else it takes, such as ``enable_categorical``.
+            Other arguments, such as ``enable_categorical``.
 
         Returns
         -------
         xgboost.DMatrix
-            Rows, labels, weights and base margins. Predict from a DMatrix of X alone:
-            from this one predictions start from its margins.
+            Rows, labels, weights and base margins. To predict, use a DMatrix of X
+            alone: predictions for this one start from its margins.
         """
         return import_module("xgboost").DMatrix(
             self.X,
@@ -172,13 +172,13 @@ class BoosterData:
         Parameters
         ----------
         **kwargs : dict
-            What else it takes, such as ``cat_features``.
+            Other arguments, such as ``cat_features``.
 
         Returns
         -------
         catboost.Pool
-            Rows, labels, weights and baseline. Predict X itself: predictions of this
-            Pool start from its baseline.
+            Rows, labels, weights and baseline. To predict, use X itself: predictions
+            for this Pool start from its baseline.
         """
         return import_module("catboost").Pool(
             self.X,
@@ -222,11 +222,11 @@ class BoosterData:
         return params
 
     def correct(self, booster: Any) -> Any:
-        """Turn a trained booster's predictions to the original distribution, in place.
+        """Correct a trained booster to the original distribution, in place.
 
-        The score of the original distribution goes into the leaves of LightGBM's first
-        trees, XGBoost's ``base_score`` or CatBoost's bias. The booster stays what it
-        is, and can be saved. XGBoost's needs no correction if it was trained with
+        The score of the original distribution is added to the leaves of LightGBM's
+        first trees, XGBoost's ``base_score`` or CatBoost's bias. The booster keeps its
+        type and can be saved. XGBoost's needs no correction if it was trained with
         ``params("xgboost")``.
 
         Parameters
@@ -246,14 +246,14 @@ class BoosterData:
             If it is no such object.
         ValueError
             If it was trained with another objective than the log loss or with weights
-            of classes, or has no place for the correction: linear trees.
+            of classes. If it has linear trees, which cannot hold the correction.
 
         Warns
         -----
         CalibrationWarning
             If LightGBM or CatBoost does not predict the share of each class among the
-            rows trained on: it was corrected before, was not trained from their scores,
-            or not long enough.
+            rows trained on. It was corrected before, not trained from their scores, or
+            not long enough.
         """
         correct_booster(self, booster)
         return booster
@@ -268,11 +268,12 @@ def booster_data(
 
     .. math:: \log M_c - \log M - s_c(x)
 
-    with :math:`M_c` the original total of the class, *M* that of all and *s* what
-    corrects the rows drawn: :math:`\log(M_c / m_c)` with :math:`m_c` the total drawn,
-    or, of :class:`GuidedDownsample`, its ``log_odds_offset``. What the trees learn on
-    top is the same in either distribution (the offset of Wang, Zhang and Wang, 2021),
-    so that a booster which starts from :math:`\log(M_c / M)` predicts the original one.
+    Here :math:`M_c` is the original total of the class and *M* that of all; *s*
+    corrects the rows drawn. It is :math:`\log(M_c / m_c)` with :math:`m_c` the total
+    drawn, or the ``log_odds_offset`` of :class:`GuidedDownsample`. What the trees learn
+    beyond that is the same in both distributions (the offset of Wang, Zhang and Wang,
+    2021). So a booster that starts from :math:`\log(M_c / M)` predicts the original
+    one.
 
     Parameters
     ----------
@@ -284,28 +285,28 @@ def booster_data(
     resampler : resampler or None
         As in :class:`ResampledClassifier`. A clone of it is fitted.
     sample_weight : array-like of shape (n_rows,), default=None
-        Incoming weights; the original distribution is the weighted one. A row of zero
-        weight is not there.
+        Incoming weights; the original distribution is the weighted one. Rows of zero
+        weight are ignored.
 
     Returns
     -------
     BoosterData
-        The rows drawn, with labels, weights and scores, and what turns a booster to
-        the original distribution.
+        The rows drawn, their labels, weights and scores, and the correction of a
+        booster.
 
     Raises
     ------
     ValueError
-        If y holds columns of labels. If the resampler keeps no row of a class, does
-        nothing but weight classes, drops rows by their values, or has rows weigh twice
-        what their class weighs: the boosters would be off, and no model is checked
-        here.
+        If y holds columns of labels. If the resampler keeps no row of a class, only
+        weights classes, or drops rows by their values. If it gives some rows twice the
+        weight of their class. Boosters would then be wrong after the correction, and no
+        model is checked here.
     TypeError
-        If a Dask collection meets a resampler that is not of this package.
+        If X is a Dask collection and the resampler is not of this package.
 
     See Also
     --------
-    ResampledClassifier : The same around an estimator, checked by the dropped rows.
+    ResampledClassifier : The same as an estimator, checked by the dropped rows.
 
     Examples
     --------
@@ -320,7 +321,8 @@ def booster_data(
     >>> data = booster_data(X, y, DownsampleUpweight(factor=10, random_state=0))
     >>> valid = data.eval_set(X_val, y_val)
 
-    LightGBM stops by the loss of the corrected predictions, and is corrected then:
+    LightGBM stops by the loss of the corrected predictions, and is corrected
+    afterwards:
 
     >>> train = data.to_lightgbm()
     >>> booster = lgb.train(
@@ -372,12 +374,12 @@ def booster_data(
 
 
 def _refuse_unsuited(drawn: Resampled, weights: Floats | None) -> None:
-    """Refuse rows that no correction of the prior makes up for."""
+    """Refuse rows for which a correction of the prior does not suffice."""
     name = drawn.made_by
     if weighs_classes(drawn) and not drawn.moves_rows:
         raise ValueError(
-            "resampler must drop, repeat or make rows, for boosted trees hardly follow "
-            f"weights of classes; got {name}, which gives nothing else. Use "
+            "resampler must drop, repeat or make rows, because boosted trees do not "
+            f"learn class weights well; got {name}, which only gives weights. Use "
             "DownsampleUpweight, or None for all rows."
         )
     if chosen_by_values(drawn):
@@ -388,8 +390,8 @@ def _refuse_unsuited(drawn: Resampled, weights: Floats | None) -> None:
         )
     if times_repeated(drawn, weights) >= MANY_COPIES:
         raise ValueError(
-            f"resampler must repeat or make rows so that they weigh less than "
-            f"{MANY_COPIES:g} times what their class does, for boosted trees learn "
-            f"them by heart; got {times_repeated(drawn, weights):.3g} times of "
-            f"{name}. Use DownsampleUpweight, which repeats no row."
+            f"resampler must repeat or make rows that weigh less than {MANY_COPIES:g} "
+            f"times what their class does; got {times_repeated(drawn, weights):.3g} "
+            f"times of {name}. Boosted trees memorise such rows. Use "
+            "DownsampleUpweight, which repeats no row."
         )

@@ -1,7 +1,7 @@
-"""How LightGBM, XGBoost and CatBoost start from given scores, and how these are moved.
+"""Initial scores of LightGBM, XGBoost and CatBoost, and how to move them.
 
-A score is the log odds of the second of two classes, or, of more classes, the log
-probability of each up to a constant.
+For two classes a score is the log odds of the second. For more it is the log
+probability of each class up to a constant.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _library_among(classes: dict[str, str], model: Any) -> str:
 
 
 def takes_scores(model: Any, n_classes: int) -> bool:
-    """Tell whether a booster can be trained from a log odds given for each row."""
+    """Tell whether a booster can be trained from log odds given for each row."""
     library = library_of(model)
     if not library:
         return False
@@ -89,7 +89,7 @@ def _changes_scores(parameters: dict[str, Any]) -> list[str]:
 
 
 def unsuited_parameters(model: Any) -> dict[str, Any]:
-    """List what a fitted booster learned other log odds by than those of its rows."""
+    """List parameters by which a fitted booster learned other log odds."""
     library, own = fitted_library(model), _own_model(model)
     learned: dict[str, Any] = {}
     if library == "lightgbm":
@@ -119,7 +119,7 @@ def scores_of(log_proba: Floats) -> Floats:
 
 
 def start_parameter(scores: Floats) -> float | list[float]:
-    """Write scores of all rows alike as XGBoost's ``base_score``."""
+    """Write a constant score as XGBoost's ``base_score``."""
     if np.ndim(scores) == 0:
         return float(expit(scores))
     import_module("xgboost")
@@ -147,9 +147,9 @@ def fix_start(model: Any, log_prior: Floats) -> Floats:
 
 
 def add_to_scores(model: Any, scores: Floats) -> bool:
-    """Move a fitted booster's scores, of all rows alike, in place; False if it cannot.
+    """Add a constant to a fitted booster's scores in place; False if it cannot.
 
-    LightGBM keeps what it starts from in the leaves of its first trees, XGBoost in
+    LightGBM stores its initial score in the leaves of its first trees, XGBoost in
     ``base_score`` and CatBoost in its bias. The model is an object of the library's own
     or of its class for scikit-learn.
     """
@@ -158,9 +158,9 @@ def add_to_scores(model: Any, scores: Floats) -> bool:
 
 
 def predict_from(model: Any, scores: Floats) -> bool:
-    """Have a booster that was trained from scores of its rows predict from these.
+    """Make a booster that was trained from initial scores predict from a constant.
 
-    In place, of all rows alike; False if it cannot.
+    In place; False if it cannot.
     """
     if fitted_library(model) == "xgboost":
         # Its start is no part of what it learned.

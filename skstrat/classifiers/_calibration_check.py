@@ -1,4 +1,4 @@
-r"""A fitted model is checked by the rows that were dropped, and what is off is said."""
+r"""Check a fitted model by the rows that were dropped, and warn with the cause."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ Predict = Callable[[Indices], Floats]
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """What models that have not seen them say of rows kept.
+    """Out-of-fold predictions of rows kept.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class OutOfFold:
     proba: Floats
 
     def of(self, wanted: Indices) -> Floats:
-        """Look up some rows."""
+        """Return the predictions of some rows."""
         order = np.argsort(self.rows)
         place = order[np.searchsorted(self.rows, wanted, sorter=order)]
         found: Floats = self.proba[place]
@@ -106,7 +106,7 @@ def rows_trained_on(rows: Indices, n_rows: int) -> Mask:
 
 
 def cells_of(resampled: Resampled, samples: CheckedSamples) -> Cells | None:
-    """Give the cells of which rows were kept at random; None for another draw."""
+    """Return the cells in which rows were kept at random; None for another draw."""
     if not resampled.at_random:
         return None
     return resampled.cells or Cells.of_classes(samples.labels)
@@ -131,7 +131,7 @@ def check_by_rows(
     at_once: bool,
     n_fitted: int,
 ) -> CheckResult:
-    """Check a model, its rows out of fold ``at_once`` or where it looks off."""
+    """Check a model; predict its rows out of fold ``at_once`` or where it fails."""
     out_of_fold = cross_fit() if at_once and held.has_rows_trained_on else None
     result = _score(held, predict, out_of_fold, n_fitted)
     if at_once or not (result.in_training and is_off(result)):
@@ -146,10 +146,10 @@ def check_by_rows(
 def _score(
     held: HoldOut, predict: Predict, out_of_fold: OutOfFold | None, n_fitted: int
 ) -> CheckResult:
-    """Score few rows, and as many as were fitted where these leave a doubt.
+    """Score few rows, and as many as were fitted where these are not enough.
 
-    So many cost a small part of the fit. Its time would be another measure of what is
-    enough, but no two runs would agree.
+    Scoring so many rows takes a small part of the time of the fit. The limit is a
+    number of rows and not a time, so that two runs agree.
     """
     for most in (FEW_ROWS, min(n_fitted, MOST_SCORED)):
         sample = held.sample(most)
@@ -184,24 +184,24 @@ def is_off(result: CheckResult) -> bool:
 
 
 def leaves_cause_open(result: CheckResult | None) -> bool:
-    """Tell whether a check says neither that a model is right nor that it is off."""
+    """Tell whether a check shows neither that a model is right nor that it is wrong."""
     if result is None:
         return True
     return not is_off(result) and (result.in_training or not _leaves_no_doubt(result))
 
 
 def is_quickly_fitted(resampled: Resampled) -> bool:
-    """Tell whether an estimator is cross-fitted before it looks off."""
+    """Tell whether an estimator is cross-fitted before its check fails."""
     return len(resampled.labels.codes) <= _MOST_CROSS_FITTED
 
 
 def pays_to_cross_fit(estimator: Any) -> bool:
-    """Tell whether rows trained on flatter an estimator that makes no fits inside."""
+    """Tell whether training rows bias the check and no inner fits are made."""
     return is_flexible(estimator) and inner_estimator(_last_step(estimator)) is None
 
 
 def is_flexible(estimator: Any) -> bool:
-    """Tell whether an estimator may learn its rows by heart."""
+    """Tell whether an estimator may memorise its rows."""
     return not (
         is_linear(estimator) or isinstance(final_estimator(estimator), NAIVE_BAYES)
     )
@@ -220,9 +220,9 @@ def cross_fitted(
     *,
     whole: bool,
 ) -> OutOfFold:
-    """Predict rows kept, all or so many, by models that have not seen them.
+    """Predict rows kept, all or ``most`` of them, by models not trained on them.
 
-    ``predict`` takes a fitted estimator and rows, and gives corrected probabilities.
+    ``predict`` takes a fitted estimator and rows, and returns corrected probabilities.
     """
     labels, rows = resampled.labels, resampled.rows
     if labels.counts.min() < _FOLDS:
@@ -276,8 +276,8 @@ def warn_of_ratio(
     unseen = ""
     if result.in_training and is_flexible(estimator):
         unseen = (
-            " Rows that it was trained on are among those scored, so that classes of "
-            f"which none were dropped look more frequent, and others rarer{more}."
+            " Some scored rows were training rows, so classes of which no row was "
+            f"dropped look more frequent, and others rarer{more}."
         )
     warnings.warn(
         f"{cause}, so it predicts far too {amount} rows of a class, by the rows that "
@@ -312,11 +312,11 @@ def _explain(
         return f"{name} does not fit these data", "Use an estimator that can"
     if too_many:
         return (
-            f"{name} learns the rows kept by heart and takes rows that were dropped "
-            "for those near them",
+            f"{name} memorises the rows kept and predicts dropped rows like the kept "
+            "rows near them",
             "Regularise it more, keep more rows",
         )
     return (
-        f"{name} does not know a class again in rows that it was not trained on",
+        f"{name} does not recognise a class in rows that it was not trained on",
         "Regularise it more, give it more rows of that class",
     )

@@ -1,4 +1,4 @@
-"""What is known to put predictions off, whatever is done about the prior."""
+"""Known causes of wrong probabilities that no correction of the prior removes."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ Cause = tuple[str, str]
 def known_cause(
     estimator: Any, resampled: Resampled, given: GivenWeights
 ) -> Cause | None:
-    """Say why the rows trained on are no random sample of their class for a model."""
+    """Return why the training rows are no random sample of their class for a model."""
     if not resampled.moves_rows:
         return None
     copies = times_repeated(resampled, given.weights)
     for model in map(final_estimator, classifiers_inside(estimator)):
         if copies >= _most_copies(model):
             return (
-                f"{type(model).__name__} learns by heart what {resampled.made_by} "
+                f"{type(model).__name__} memorises rows that {resampled.made_by} "
                 "repeats or makes many times",
                 "Use DownsampleUpweight as resampler, which repeats no row",
             )
@@ -56,7 +56,7 @@ def times_repeated(resampled: Resampled, weights: Floats | None) -> float:
 
 
 def chosen_by_values(resampled: Resampled) -> bool:
-    """Tell whether rows were dropped by their values, and nobody knows how."""
+    """Tell whether rows were dropped by their values, by an unknown rule."""
     kept = resampled.labels.counts / resampled.original[1]
     # Whoever makes weights may know what rows chosen by their values stand for.
     chosen = resampled.class_weight is None and not resampled.at_random
@@ -69,8 +69,8 @@ def warn_of_cause(cause: Cause | None) -> None:
         return
     what, remedy = cause
     warnings.warn(
-        f"{what}, so predictions may be far off, and no correction of the prior makes "
-        f"up for that. {remedy}, or set prior_correction=False if this is what you "
+        f"{what}, so predictions may be far off, and a correction of the prior cannot "
+        f"repair that. {remedy}, or set prior_correction=False if this is what you "
         "want.",
         CalibrationWarning,
         stacklevel=3,
@@ -78,7 +78,7 @@ def warn_of_cause(cause: Cause | None) -> None:
 
 
 def _most_copies(model: Any) -> float:
-    """Give how often a row may be there before a model learns it by heart."""
+    """Return how often a row may be repeated before a model memorises it."""
     if is_tree_model(model):
         return MANY_COPIES
     # Neighbours within a radius have a number, and it is None.

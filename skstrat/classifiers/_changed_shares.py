@@ -1,4 +1,4 @@
-"""A pipeline's classifier learns other shares of the classes than there are."""
+"""Warn where a pipeline's classifier learns changed shares of the classes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from skstrat.resamplers._resampled import Resampled
 
 
 def warn_of_other_shares(classifier: Any, resampled: list[Resampled]) -> None:
-    """Warn where a classifier predicts other shares of the classes than there are."""
+    """Warn where a classifier predicts other class shares than those of the data."""
     if resampled:
         refuse_frozen(classifier)
     _warn_of_changed_shares(classifier, resampled)
@@ -33,11 +33,12 @@ def _warn_of_changed_shares(classifier: Any, resampled: list[Resampled]) -> None
     name, changes = names[0], " and ".join(dict.fromkeys(names))
     warnings.warn(
         f"{changes} before {type(classifier).__name__}: the shares of the classes "
-        "change and no weights are made, so the shares of the resampled rows are "
-        f"predicted, not those of the data. Write Weighted({name}(...)) for weights "
-        f"that restore them, or make ResampledClassifier(classifier, {name}(...)) the "
-        "last step instead, which corrects the prior. If the new shares are wanted, "
-        f'say so: Weighted({name}(...), weighting="uniform").',
+        "change and no weights are made. So predictions are for the shares of the "
+        f"resampled rows, not those of the data. Write Weighted({name}(...)) for "
+        "weights that restore them, or make the last step "
+        f"ResampledClassifier(classifier, {name}(...)), which corrects the prior. If "
+        "the new shares are wanted, "
+        f'write Weighted({name}(...), weighting="uniform").',
         CalibrationWarning,
         stacklevel=7,
     )
@@ -53,8 +54,7 @@ def _warn_of_own_prior(classifier: Any) -> None:
     warnings.warn(
         f"{own[0]} changes the prior, so predicted probabilities are not those of the "
         f"data. Leave {own[0].name} out, or make ResampledClassifier(classifier, "
-        "resampler) the last step, which corrects the prior where it is known, or "
-        "says what to do where it is not.",
+        "resampler) the last step. It corrects a known prior and refuses others.",
         CalibrationWarning,
         stacklevel=7,
     )

@@ -23,7 +23,7 @@ from skstrat.resamplers._resampled import Resampled
 
 
 class CheckedClassifier(CorrectedClassifier):
-    """A meta-classifier whose predictions are held against rows it was not fitted on.
+    """A meta-classifier that is checked on rows it was not fitted on.
 
     A subclass has ``calibration_check`` among its parameters.
     """
@@ -61,7 +61,7 @@ class CheckedClassifier(CorrectedClassifier):
     def _cross_fit(
         self, resampled: Resampled, fitting: Fitting, places: list[int]
     ) -> OutOfFold | None:
-        """Predict rows kept out of fold, where that is asked for or pays."""
+        """Predict rows kept out of fold, where it is asked for or quick."""
         asked = self.calibration_check == "cv"
         if resampled.rows is None or not (asked or pays_to_cross_fit(self.estimator)):
             return None

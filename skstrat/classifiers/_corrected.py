@@ -68,7 +68,7 @@ class CorrectedClassifier(CorrectedPredictions):
         return self.train_prior_, target
 
     def _for_prior(self, target_prior: Any) -> Self:
-        """Return a shallow copy that predicts for another prior; None for the data's."""
+        """Return a shallow copy for another prior; None means that of the data."""
         model = copy(self)
         model.target_prior = target_prior
         return model

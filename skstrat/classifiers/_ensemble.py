@@ -270,7 +270,7 @@ class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
     def _check(
         self, X: Any, samples: CheckedSamples, fits: list[EnsembleFit]
     ) -> CheckResult | None:
-        """Check the mean by dropped rows, each predicted by the models that dropped it."""
+        """Check the mean by dropped rows, each by the models that dropped it."""
         drawn = [fit.rows for fit in fits]
         if any(rows is None for rows in drawn):
             return None

@@ -1,4 +1,4 @@
-"""One model of an ensemble, its draw, and what is known of it."""
+"""One model of an ensemble, with its draw and its check."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class EnsembleFit:
 
     @property
     def rows(self) -> Any:
-        """Rows that it was trained on or stopped by."""
+        """Rows used for training or for early stopping."""
         drawn = self.resampled.rows
         return None if drawn is None else np.concatenate([drawn, self.set_aside])
 
@@ -64,7 +64,7 @@ def fit_model(
 def mean_decision(
     decisions: list[TrainingDecision], check: CheckResult | None
 ) -> TrainingDecision:
-    """Take the mean of what models were trained on; all else they have in common."""
+    """Average the records of the models; all but rows and totals is the same."""
     first = decisions[0]
     rows = {
         label: round(np.mean([each.rows_trained[label] for each in decisions]))

@@ -1,10 +1,10 @@
-"""Early stopping sees the loss that the user gets, on rows of the original prior.
+"""Early stopping by the loss of corrected predictions, on rows of the original prior.
 
-What is evaluated while a model trains on other shares of the classes is made right in
-one of two ways. Eval rows start from the correction as their score, where raw scores
-are log odds: the loss is then that of the corrected prediction. Elsewhere they get the
-weights that make them rows of the training distribution: other numbers, and the same
-minimiser.
+While a model trains on changed class shares, its eval rows are corrected in one of two
+ways. If raw scores are log odds, eval rows start from the correction as their score.
+The loss is then that of the corrected prediction. Other models get weights that give
+eval rows the class shares of the training rows. Their loss is then another number with
+the same minimum.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class EvalRows:
     X, y : array-like of shape (n_rows, ...)
         The rows and their labels; y is None where X is a Pool of CatBoost.
     scores : ndarray of shape (n_rows,) or (n_rows, n_classes), or None
-        What their scores start from.
+        Initial scores.
     weights : ndarray of shape (n_rows,) or None
-        What their weights are multiplied by.
+        Factors by which their weights are multiplied.
     """
 
     X: Any
@@ -67,11 +67,11 @@ class EvalRows:
 
 
 def warn_of_eval_rows(estimator: Any) -> None:
-    """Warn where nobody knows how to make the loss on eval rows right."""
+    """Warn where the loss on eval rows cannot be corrected."""
     warnings.warn(
-        f"{type(estimator).__name__} is trained on other shares of the classes than "
-        "its eval set has, so it stops by another loss than that of the corrected "
-        "predictions. Give eval sets to LightGBM, XGBoost, CatBoost or "
+        f"{type(estimator).__name__} is trained on other class shares than its eval "
+        "set has, so it does not stop by the loss of the corrected predictions. Give "
+        "eval sets to LightGBM, XGBoost, CatBoost or "
         "HistGradientBoostingClassifier, alone or as last step of a pipeline, and put "
         "searches and calibrators around this classifier.",
         CalibrationWarning,
@@ -80,7 +80,7 @@ def warn_of_eval_rows(estimator: Any) -> None:
 
 
 def is_corrected(model: Any) -> bool:
-    """Tell whether the loss that a model sees on its eval rows is made right."""
+    """Tell whether the loss of a model on its eval rows is corrected."""
     # It takes eval sets from scikit-learn 1.7 on.
     histogram = isinstance(model, HistGradientBoostingClassifier)
     return bool(library_of(model)) or (histogram and has_fit_parameter(model, "X_val"))
@@ -161,7 +161,7 @@ def _write_others(
 def _combine(
     params: dict[str, Any], name: str, values: list[Any], combine: Callable[..., Any]
 ) -> None:
-    """Put a value per eval row for each set beside what the user gave."""
+    """Combine values per eval row with those that the user gave, for each set."""
     if all(each is None for each in values):
         return
     before = params.get(name)

@@ -1,7 +1,7 @@
 """Eval sets among fit parameters, in any form that boosting libraries take.
 
 LightGBM, XGBoost and CatBoost take ``eval_set``: a pair of X and y, or a list of pairs;
-of CatBoost a Pool or a file, too. LightGBM from 4.7 on takes ``eval_X`` and ``eval_y``,
+CatBoost also a Pool or a file. LightGBM from 4.7 on takes ``eval_X`` and ``eval_y``,
 scikit-learn's histogram boosting ``X_val`` and ``y_val``: two tables, or two tuples.
 """
 
@@ -37,7 +37,7 @@ def read_eval_sets(params: Mapping[str, Any]) -> list[EvalSet]:
     Raises
     ------
     ValueError
-        If they are given twice, by half, or are not pairs of X and y.
+        If they are given twice, only in part, or are not pairs of X and y.
     """
     form = _form(params)
     if form is None:
@@ -60,7 +60,7 @@ def read_eval_sets(params: Mapping[str, Any]) -> list[EvalSet]:
 def with_eval_sets(
     params: Mapping[str, Any], sets: Sequence[EvalSet]
 ) -> dict[str, Any]:
-    """Put as many other eval sets in the place of those among fit parameters."""
+    """Replace the eval sets among fit parameters by as many others."""
     form = _form(params)
     if form is None:
         return dict(params)
@@ -76,7 +76,7 @@ def with_eval_sets(
 
 
 def check_eval_values(params: Mapping[str, Any], n_rows: list[int]) -> None:
-    """Refuse values per eval row that are not one for each row of each eval set.
+    """Refuse values per eval row whose number differs from that of the eval rows.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def check_eval_values(params: Mapping[str, Any], n_rows: list[int]) -> None:
 
 
 def encode_eval_labels(y: Any, classes: NDArray[Any]) -> NDArray[np.intp]:
-    """Give the places of an eval set's labels in the classes of the training data.
+    """Return the class codes of an eval set, by the classes of the training data.
 
     Raises
     ------

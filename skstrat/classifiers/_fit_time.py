@@ -1,6 +1,6 @@
-"""How long a fit takes on one core, predicted from sizes and parameters alone.
+"""Predict the time of a fit on one core from sizes and parameters alone.
 
-No clock is read, so that what is decided by it is the same on every machine.
+Nothing is timed, so decisions are the same on every machine.
 """
 
 from __future__ import annotations
@@ -14,27 +14,28 @@ from skstrat.classifiers._pipeline_steps import last_model
 
 @dataclass(frozen=True)
 class _Cost:
-    """What a learner does with a row, and with a tree.
+    """The cost of a row and of a tree for a learner.
 
     Attributes
     ----------
     per_cell : float
         Nanoseconds for each row and column, and each tree.
     trees, leaves : tuple of str
-        Parameters that may hold the number of trees, and the leaves of each; of the
-        latter a depth is the power of 2.
+        Parameters that may hold the number of trees, and the leaves of each. A depth
+        means 2 to its power.
     n_trees, n_leaves : int
         The same if no parameter holds them.
     per_leaf : float
         Nanoseconds for each leaf, however few rows there are.
     extra_columns : int
-        How many columns' worth of work a row is before its first column.
+        The work of a row before its first column, in columns.
     sorts : bool
-        Whether the rows are sorted, so that time goes with rows times their logarithm.
+        Whether the rows are sorted, so that time is proportional to rows times their
+        logarithm.
     tries_root : bool
         Whether a split tries the square root of the columns.
     by_class : bool
-        Whether more than two classes are so many models.
+        Whether each of more than two classes has a model of its own.
     """
 
     per_cell: float
@@ -91,8 +92,8 @@ def predict_seconds(
 ) -> float | None:
     """Predict the seconds of a fit on one core; None for a learner not known.
 
-    Columns are those that the last step of a pipeline sees; of sparse rows, the mean
-    of the numbers that they hold.
+    Columns are those of the last step of a pipeline. For sparse rows they are the mean
+    number of stored values.
     """
     model = last_model(estimator)
     cost = _COSTS.get(_name(model))

@@ -1,7 +1,8 @@
-"""How an estimator is fitted on rows drawn, once for all or on some of them.
+"""Fit an estimator on all rows drawn, or on some of them.
 
-Fit parameters reach it, eval sets pass the transformers before it, and a booster starts
-from what corrects its rows, so that it predicts the original distribution by itself.
+Fit parameters are passed to the estimator, and eval sets to the transformers before it.
+A booster starts from the correction of its rows, so that it predicts the original
+distribution by itself.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Offset:
-    """What leads from an estimator's log probabilities to the original distribution.
+    """Offset from an estimator's log probabilities to those of the original data.
 
     Attributes
     ----------
@@ -60,11 +61,11 @@ class Offset:
     log_prior : ndarray of shape (n_classes,)
         Log shares of the original distribution.
     shift : ndarray of shape (n_classes,)
-        What is added in all rows alike, if nothing differs from row to row.
+        The constant part of the offset, if the offset is the same for all rows.
     own_shift : ndarray of shape (n_classes,)
-        The part of it that undoes the estimator's own class weights.
+        The part of it that reverses the estimator's own class weights.
     by_row : callable or None
-        Gives, of rows, what is added where that differs from row to row.
+        Returns the offsets of rows, if they differ from row to row.
     """
 
     classes: NDArray[Any]
@@ -80,10 +81,10 @@ def offset_of(
     weights: Floats | None,
     by_row: Callable[..., Floats] | None,
 ) -> Offset | None:
-    """Find what corrects an estimator that is fitted with rows so weighted.
+    """Find the offset of an estimator that is fitted with weights.
 
-    ``by_row`` gives, of rows and of the estimator's own shift, what is added where that
-    differs from row to row.
+    ``by_row`` returns the offsets of rows, from the rows and the estimator's own shift,
+    if they differ from row to row.
     """
     classes, _, totals = resampled.original
     labels: Labels = resampled.labels
@@ -105,15 +106,15 @@ class Fitting:
     Attributes
     ----------
     estimator : estimator
-        What is fitted on all rows; clones are on parts of them.
+        The estimator fitted on all rows; clones of it are fitted on parts.
     params : dict
-        Arguments of its ``fit``, those with a value per row for the rows drawn.
+        Arguments of its ``fit``. Those with a value per row are for the rows drawn.
     n_rows : int
         Rows drawn.
     offset : Offset or None
-        What corrects it; None for nothing.
+        Its correction; None for nothing.
     inside : bool
-        Whether a booster takes the correction up.
+        Whether the correction is added to the scores of a booster.
     starts : ndarray of shape (n_rows, n_classes) or None
         Log probabilities that a booster's rows start from.
     eval_rows : list of EvalRows
@@ -129,13 +130,13 @@ class Fitting:
     eval_rows: list[EvalRows]
 
     def fit(self, X: Any, y: Any) -> tuple[Any, bool]:
-        """Fit on all rows; tell whether the estimator took the correction up."""
+        """Fit on all rows; tell whether the estimator now holds the correction."""
         return self._fit(self.estimator, X, y, self.params, self.starts)
 
     def undone(self, *, inside: bool) -> Floats | None:
-        """Give what leads from a fitted estimator's log probabilities back to training.
+        """Return the offset from a fitted model's log probabilities to training.
 
-        Of each row drawn, or of all alike; None if nothing does.
+        One offset for each row drawn, or one for all; None if there is none.
         """
         if self.offset is None:
             return None
@@ -144,7 +145,7 @@ class Fitting:
         return -self.offset.shift if inside else None
 
     def fit_part(self, X: Any, y: Any, kept: NDArray[np.intp]) -> Any:
-        """Fit on some of the rows, which are given alone."""
+        """Fit on some of the rows; X and y hold these alone."""
         part = Resampled(X=None, y=kept, rows=kept, moves_rows=True)
         params = resample_fit_params(self.params, part, self.n_rows)
         params = {
@@ -183,7 +184,7 @@ class Fitting:
 
 
 def _copied(callbacks: Any) -> Any:
-    """Let callbacks record nothing but the fit that the user asked for."""
+    """Copy callbacks, so that they record only the fit that the user asked for."""
     try:
         return deepcopy(callbacks)
     except TypeError as error:
@@ -195,7 +196,7 @@ def _copied(callbacks: Any) -> Any:
 
 @dataclass(frozen=True)
 class _Job:
-    """What the last model of a pipeline is fitted with beside its rows."""
+    """Arguments of the last model of a pipeline, besides its rows."""
 
     fitting: Fitting
     starts: Floats | None
@@ -235,7 +236,7 @@ class _Job:
 
 @dataclass(frozen=True)
 class Trained:
-    """What is known of a fit: how, with what weights, and what may be wrong.
+    """Record of a fit: arguments, weights, and causes of wrong probabilities.
 
     Attributes
     ----------
@@ -244,9 +245,9 @@ class Trained:
     given : GivenWeights
         The weights.
     cause : Cause or None
-        A known cause for which probabilities are off.
+        A known cause of wrong probabilities.
     told : bool
-        Whether a warning has said that they are.
+        Whether a warning has named it.
     """
 
     fitting: Fitting
@@ -288,14 +289,14 @@ def plan_fitting(
 def _corrected(
     rows: EvalRows, offset: Offset, model: Any, starts: Floats | None, *, by_score: bool
 ) -> EvalRows:
-    """Turn eval rows to the loss of corrected predictions."""
+    """Correct eval rows, so that their loss is that of corrected predictions."""
     shift = offset.shift if starts is None else offset.log_prior
     if starts is None and offset.by_row is not None:
         if rows.y is None:
             raise ValueError(
                 "eval_set must hold rows with their labels; got "
-                f"{type(rows.X).__name__}. Give X and y, for the correction differs "
-                "from row to row."
+                f"{type(rows.X).__name__}. Give X and y, because the correction "
+                "differs from row to row."
             )
         shift = offset.by_row(rows.X)
     shift = np.broadcast_to(shift, (rows.n_rows, len(offset.classes)))

@@ -49,21 +49,21 @@ _Rows = tuple[Any, Any]
 
 
 class FocalLossClassifier(RoutesFitParams, ProbabilityClassifier):
-    """XGBoost or LightGBM trained with the focal loss, probabilities calibrated.
+    """XGBoost or LightGBM trained with the focal loss, with calibrated probabilities.
 
-    The sigmoid of such trees is many times too high for a rare class, so predictions
-    are turned back by :class:`FocalLoss`. Training starts from the class prior. Trees
-    stopped early predict too little: choose their number by log loss for each gamma.
+    The sigmoid of such trees is many times too high for a rare class, so
+    :class:`FocalLoss` corrects predictions. Training starts from the class prior. Trees
+    that stop early predict too low: choose their number by the log loss for each gamma.
 
     Parameters
     ----------
     estimator : XGBClassifier or LGBMClassifier
-        Unfitted; a clone is fitted. Its objective, and ``base_score`` of XGBoost, are
-        replaced; other settings of these, or weights of classes, are refused.
+        A clone of it is fitted. Its objective, and ``base_score`` of XGBoost, are
+        replaced. Other settings of these, or class weights, are refused.
     gamma : float, default=2.0
-        How much less well classified rows count; 0 is the log loss.
+        Focus on rows that are badly classified; 0 is the log loss.
     alpha : float or None, default=None
-        As in :class:`FocalLoss`. Probabilities are turned back from it, too.
+        As in :class:`FocalLoss`. Probabilities are corrected for it, too.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class FocalLossClassifier(RoutesFitParams, ProbabilityClassifier):
     loss_ : FocalLoss
         The loss.
     raw_init_ : float
-        Raw score that training starts from; LightGBM's raw scores lack it.
+        Raw score that training starts from. LightGBM's raw scores do not include it.
     classes_ : ndarray of shape (2,)
         The labels, sorted; the second is class 1.
     n_features_in_ : int
@@ -124,14 +124,15 @@ class FocalLossClassifier(RoutesFitParams, ProbabilityClassifier):
         y : array-like of shape (n_rows,)
             Labels of two classes, of any type.
         sample_weight : array-like of shape (n_rows,), default=None
-            Weights. A row of zero weight is not there.
+            Weights. Rows of zero weight are ignored.
         **fit_params : dict
-            What else the estimator's ``fit`` takes, such as ``eval_set``, ``eval_X``
-            and ``eval_y``, ``callbacks``, ``categorical_feature`` or ``verbose``;
-            with metadata routing enabled what it requests. Eval sets have labels as y.
-            Early stopping goes by ``"log_loss"``, that of the predicted probabilities,
-            unless you set a metric: callables get raw scores and labels 0 and 1.
-            The library's own, such as ``"logloss"``, are not of the probabilities.
+            Other arguments of the estimator's ``fit``, such as ``eval_set``, ``eval_X``
+            and ``eval_y``, ``callbacks``, ``categorical_feature`` or ``verbose``. With
+            metadata routing enabled, those that it requests. Eval sets have labels like
+            y. Early stopping uses ``"log_loss"``, that of the predicted probabilities,
+            unless you set a metric. Callables get raw scores and labels 0 and 1. The
+            library's own metrics, such as ``"logloss"``, do not use these
+            probabilities.
 
         Returns
         -------
@@ -141,11 +142,11 @@ class FocalLossClassifier(RoutesFitParams, ProbabilityClassifier):
         Raises
         ------
         TypeError
-            If the estimator is another one.
+            If the estimator is neither of the two.
         ValueError
-            If y or an eval set has other labels, or a parameter of the estimator or of
-            ``fit`` clashes with the loss: objectives, weights of classes, starting
-            scores, and models to go on from.
+            If y or an eval set has other labels. If a parameter of the estimator or of
+            ``fit`` clashes with the loss: objectives, class weights, starting scores,
+            and models to continue from.
         """
         self._validate_params()
         is_xgboost = _check_estimator(self.estimator)
@@ -182,7 +183,7 @@ class FocalLossClassifier(RoutesFitParams, ProbabilityClassifier):
     def _prepare_xgboost(
         self, estimator: Any, params: _Params, _given: _Rows, _rows: _Rows
     ) -> _Params:
-        """Set what XGBoost starts from and is evaluated by; encode eval sets."""
+        """Set the start and the metric of XGBoost; encode eval sets."""
         estimator.set_params(base_score=float(expit(self.raw_init_)))
         if not (sets := read_eval_sets(params)):
             return params
@@ -196,7 +197,7 @@ class FocalLossClassifier(RoutesFitParams, ProbabilityClassifier):
     def _prepare_lightgbm(
         self, estimator: Any, params: _Params, given: _Rows, rows: _Rows
     ) -> _Params:
-        """Do the same for LightGBM, which is told the start of every row."""
+        """Do the same for LightGBM, which gets the start of every row."""
         params = {**params, "init_score": np.full(len(rows[1]), self.raw_init_)}
         if not (sets := read_eval_sets(params)):
             return params
@@ -277,9 +278,9 @@ def _check_fit_params(params: _Params) -> None:
     given = [name for name, value in params.items() if value is not None]
     if starts := [name for name in given if name in _STARTS]:
         raise ValueError(
-            f"{starts[0]} must not be given: the focal loss starts training from "
-            "raw_init_, the raw score of the class prior, in all rows and eval sets; "
-            f"got {type(params[starts[0]]).__name__}. Leave it out."
+            f"{starts[0]} must not be given; got {type(params[starts[0]]).__name__}. "
+            "Training starts from raw_init_, the raw score of the class prior, in all "
+            "rows and eval sets. Leave it out."
         )
     if "eval_class_weight" in given:
         raise ValueError(

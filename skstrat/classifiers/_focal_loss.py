@@ -1,4 +1,4 @@
-"""The focal loss: its derivatives for boosting, and its way back to probabilities."""
+"""The focal loss: its derivatives for boosting, and probabilities from its scores."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ class FocalLoss:
 
     .. math:: L = -a (1 - u)^\gamma \log u
 
-    with *u* the probability of the row's own class that the raw score gives as log
-    odds, and *a* the weight of that class (Lin et al., 2017). Its minimiser is not the
-    class probability, but increases with it (Charoenphakdee et al., 2021): at .01 the
-    sigmoid of the best raw score is .073 for ``gamma=1`` and .154 for ``gamma=2``.
+    Here *u* is the probability of the row's own class that the raw score gives as log
+    odds. *a* is the weight of that class (Lin et al., 2017). The minimiser of the loss
+    is not the class probability, but increases with it (Charoenphakdee et al., 2021).
+    At a probability of 0.01 the sigmoid of the best raw score is 0.073 for ``gamma=1``
+    and 0.154 for ``gamma=2``.
 
     Parameters
     ----------
     gamma : float, default=2.0
-        How much less well classified rows count; 0 is the log loss.
+        Focus on rows that are badly classified; 0 is the log loss.
     alpha : float or None, default=None
         Weight of class 1, between 0 and 1; class 0 gets ``1 - alpha``. None weighs
         both by 1.
@@ -161,7 +162,7 @@ def _softplus_share(raw: Floats) -> Floats:
 def xgboost_objective(loss: FocalLoss) -> Callable[..., tuple[Floats, Floats]]:
     """Make an objective for XGBoost's scikit-learn classes.
 
-    XGBoost starts it from a raw score of 0. ``loss.probability`` turns raw scores,
+    XGBoost starts from a raw score of 0. ``loss.probability`` turns raw scores,
     ``predict(X, output_margin=True)``, into probabilities; ``predict_proba`` does not.
 
     Parameters
@@ -172,8 +173,8 @@ def xgboost_objective(loss: FocalLoss) -> Callable[..., tuple[Floats, Floats]]:
     Returns
     -------
     callable
-        ``objective(y_true, y_pred, sample_weight=None)`` that gives gradient and
-        positive hessian, weights multiplied in. It can be pickled.
+        ``objective(y_true, y_pred, sample_weight=None)``, which returns gradient and
+        positive hessian, multiplied by the weights. It can be pickled.
 
     Examples
     --------
@@ -199,7 +200,7 @@ def lightgbm_objective(loss: FocalLoss) -> Callable[..., tuple[Floats, Floats]]:
     Returns
     -------
     callable
-        As of :func:`xgboost_objective`. Raw scores: ``predict(X, raw_score=True)``.
+        As in :func:`xgboost_objective`. Raw scores: ``predict(X, raw_score=True)``.
 
     Examples
     --------
@@ -231,7 +232,7 @@ def lightgbm_log_loss(loss: FocalLoss) -> Callable[..., tuple[str, float, bool]]
 def log_loss(
     loss: FocalLoss, y_true: Any, y_pred: Any, sample_weight: Any = None
 ) -> float:
-    """Give the mean log loss of what ``loss.probability`` makes of raw scores."""
+    """Return the mean log loss of the probabilities of raw scores."""
     sign = 2 * np.asarray(y_true, dtype=np.float64) - 1
     of_rows = -log_expit(sign * loss.log_odds(y_pred))
     return float(np.average(of_rows, weights=sample_weight))

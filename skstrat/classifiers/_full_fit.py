@@ -1,4 +1,4 @@
-"""Bring a logistic regression on the rows drawn to the fit on all rows."""
+"""Continue a logistic regression on the rows drawn to the fit on all rows."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _ALL_ROWS = "Leave full_fit out, or fit the estimator on all rows."
 
 
 def check_full_fit(estimator: Any, X: Any, use_weights: Any) -> None:
-    """Refuse what has no full fit, before rows are drawn."""
+    """Refuse estimators that have no full fit, before rows are drawn."""
     _refuse_estimator(estimator, use_weights)
     _refuse_columns(estimator, X, 1)
 
@@ -110,7 +110,7 @@ def _refuse_estimator(estimator: Any, use_weights: Any) -> None:
 
 
 def _weights_arrive(estimator: Any) -> bool:
-    """Tell whether the weights that a fit is given get to the model."""
+    """Tell whether the weights given to a fit reach the model."""
     estimator = clone(estimator)
     if routing_enabled():
         request_weights(estimator)
@@ -126,14 +126,14 @@ def _refuse_columns(estimator: Any, X: Any, n_scores: int) -> None:
 
 
 def _refuse_draw(resampled: Resampled) -> None:
-    """Refuse rows that do not stand for those there were."""
+    """Refuse rows whose weights do not restore the class totals."""
     made_by, drawn = resampled.made_by, resampled.rows
     names, _, totals = resampled.original
     change = class_totals(resampled.labels, resampled.weights) / totals
     if not np.allclose(change, 1, rtol=0, atol=_ROUNDING):
         raise ValueError(
-            "full_fit=True needs a resampler whose weights restore the total of each "
-            f"class, for the full fit is of the original rows; {made_by} multiplied "
+            "full_fit=True needs a resampler whose weights restore the class totals, "
+            f"because the full fit is of the original rows; {made_by} multiplied "
             f'them by {by_label(names, change)}. Use weighting="original", or put '
             "Weighted around a sampler that makes no weights."
         )
@@ -171,7 +171,7 @@ def finish_fit(
 ) -> FullFit | None:
     """Replace the coefficients of a fitted model by those of the fit on all rows.
 
-    None if no row was dropped or repeated, so that it is that fit already.
+    None if no row was dropped or repeated: the fit is then already that on all rows.
     """
     resampled, samples = rows.resampled, rows.resampled.samples
     if samples is None or not resampled.moves_rows:
@@ -207,7 +207,7 @@ def finish_fit(
 
 
 def _excess(resampled: Resampled, weights: Floats | None) -> float:
-    """Give the most that a row drawn weighs more than in the full data."""
+    """Return the largest ratio of a drawn row's weight to its original one."""
     samples: Any = resampled.samples
     if weights is None:
         weights = np.ones(len(resampled.rows))
@@ -228,10 +228,10 @@ def _refuse_many(n_coefficients: int) -> None:
 
 def _warn() -> None:
     warnings.warn(
-        "full_fit did not reach the fit on all rows: in the passes allowed the Newton "
-        "decrement stayed too large (decision_.full_fit has it). The rows drawn tell "
-        "too little of the others, as where classes are nearly separated. Lower the "
-        "factor of the resampler, lower C, or fit the estimator on all rows.",
+        "full_fit did not reach the fit on all rows: after the passes allowed the "
+        "Newton decrement is too large (decision_.full_fit has it). The rows drawn "
+        "differ too much from the others, as where classes are nearly separated. "
+        "Lower the factor of the resampler, lower C, or fit the estimator on all rows.",
         ConvergenceWarning,
         stacklevel=4,
     )

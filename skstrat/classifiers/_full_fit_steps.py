@@ -1,4 +1,4 @@
-"""Transformers behind which a fit on all rows is of the model that it would be."""
+"""Transformers that do not change the model of a fit on all rows."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ _KEEPS_ZERO = {
 
 
 def only_scales(steps: Iterable[Any]) -> bool:
-    """Tell whether columns stay as many as they are."""
+    """Tell whether the number of columns stays the same."""
     return all(type(step) in _SCALERS for step in _in_line(steps))
 
 
 def refuse_steps(steps: Iterable[Any], *, intercept: bool) -> None:
-    """Refuse what comes out otherwise on the rows drawn than it would on all rows."""
+    """Refuse steps that give another model on the rows drawn than on all rows."""
     for step, scaled in _leaves(steps, scaled=False):
         if reason := _why_not(step, scaled=scaled, intercept=intercept):
             raise ValueError(
-                "full_fit=True needs steps before the model that come to the same on "
+                "full_fit=True needs steps before the model that give the same on "
                 f"the rows drawn as on all rows; got {type(step).__name__}, {reason}, "
                 "or leave full_fit out."
             )
 
 
 def _in_line(steps: Iterable[Any]) -> Iterator[Any]:
-    """Give steps, those of pipelines one by one."""
+    """Yield steps, those of pipelines one by one."""
     for step in steps:
         if isinstance(step, SklearnPipeline):
             yield from _in_line(each for _, each in step.steps)
@@ -55,7 +55,7 @@ def _in_line(steps: Iterable[Any]) -> Iterator[Any]:
 
 
 def _leaves(steps: Iterable[Any], *, scaled: bool) -> Iterator[tuple[Any, bool]]:
-    """Give the transformers, wherever they are, and whether scalers go before."""
+    """Yield all transformers inside, and whether scalers come before them."""
     for step in _in_line(steps):
         if type(step) is ColumnTransformer:
             inside = [each[1] for each in step.transformers]
@@ -79,7 +79,7 @@ def _why_not(step: Any, *, scaled: bool, intercept: bool) -> str:
         if isinstance(step.degree, Integral) or step.degree[0] < 2:
             return ""
         return (
-            f"whose degree={step.degree!r} lacks the lower terms that take up a shift "
+            f"whose degree={step.degree!r} lacks the lower terms that adjust to shifts "
             "of columns. Give it a minimum degree of 0 or 1"
         )
     if type(step) is SimpleImputer:
@@ -109,8 +109,8 @@ def _why_not_scaler(step: Any, *, intercept: bool) -> str:
     if intercept or name is None or (name and not getattr(step, name)):
         return ""
     return (
-        "which shifts columns by what the rows drawn say, and no intercept takes that "
-        "up. Give the LogisticRegression fit_intercept=True, or "
+        "which shifts columns by values of the rows drawn, and no intercept adjusts "
+        "to that. Give the LogisticRegression fit_intercept=True, or "
         + (f"the step {name}=False" if name else "use MaxAbsScaler")
     )
 

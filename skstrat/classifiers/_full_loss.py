@@ -34,9 +34,9 @@ class Derivatives:
     total : float
         The same with the penalty.
     gradient : ndarray of shape (n_scores, n_parameters)
-        Of the total.
+        Gradient of the total.
     hessian : ndarray or sparse array of shape (n_scores * n_parameters,) * 2, or None
-        Of the total, sparse if the rows are; None if it was not asked for.
+        Hessian of the total, sparse if the rows are; None if it was not requested.
     """
 
     at: Floats
@@ -61,11 +61,11 @@ class PenalisedLogLoss:
     weights : ndarray of shape (n_rows,) or None
         Their weights; None if all are 1.
     transformers : list of transformer
-        Fitted; the rows pass them one after the other.
+        Fitted transformers, applied to the rows one after the other.
     penalty : float
-        What half the squared coefficients are multiplied by.
+        Factor of half the squared coefficients.
     intercept : bool
-        Whether there is one.
+        Whether there is an intercept.
     """
 
     X: Any
@@ -77,7 +77,7 @@ class PenalisedLogLoss:
 
     @property
     def n_rows(self) -> int:
-        """Rows that one look reads."""
+        """Rows read by one evaluation."""
         return len(self.codes)
 
     def penalty_slope(self, at: Floats) -> Floats:
@@ -87,7 +87,7 @@ class PenalisedLogLoss:
         return slope
 
     def filled(self) -> Floats | None:
-        """Count the numbers of some rows, as sparse rows hold them; None if dense."""
+        """Count the stored values of some sparse rows; None if X is dense."""
         X = next(self._blocks())[0]
         if not sparse.issparse(X):
             return None
@@ -96,8 +96,8 @@ class PenalisedLogLoss:
     def look(self, at: Floats, *, hessian: bool, bound: bool = False) -> Derivatives:
         """Read all rows once.
 
-        ``bound``, of two classes, gives the Hessian of the parabola that touches the
-        loss here and lies above it everywhere (Jaakkola and Jordan, 2000).
+        ``bound``, for two classes, gives the Hessian of a parabola that touches the
+        loss here and is above it everywhere (Jaakkola and Jordan, 2000).
         """
         n_columns = self._n_columns(at)
         slope = self.penalty_slope(at)
@@ -127,7 +127,7 @@ class PenalisedLogLoss:
         return at.shape[1] - self.intercept
 
     def _blocks(self) -> Iterator[tuple[Any, NDArray[Any], Floats | None]]:
-        """Give the rows as numbers, some at a time."""
+        """Yield the rows as numbers, some at a time."""
         n_rows, start, step = count_rows(self.X), 0, _LEAST_ROWS
         while start < n_rows:
             part = slice(start, min(start + step, n_rows))
@@ -142,16 +142,16 @@ class PenalisedLogLoss:
             step = max(_LEAST_ROWS, _NUMBERS * X.shape[0] // max(numbers, 1))
 
     def _transform(self, X: Any) -> Any:
-        """Pass rows through the transformers, which may know the rows drawn alone."""
+        """Transform rows; the transformers were fitted on the rows drawn."""
         for transformer in self.transformers:
             try:
                 X = transformer.transform(X)
             except ValueError as error:
                 raise ValueError(
                     "full_fit=True passes all rows through the steps before the model, "
-                    "which know the rows drawn alone; got rows that they refuse (the "
-                    "error above). Give a OneHotEncoder all values as categories=..., "
-                    "or leave full_fit out."
+                    "which were fitted on the rows drawn; got rows that they refuse "
+                    "(the error above). Give a OneHotEncoder all values as "
+                    "categories=..., or leave full_fit out."
                 ) from error
         return X
 
@@ -163,7 +163,7 @@ class PenalisedLogLoss:
         q: Floats,
         weights: Floats | None,
     ) -> None:
-        """Add, for each pair of scores, how the loss of some rows bends."""
+        """Add, for each pair of scores, the curvature of the loss of some rows."""
         if self.intercept and sparse.issparse(X):
             X = sparse.hstack([X, np.ones((X.shape[0], 1))], format="csr")
         for first in range(p.shape[1]):
@@ -180,7 +180,7 @@ class PenalisedLogLoss:
                     curvature[first, second] = gram
 
     def _join(self, curvature: dict[tuple[int, int], Any], at: Floats) -> Any:
-        """Put the Hessian together."""
+        """Assemble the Hessian."""
         scores = range(len(at))
         parts = [[curvature[max(i, j), min(i, j)] for j in scores] for i in scores]
         bends = self.penalty_slope(np.ones(at.shape)).ravel()
@@ -192,7 +192,7 @@ class PenalisedLogLoss:
 
 
 def _numbers_of(X: Any) -> int:
-    """Count the numbers that rows hold."""
+    """Count the stored values of rows."""
     if sparse.issparse(X):
         return int(X.nnz) + X.shape[0]
     return int(np.prod(getattr(X, "shape", (len(X),))))

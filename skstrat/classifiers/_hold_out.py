@@ -1,8 +1,8 @@
-r"""The rows that were dropped are a hold-out that costs nothing.
+r"""Check a model by the rows that were dropped, on which it was not trained.
 
-The estimator has not seen them. Where a cell's rows were kept at random those dropped
-are a random sample of it and stand for all; where it dropped none, those kept do. Of
-other draws, kept and dropped rows stand for themselves.
+Where rows of a cell were kept at random, the dropped rows are a random sample of the
+cell and represent all its rows. Where a cell dropped none, its kept rows are used. In
+other draws, kept and dropped rows each represent themselves.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What rows that were not trained on say of a model.
+    """Result of a check on rows that were not trained on.
 
     Attributes
     ----------
     ratios : dict of label to float
-        Predicted total of each class over what there is; 1 is right.
+        Predicted total of each class over its true total; 1 is right.
     standard_errors : dict of label to float
-        Of the ratios, by all rows scored.
+        Standard errors of the ratios, from all rows scored.
     in_training : bool
-        Whether the estimator was trained on some of the rows scored. It is surer of
-        these, so a ratio of less than 1 may be hidden.
+        Whether the estimator was trained on some of the rows scored. Its predictions
+        for these are too certain, so a ratio below 1 may not show.
     """
 
     ratios: dict[Any, float]
@@ -49,7 +49,7 @@ class CheckResult:
 
     @property
     def worst(self) -> Any:
-        """The class whose ratio is furthest from 1, two standard errors set aside."""
+        """The class whose ratio is furthest from 1, after two standard errors."""
         return max(self.ratios, key=self._departure)
 
     def _departure(self, label: Any) -> tuple[float, float]:
@@ -70,17 +70,17 @@ class CheckResult:
         return self.standard_errors[self.worst]
 
     def margin_of(self, label: Any) -> float:
-        """Give the two standard errors that a ratio may be off by chance."""
+        """Return two standard errors, the difference from 1 that chance explains."""
         return _STANDARD_ERRORS * self.standard_errors[label]
 
     def __str__(self) -> str:
-        seen = ", rows trained on among those scored" if self.in_training else ""
+        seen = ", some of the rows scored were trained on" if self.in_training else ""
         error = self.standard_error
         return f"{self.ratio:.3g} ± {error:.2g} of class {self.worst!r}{seen}"
 
 
 def nearest_to_one(first: CheckResult, second: CheckResult) -> CheckResult:
-    """Take what is nearest to 1 of the ratios between two that are one-sided."""
+    """Take the value nearest to 1 between two ratios with opposite biases."""
     ratios, errors = {}, {}
     for label, ratio in first.ratios.items():
         other = second.ratios[label]
@@ -99,19 +99,20 @@ class HoldOut:
     classes : ndarray of shape (n_classes,)
         The labels.
     parts : ndarray of shape (n_rows,)
-        The part of each row. A part is one cell's dropped rows or its kept ones.
+        The part of each row. A part is the dropped rows of one cell, or its kept rows.
     incoming : ndarray of shape (n_rows,) or None
         The weight of each row; None if all are 1.
     held : ndarray of shape (n_parts,)
         Total weight of each part.
     totals : ndarray of shape (n_parts,)
-        What the rows of each part stand for.
+        Total weight that each part represents.
     group_of : ndarray of shape (n_parts,)
-        Twice the class code of each part, and one more if it was trained on.
+        Group of each part: twice its class code, plus one if it was trained on.
     groups : ndarray of shape (n_rows,)
-        The group of each row whose part stands for any; of others one more than all.
+        The group of each row whose part represents others. Other rows have the number
+        of groups.
     seed : int
-        Seed of the rows that are chosen.
+        Seed of the sample of rows.
     """
 
     classes: NDArray[Any]
@@ -131,11 +132,11 @@ class HoldOut:
 
     @property
     def has_rows_trained_on(self) -> bool:
-        """Whether rows that were trained on stand for others."""
+        """Whether rows that were trained on represent others."""
         return bool(self.sizes[1::2].any())
 
     def without(self, rows: Indices) -> HoldOut:
-        """Leave rows out; those left stand for all."""
+        """Leave rows out; the others then represent all."""
         if not len(rows):
             return self
         left = self.groups.copy()
@@ -143,7 +144,7 @@ class HoldOut:
         return replace(self, groups=left)
 
     def sample(self, most: int) -> Sample:
-        """Choose at most so many rows, equally many of every large group."""
+        """Choose at most ``most`` rows, the same number of every large group."""
         sizes = self.sizes
         generator = np.random.default_rng(self.seed)
         chosen = [
@@ -165,15 +166,15 @@ class Sample:
     Attributes
     ----------
     held : HoldOut
-        What they are chosen from.
+        All rows, of which these are a sample.
     rows : ndarray of shape (n_scored,)
         Positions, ascending.
     parts : ndarray of shape (n_scored,)
-        The part of each.
+        The part of each row.
     weight : ndarray of shape (n_scored,)
-        What each stands for, if all rows of its part are scored.
+        Weight that each represents if all rows of its part are scored.
     is_all : bool
-        Whether these are all that there are.
+        Whether the sample has all rows.
     """
 
     held: HoldOut
@@ -188,15 +189,15 @@ class Sample:
         return self.held.group_of[self.parts] % 2 == 1
 
     def take(self, kept: Mask) -> Sample:
-        """Let some rows stand for all."""
+        """Keep some rows, which then represent all."""
         taken = ("rows", "parts", "weight")
         return replace(self, **{name: getattr(self, name)[kept] for name in taken})
 
     def check(self, proba: Floats, *, in_training: bool) -> CheckResult:
-        """Divide what is predicted of each class by what there is of it.
+        """Divide the predicted total of each class by its true total.
 
-        ``proba`` has a column for each class; the variance is that of a sample that is
-        stratified by parts, small ones put together.
+        ``proba`` has a column for each class. The variance is that of a sample
+        stratified by parts, with small parts joined.
         """
         totals, group_of = self.held.totals, self.held.group_of
         scored = np.bincount(self.parts, minlength=len(totals))
@@ -228,7 +229,7 @@ def hold_out(
 ) -> HoldOut | None:
     """Find rows to check by; None if every row was trained on.
 
-    ``cells`` are those of which rows were kept at random; None for another draw.
+    ``cells`` are those in which rows were kept at random; None for another draw.
     """
     if trained_on.all():
         return None
@@ -258,7 +259,7 @@ def hold_out(
 
 
 def _rows_at(groups: NDArray[Any], places: list[NDArray[np.int64]]) -> Indices:
-    """Find rows by their places, ascending, among those of each group."""
+    """Find rows by their ascending positions within each group."""
     # Lists of all rows of the groups would take many times the memory of the codes.
     done, found = np.zeros(len(places) + 1, dtype=np.int64), []
     for start in range(0, len(groups), _BLOCK):
@@ -274,7 +275,7 @@ def _rows_at(groups: NDArray[Any], places: list[NDArray[np.int64]]) -> Indices:
 
 
 def _share(counts: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """Take small groups whole and equally many rows of each other one."""
+    """Take small groups whole, and the same number of rows of each other group."""
     level, left = most, most
     ascending = np.sort(counts[counts > 0]).tolist()
     for place, count in enumerate(ascending):

@@ -1,4 +1,4 @@
-"""Copies of a row on both sides of a split that an estimator makes inside its fit."""
+"""Warn where a split inside a fit has copies of a row on both sides."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST_ROWS_WITHOUT_STOPPING = 10_000
 
 
 def warn_of_split_copies(estimator: Any, resampled: list[Resampled]) -> None:
-    """Warn where an estimator validates itself on copies of rows it is fitted with."""
+    """Warn where an estimator validates on copies of rows it is fitted with."""
     if not any(each.adds_rows for each in resampled):
         return
     made_by = " and ".join(each.made_by for each in resampled if each.adds_rows)
@@ -29,8 +29,8 @@ def warn_of_split_copies(estimator: Any, resampled: list[Resampled]) -> None:
     }
     for name, remedy in remedies.items():
         warnings.warn(
-            f"{made_by} repeats or makes rows, and {name} splits rows inside its fit: "
-            "copies of a row, or rows made from it, lie on both sides, so its "
+            f"{made_by} repeats or makes rows, and {name} splits rows inside its fit. "
+            "Copies of a row, or rows made from it, are on both sides, so its "
             f"validation is too good. {remedy} Or resample without copies: "
             "DownsampleUpweight, or ClassWeight.",
             CalibrationWarning,
@@ -39,7 +39,7 @@ def warn_of_split_copies(estimator: Any, resampled: list[Resampled]) -> None:
 
 
 def _models_inside(value: Any) -> Iterator[Any]:
-    """Go through an estimator and all in its parameters that is yet to be fitted."""
+    """Yield an estimator and all unfitted models in its parameters."""
     if isinstance(value, (list, tuple)):
         for each in value:
             yield from _models_inside(each)
@@ -51,7 +51,7 @@ def _models_inside(value: Any) -> Iterator[Any]:
 
 
 def _remedy_of(model: Any, n_rows: int) -> str:
-    """Say how to do without the split that a model makes; "" if it makes none."""
+    """Return how to avoid the split inside a model; "" if it makes none."""
     # Known by parameters, not by class, so that other libraries' models are, too.
     params = model.get_params(deep=False)
     name = type(model).__name__

@@ -1,4 +1,4 @@
-"""How much of a learner's loss is due to few rows, from its own learning curve."""
+"""Share of a learner's loss that is due to few rows, from its learning curve."""
 
 from __future__ import annotations
 
@@ -70,17 +70,18 @@ def measured_share(
 ) -> Ranged | None:
     r"""Measure the share of the loss that is due to estimation, and its range.
 
-    Clones are fitted on three nested parts of the rows, *m* positives and up to ten
-    negatives for each, and tested on other rows, weighted back to all. Least squares
-    give their losses as :math:`L(m) = a + c / m`, so that of all rows
+    Clones are fitted on three nested parts of the rows: *m* positives and up to ten
+    negatives for each. They are tested on other rows, weighted to represent all. Least
+    squares fit their losses by :math:`L(m) = a + c / m`, so that for all rows
 
     .. math:: g = \frac{c / M}{a + c / M}, \quad M = N_1 / E
 
-    with all positives :math:`N_1`, and the efficiency *E* of so few negatives, by the
-    pilot. The range is two standard errors of the paired losses, and at its high end
-    also those of the slower law :math:`a + c / \sqrt m`, whose slope at all rows is
-    half its share. None if parts that are large enough cost more than the budget, or
-    the estimator cannot be fitted to them alone.
+    Here :math:`N_1` is the number of all positives, and *E* the efficiency of so few
+    negatives, from the pilot. The range is two standard errors of the paired losses.
+    Its high end also includes two standard errors of the slower law
+    :math:`a + c / \sqrt m`, whose slope at all rows is half its share. None if parts
+    that are large enough cost more than the budget, or the estimator cannot be fitted
+    to them alone.
     """
     if _needs_eval_set(estimator):
         return None
@@ -109,7 +110,7 @@ def measured_share(
 
 
 def _needs_eval_set(estimator: Any) -> bool:
-    """Tell whether a booster inside stops early by rows that its fit is given."""
+    """Tell whether a booster inside stops early by an eval set."""
     params = estimator.get_params(deep=True)
     return any(
         name.rpartition("__")[2] in _STOPPING_ROUNDS and bool(value)
@@ -118,7 +119,7 @@ def _needs_eval_set(estimator: Any) -> bool:
 
 
 def _reach(split: Labels, pilot: Pilot, drawn: _Drawn) -> float:
-    """Say how many positives with so few negatives are as good as all rows."""
+    """Return how many positives with few negatives are as good as all rows."""
     n_negatives, n_positives = split.counts.tolist()
     factor = n_negatives / (n_positives * drawn.ratio)
     positive = pilot.positive
@@ -133,7 +134,7 @@ def _draw(
     budget: float,
     seed: int,
 ) -> _Drawn | None:
-    """Draw as many rows as the budget lets."""
+    """Draw as many rows as the budget allows."""
     n_negatives, n_positives = split.counts.tolist()
     ratio = min(_MOST_NEGATIVES, n_negatives / n_positives)
 
@@ -198,7 +199,7 @@ def _extrapolate(
 def _share(
     losses: Floats, weights: Floats, codes: NDArray[Any], at: Floats, whole: float
 ) -> Ranged:
-    """Give the share of what vanishes with ``at`` in the loss at ``whole``."""
+    """Return the share of the vanishing term ``at`` in the loss at ``whole``."""
     centred = at - at.mean()
     slopes = (centred / (centred**2).sum()) @ losses
     slope = float(weights @ slopes)

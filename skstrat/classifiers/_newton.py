@@ -1,4 +1,4 @@
-"""Newton's method on a penalised log loss, where every look is a pass over all rows."""
+"""Newton's method on a penalised log loss, with few passes over all rows."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ _EXACT, _MOST_STEPS = 1e-9, 200
 
 @dataclass(frozen=True)
 class FullFit:
-    """How far a fit on the rows drawn was brought to that on all rows.
+    """Record of the continuation from a fit on the rows drawn to all rows.
 
     Attributes
     ----------
     decrement : float
-        Half the squared Newton decrement of the penalised loss on all rows: what is
-        left of it. With the Hessian of the rows drawn, the most that it can be.
+        Half the squared Newton decrement of the penalised loss on all rows: the excess
+        that is left. With the Hessian of the rows drawn it is an upper bound.
     log_loss : float
-        Log loss on all rows, their weighted sum.
+        Weighted sum of the log loss over all rows.
     passes : int
         How often all rows were read.
     seconds : float
@@ -63,7 +63,7 @@ class FullFit:
 
     @property
     def relative_decrement(self) -> float:
-        """What is left, as a share of the log loss."""
+        """The remaining excess, as a share of the log loss."""
         return self.decrement / self.log_loss
 
     def __str__(self) -> str:
@@ -75,10 +75,10 @@ class FullFit:
 
 
 class Curvature:
-    """A Hessian in a form that solves.
+    """A Hessian with which linear systems are solved.
 
-    Columns are brought to one scale first. Directions in which the loss does not bend
-    are left alone, but a slope along them counts.
+    Columns are scaled first. Directions without curvature are left unchanged, but a
+    slope along them counts in the decrement.
     """
 
     def __init__(self, hessian: Any) -> None:
@@ -106,7 +106,7 @@ class Curvature:
         return scaled
 
     def _solve_sparse(self, slope: Floats) -> Floats | None:
-        """Solve by conjugate gradients; None where factors are quicker or safer."""
+        """Solve by conjugate gradients; None where factorising is faster or safer."""
         hessian = self._hessian
         if not sparse.issparse(hessian) or (
             _SPARSE * _MOST_STEPS * hessian.nnz > len(slope) ** 3 / 3
@@ -148,11 +148,11 @@ class _Factors:
 def minimise(
     full: PenalisedLogLoss, drawn: PenalisedLogLoss, start: Floats, excess: float
 ) -> tuple[Floats, FullFit]:
-    """Go from the fit on the rows drawn to that on all rows.
+    """Continue from the fit on the rows drawn to that on all rows.
 
-    ``excess`` is the most that a row drawn weighs more than in the full data. So the
-    Hessian of the rows drawn is at most that many times the full one, in every
-    direction, and the decrement at most that many times what it says.
+    ``excess`` is the largest ratio of a drawn row's weight to its weight in the full
+    data. In every direction the Hessian of the rows drawn is at most ``excess`` times
+    the full one. So the decrement is at most ``excess`` times the computed one.
     """
     began = perf_counter()
     whole, may = _affords(full, start.shape)
@@ -192,7 +192,7 @@ def minimise(
 
 
 def _affords(full: PenalisedLogLoss, shape: tuple[int, ...]) -> tuple[bool, bool]:
-    """Tell whether the Hessian of all rows is cheap, and whether it may be used."""
+    """Tell whether the Hessian of all rows is cheap, and whether it can be used."""
     n_scores, n_parameters = shape
     pairs = n_scores * (n_scores + 1) / 2
     filled = full.filled()
@@ -205,7 +205,7 @@ def _affords(full: PenalisedLogLoss, shape: tuple[int, ...]) -> tuple[bool, bool
 
 
 def _falls(here: Derivatives, there: Derivatives, step: Floats) -> bool:
-    """Tell whether a step lowers the loss as much as its slope promises."""
+    """Tell whether a step lowers the loss as much as its slope predicts."""
     slope = float((here.gradient * step).sum())
     return there.total <= here.total + _LEAST_DECREASE * slope
 
@@ -236,7 +236,7 @@ def _retry(
 
 
 def _agreeing(hessian: Floats, pairs: list[tuple[Floats, Floats]]) -> Floats:
-    """Let a Hessian agree with the changes of the gradient seen (BFGS)."""
+    """Update a Hessian by the observed changes of the gradient (BFGS)."""
     for step, change in pairs:
         s, y = step.ravel(), change.ravel()
         bent = hessian @ s

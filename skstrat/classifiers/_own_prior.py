@@ -1,6 +1,7 @@
-"""What prior a fitted model believes in, its own parameters counted in.
+"""The prior of a fitted model, including the effect of its own parameters.
 
-A parameter of which this is not known is refused, and so is what would be lost inside.
+A parameter whose effect is not known is refused. So are a threshold or a fitted model
+inside.
 """
 
 from __future__ import annotations
@@ -31,14 +32,14 @@ _ROUNDING = 1e-9
 
 
 def refuse_unsuited(estimator: Any) -> None:
-    """Refuse what cannot be trained on other rows and corrected afterwards."""
+    """Refuse estimators that cannot be trained on other rows and corrected."""
     _refuse_lost(estimator, "this classifier")
     for own in own_priors(estimator):
         _refuse_unknown(own)
 
 
 def refuse_threshold(estimator: Any, around: str = "this classifier") -> None:
-    """Refuse a decision threshold that a correction of probabilities would lose."""
+    """Refuse a decision threshold, which a correction of probabilities ignores."""
     inside = classifiers_inside(estimator)
     names = [type(each).__name__ for each in inside if isinstance(each, _THRESHOLDS)]
     if names:
@@ -56,19 +57,19 @@ def _refuse_lost(estimator: Any, around: str) -> None:
 
 
 def refuse_frozen(estimator: Any) -> None:
-    """Refuse a fitted model inside, which no draw of rows changes."""
+    """Refuse a fitted model inside, which is not trained on the rows drawn."""
     for inside in classifiers_inside(estimator):
         if is_frozen(inside):
             raise ValueError(
-                f"{type(inside).__name__} is fitted already and never sees the rows "
-                "that are drawn, so no correction for them is right. Give the unfitted "
-                "estimator, or turn the fitted one's predictions with "
+                f"{type(inside).__name__} is fitted already, not on the rows drawn, so "
+                "no correction for them is right. Give the unfitted "
+                "estimator, or correct the fitted one's predictions with "
                 "PriorCorrectedClassifier(fitted, train_prior=..., target_prior=...)."
             )
 
 
 def refuse_weightless_last_step(step: Any) -> None:
-    """Refuse what no other host of a last step without weights would take either."""
+    """Refuse a last step without weights that no other class accepts either."""
     _refuse_lost(step, "the pipeline")
     for own in own_priors(step):
         if own.effect == "resampling":
@@ -76,16 +77,16 @@ def refuse_weightless_last_step(step: Any) -> None:
 
 
 def refuse_own_prior_as_last_step(step: Any) -> None:
-    """Refuse a last step whose own prior goes before that of the weights."""
+    """Refuse a last step whose own prior overrides that of the weights."""
     refuse_own_weights(step)
     for own in own_priors(step):
         if own.effect == "resampling":
             _refuse_unknown(own)
         if own.effect == "prior":
             raise ValueError(
-                f"{own} believes in a prior of its own, whatever weights are passed. "
-                f"Leave {own.name} out, or give the classifier and the resampler to "
-                "ResampledClassifier, which counts that prior in."
+                f"{own} sets a prior of its own, whatever weights are passed. Leave "
+                f"{own.name} out, or give the classifier and the resampler to "
+                "ResampledClassifier, which takes that prior into account."
             )
 
 
@@ -95,11 +96,11 @@ def _refuse_unknown(own: OwnPrior) -> None:
             f"{own} draws other rows inside, so it is not known which prior is "
             "learned. Give the sampler to ResampledClassifier as resampler, or for "
             "many draws to ResampledEnsembleClassifier, and the classifier alone as "
-            "estimator; to compare_strategies as one of its strategies."
+            "estimator. In compare_strategies make the sampler a strategy."
         )
     if own.effect == "uncorrected":
         raise ValueError(
-            f"{own} inside leaves predictions in a prior that is not known here. Set "
+            f"{own} inside makes predictions for a prior that is not known here. Set "
             f"{own.name}=True there, and False on the classifier around it."
         )
     if own.effect == "target":
@@ -121,20 +122,20 @@ def refuse_own_weights(estimator: Any) -> None:
 
 
 def trained_totals(fitted: Any, drawn: Labels, passed: Floats | None) -> Floats:
-    """Give the class totals of the prior that a fitted estimator believes in."""
+    """Return the class totals of the prior of a fitted estimator."""
     return believed_totals(fitted, drawn, class_totals(drawn, passed))
 
 
 def believed_totals(fitted: Any, drawn: Labels, totals: Floats) -> Floats:
-    """Let an estimator's own parameters act on the class totals it was fitted with."""
+    """Apply an estimator's own parameters to the class totals it was fitted with."""
     models = own_priors_by_model(fitted)
     own_totals = [_believed(own, totals, drawn) for own in models]
     first = own_totals[0]
     if not all(np.allclose(first, other, rtol=_ROUNDING) for other in own_totals):
         named = [", ".join(map(str, own)) or "none" for own in models]
         raise ValueError(
-            "The models in estimator must learn one prior, or it is not known which "
-            f"distribution their mean is for; got {named}. Leave these parameters out, "
+            "The models in estimator must learn one prior, because their mean must be "
+            f"for one distribution; got {named}. Leave these parameters out, "
             "or use ClassWeight as resampler instead."
         )
     return first
@@ -148,7 +149,7 @@ def weighs_itself(estimator: Any) -> str:
 
 
 def _believed(own: list[OwnPrior], totals: Floats, drawn: Labels) -> Floats:
-    """Let the parameters of one model act on the totals it was fitted with."""
+    """Apply the parameters of one model to the totals it was fitted with."""
     believed = totals
     for each in own:
         _refuse_unknown(each)
@@ -180,7 +181,7 @@ def _prior(own: OwnPrior, n_classes: int) -> Floats:
 
 
 def _class_weights(own: OwnPrior, totals: Floats, drawn: Labels) -> Floats:
-    """Give what a parameter multiplies the rows of each class by."""
+    """Return the factor of a parameter for the rows of each class."""
     n_classes = len(totals)
     if own.name == "scale_pos_weight":
         # Of more classes than two the libraries ignore it, or refuse it.

@@ -1,4 +1,4 @@
-"""A classifier that learns batch by batch, from data that stays where it is."""
+"""A classifier that learns from balanced batches, also of data on disk."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ SMALLEST_SHARE = 0.1
 class PartialFitClassifier(CorrectedClassifier):
     r"""Any classifier with ``partial_fit``, trained on balanced batches.
 
-    Each batch has its quota of every class, so a rare one is learned from in every
-    step. Loss weights make the stream an unbiased estimate of the data, so a model goes
-    to the same optimum as on shuffled data, with less noise on the way. Without
-    weights, the prior is corrected instead:
+    Each batch has a fixed number of rows of every class, so every step learns from rare
+    classes, too. Loss weights make the batches an unbiased estimate of the data. A
+    model then has the same optimum as on shuffled data, with less noise on the way.
+    Without weights, the prior is corrected instead:
 
     .. math:: \log p_c = \log q_c + \log(M_c / m_c) + \text{const}
 
@@ -59,29 +59,29 @@ class PartialFitClassifier(CorrectedClassifier):
     estimator : estimator
         Any classifier with ``partial_fit``. A clone of it is trained.
     batch_size : int, default=256
-        Rows in a batch. An own ``batch_size="auto"`` of the estimator is set to those
-        of each batch, for it would cut them up.
+        Rows in a batch. If the estimator has ``batch_size="auto"``, it is set to the
+        rows of each batch, because it would split them.
     epochs : int, default=10
-        How often every row of the class that needs most batches is served.
+        How often each row is served of the class that needs most batches.
     shares : {"equal"} or dict of label to float, default=None
-        Share of each class in a batch. None for what took the fewest rows when it was
-        measured: with correction weights the shares in the data, but at least 10 % for
-        each class (with more than five classes half an equal share); without them equal
-        shares.
+        Share of each class in a batch. None takes the shares that needed the fewest
+        rows in measurements. With loss weights these are the shares in the data, but at
+        least 10 % for each class. With more than five classes it is at least half an
+        equal share. Without loss weights they are equal shares.
     use_weights : {"auto"} or bool, default="auto"
-        Whether ``partial_fit`` is given the correction weights. ``"auto"`` gives them
-        to linear models, which keep their full-data target with weights, and to
-        estimators without ``predict_proba``; others learn the balanced data, which
-        takes far fewer steps, and their prior is corrected. So is that of an estimator
-        whose ``partial_fit`` takes no weights. Weights given to ``fit`` are always
-        passed on.
+        Whether ``partial_fit`` gets the loss weights. ``"auto"`` gives them to linear
+        models, whose optimum with weights is that of the full data, and to estimators
+        without ``predict_proba``. Others learn the balanced data, which takes far fewer
+        steps, and their prior is corrected. The same holds for an estimator whose
+        ``partial_fit`` takes no weights. Weights given to ``fit`` are always passed on.
     prior_correction : bool, default=True
-        Whether predictions are turned to the original prior.
+        Whether predictions are corrected to the original prior.
     early_stopping : bool, default=False
-        Whether to hold out a part in its original shares, score each epoch by the log
-        loss on it, stop when it no longer falls, and keep the best epoch's model.
+        Whether to hold out a part with the original shares and compute the log loss on
+        it after each epoch. Training stops when the loss no longer falls, and the model
+        of the best epoch is kept.
     validation_fraction : float, default=0.1
-        Share of the rows of each class that is held out for that.
+        Share of the rows of each class that is held out.
     n_iter_no_change : int, default=5
         Epochs without a better loss after which training stops.
     tol : float, default=1e-4
@@ -102,8 +102,8 @@ class PartialFitClassifier(CorrectedClassifier):
     train_prior_ : ndarray of shape (n_classes,)
         Rows (with weights: total weight) of each class served in an epoch.
     target_prior_ : ndarray of shape (n_classes,)
-        What predictions are for: the original prior, with ``prior_correction=False``
-        that trained on.
+        The prior that predictions are for: the original one, or with
+        ``prior_correction=False`` the one trained on.
     decision_ : TrainingDecision
         The record of what the estimator was trained on, as in
         :class:`ResampledClassifier`.
@@ -116,7 +116,7 @@ class PartialFitClassifier(CorrectedClassifier):
     coef_, feature_importances_ : ndarray
         The estimator's, if it has them.
     intercept_ : ndarray of shape (1,) or (n_classes,)
-        The estimator's, if it has one, with the correction, as in ``to_sklearn``.
+        The estimator's, if it has one, corrected as in ``to_sklearn``.
     n_features_in_ : int
         Columns of X, if the estimator knows them.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -125,16 +125,15 @@ class PartialFitClassifier(CorrectedClassifier):
     See Also
     --------
     BalancedBatches : The batches.
-    ResampledClassifier : For estimators that are trained in one go.
+    ResampledClassifier : For estimators with ``fit``.
 
     Notes
     -----
-    Plain shuffling is as good or better with a step that decreases fast
-    (``power_t=0.5``) and weights, or when positives are not rare. An equal quota needs
-    larger correction weights than 10 %, and so more rows to come close to the optimum.
-    Without weights fewest rows are needed, but a model that misses a term may stay away
-    from its optimum. Weights allow larger steps: tune ``eta0`` or
-    ``learning_rate_init``.
+    Shuffled batches are as good or better when positives are not rare, or with weights
+    and a step size that decreases fast (``power_t=0.5``). Equal shares need larger loss
+    weights than shares of 10 %, and so more rows to come close to the optimum. Without
+    weights the fewest rows are needed, but a model that lacks a term may stay away from
+    its optimum. Weights allow larger steps: tune ``eta0`` or ``learning_rate_init``.
 
     Examples
     --------
@@ -205,8 +204,8 @@ class PartialFitClassifier(CorrectedClassifier):
         y : array-like of shape (n_rows,)
             Labels.
         sample_weight : array-like of shape (n_rows,), default=None
-            Incoming weights; the original distribution is the weighted one. A row of
-            zero weight is not there.
+            Incoming weights; the original distribution is the weighted one. Rows of
+            zero weight are ignored.
 
         Returns
         -------
@@ -216,11 +215,11 @@ class PartialFitClassifier(CorrectedClassifier):
         Raises
         ------
         UnusedWeightsError
-            If weights were given or forced that ``partial_fit`` does not take, or if it
-            takes none and there is no ``predict_proba`` to correct.
+            If weights are given or forced and ``partial_fit`` takes none. If it takes
+            none and there is no ``predict_proba`` to correct.
         ValueError
-            If the estimator weighs classes by a parameter of its own, if the labels,
-            weights or shares are not usable, or if a class is too small to hold out a
+            If the estimator weighs classes by a parameter of its own. If the labels,
+            weights or shares are not usable. If a class is too small to hold out a
             part.
         """
         self._validate_params()
@@ -305,7 +304,7 @@ class PartialFitClassifier(CorrectedClassifier):
         weigh: Callable[[Rows], Floats] | None,
         loss_of: Callable[[Any], float] | None,
     ) -> None:
-        """Go through the epochs, with an eye on the part held out."""
+        """Train for the epochs, and compute the loss on the part held out."""
         named = {}
         if "classes" in signature(estimator.partial_fit).parameters:
             named["classes"] = train.labels.classes
@@ -349,7 +348,7 @@ def _train_epoch(
 
 
 def _raised_shares(shares: Floats) -> Floats:
-    """Raise small shares to the least of a batch, at the cost of the others."""
+    """Raise small shares to the minimum of a batch, and lower the others."""
     least = min(SMALLEST_SHARE, 0.5 / len(shares))
     low = shares < least
     while True:

@@ -1,4 +1,4 @@
-"""A part of the data by row numbers, gathered only where it is used."""
+"""A part of the data by row numbers; rows are taken only when used."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class Part:
     X : array-like of shape (n_rows, ...)
         All of the data.
     labels : Labels
-        Class codes of the part's rows, all classes, counts in the part.
+        Class codes of the part's rows, with all classes and the counts in the part.
     weights : ndarray of shape (n_part,) or None
         Weights of the part's rows.
     positions : ndarray of shape (n_part,) or None
-        Where in X they are; None for all rows in their order.
+        Their positions in X; None for all rows in their order.
     """
 
     X: Any
@@ -76,7 +76,7 @@ class Part:
 
 
 def as_part(X: Any, y: Any, sample_weight: Any) -> Part:
-    """Check labels and weights; rows of zero weight are not there."""
+    """Check labels and weights; rows of zero weight are left out."""
     y = one_label_per_row(y)
     if getattr(y, "ndim", 1) == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)

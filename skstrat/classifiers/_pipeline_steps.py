@@ -1,4 +1,4 @@
-"""What reaches the last step of a pipeline, and how eval rows get there."""
+"""Arguments of the last step of a pipeline, and the transformation of eval rows."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ FitModel = Callable[[Any, Any, Any, Params, list[Any]], Any]
 
 
 def last_model(estimator: Any) -> Any:
-    """Look through pipelines for the step that learns."""
+    """Return the last step of a pipeline, or the estimator itself."""
     while _is_stepwise(estimator):
         estimator = estimator.steps[-1][1]
     return estimator
 
 
 def _is_stepwise(estimator: Any) -> bool:
-    """Tell whether it is a pipeline whose last step gets the rows given, transformed.
+    """Tell whether it is a pipeline whose last step gets all rows, transformed.
 
-    A sampler inside gives it others.
+    With a sampler inside it gets other rows.
     """
     return isinstance(estimator, SklearnPipeline) and not any(
         hasattr(step, "fit_resample") for _, step in estimator.steps
@@ -34,7 +34,7 @@ def _is_stepwise(estimator: Any) -> bool:
 
 
 def steps_before(estimator: Any) -> list[Any]:
-    """Give what rows pass, one after the other, before the last model."""
+    """Return the steps before the last model, in order."""
     before = []
     while _is_stepwise(estimator):
         if len(estimator.steps) > 1:
@@ -62,7 +62,7 @@ def addressed(estimator: Any, params: Params) -> Params:
 
 
 def model_params(estimator: Any, params: Params) -> Params:
-    """Find what reaches the last model of a pipeline."""
+    """Return the parameters that reach the last model of a pipeline."""
     while _is_stepwise(estimator):
         params = _split(estimator, params)[1]
         estimator = estimator.steps[-1][1]
@@ -70,7 +70,7 @@ def model_params(estimator: Any, params: Params) -> Params:
 
 
 def _split(pipeline: SklearnPipeline, params: Params) -> tuple[Params, Params]:
-    """Tell the parameters of the steps before the last from its own."""
+    """Separate the parameters of the last step from those of the steps before."""
     name = pipeline.steps[-1][0]
     if routing_enabled():
         own = dict(process_routing(pipeline, "fit", **params)[name]["fit"])

@@ -1,7 +1,7 @@
-"""What an estimator is given, and what prior it believes in afterwards: decided here.
+"""Decide which weights an estimator gets, and which prior it then has.
 
-Every host of an estimator asks here: ResampledClassifier, PartialFitClassifier,
-Pipeline. What is decided is kept in a record, ``decision_``.
+ResampledClassifier, PartialFitClassifier and Pipeline decide here. The result is kept
+in a record, ``decision_``.
 """
 
 from __future__ import annotations
@@ -49,31 +49,31 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class TrainingDecision:
-    """What a model was trained on, and what was done so that it is calibrated.
+    """Record of what a model was trained on and how it is calibrated.
 
     Attributes
     ----------
     rows_before, rows_trained : dict of label to int
-        Rows of each class in the data, and those the estimator was fitted with.
+        Rows of each class in the data, and rows used for the fit.
     target_prior, train_prior : dict of label to float
-        Rows (with weights: total weight) of each class in the data, and what the
-        estimator was trained on.
+        Rows (with weights: total weight) of each class in the data, and in the training
+        of the estimator.
     weights : {"all", "incoming", "none"}
-        Which weights the estimator was given: those of the resampled rows, the part
-        of them that came in with the rows, or none.
+        Weights that the estimator was given: those of the resampled rows, only their
+        incoming part, or none.
     reason : str
-        Why these.
+        The reason for these weights.
     correction : {"prior", "row by row", "inside", "none"}
-        How predictions are turned to the original distribution; "inside" is in the
-        scores of a booster.
+        How predictions are corrected to the original distribution; "inside" means in
+        the scores of a booster.
     check : CheckResult or None
-        What the dropped rows say of the model; None if nothing was checked.
+        Result of the check by dropped rows; None if nothing was checked.
     full_fit : FullFit or None
-        How far the fit was brought to that on all rows; None if it was not.
+        Record of the full fit; None if there was none.
     chosen : str
-        What ``"auto"`` chose for a resampler, and why; "" if one was given.
+        The resampler that ``"auto"`` chose, and why; "" if one was given.
     recommendation : FactorRecommendation or None
-        What its factor comes from; None if no factor was asked for.
+        The recommendation of its factor; None if there was none.
     """
 
     rows_before: dict[Any, int]
@@ -114,7 +114,7 @@ class GivenWeights:
     kind : {"all", "incoming", "none"}
         As in :class:`TrainingDecision`.
     reason : str
-        Why these.
+        The reason for these weights.
     weights : ndarray of shape (n_rows,) or None
         The weights; None for none.
     arguments : dict
@@ -149,7 +149,7 @@ def weights_for(
 
 
 def without_class_weight(resampled: Resampled) -> Floats | None:
-    """Multiply the parts of the weights that are not of the class."""
+    """Return the weights without the multipliers of the classes."""
     incoming, within = resampled.incoming, resampled.within_class
     if incoming is None or within is None:
         return within if incoming is None else incoming
@@ -160,7 +160,7 @@ def without_class_weight(resampled: Resampled) -> Floats | None:
 def _passes_class_weights(
     estimator: Any, resampled: Resampled, use_weights: UseWeights
 ) -> tuple[bool, str]:
-    """Tell whether an estimator is fitted with the class's part of the weights, too."""
+    """Tell whether an estimator also gets the class multipliers of the weights."""
     if not (resampled.by_row or weighs_classes(resampled)):
         return False, "the weights are those of the rows"
     if use_weights == "auto" and not resampled.moves_rows:
@@ -172,7 +172,7 @@ def _passes_class_weights(
 
 
 def _follows_class_weights(estimator: Any, use_weights: UseWeights) -> tuple[bool, str]:
-    """Tell whether an estimator is given weights that stand for other rows."""
+    """Tell whether an estimator gets weights that represent other rows."""
     if use_weights != "auto":
         return use_weights, f"use_weights={use_weights}"
     if is_linear(estimator):
@@ -191,7 +191,7 @@ def weighs_classes(resampled: Resampled) -> bool:
 def _refuse_lost_weights(
     estimator: Any, resampled: Resampled, use_weights: UseWeights
 ) -> None:
-    """Refuse to go on without weights where nothing else does their work."""
+    """Refuse an estimator without weights where nothing replaces them."""
     samples, within = resampled.samples, resampled.within_class
     incoming, by_class = resampled.incoming, resampled.class_weight
     given = incoming if samples is None else samples.sample_weight
@@ -244,7 +244,7 @@ def takes_batch_weights(estimator: Any) -> bool:
 def warn_of_weighted_trees(
     estimator: Any, trained: Floats, resampled: Resampled
 ) -> bool:
-    """Warn, and say so, where a correction would undo weights trees do not follow."""
+    """Warn where a correction would reverse weights that trees do not learn."""
     factor = trained / class_totals(resampled.labels, without_class_weight(resampled))
     if factor.max() < LARGE_WEIGHT_RATIO * factor.min() or not is_tree_model(estimator):
         return False
@@ -255,9 +255,9 @@ def warn_of_weighted_trees(
         remedy = "Use DownsampleUpweight"
     warnings.warn(
         f"{cause} weighs one class at least {LARGE_WEIGHT_RATIO:g} times as much as "
-        "another. Trees hardly follow such weights, so the correction of the prior "
-        "takes back more than they gave, and the classes weighted up come out too "
-        f"rare. {remedy} as resampler, or set use_weights=True or "
+        "another. Trees do not learn such weights well, so the correction of the "
+        "prior removes too much, and classes with large weights are predicted too "
+        f"rarely. {remedy} as resampler, or set use_weights=True or "
         "prior_correction=False if this is what you want.",
         TreeWeightsWarning,
         stacklevel=4,
@@ -268,7 +268,7 @@ def warn_of_weighted_trees(
 def check_last_step(
     step: Any, weights: Floats, resampled: list[Resampled], *, taken: bool
 ) -> None:
-    """Refuse or warn where a last step makes nothing good of the weights."""
+    """Refuse or warn where a last step does not use the weights well."""
     if not taken:
         if (weights == 1).all():
             return
@@ -284,8 +284,8 @@ def check_last_step(
     if is_tree_model(step) and any(map(_weighs_dropped_rows, resampled)):
         warnings.warn(
             f"{type(final_estimator(step)).__name__} is fitted with weights that stand "
-            "for rows dropped or repeated. Trees fit the holes between the kept rows, "
-            "so predicted probabilities come out too high. Use "
+            "for rows dropped or repeated. Trees then predict too high probabilities "
+            "between the rows kept. Use "
             "ResampledClassifier(classifier, resampler), which withholds these weights "
             "and corrects the prior instead.",
             TreeWeightsWarning,
@@ -294,7 +294,7 @@ def check_last_step(
 
 
 def _weighs_dropped_rows(resampled: Resampled) -> bool:
-    """Tell whether weights are large that stand for rows dropped or repeated."""
+    """Tell whether weights of dropped or repeated rows are large."""
     by_class = resampled.class_weight
     if by_class is None or not resampled.moves_rows:
         return False

@@ -1,4 +1,4 @@
-"""Predictions for the original distribution, made from a fitted model's."""
+"""Predictions of a fitted model, corrected to another prior."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Floats = NDArray[np.float64]
 
 
 class CorrectedPredictions(ProbabilityClassifier):
-    """The half of a meta-classifier that predicts.
+    """The prediction part of a meta-classifier.
 
     A subclass has ``estimator`` among its parameters and, once it is fitted,
     ``estimator_`` and ``classes_``.
@@ -40,7 +40,7 @@ class CorrectedPredictions(ProbabilityClassifier):
 
     @abstractmethod
     def _priors(self) -> tuple[Floats, Floats]:
-        """Check and give the prior trained on and that which predictions are for."""
+        """Check and return the prior trained on and the prior of predictions."""
 
     @attribute
     def target_prior_(self) -> Floats:
@@ -48,18 +48,18 @@ class CorrectedPredictions(ProbabilityClassifier):
         return self._priors()[1]
 
     def _shift(self) -> Floats:
-        """Give what is added to the log probability of each class."""
+        """Return the shift of the log probability of each class."""
         shift = prior_shift(*self._priors())
         if self._shifts_rows or np.ptp(shift) < _ROUNDING:
             return np.zeros(len(shift))
         return shift
 
     def _row_shift(self, X: Any) -> Floats | None:  # noqa: ARG002
-        """Give what is added to log probabilities if it differs from row to row."""
+        """Return the shift of log probabilities if it differs from row to row."""
         return None
 
     def _shift_of(self, X: Any) -> Floats:
-        """Give what is added to log probabilities, in each row or in all."""
+        """Return the shift of log probabilities, one per row or one for all."""
         rows = self._row_shift(X)
         return self._shift() if rows is None else rows
 
@@ -77,7 +77,7 @@ class CorrectedPredictions(ProbabilityClassifier):
         return self._correct(self.estimator_.predict_proba(X), X)
 
     def _correct(self, proba: Any, X: Any) -> NDArray[Any]:
-        """Correct what an estimator predicted of some rows."""
+        """Correct the predictions of an estimator for some rows."""
         if (shift := self._row_shift(X)) is not None:
             with np.errstate(divide="ignore"):
                 log_proba = np.log(np.asarray(proba, dtype=np.float64))
@@ -89,7 +89,7 @@ class CorrectedPredictions(ProbabilityClassifier):
 
     @available_if(estimator_has("predict_log_proba"))
     def predict_log_proba(self, X: Any) -> NDArray[Any]:
-        """Predict log probabilities of the distribution that predictions are for.
+        """Predict log probabilities for the target distribution.
 
         Parameters
         ----------
@@ -109,9 +109,9 @@ class CorrectedPredictions(ProbabilityClassifier):
 
     @available_if(estimator_has("decision_function"))
     def decision_function(self, X: Any) -> NDArray[Any]:
-        """Give the estimator's decision values, moved by the log ratio of the priors.
+        """Return the estimator's decision values plus the log ratio of the priors.
 
-        The move is exact where decision values are log odds, as those of logistic
+        The shift is exact where decision values are log odds, as those of logistic
         regression and boosting are.
 
         Parameters
@@ -127,7 +127,7 @@ class CorrectedPredictions(ProbabilityClassifier):
         Raises
         ------
         ValueError
-            If the values are of pairs of classes and a correction is due.
+            If the values are for pairs of classes and must be corrected.
         """
         check_is_fitted(self)
         refuse_lazy(X, self, "decision_function")
@@ -169,22 +169,22 @@ class CorrectedPredictions(ProbabilityClassifier):
         )
         if "intercept_" not in vars(plain):
             raise AttributeError(
-                "intercept_ is not known: the correction of the prior is no shift of "
-                f"the intercept of {type(self.estimator_).__name__}, whose "
-                "log probabilities are not linear in it. estimator_.intercept_ is "
-                "that without the correction."
+                "intercept_ is not known: the log probabilities of "
+                f"{type(self.estimator_).__name__} are not linear in it, so it cannot "
+                "hold the correction of the prior. Use estimator_.intercept_ for the "
+                "one without it."
             )
         return plain.intercept_
 
     def _learned(self, name: str) -> Any:
-        """Give what the fitted estimator says of its columns, or its own error."""
+        """Return an attribute of the fitted estimator, or its own error."""
         check_is_fitted(self)
         learned = getattr(self.estimator_, name)
         if self._shifts_rows:
             raise AttributeError(
-                f"{name} is not known: predictions are corrected row by row, and part "
-                "of what a column does is in that correction, so that in estimator_ "
-                "informative ones look weak. Set use_weights=True, take another "
+                f"{name} is not known: predictions are corrected row by row. Part of "
+                "the effect of a column is in that correction, so informative columns "
+                "look weak in estimator_. Set use_weights=True, take another "
                 "resampler, or use sklearn.inspection.permutation_importance."
             )
         return learned
@@ -212,9 +212,9 @@ class PriorCorrectedClassifier(CorrectedPredictions):
 
     .. math:: \log p_c = \log q_c + \log(M_c / m_c) + \text{const}
 
-    with *q* the classifier's probabilities, *m* the total of each class it was trained
-    on and *M* the total in the distribution to predict (Elkan, 2001; Saerens, Latinne
-    and Decaestecker, 2002).
+    with *q* the classifier's probabilities (Elkan, 2001; Saerens, Latinne and
+    Decaestecker, 2002). *m* is the total of each class it was trained on, and *M* the
+    total in the distribution to predict.
 
     The classifier stays as it is, as in :class:`sklearn.frozen.FrozenEstimator`:
     ``fit`` changes nothing, and a clone has the same fitted classifier.
@@ -224,11 +224,11 @@ class PriorCorrectedClassifier(CorrectedPredictions):
     estimator : estimator
         A fitted classifier with ``predict_proba``.
     train_prior : array-like of shape (n_classes,) or dict of label to float
-        Share, rows or total weight of each class that it was trained on, in the order
-        of its probabilities or by label; a pandas Series is read by its index.
+        Share, rows or total weight of each class that it was trained on. By label, or
+        in the order of its probabilities; a pandas Series is read by its index.
     target_prior : array-like of shape (n_classes,) or dict of label to float
-        The same of the distribution to predict. Only ratios matter in either, and both
-        are read at prediction, so that they may be set at any time.
+        The same for the distribution to predict. Only ratios matter in both. Both are
+        read at prediction and may be set at any time.
     classes : array-like of shape (n_classes,), default=None
         Labels in the order of the probabilities; None for the estimator's
         ``classes_``.
@@ -242,8 +242,7 @@ class PriorCorrectedClassifier(CorrectedPredictions):
     coef_, feature_importances_ : ndarray
         The estimator's, if it has them.
     intercept_ : ndarray of shape (1,) or (n_classes,)
-        The estimator's, if it has one, with the correction, if its log probabilities
-        are linear in it.
+        The corrected one, if log probabilities are linear in the estimator's intercept.
     n_features_in_ : int
         Columns of X, if the estimator knows them.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -316,10 +315,9 @@ class PriorCorrectedClassifier(CorrectedPredictions):
         Raises
         ------
         ValueError
-            If the estimator holds a decision threshold, which a correction of
-            probabilities loses; ``predict`` raises it, too. It belongs around.
-            If a prior is not positive and finite, or has not one value for each class;
-            all methods that predict raise it, too.
+            If the estimator holds a decision threshold; ``predict`` raises it, too. Put
+            the threshold around this classifier. If a prior is not positive and finite,
+            or has not one value for each class; all methods that predict raise it, too.
         """
         refuse_threshold(self.estimator)
         check_is_fitted(self.estimator)

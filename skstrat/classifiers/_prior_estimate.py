@@ -1,4 +1,4 @@
-"""The shares of the classes among unlabelled rows, by what a model predicts of them."""
+"""Estimate the class shares of unlabelled rows from a model's predictions."""
 
 from __future__ import annotations
 
@@ -34,16 +34,17 @@ _SINGULAR, _NO_MOVE = 1e-12, 1e-2
 
 @dataclass(frozen=True, eq=False)
 class PriorEstimate:
-    """Estimated shares of the classes, and how far they are known.
+    """Estimated shares of the classes, and their standard errors.
 
     Made by :func:`estimate_prior`.
 
     Parameters
     ----------
     prior : ndarray of shape (n_classes,)
-        Share of each class; they sum to 1. ``target_prior`` takes them, 0 apart.
+        Share of each class; they sum to 1. They can be used as ``target_prior`` if none
+        is 0.
     standard_error : ndarray of shape (n_classes,)
-        Standard error of each share; inf where the probabilities say nothing of it.
+        Standard error of each share; inf where the probabilities do not determine it.
 
     See Also
     --------
@@ -70,7 +71,7 @@ class PriorEstimate:
 
 
 def _with_error(share: float, error: float) -> str:
-    """Show a share to the digit that its error leaves."""
+    """Format a share to the digits that its error allows."""
     if not 0 < error < np.inf:
         return f"{share:.4g} ± {error:g}"
     places = -math.floor(math.log10(error))
@@ -86,20 +87,21 @@ def estimate_prior(
 ) -> PriorEstimate:
     r"""Estimate the shares of the classes among unlabelled rows.
 
-    The rate of fraud drifts, and labels come late. If the rows of a class look as they
-    did, the predictions for new rows tell how frequent it is now (Saerens, Latinne and
-    Decaestecker, 2002). The estimate maximises the likelihood of the mixture
+    The rate of fraud changes with time, and labels arrive late. If the rows within each
+    class have not changed, predictions for new rows show how frequent the class is now.
+    The estimate maximises the likelihood of the mixture (Saerens, Latinne and
+    Decaestecker, 2002),
 
     .. math:: \sum_i \log \sum_c \pi_c \, p_{ic} / \rho_c
 
     with *p* the probabilities, :math:`\rho` the prior that they are calibrated for and
-    :math:`\pi` the new one. It is where the EM of that paper ends. The steps are
-    Newton's, as EM takes thousands where classes overlap.
+    :math:`\pi` the new one. The EM algorithm of that paper converges to the same point.
+    Newton steps are used here, because EM takes thousands where classes overlap.
 
     Parameters
     ----------
     p_unlabelled : array-like of shape (n_rows, n_classes) or (n_rows,)
-        Predicted probabilities of new rows; one dimension holds those of the second of
+        Predicted probabilities of new rows. One dimension holds those of the second of
         two classes. The rows must not have been trained on.
     train_prior : array-like of shape (n_classes,)
         Share, rows or total weight of each class for which the probabilities are
@@ -123,10 +125,11 @@ def estimate_prior(
     Warns
     -----
     CalibrationWarning
-        If the classes overlap too much to tell: the standard error of a class is above
-        a quarter of its share, and more than twice that of as many rows with labels,
-        :math:`\sqrt{\pi_c (1 - \pi_c) / n}`. Predictions for this prior would miss the
-        0.8 to 1.25 of the true share that this package stands for.
+        If the classes overlap too much for an estimate. Two conditions are tested. The
+        standard error of a class is above a quarter of its share. And it is above twice
+        that of as many rows with labels, :math:`\sqrt{\pi_c (1 - \pi_c) / n}`.
+        Predictions for this prior would miss the range of 0.8 to 1.25 times the true
+        share.
 
     See Also
     --------
@@ -136,14 +139,14 @@ def estimate_prior(
     Notes
     -----
     The standard error is that of the Bayesian bootstrap (Rubin, 1981): rows get random
-    weights, and the likelihood is maximised anew. Of 100,000 rows and more each
-    resample weights a random part of 50,000 rows as if it stood for all, and the
-    variances within the parts are averaged (the bag of little bootstraps; Kleiner,
-    Talwalkar, Sarkar and Jordan, 2014). It is 0 for a class that no resample finds.
+    weights, and the likelihood is maximised anew. From 100,000 rows on, each resample
+    weights a random part of 50,000 rows as if it represented all. The variances within
+    the parts are averaged (the bag of little bootstraps; Kleiner, Talwalkar, Sarkar and
+    Jordan, 2014). The standard error is 0 for a class with share 0 in every resample.
 
-    It holds chance alone. Probabilities that are not calibrated, or rows of a class
-    that look otherwise than they did, move the estimate by more, and most where
-    classes overlap.
+    It measures chance alone. The estimate also moves if probabilities are not
+    calibrated, or if rows within a class have changed. These errors may be larger, most
+    of all where classes overlap.
 
     Examples
     --------
@@ -195,10 +198,9 @@ def estimate_prior(
     if (error > most).any():
         warnings.warn(
             "The classes overlap too much for p_unlabelled to tell how frequent each "
-            "is: labels of these rows would tell it far better. Give more rows, use a "
-            "model that tells the classes apart better, or label some of these rows at "
-            "random and take the shares among them. standard_error says which classes "
-            "are uncertain, and how far.",
+            "is. Give more rows, or use a model that separates the classes better. Or "
+            "label some of these rows at random and take the shares among them. "
+            "Uncertain classes have a large standard_error.",
             CalibrationWarning,
             stacklevel=2,
         )
@@ -216,9 +218,9 @@ def _maximise(
 ) -> Floats:
     """Maximise the likelihood of a mixture; weights sum to 1.
 
-    The sum of the shares is taken off instead of held at 1: at the maximum it is 1, and
-    each Newton step is a least-squares problem of shares that are not negative (Kim,
-    Carbonetto, Stephens and Anitescu, 2020).
+    The sum of the shares is subtracted from the objective instead of being fixed at 1,
+    and it is 1 at the maximum. Each Newton step is a least-squares problem with shares
+    that are not negative (Kim, Carbonetto, Stephens and Anitescu, 2020).
     """
     density = prior @ ratios
     for _ in range(_MOST_STEPS):
@@ -244,14 +246,14 @@ def _maximise(
 
 
 def _gain_and_hessian(scaled: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """Give the factor by which EM multiplies each share, and minus the curvature."""
+    """Return the EM factor of each share, and minus the Hessian."""
     return scaled @ weights, (scaled * weights) @ scaled.T
 
 
 def _bootstrap_error(
     ratios: Floats, prior: Floats, n_bootstraps: int, random_state: Any
 ) -> Floats:
-    """Estimate anew with random weights, by parts if there are many rows."""
+    """Repeat the estimate with random weights, by parts if there are many rows."""
     # One generator on, lest a small seed that also drew the data draws them again.
     rng = np.random.default_rng(np.random.default_rng(random_state).integers(2**63))
     n_rows = ratios.shape[1]
@@ -272,7 +274,7 @@ def _bootstrap_error(
 
 
 def _is_unknown(ratios: Floats, weights: Floats, prior: Floats) -> NDArray[np.bool_]:
-    """Tell which classes may change places without any row noticing."""
+    """Tell which classes cannot be told from others by any row."""
     _, hessian = _gain_and_hessian(ratios / (prior @ ratios), weights)
     scale = np.sqrt(np.diag(hessian))
     known = scale == 0

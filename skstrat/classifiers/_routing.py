@@ -1,4 +1,4 @@
-"""Fit parameters on their way to the estimator of a meta-classifier."""
+"""Fit parameters that a meta-classifier passes to its estimator."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from skstrat._core.compat import routing_enabled
 
 
 class RoutesFitParams(BaseEstimator):
-    """A meta-classifier that hands fit parameters to its ``estimator``."""
+    """A meta-classifier that passes fit parameters to its ``estimator``."""
 
     # Who hands weights to a router goes by its requests, not by its arguments.
     __metadata_request__fit = {"sample_weight": True}
@@ -28,7 +28,8 @@ class RoutesFitParams(BaseEstimator):
         Returns
         -------
         MetadataRouter
-            Of ``sample_weight`` here, and of all else to the estimator.
+            Routing of ``sample_weight`` to this classifier, of all else to the
+            estimator.
         """
         inner = get_routing_for_object(self.estimator)
         # The weights of the estimator are decided here, whatever it requests.

@@ -48,7 +48,7 @@ class TrainedOnDraw(CheckedClassifier):
     def _training_rows(
         self, X: Any, y: Any, sample_weight: Any, fit_params: dict[str, Any]
     ) -> TrainingRows:
-        """Resample with a clone of the resampler, or with what is chosen."""
+        """Resample with a clone of the resampler, or with the one chosen."""
         self._choice: AutoChoice | None = None
         resampler = self.resampler_ = None
         if isinstance(self.resampler, str):
@@ -69,7 +69,7 @@ class TrainedOnDraw(CheckedClassifier):
         return training_rows(self.estimator, resampler, X, y, sample_weight, fit_params)
 
     def _train(self, rows: TrainingRows) -> Trained:
-        """Fit a clone of the estimator, and learn what it believes in."""
+        """Fit a clone of the estimator, and learn its prior."""
         resampled, labels = rows.resampled, rows.resampled.labels
         estimator = clone(self.estimator)
         if routing_enabled():
@@ -112,7 +112,7 @@ class TrainedOnDraw(CheckedClassifier):
         *,
         inside: bool,
     ) -> None:
-        """Learn what predictions are for, and what is to be done about it."""
+        """Learn the priors and the correction."""
         labels = rows.resampled.labels
         classes, counts, totals = rows.drawn.original
         # What the estimator's own parameters did to the shares of the rows drawn.
@@ -128,7 +128,7 @@ class TrainedOnDraw(CheckedClassifier):
         )
 
     def _original_shift(self, X: Any, own_shift: Floats) -> Floats:
-        """Give what leads to the original distribution, row by row."""
+        """Return the offset to the original distribution, row by row."""
         return self._row_offset(own_shift)(X)
 
     def _row_offset(self, own_shift: Floats) -> RowOffset:

@@ -1,8 +1,8 @@
-"""Whether a model predicts, of the rows it was fitted with, what there is of them.
+"""Check the mean prediction of a model on the rows it was fitted with.
 
-Logistic regression with an intercept does so at its optimum, for every class; boosting
-starts there and stays near. Where it is not so, something that nobody knows of reweighs
-the classes.
+For logistic regression with an intercept the mean prediction is the share of each class
+at the optimum. Boosting starts there and stays near. Where it differs, an unknown
+parameter reweighs the classes.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ def warn_of_trained_share(
     trained: Floats,
     undone: Floats | None = None,
 ) -> bool:
-    """Warn, and say so, where the mean prediction of rows trained on is off.
+    """Warn where the mean prediction of training rows differs from their shares.
 
-    ``weights`` are those the model was fitted with, ``trained`` the class totals that
-    it is believed to have learned from, and ``undone`` is what leads from its log
-    probabilities, of all rows alike or of each, back to these.
+    ``weights`` are those of the fit. ``trained`` has the class totals that the model is
+    assumed to have learned. ``undone`` is the offset from its log probabilities back to
+    these, for all rows or for each.
     """
     labels = resampled.labels
     if not (hasattr(fitted, "predict_proba") and _keeps_shares(fitted)):
@@ -75,7 +75,7 @@ def warn_of_trained_share(
     name = weighs_itself(fitted) or type(_learner(fitted)).__name__
     warnings.warn(
         f"{name} predicts another share of a class, on the rows that it was fitted "
-        "with, than there is of it: a parameter reweighs or resamples the classes, "
+        "with, than there is of it. A parameter reweighs or resamples the classes, "
         "training stopped too early, or its scores are no probabilities, as those of "
         "AdaBoost. Leave that parameter out, train longer, or wrap it in "
         "CalibratedClassifierCV. If you know the prior that it learned, give "
@@ -101,7 +101,7 @@ def _learner(fitted: Any) -> Any:
 
 
 def _keeps_shares(fitted: Any) -> bool:
-    """Tell whether a model predicts the shares it was fitted with, if it is right."""
+    """Tell whether a correct model predicts the shares it was fitted with."""
     model = _learner(fitted)
     if isinstance(model, VotingClassifier):
         return all(map(_keeps_shares, model.estimators_))
@@ -157,7 +157,7 @@ def _ratios(
     whole: NDArray[np.bool_],
     trained: Floats,
 ) -> tuple[Floats, Floats]:
-    """Divide what is predicted of each class by what there is; give standard errors."""
+    """Divide predicted by true totals of each class; return standard errors, too."""
     ratio = weight @ proba / trained
     places = np.flatnonzero(~whole)
     variance = np.zeros(len(trained))

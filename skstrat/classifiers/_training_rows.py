@@ -1,4 +1,4 @@
-"""The rows that an estimator is trained on, and those that tell when to stop."""
+"""The rows that an estimator is trained on, and those for early stopping."""
 
 from __future__ import annotations
 
@@ -43,22 +43,22 @@ _DROPPED = "dropped"
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """What an estimator is trained on.
+    """Rows and fit parameters of an estimator.
 
     Attributes
     ----------
     X : array-like of shape (n_rows, ...)
         The rows before resampling that have a weight.
     drawn : Resampled
-        What resampling came to.
+        The result of resampling.
     resampled : Resampled
         The same without the rows set aside.
     params : dict
-        Fit parameters, those with a value per row for the rows of ``resampled``.
+        Fit parameters. Those with a value per row are for the rows of ``resampled``.
     eval_rows : list of EvalRows
         Eval sets, as given or set aside.
     set_aside : ndarray of shape (n_set_aside,)
-        Rows of X that tell when to stop.
+        Rows of X that are used for early stopping.
     share_left : ndarray of shape (n_classes,)
         Weight of each class in ``resampled`` over that in ``drawn``.
     """
@@ -80,7 +80,7 @@ def training_rows(
     sample_weight: Any,
     fit_params: dict[str, Any],
 ) -> TrainingRows:
-    """Resample, and take the fit parameters along."""
+    """Resample the rows and the fit parameters with a value per row."""
     X, y, sample_weight, params = counted_rows(X, y, sample_weight, fit_params)
     params = addressed(estimator, params)
     drawn = draw_rows(resampler, X, y, sample_weight)
@@ -117,7 +117,7 @@ def asks_for_dropped(fit_params: dict[str, Any]) -> bool:
 def counted_rows(
     X: Any, y: Any, sample_weight: Any, fit_params: dict[str, Any]
 ) -> tuple[Any, Any, Floats | None, dict[str, Any]]:
-    """Leave out rows of zero weight, for what takes no weights and would use them."""
+    """Leave out rows of zero weight, which samplers without weights would use."""
     _refuse_addressed_weights(fit_params)
     if sample_weight is None or is_dask(X) or is_dask(y):
         return X, y, sample_weight, fit_params
@@ -130,7 +130,7 @@ def counted_rows(
 
 
 def draw_rows(resampler: Any, X: Any, y: Any, sample_weight: Any) -> Resampled:
-    """Resample; rows come into memory."""
+    """Resample; the rows drawn are read into memory."""
     if is_dask(X) or is_dask(y):
         if not isinstance(resampler, BaseResampler):
             raise TypeError(
@@ -140,7 +140,7 @@ def draw_rows(resampler: Any, X: Any, y: Any, sample_weight: Any) -> Resampled:
         return resample(resampler, X, y, sample_weight).in_memory()
     if is_lazy(X) and resampler is None:
         raise TypeError(
-            "resampler must pick rows of files, for only the rows drawn come into "
+            "resampler must pick rows of files, because only rows drawn are read into "
             "memory; got None. Give one, such as DownsampleUpweight(factor=20), or "
             "take all rows into memory: X.take_rows(numpy.arange(len(X)))."
         )
@@ -153,8 +153,8 @@ def draw_rows(resampler: Any, X: Any, y: Any, sample_weight: Any) -> Resampled:
         resampled = replace(resampled, X=X, y=np.asarray(resampled.y))
     if resampled.by_row and not isinstance(resampler, BaseResampler):
         raise ValueError(
-            "resampler must be GuidedDownsample alone, not in a pipeline: by other "
-            "rows its inclusion probabilities would not hold for the data; got "
+            "resampler must be GuidedDownsample alone, not in a pipeline, because its "
+            "inclusion probabilities must hold for the data; got "
             f"{resampler!r}."
         )
     kept, classes = resampled.labels.classes, resampled.original[0]
@@ -220,7 +220,7 @@ def _check_asked(asked: str, model: Any, params: dict[str, Any]) -> None:
 
 
 def _choose(drawn: Resampled) -> tuple[Indices, Floats]:
-    """Set rows aside, dropped ones and some of those kept; give their weights."""
+    """Set dropped rows and some kept rows aside; return their weights, too."""
     samples, kept = drawn.samples, drawn.rows
     weighs = weighs_classes(drawn) and not drawn.moves_rows
     if samples is None or kept is None or (kept < 0).any() or weighs:
@@ -269,7 +269,7 @@ def _some_of(rows: Indices, label: Any, generator: np.random.Generator) -> Indic
 def _weigh(
     rows: Indices, pool: NDArray[Any], class_of: Indices, incoming: Floats | None
 ) -> Floats:
-    """Let rows stand for all of their pool, and of their class if pools have none."""
+    """Weigh rows to represent their pool, or their class if a pool has none."""
     n_pools = len(class_of)
     weights = np.ones(len(rows)) if incoming is None else incoming[rows]
     totals = totals_of(pool, incoming, n_pools)
@@ -281,7 +281,7 @@ def _weigh(
 
 
 def _without(drawn: Resampled, set_aside: Indices) -> tuple[Resampled, Floats]:
-    """Leave rows out, and let those left have the weight of their class."""
+    """Leave rows out; the others get the whole weight of their class."""
     left = np.flatnonzero(~np.isin(drawn.rows, set_aside))
     labels = drawn.labels
     n_classes = len(labels.classes)

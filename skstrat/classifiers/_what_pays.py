@@ -1,4 +1,4 @@
-"""Whether it pays to drop rows: the time saved against that of asking and drawing."""
+"""Compare the time saved by fewer rows with that of the pilot and the draw."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def draw_seconds(n_rows: int, n_columns: float, *, guided: bool) -> float:
 
 
 def asking_seconds(n_columns: float, *, linear: bool) -> float:
-    """Predict the seconds of a pilot that says how far to go."""
+    """Predict the seconds of a pilot that recommends a factor."""
     if not linear:
         return _ASKING_TREES
     return _ASKING_LINE + _ASKING_SQUARE * n_columns**2
@@ -38,9 +38,9 @@ def asking_seconds(n_columns: float, *, linear: bool) -> float:
 def may_pay(
     estimator: Any, n_rows: int, n_columns: float, n_classes: int, *, guided: bool
 ) -> bool:
-    """Tell whether it can pay to ask for a factor, which is to be paid for, too.
+    """Tell whether a recommended factor can save more time than the pilot takes.
 
-    Columns are those of X; what a pipeline makes of them only its pilot can tell.
+    Columns are those of X; only the pilot knows those that a pipeline makes.
     """
     full = predict_seconds(estimator, n_rows, n_columns, n_classes)
     fewest = min(n_rows, LEAST_ROWS)
@@ -53,7 +53,7 @@ def may_pay(
 
 
 def _makes_columns(pipeline: Any) -> bool:
-    """Tell whether a step before the last may give other columns than it is given."""
+    """Tell whether a step before the last may change the number of columns."""
     return any(
         not (step is None or step == "passthrough")
         and not isinstance(step, OneToOneFeatureMixin)
@@ -69,9 +69,9 @@ def _is_enough(saved: float, full: float) -> bool:
 def dropping_pays(
     found: FactorRecommendation, n_columns: float, n_fits: int = 1
 ) -> bool:
-    """Tell whether half of a fit and a tenth of a second are saved, the draws paid.
+    """Tell whether half of a fit and a tenth of a second are saved, draws included.
 
-    Where the seconds are not known, half of the rows.
+    Where the seconds are not known, tell whether half of the rows are saved.
     """
     if found.seconds is None or found.full_seconds is None:
         return n_fits * found.rows <= (1 - _LEAST_SHARE) * found.n_rows

@@ -138,8 +138,7 @@ def _efficiency(pilot: Pilot, correction: Correction, n_classes: int) -> Efficie
 def _guided(pilot: Pilot, factor: float) -> float:
     """Return the efficiency of guided rows, less where a learner is not linear.
 
-    Such a learner also learns what the pilot does not know, and for that the rows are
-    few.
+    Such a learner also needs rows for what the pilot does not know.
     """
     guided = guided_efficiency(pilot.p, pilot.positive, factor, pilot.weights)
     if pilot.linear:
@@ -157,8 +156,8 @@ def _count_share(pilot: Pilot, n_positives: int, n_classes: int) -> Ranged:
 
     with the trace of :class:`WeightedVariance` in the place of *d* effective
     coefficients. *L* is the loss on the rows that the pilot was fitted to. On other
-    rows the pilot has, below ten positives per column, a far larger loss than the fit
-    to all rows. The first factor is a correction found in trials, with :math:`n_1`
+    rows its loss is far above that of the fit to all rows, below ten positives per
+    column. The first factor is a correction found in trials, with :math:`n_1`
     positives. With more columns than positives, *d* is all of them. *L* is then that of
     the pilot, or that of the class shares if it is less.
     """

@@ -67,13 +67,17 @@ class FactorRecommendation:
     efficiency : float
         Predicted relative efficiency at the factor.
     limited_by : str
-        Why the factor is not larger. ``"max_loss"``: the loss would be more than
-        ``max_loss``. ``"negatives_per_positive"``: there would be fewer negatives than
-        one per positive. ``"least_rows"``: fewer than 10,000 rows of the majority
-        class, or 20 per column. ``"least_positives"``: there are fewer than 30 rows of
-        other classes, too few to predict a loss from. ``"positives_per_column"``: a
-        linear model sees more columns than the pilot has rows of other classes, which
-        are up to 2000. With either of the last two all rows are kept.
+        Why the factor is not larger. With either of the last two reasons all rows are
+        kept.
+
+        - - ``"max_loss"``: the loss would be more than ``max_loss``.
+        - ``"negatives_per_positive"``: there would be fewer negatives than positives.
+        - ``"least_rows"``: there would be fewer than 10,000 rows of the majority class,
+          or 20 per column.
+        - ``"least_positives"``: there are fewer than 30 rows of other classes, too few
+          to predict a loss from.
+        - ``"positives_per_column"``: a linear model has more columns than the pilot has
+          rows of other classes, which are up to 2000.
     seconds, full_seconds : float or None
         Predicted time of a fit to ``rows`` and to all rows; None if it is not known for
         the learner. No fit is timed: the same seed gives the same recommendation.
@@ -165,10 +169,12 @@ class FactorRecommendation:
             "max_loss": f"lose more than {self.max_loss:.2g}",
             "negatives_per_positive": "leave fewer negatives than positives",
             "least_rows": f"leave too few rows of class {self.majority!r}",
-            "least_positives": f"be blind, with under {LEAST_POSITIVES} other rows",
+            "least_positives": (
+                f"lose an unknown amount, with under {LEAST_POSITIVES} other rows"
+            ),
             "positives_per_column": (
-                f"be blind, with more columns ({self.n_columns:,}) than the pilot has "
-                "other rows"
+                f"lose an unknown amount, with more columns ({self.n_columns:,}) than "
+                "the pilot has other rows"
             ),
         }[self.limited_by]
 
@@ -180,9 +186,10 @@ class FactorRecommendation:
             )
         low, high = self.loss_range
         return (
-            f"Downsample class {self.majority!r} by a factor of {self.factor:.3g}: "
+            f"Downsample class {self.majority!r} by a factor of {self.factor:.3g}. "
             f"{self.rows:,} of {self.n_rows:,} rows {_HOW[self.correction]} are "
             f"predicted to have {self.loss:.2%} more log loss than all rows "
-            f"({low:.2%} to {high:.2%}) and to save {self.time_fraction:.0%} of the "
-            f"training time; a larger factor would {self.limit}."
+            f"({low:.2%} to {high:.2%}). They are predicted to save "
+            f"{self.time_fraction:.0%} of the training time. "
+            f"A larger factor would {self.limit}."
         )

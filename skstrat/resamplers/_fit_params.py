@@ -70,10 +70,10 @@ def resample_fit_params(
         argument, kind = prefix + name, name.rpartition("__")[2]
         if kind in _ABOUT_ROWS and value is not None:
             raise ValueError(
-                f"{argument} must not be given beside a resampler: it holds places or "
-                f"numbers of rows, which are others in the {len(resampled.y)} rows "
-                f"drawn of {n_rows}; got {type(value).__name__}. Resample first, then "
-                "fit the estimator with what belongs to these rows."
+                f"{argument} must not be given beside a resampler, because it holds "
+                f"positions or numbers of rows; got {type(value).__name__}. They "
+                f"differ in the {len(resampled.y)} rows drawn of {n_rows}. Resample "
+                "first, then fit the estimator with the values for these rows."
             )
         if _is_by_row(kind, value, n_rows):
             _refuse_unknown(argument, resampled, rows, n_rows)

@@ -50,13 +50,13 @@ class GuidedDownsample(BaseResampler):
     .. math:: \pi_i = \frac{M_c}{n_c} \,
         \mathrm{clip}(\rho \, (1 - \tilde p_c(x_i)), \phi \, m_c / M_c, 1)
 
-    where :math:`\tilde p_c` is the pilot's probability of the row's own class,
-    :math:`\phi` the floor and :math:`m_c = \max(1, \mathrm{round}(n_c / k))` the number
-    of rows kept of :math:`n_c` at the factor *k*. The pilot scores
-    :math:`M_c = \min(n_c, \max(250000, 4 m_c))` rows, drawn at random from a large
-    class (two-phase sampling: Neyman, 1938). The slope :math:`\rho` is such that the
-    probabilities of the scored rows add up to :math:`m_c`. Where the pilot is sure of
-    too many rows, no :math:`\rho` does this. Then the other rows are kept with
+    where :math:`\tilde p_c` is the pilot's probability of the row's own class and
+    :math:`\phi` the floor. At the factor *k*,
+    :math:`m_c = \max(1, \mathrm{round}(n_c / k))` rows of :math:`n_c` are kept. The
+    pilot scores :math:`M_c = \min(n_c, \max(250000, 4 m_c))` rows, drawn at random from
+    a large class (two-phase sampling: Neyman, 1938). The slope :math:`\rho` is such
+    that the probabilities of the scored rows add up to :math:`m_c`. Where the pilot is
+    sure of too many rows, no :math:`\rho` does this. Then the other rows are kept with
     probability 1 and the sure ones share the rest evenly.
 
     A row weighs :math:`w_i / \pi_i`, scaled so that the class keeps its total (ratio
@@ -67,9 +67,12 @@ class GuidedDownsample(BaseResampler):
     Parameters
     ----------
     pilot : classifier, default=None
-        Any classifier with ``predict_proba``. A clone of it is fitted on as many rows
-        of each class as the class *smallest* has, but no more than a hundredth of all
-        rows, within 500 and 1000; its prior is corrected.
+        Any classifier with ``predict_proba``. A clone of it is fitted on about as many
+        rows of each class, and its prior is corrected. Their number is a hundredth of
+        all rows, within 500 and 1000, or all rows of a smaller class. None for the mean
+        of a logistic regression and small boosted trees, or logistic regression alone
+        if X is sparse. It reads columns of numbers, dates and names, some of which may
+        be missing. Names are coded by their sorted order.
     factor : float or dict of label to float, default=20
         Original rows per row kept, at least 1: of the most frequent class, or of each
         class named.
@@ -108,8 +111,8 @@ class GuidedDownsample(BaseResampler):
     --------
     DownsampleUpweight : Random rows; X is not read.
     ResampledClassifier : Gives these weights to linear models. Other models it trains
-        CatBoost it trains from the inclusion probability of each row, and predictions
-        of all others it corrects by that.
+        by the inclusion probability of each row: LightGBM, XGBoost and CatBoost start
+        from it, of others it corrects the predictions.
 
     Notes
     -----
@@ -269,10 +272,10 @@ class GuidedDownsample(BaseResampler):
         single = labels.classes[labels.counts == 1].tolist()
         if single:
             raise ValueError(
-                "pilot_folds must be None where a class has one row, which the pilot "
-                f"of its own fold would lack; got {self.pilot_folds!r}, and one row of "
-                f"class {single[0]!r}. Fewer folds do not help: use pilot_folds=None, "
-                "or merge the class with another."
+                "pilot_folds must be None where a class has one row; got "
+                f"{self.pilot_folds!r}, and one row of class {single[0]!r}. Fewer "
+                "folds do not help: the pilot of the row's own fold would lack the "
+                "class. Use pilot_folds=None, or merge the class with another."
             )
 
     def _draw_by_hardness(
@@ -282,7 +285,7 @@ class GuidedDownsample(BaseResampler):
         rows: NDArray[np.intp],
         wanted: NDArray[np.int64],
     ) -> tuple[Floats, NDArray[np.intp]]:
-        """Turn hardness into inclusion probabilities of scored rows, and draw by them."""
+        """Turn hardness into inclusion probabilities of scored rows, and draw."""
         chance = np.ones(len(codes))
         kept = np.ones(len(codes), dtype=bool)
         hash_seed = mix_seed(self._seed)

@@ -89,7 +89,7 @@ def _encode_made(sampler: Any, n_rows: int, y: Array, classes: Array) -> Labels:
     if n_rows != len(y) or (classes[codes] != y).any():
         raise ValueError(
             "sampler must return a row of X for each label of y, and labels among "
-            f"those given; {name} returned {n_rows} rows of X and {len(y)} of y, with "
+            f"those given. {name} returned {n_rows} rows of X and {len(y)} of y, with "
             f"labels {np.unique(y).tolist()!r} for {classes.tolist()!r}."
         )
     counts = count_codes(codes, len(classes))

@@ -171,7 +171,7 @@ class Weighted(BaseResampler):
     def _own_weights(
         self, output: Output, labels: Labels, incoming: Floats | None
     ) -> Floats | None:
-        """Return incoming weights, and for made rows a share of the mean of the class."""
+        """Return incoming weights, and for made rows a share of the class mean."""
         real = output.indices >= 0
         if incoming is None and (self.synthetic_weight == 1 or real.all()):
             return None
@@ -206,8 +206,8 @@ class Weighted(BaseResampler):
                 continue
             raise ValueError(
                 f"sample_weight differs among the rows of class {names[code]!r}, from "
-                f"{weights.min()} to {weights.max()}, and it is not known which of "
-                f"them {type(self.sampler).__name__} kept, so the weights cannot "
+                f"{weights.min()} to {weights.max()}. It is not known which of them "
+                f"{type(self.sampler).__name__} kept, so the weights cannot "
                 "follow. Put it before the step that makes the weights, or take a "
                 "sampler that keeps original rows."
             )

@@ -157,7 +157,7 @@ def test_an_intercept_that_cannot_take_the_correction(estimator, n_classes):
     model = resampled(estimator).fit(X, y)
     np.testing.assert_array_equal(model.coef_, model.estimator_.coef_)
     name = type(estimator).__name__
-    with pytest.raises(AttributeError, match=f"of {name}, whose log probabilities are"):
+    with pytest.raises(AttributeError, match=f"log probabilities of {name} are not"):
         model.intercept_  # noqa: B018
     assert not hasattr(model, "intercept_")
 

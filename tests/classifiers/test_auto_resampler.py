@@ -340,5 +340,5 @@ def test_a_single_positive_keeps_all_rows():
     model.fit(X, y)
     assert model.resampler_ is None
     assert model.decision_.chosen == (
-        "all rows (to drop any would be blind, with under 30 other rows)"
+        "all rows (to drop any would lose an unknown amount, with under 30 other rows)"
     )

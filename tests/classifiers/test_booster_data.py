@@ -346,7 +346,7 @@ def test_other_models_are_refused(data):
 def test_a_second_correction_warns(data, library):
     booster, _ = trained(library, data)
     data.correct(booster)
-    with pytest.warns(CalibrationWarning, match="it was corrected before"):
+    with pytest.warns(CalibrationWarning, match="It was corrected before"):
         data.correct(booster)
 
 

@@ -238,7 +238,7 @@ def test_on_unless_told_otherwise():
     X, y, _ = strong_signal(3_000, 9)
     down = DownsampleUpweight(factor=5, random_state=0)
     model = ResampledClassifier(KNeighborsClassifier(1), down)
-    with pytest.warns(CalibrationWarning, match="^KNeighborsClassifier learns"):
+    with pytest.warns(CalibrationWarning, match="^KNeighborsClassifier memorises"):
         model.fit(X, y)
     assert model.calibration_check_ > 1.25
     assert (
@@ -344,11 +344,11 @@ def test_few_positives_at_equal_shares(seed):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_too_few_are_said_too(seed):
-    # Copies are learned by heart, so that positives look right in training.
+    # Copies are memorised, so that positives look right in training.
     X, y, _ = strong_signal(4_000, seed)
     up = CombinedResample(balance=1, random_state=seed)
     model = ResampledClassifier(FOREST, up)
-    with pytest.warns(CalibrationWarning, match="far too few|by heart"):
+    with pytest.warns(CalibrationWarning, match="far too few|memorises"):
         model.fit(X, y)
     assert ratio_on_fresh_rows(model) < 0.5
     assert model.calibration_check_ < 0.5
@@ -461,11 +461,11 @@ CAUSES = {
         {"use_weights": True},
         "^RandomForestClassifier does not follow weights .*Set use_weights=",
     ),
-    "by heart": (
+    "memorised": (
         TREE,
         DownsampleUpweight(factor=20, random_state=0),
         {},
-        "^DecisionTreeClassifier learns the rows kept by heart.*Regularise it more",
+        "^DecisionTreeClassifier memorises the rows kept.*Regularise it more",
     ),
     "chosen rows": (
         LogisticRegression(),
@@ -509,4 +509,4 @@ def test_what_cannot_be_seen_is_said():
     with pytest.warns(CalibrationWarning, match='look more freq.*check="cv"'):
         model.fit(X, y)
     assert model.decision_.check.in_training
-    assert "rows trained on among those scored" in str(model.decision_.check)
+    assert "some of the rows scored were trained on" in str(model.decision_.check)

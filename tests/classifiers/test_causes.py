@@ -74,9 +74,10 @@ def ratio_of(model):
     [FOREST, VotingClassifier([("a", BOOSTING), ("b", FOREST)], voting="soft")],
     ids=["forest", "vote"],
 )
-def test_trees_learn_copies_by_heart(resampler, estimator):
+def test_trees_memorise_copies(resampler, estimator):
     model = ResampledClassifier(estimator, resampler)
-    with pytest.warns(CalibrationWarning, match="by heart what .* Use DownsampleUpwei"):
+    text = "memorises rows that .* Use DownsampleUpweight"
+    with pytest.warns(CalibrationWarning, match=text):
         model.fit(*TRAIN)
     assert ratio_of(model) < 0.8
 
@@ -84,7 +85,7 @@ def test_trees_learn_copies_by_heart(resampler, estimator):
 def test_neighbours_see_copies_alone_where_there_are_as_many():
     over = RandomOverSampler(random_state=0)
     model = ResampledClassifier(KNeighborsClassifier(15), over)
-    with pytest.warns(CalibrationWarning, match="KNeighborsClassifier learns by heart"):
+    with pytest.warns(CalibrationWarning, match="KNeighborsClassifier memorises"):
         model.fit(*TRAIN)
     assert ratio_of(model) > 1.25
     few = ResampledClassifier(
@@ -115,7 +116,7 @@ def test_other_models_are_not_suspected_of_copies(estimator):
 
 def test_ensembles_say_it_of_their_members():
     model = ResampledEnsembleClassifier(FOREST, SMOTE(), n_estimators=2, random_state=0)
-    with pytest.warns(CalibrationWarning, match="ForestClassifier learns by heart"):
+    with pytest.warns(CalibrationWarning, match="ForestClassifier memorises"):
         model.fit(*TRAIN)
     assert ratio_of(model) < 0.8
 

@@ -153,7 +153,7 @@ def test_the_record_holds_the_check():
     model = ResampledClassifier(LogisticRegression(), DOWN).fit(X, Y)
     assert model.decision_.check.ratio == model.calibration_check_
     assert 0 < model.decision_.check.standard_error < 0.2
-    assert "of class 'rare', rows trained on among those" in str(model.decision_)
+    assert "of class 'rare', some of the rows scored" in str(model.decision_)
     check = ResampledClassifier(GaussianNB(), UNDER).fit(X, Y).decision_.check
     assert list(check.ratios) == list(check.standard_errors) == ["rare", "usual"]
     assert ResampledClassifier(GaussianNB()).fit(X, Y).decision_.check is None

@@ -206,7 +206,7 @@ def test_it_is_said_where_the_loss_cannot_be_corrected(trees, evaluated, name):
     with sklearn.config_context(enable_metadata_routing=routing):
         if routing:
             inner.estimator.set_fit_request(**dict.fromkeys(params, True))
-        text = r"is trained on other shares of the classes than its eval set has.*alone"
+        text = r"is trained on other class shares than its eval set has.*alone"
         with pytest.warns(CalibrationWarning, match=text):
             wrapped(inner).fit(X, y, **params)
         # Without a resampler there is nothing to correct.

@@ -200,7 +200,7 @@ def test_what_cannot_be_corrected_of_catboost_is_refused(trees):
     with pytest.raises(ValueError, match=r"got \w*Path. Read the file, and give"):
         model.fit(X, y, eval_set=Path("rows.tsv"))
     outside = wrapped(trees("catboost"), guided(), prior_correction="outside")
-    with pytest.raises(ValueError, match=r"got Pool. Give X and y, for the correction"):
+    with pytest.raises(ValueError, match=r"got Pool. Give X and y, because the corr"):
         outside.fit(X, y, eval_set=pool)
 
 

@@ -286,9 +286,9 @@ def test_weights_of_a_resampler_reach_it_with_routing_on(library):
 @pytest.mark.parametrize(
     ("library", "params", "text"),
     [
-        ("lightgbm", {"init_score": np.ones(60)}, "init_score .*raw_init_.*ndarray"),
+        ("lightgbm", {"init_score": np.ones(60)}, "init_score .*ndarray.*raw_init_"),
         ("lightgbm", {"eval_init_score": [np.ones(60)]}, "eval_init_score .*raw_init_"),
-        ("lightgbm", {"init_model": "a.txt"}, "init_model .*raw_init_.*got str"),
+        ("lightgbm", {"init_model": "a.txt"}, "init_model .*got str.*raw_init_"),
         ("lightgbm", {"eval_class_weight": [5]}, r"alpha weighs classes.*got \[5\]"),
         ("xgboost", {"base_margin": np.ones(60)}, "base_margin .*raw_init_"),
         ("xgboost", {"base_margin_eval_set": [1]}, "base_margin_eval_set .*raw_init_"),

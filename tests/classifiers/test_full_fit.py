@@ -294,7 +294,7 @@ def refusals():
         (logistic(solver="liblinear"), under(), {}, "intercept without penalty"),
         (logistic(class_weight="balanced"), under(), {}, "weighs no classes"),
         (logistic(), under(), {"use_weights": False}, "got use_weights=False"),
-        (logistic(), under(weighting="balanced"), {}, "restore the total"),
+        (logistic(), under(weighting="balanced"), {}, "restore the class totals"),
         (logistic(), RandomUnderSampler(), {}, "put Weighted around"),
         (logistic(), ClassWeight("balanced"), {}, "ClassWeight multiplied"),
         (logistic(), Weighted(SMOTE(random_state=0)), {}, "picks rows"),
@@ -375,7 +375,9 @@ def one_hot(**params):
 
 BY_CONSTANT = SimpleImputer(strategy="constant", fill_value=3)
 PRODUCTS = PolynomialFeatures(interaction_only=True, include_bias=False)
-NO_SHIFT = "no intercept takes that up. Give the LogisticRegression fit_intercept=True"
+NO_SHIFT = (
+    "no intercept adjusts to that. Give the LogisticRegression fit_intercept=True"
+)
 
 
 # What is refused with an intercept, and without one; "" is nothing.

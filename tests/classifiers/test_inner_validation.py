@@ -245,7 +245,7 @@ def test_the_remedy_around_is_silent(table):
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_what_is_warned_of_is_true(table, seed):
-    """Labels are noise here, and a tree knows the copies of a row by heart."""
+    """Labels are noise here, and a tree memorises the copies of a row."""
     X, y = np.random.default_rng(seed).normal(size=(600, 3)), table[1]
     tree = DecisionTreeClassifier(random_state=0)
     sampler = RandomOversample(random_state=seed)

@@ -418,7 +418,7 @@ class Ints:
     ids=str,
 )
 def test_a_prior_of_its_own_as_last_step_is_refused(data, inner):
-    message = "believes in a prior of its own.*ResampledClassifier, which counts"
+    message = "sets a prior of its own.*ResampledClassifier, which takes"
     with pytest.raises(ValueError, match=message):
         make_pipeline(down(), inner).fit(*data)
 
@@ -477,7 +477,7 @@ def test_nested_classifiers(data, fresh):
 def test_a_comparison_refuses_what_resamples_inside(data):
     X, y = data
     inner = make_imblearn_pipeline(under(), LogisticRegression())
-    message = "draws other rows inside.* one of its strategies"
+    message = "draws other rows inside.* make the sampler a strategy"
     with pytest.raises(ValueError, match=message):
         compare_strategies(inner, X, y, strategies=[down()], cv=2)
 

@@ -770,11 +770,11 @@ def test_one_sentence_says_it_all():
     found = recommend_factor(X, named, max_loss=2e-4, random_state=0)
     low, high = found.loss_range
     assert str(found).startswith(
-        f"Downsample class 'ok' by a factor of {found.factor:.3g}: {found.rows:,} of "
+        f"Downsample class 'ok' by a factor of {found.factor:.3g}. {found.rows:,} of "
         f"{len(y):,} rows with weights are predicted to have 0.02% more log loss than "
         f"all rows ({low:.2%} to {high:.2%})"
     )
-    assert str(found).endswith("; a larger factor would lose more than 0.0002.")
+    assert str(found).endswith(" A larger factor would lose more than 0.0002.")
     few = recommend_factor(X[:5000], np.arange(5000) % 100 == 0, random_state=0)
     assert str(few) == (
         "Keep all 5,000 rows: any downsampling of class False would leave too few rows "

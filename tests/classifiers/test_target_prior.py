@@ -319,8 +319,8 @@ def test_other_types_are_refused(prior):
 def test_without_a_correction_there_is_no_target():
     X, y = table(2, 500)
     message = re.escape(
-        "target_prior needs prior_correction=True, for it is the prior that "
-        "predictions are turned to; got prior_correction=False and "
+        "target_prior needs prior_correction=True, because predictions are "
+        "corrected to that prior; got prior_correction=False and "
         "target_prior=[1, 1]. Leave one of them out."
     )
     model = resampled(GaussianNB(), prior_correction=False).fit(X, y)
