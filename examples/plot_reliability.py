@@ -42,7 +42,7 @@ before = trees.fit(*under.fit_resample(X, y)).predict_proba(X_new)[:, 1]
 # %%
 # After: the prior corrected
 # --------------------------
-# :class:`~skstrat.ResampledClassifier` around the same model and the same sampler
+# :class:`~skstrat.ResampledClassifier` takes the same model and the same sampler. It
 # shifts the log odds by the ratio of the class shares (Elkan, 2001).
 # :func:`~skstrat.correct_prior` does the same to the probabilities of any model.
 

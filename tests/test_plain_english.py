@@ -166,6 +166,8 @@ def prose(path):
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".md":
         return paragraphs_of_markdown(text)
+    if path.suffix == ".rst":
+        return paragraphs_of_docstring(text)
     if path.parent.name == "examples":
         return paragraphs_of_example(text)
     return texts(ast.parse(text))
