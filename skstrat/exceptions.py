@@ -1,4 +1,4 @@
-"""The errors a program may want to catch, and the warnings it may want to filter."""
+"""Errors that a program may catch, and warnings that it may filter."""
 
 
 class MissingLabelsError(ValueError):
@@ -32,7 +32,7 @@ class MissingLabelsError(ValueError):
 
 
 class UnusedWeightsError(ValueError):
-    """Weights were given or made, and nothing that follows would use them."""
+    """Weights were given or made, and no later step would use them."""
 
 
 class AbsentClassWarning(UserWarning):
@@ -44,20 +44,20 @@ class SmallStrataWarning(UserWarning):
 
 
 class TreeWeightsWarning(UserWarning):
-    """Trees are fitted with class weights that they do not follow.
+    """Trees are fitted with class weights that they do not learn well.
 
-    Boosted and bagged trees fit the holes between the kept rows, and pure leaves know
-    no weights, so large weights do not bring the original probabilities back, nor can
-    the effect of class weights be taken back. ``ResampledClassifier`` with a
-    downsampling resampler does without them.
+    With large weights, boosted and bagged trees predict too high between the kept rows,
+    and pure leaves ignore weights. So large weights do not restore the original
+    probabilities. The effect of class weights cannot be corrected either.
+    ``ResampledClassifier`` with a downsampling resampler does not need such weights.
     """
 
 
 class CalibrationWarning(UserWarning):
     """A model predicts far more or fewer rows of a class than there are.
 
-    The text names the cause and the remedy and holds no number, so that Python shows it
+    The text names the cause and the remedy. It holds no number, so that Python shows it
     once for all folds. ``decision_.check`` of the classifier has the ratios of all
-    classes, with their standard errors. It is also given of what is known to lead
-    there: samplers without weights, and copies of a row on both sides of a split.
+    classes, with their standard errors. The warning is also given for known causes:
+    samplers without weights, and copies of a row on both sides of a split.
     """

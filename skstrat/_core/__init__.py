@@ -1,1 +1,1 @@
-"""Decisions from labels: no policy, no file. Private."""
+"""Decisions from labels, without files and without models. Private."""

@@ -1,4 +1,4 @@
-"""A block of rows: what it must be, and putting the rows drawn of it together."""
+"""Check a block of rows, and list the rows drawn of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Array = NDArray[Any]
 
 
 def check_block(codes: Array, n_classes: int, offset: int, key: Array | None) -> None:
-    """Refuse a block that cannot be decided."""
+    """Refuse a block whose codes, offset or key are not usable."""
     if len(codes) and not (codes.min() >= 0 and codes.max() < n_classes):
         raise ValueError(
             f"codes must lie in 0 to {n_classes - 1}, the plan's classes; got "

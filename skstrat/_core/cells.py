@@ -1,6 +1,6 @@
-"""Which rows are drawn and weighted alike: classes, and strata of them.
+"""Cells: classes, or strata of classes, that are drawn at one rate and weighted alike.
 
-A class is a cell of one stratum.
+Without strata each class is one cell.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Cells:
     Attributes
     ----------
     labels : Labels
-        Classes of the rows, or strata in their place: what targets are about.
+        Classes of the rows, or strata in their place; targets are for these.
     cells : Labels
         Cells of the rows; the classes themselves if there is one stratum.
     class_of : ndarray of shape (n_cells,)
@@ -48,12 +48,12 @@ class Cells:
 
     @classmethod
     def of_classes(cls, labels: Labels) -> Cells:
-        """Take every class for a cell."""
+        """Make every class a cell."""
         return cls(labels, labels, np.arange(len(labels.classes)))
 
     @classmethod
     def of_strata(cls, labels: Labels, strata: Labels) -> Cells:
-        """Take every pair of class and stratum that occurs for a cell."""
+        """Make every pair of class and stratum that occurs a cell."""
         if len(strata.classes) == 1:
             return cls.of_classes(labels)
         cells, class_of, _ = cross(labels, strata)
@@ -99,17 +99,18 @@ class Draw:
     Attributes
     ----------
     indices : ndarray of shape (n_drawn,)
-        Places among the rows that count, ascending; -1 for a row that was made.
+        Positions among the rows of positive weight, ascending; -1 for a row that was
+        made.
     cells : Cells or LabelSets
-        What they are weighed by.
+        The cells that decide the weights.
     codes : ndarray of shape (n_drawn,)
-        Cell of each.
+        Cell of each row.
     rows : ndarray of shape (n_cells,)
         Rows drawn of each cell.
     expansion : ndarray of shape (n_cells,)
-        How many original rows one drawn row stands for.
+        Original rows per row drawn.
     incoming : ndarray of shape (n_drawn,) or None
-        Incoming weight of each; None if all are 1.
+        Incoming weight of each row; None if all are 1.
     moves_rows : bool
         Whether any row was dropped, repeated or made.
     margins : tuple of ndarray of shape (n_cells,)
@@ -120,7 +121,7 @@ class Draw:
     at_random : bool
         Whether the rows drawn are a random sample of each cell.
     inverse_chance : ndarray of shape (n_drawn,) or None
-        One over the inclusion probability of each, where these differ in a cell.
+        One over the inclusion probability of each row, where these differ in a cell.
     X, y : array-like of shape (n_drawn, ...) or None
         The rows themselves, where they cannot be taken from the data.
     """
@@ -140,7 +141,7 @@ class Draw:
     y: Any = field(default=None, repr=False)
 
     def weights_before_scaling(self) -> Floats | None:
-        """Multiply what came in by what each row stands for within its cell."""
+        """Multiply incoming weights by inverse inclusion probabilities in the cell."""
         if self.inverse_chance is None or self.incoming is None:
             return self.incoming if self.inverse_chance is None else self.inverse_chance
         return multiply_weights(self.inverse_chance, self.incoming)
@@ -173,7 +174,7 @@ def cross(first: Labels, second: Labels) -> tuple[Labels, Indices, Indices]:
 
 
 def cross_columns(columns: Sequence[Labels]) -> Labels:
-    """Cross columns: one as it is, of several the tuples that occur, sorted."""
+    """Cross columns: one stays as it is, several give the tuples that occur, sorted."""
     crossed, *others = columns
     if others:
         names = np.empty(len(crossed.classes), dtype=object)
@@ -188,7 +189,7 @@ def cross_columns(columns: Sequence[Labels]) -> Labels:
 def share_out(
     counts: Array, wanted: Array, labels: Labels, class_of: Indices
 ) -> NDArray[np.int64]:
-    """Give every cell its class's share, so that a smaller share is nested in it."""
+    """Give every cell the share of its class; a smaller share is nested in a larger."""
     exact = counts * (wanted / labels.counts)[class_of]
     units = np.maximum(1, np.rint(exact)).astype(np.int64)
     _warn_of_small_strata(units, exact, class_of)
@@ -205,10 +206,10 @@ def _warn_of_small_strata(units: Array, exact: Floats, class_of: Indices) -> Non
     ):
         if (off & cut).any():
             warnings.warn(
-                "strata hold so few rows or groups of a class each that, their shares "
-                f"being rounded to one at least, over a quarter {more} are drawn than "
-                "were asked for. The weights allow for it. Cut coarser strata to draw "
-                "what was asked for; sampling_strategy_ says how many rows were drawn.",
+                "Some strata hold few rows or groups of a class, and their shares are "
+                f"rounded to at least one. So over a quarter {more} are drawn than "
+                "were asked for. The weights are right all the same. Use coarser "
+                "strata; sampling_strategy_ says how many rows were drawn.",
                 SmallStrataWarning,
                 stacklevel=2,
             )

@@ -54,8 +54,8 @@ class LinkedEstimator:
 def sampler_tags() -> _ImblearnTags:
     """Give the tags of a sampler that looks only at the length of X.
 
-    X may have any number of dimensions, but the one_d_array and three_d_array tags
-    stand for estimators whose common tests shall run on such data only.
+    X may have any number of dimensions. The one_d_array and three_d_array tags mean
+    that common tests use such data only.
     """
     inputs = SamplerInputTags(
         two_d_array=True,
@@ -84,12 +84,12 @@ def named_partial(function: Callable[..., Any], *args: Any, **kwargs: Any) -> An
 
 
 def is_loss(scorer: Any) -> bool:
-    """Tell whether a scorer gives a loss with its sign turned."""
+    """Tell whether a scorer returns a loss with its sign changed."""
     return getattr(scorer, "_sign", 1) < 0
 
 
 def scored_by(scorer: Any) -> tuple[Any, bool]:
-    """Give the function that a scorer asks in the end, and whether it is a loss."""
+    """Return the function that a scorer calls, and whether it is a loss."""
     function = getattr(scorer, "_score_func", scorer)
     while isinstance(function, partial):
         inner = function.args[0] if function.args else None

@@ -29,12 +29,12 @@ def is_xarray(X: Any) -> bool:
 
 
 def is_lazy(X: Any) -> bool:
-    """Tell whether the rows of X are in files, and come when they are asked for."""
+    """Tell whether the rows of X are in files and are read when needed."""
     return hasattr(type(X), "take_rows")
 
 
 def read_column(values: Any) -> Any:
-    """Read a Hugging Face column at once, not value by value; the only one, too."""
+    """Read a Hugging Face column, or a data set of one column, at once."""
     if is_hugging_face(values, "Dataset") and values.shape[1] == 1:
         values = values[values.column_names[0]]
     return values[:] if is_hugging_face(values, "Column") else values

@@ -1,4 +1,4 @@
-"""Text of others, shown so that no terminal and no browser obeys it."""
+"""Text from files, made safe for terminals and browsers."""
 
 from __future__ import annotations
 

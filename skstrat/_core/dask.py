@@ -1,4 +1,4 @@
-"""Dask collections: recognised without importing Dask, taken apart, put together."""
+"""Dask collections: recognise them without importing Dask, split and join them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def is_dask(data: Any) -> bool:
 
 
 def refuse_lazy(X: Any, model: Any, method: str) -> None:
-    """Refuse to predict rows that are not in memory, and say how they are predicted."""
+    """Refuse to predict rows that are not in memory, and say what to do."""
     if is_lazy(X):
         raise TypeError(
             f"X must be in memory for {type(model).__name__}.{method}; got rows of "
@@ -67,7 +67,7 @@ def joined(parts: Sequence[Any]) -> Any:
 
 
 def partitions_of(data: Any) -> list[Any]:
-    """Give the partitions as tasks, cut as the collection says."""
+    """Return the partitions as tasks."""
     import dask
 
     if hasattr(data, "rechunk"):

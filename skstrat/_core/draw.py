@@ -1,7 +1,7 @@
-"""Which rows have the smallest hashes of their class, without sorting the rows.
+"""Find the rows with the smallest hashes of their class, without sorting the rows.
 
-Only rows below a guess, 8 standard deviations above the share wanted, are looked at
-one by one; in the rare case that they do not suffice, all are.
+Only rows with a hash below a bound are compared one by one. The bound is 8 standard
+deviations above the share wanted. In the rare case that they are too few, all rows are.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Array = NDArray[Any]
 
 
 def hash_window(share: Array, counts: Array) -> tuple[Array, Array]:
-    """Bound where the threshold of a draw lies."""
+    """Return bounds of the threshold of a draw."""
     margin = 8 * np.sqrt(share * (1 - share) / counts) + 32 / counts
     margin[share == 0] = 0
     return as_threshold(share - margin), as_threshold(share + margin)

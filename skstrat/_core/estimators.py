@@ -1,4 +1,4 @@
-"""What must be known of an estimator before it is handed weights."""
+"""Properties of an estimator that decide whether it gets weights."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _HAND_ON = (BaseSearchCV, SelectFromModel, RFE)
 
 
 def final_estimator(estimator: Any) -> Any:
-    """Look through pipelines and meta-estimators for the model that learns."""
+    """Return the model that learns inside pipelines and meta-estimators."""
     inner = estimator
     while True:
         if isinstance(inner, SklearnPipeline):
@@ -55,7 +55,7 @@ def final_estimator(estimator: Any) -> Any:
 
 
 def inner_estimator(estimator: Any) -> Any:
-    """Give what a meta-estimator is around; None for a model that learns itself."""
+    """Return the estimator inside a meta-estimator; None for other models."""
     # The estimator of a forest is a template that is no parameter.
     forest = isinstance(estimator, (RandomForestClassifier, ExtraTreesClassifier))
     return None if forest else getattr(estimator, "estimator", None)
@@ -106,7 +106,7 @@ def fit_arguments(estimator: Any, weights: Floats) -> dict[str, Any] | None:
 
 
 def request_weights(estimator: Any) -> None:
-    """Request weights, for metadata routing, wherever the user has said nothing."""
+    """Request weights, for metadata routing, where the user has set no request."""
     for part in (estimator, *estimator.get_params(deep=True).values()):
         if not (hasattr(part, "fit") and _has_weight_parameter(part)):
             continue

@@ -1,4 +1,4 @@
-"""A plan from the rows of each class alone: rows expected first, counted afterwards."""
+"""A plan from row counts alone: expected rows first, counted rows afterwards."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ def expected_fields(
 
 
 def realised_fields(plan: Any, kept_counts: Any) -> dict[str, Any]:
-    """Put rows counted in the place of rows expected, and weigh them anew."""
+    """Replace expected rows by counted rows, and adjust the weights."""
     kept = _counts_of(kept_counts, "kept_counts")
     if plan.exact:
         raise ValueError(
-            "realised must be asked of a plan whose rows are expected, as from_counts "
+            "realised must be called on a plan whose rows are expected, as from_counts "
             "makes it; the rows of this plan are exact. Use it as it is."
         )
     _check_kept(plan, kept)
@@ -84,7 +84,7 @@ def realised_fields(plan: Any, kept_counts: Any) -> dict[str, Any]:
 
 
 def _labels_of(counts: Any) -> Labels:
-    """Read {label: rows} like labels of which no row is looked at."""
+    """Make Labels of {label: rows}, without codes of rows."""
     by_label = _counts_of(counts, "counts")
     missing = sum(rows for label, rows in by_label.items() if is_missing(label))
     if missing:

@@ -1,8 +1,8 @@
 """Class codes of a column of labels, without sorting the labels.
 
-If one label is in most rows, one comparison over all labels sets it aside and only the
-rows that differ are looked at again. If none is, small integers are counted in a table
-and other labels are hashed.
+If one label is in most rows, one comparison over all labels finds it, and only the
+other rows are read again. If none is, small integers are counted in a table and other
+labels are hashed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Codes = tuple[Array, Array]
 
 
 class MissingLabelFoundError(Exception):
-    """A missing label was met; how many there are is still to be counted."""
+    """There is a missing label; their number is not yet known."""
 
 
 class NotClassLabelsError(ValueError):
@@ -55,7 +55,7 @@ class Column(ABC):
 
 
 def by_pivot(column: Column) -> Codes:
-    """Set the label of most rows aside, if there is one, and factorize the rest."""
+    """Separate the label of most rows, if there is one, and factorize the rest."""
     if len(column) <= _FEW:
         return column.whole()
     some = column.take(np.arange(0, len(column), len(column) // _SAMPLE))
@@ -117,7 +117,7 @@ class NumpyColumn(Column):
 
 
 def factorize_times(values: Array) -> Codes:
-    """Factorize dates, times or spans, named by Python's values where these do."""
+    """Factorize dates, times or spans, as Python's values where these are exact."""
     missing = int(np.isnat(values).sum())
     if missing:
         raise MissingLabelsError(missing, len(values))
@@ -208,11 +208,11 @@ def check_classes(classes: Array) -> None:
 
 
 def _refuse_numbers(labels: list[Any]) -> None:
-    """Refuse floats that are not whole; missing ones are another matter."""
+    """Refuse floats that are not whole; missing ones are refused elsewhere."""
     floats = [label for label in labels if isinstance(label, float)]
     if any(label == label and not label.is_integer() for label in floats):
         raise NotClassLabelsError(
             "Unknown label type: continuous. y must hold class labels; got numbers "
-            "that are not whole. Cut them into bins, which can be the labels, or the "
-            "strata by which rows are drawn."
+            "that are not whole. Cut them into bins, and use these as labels or as "
+            "strata."
         )

@@ -1,7 +1,7 @@
-"""Which groups of rows are drawn alike, and how their rows are weighted.
+"""Groups of rows: which are drawn at one rate, and how their rows are weighted.
 
-A unit of the draw is a group; its kind is that of its class drawn at the highest rate,
-and rows are weighted by kind and class.
+A unit of the draw is a group. Its kind is that of its class with the highest rate, and
+rows are weighted by kind and class.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class GroupCells:
     labels : Labels
         Classes of the rows, or strata in their place.
     strata : Labels
-        Strata of the rows; all rows of a group are of one.
+        Strata of the rows; a group lies in one stratum.
     groups : Labels
-        Groups of the rows; integers or strings, which are their identities.
+        Groups of the rows, by integers or strings.
     """
 
     labels: Labels
@@ -47,8 +47,8 @@ class GroupCells:
     def draw(self, targets: Targets, samples: CheckedSamples, seed: int) -> Draw:
         """Draw whole groups, each at the highest rate of the classes in it.
 
-        The cells are then pairs of a row's class and the class that decides over its
-        group, with the group's stratum as third if there are several.
+        The cells are then pairs: a row's class, and the class that decides over its
+        group. The group's stratum is third if there are several.
         """
         labels, groups = self.labels, self.groups
         kinds, own, stratum = _kinds_of_groups(labels, self.strata, groups, targets)
@@ -91,7 +91,7 @@ class GroupCells:
 
 
 def _strata_kept(wanted: Array, stratum: Indices, kind: Indices) -> tuple[Indices, ...]:
-    """Put cells together by stratum, small strata as one; nothing for one stratum."""
+    """Join cells by stratum, small strata as one; return nothing for one stratum."""
     drawn = np.bincount(stratum, wanted).astype(np.int64)
     if len(drawn) == 1:
         return ()
@@ -130,7 +130,7 @@ def _kinds_of_groups(
 
 
 def _identities(groups: Array) -> Array:
-    """Give what the groups are hashed by: integers or text, that of JSON for tuples."""
+    """Return the values that are hashed: integers or text, JSON for tuples."""
     if groups.dtype.kind in "iuU":
         return groups
     values = list(map(plain_label, groups.tolist()))
@@ -145,8 +145,8 @@ def _identities(groups: Array) -> Array:
     kind = type(groups.tolist()[0]).__name__
     raise ValueError(
         "groups must hold integers of 64 bits at most, strings, dates, intervals or "
-        f"tuples of these, whose hash decides which are kept; got {kind} in dtype "
-        f"{groups.dtype}. Convert them, for example with astype(int) or astype(str)."
+        f"tuples of these; got {kind} in dtype {groups.dtype}. Convert them, for "
+        "example with astype(int) or astype(str)."
     )
 
 

@@ -1,8 +1,8 @@
 """XXH64: one 64-bit number per row identity and seed.
 
-The hash is the published one (Collet, 2012, xxHash specification 0.1.1), so any
-engine that has it (Spark, Polars, DuckDB, a C program) can draw the same rows. For a
-fixed seed it is a bijection on 8-byte input: different integers never tie.
+The hash is the published one (Collet, 2012, xxHash specification 0.1.1). So any engine
+that has it can draw the same rows: Spark, Polars, DuckDB, a C program. For a fixed seed
+it is a bijection on 8-byte input: different integers never tie.
 """
 
 from __future__ import annotations
@@ -63,13 +63,13 @@ def hash_bytes(identities: list[bytes], seed: int) -> UInt64Array:
 
 
 def mix_seed(seed: int) -> int:
-    """Spread a user's seed over 64 bits, so that nearby seeds share nothing."""
+    """Mix a user's seed over 64 bits, so that near seeds give unrelated draws."""
     return xxh64_intdigest((seed % 2**64).to_bytes(8, "little"), _SEED_OF_SEEDS)
 
 
 @dataclass(frozen=True)
 class HashedKeys:
-    """Hashes of keys that are not kept themselves.
+    """Hashes of keys, without the keys.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ Keys = NDArray[Any] | HashedKeys
 
 
 def as_keys(keys: Any) -> Keys:
-    """Give identities as an array; slices of a pandas Series go by its index."""
+    """Return identities as an array, because a pandas Series slices by its index."""
     return keys if isinstance(keys, HashedKeys) else np.asarray(keys)
 
 

@@ -1,4 +1,4 @@
-"""From labels in any container to class codes and counts, in one pass."""
+"""Turn labels in any container into class codes and counts, in one pass."""
 
 from __future__ import annotations
 
@@ -100,7 +100,8 @@ def require_labels(y: Any) -> None:
 def one_label_per_row(y: Any) -> Any:
     """Refuse columns of labels, which classifiers read in different ways.
 
-    A column of a data set is read at once: classifiers would ask for every value.
+    A column of a Hugging Face data set is read at once, because classifiers would read
+    it value by value.
     """
     require_labels(y)
     if _has_columns(y):
@@ -166,7 +167,7 @@ def column_names(table: Any) -> list[Any] | None:
 
 
 def sorted_classes(labels: list[Any]) -> Array:
-    """Sort labels as they stand in ``classes_``."""
+    """Sort labels as in ``classes_``."""
     # A dictionary may name a label twice, or a missing one.
     unique = [label for label in dict.fromkeys(labels) if not is_missing(label)]
     if any(isinstance(label, str) for label in unique):
@@ -179,7 +180,7 @@ def sorted_classes(labels: list[Any]) -> Array:
 
 
 def _wide_integers(labels: Sequence[Any]) -> type | None:
-    """Name the type of integers of which numpy would make floats."""
+    """Return the type of integers that numpy would turn into floats."""
     whole = all(isinstance(label, (int, np.integer)) for label in labels)
     if not whole or max(labels, default=0) < 2**63:
         return None
@@ -188,7 +189,7 @@ def _wide_integers(labels: Sequence[Any]) -> type | None:
 
 
 class _CodedColumn:
-    """Codes into a list of labels, -1 for a missing one."""
+    """Positions in a list of labels, -1 for a missing one."""
 
     def __init__(self, codes: Array, labels: list[Any]) -> None:
         self.codes, self.labels = codes, labels
@@ -381,9 +382,9 @@ def _several_outputs(y: Any) -> NotClassLabelsError:
 def _label_columns(y: Any) -> ValueError:
     return ValueError(
         "One-hot, multilabel and multioutput targets are not supported by classifiers "
-        f"here. y must have one label per row; got {_describe(y)}. Of one-hot columns "
-        "give the place of the 1, as y.argmax(axis=1) does of an array. Rows of "
-        "several labels are for DownsampleUpweight, before a classifier of several "
+        f"here. y must have one label per row; got {_describe(y)}. For one-hot columns "
+        "give the position of the 1, for an array y.argmax(axis=1). For rows of "
+        "several labels use DownsampleUpweight before a classifier of several "
         "outputs in a skstrat.Pipeline."
     )
 

@@ -1,4 +1,4 @@
-"""The parameters by which a model sets or changes the prior it believes in."""
+"""The parameters by which a model sets or changes its prior."""
 
 from __future__ import annotations
 
@@ -63,9 +63,9 @@ class OwnPrior:
     value : object
         Its value.
     effect : {"weights", "prior", "resampling", "uncorrected", "target"}
-        What it does to the class totals that the model was fitted with.
+        Its effect on the class totals that the model was fitted with.
     encoded : bool
-        Whether the model is fitted with 0, 1, ... for the labels.
+        Whether the model is fitted with labels 0, 1, ...
     one_vs_rest : bool
         Whether it is one of several models, each of one class and the rest.
     """
@@ -82,12 +82,12 @@ class OwnPrior:
 
 
 def own_priors(estimator: Any) -> list[OwnPrior]:
-    """List such parameters of every model whose probabilities come out."""
+    """List such parameters of every model whose probabilities are returned."""
     return [own for path in own_priors_by_model(estimator) for own in path]
 
 
 def own_priors_by_model(estimator: Any) -> list[list[OwnPrior]]:
-    """List such parameters of each model whose probabilities come out."""
+    """List such parameters of each model whose probabilities are returned."""
     return [
         [own for step in path for own in _own_of(step)]
         for path in _paths(_Inside(estimator))
@@ -105,7 +105,7 @@ def refuse_own_prior(estimator: Any, argument: str) -> None:
 
 
 def classifiers_inside(estimator: Any) -> Iterator[Any]:
-    """Go through every classifier that has a say in the predictions."""
+    """Yield every classifier that influences the predictions."""
     for path in _paths(_Inside(estimator), past_calibrators=True):
         for step in path:
             yield step.estimator
@@ -125,7 +125,7 @@ def is_frozen(estimator: Any) -> bool:
 
 @dataclass(frozen=True)
 class _Inside:
-    """An estimator, what its labels are, and what else a search may make of it."""
+    """An estimator, its labels, and the values that a search may set."""
 
     estimator: Any
     encoded: bool = False
@@ -134,7 +134,7 @@ class _Inside:
 
 
 def _paths(at: _Inside, *, past_calibrators: bool = False) -> list[list[_Inside]]:
-    """List the ways from an estimator down to each model that learns."""
+    """List the paths from an estimator to each model that learns."""
     recalibrated = isinstance(at.estimator, CalibratedClassifierCV)
     if recalibrated and not past_calibrators:
         return [[at]]
@@ -148,7 +148,7 @@ def _paths(at: _Inside, *, past_calibrators: bool = False) -> list[list[_Inside]
 
 
 def _within(at: _Inside) -> list[_Inside]:
-    """Give the estimators right inside another that predict for it."""
+    """Return the estimators directly inside another that predict for it."""
     estimator = at.estimator
     if isinstance(estimator, SklearnPipeline):
         return [replace(at, estimator=estimator.steps[-1][1], searched=())]
@@ -227,7 +227,7 @@ def _parameters_of(estimator: Any) -> dict[str, Any]:
 
 
 def _as_own(at: _Inside, name: str, value: Any) -> OwnPrior | None:
-    """Recognise a parameter that does something to the prior."""
+    """Recognise a parameter that changes the prior."""
     effect, neutral = PARAMETERS[name]
     if str(value) in neutral:
         return None

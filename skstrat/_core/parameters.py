@@ -1,4 +1,4 @@
-"""What the parameters that several classes share may be, for scikit-learn's check."""
+"""Allowed values of parameters that several classes share."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Which rows, and what each one counts: a small frozen value that knows no data.
+"""Which rows are drawn, and what each weighs: a small frozen value without data.
 
-Every row has an identity: its position, or a key. A published 64-bit hash of identity
-and seed decides (bottom-k sampling; Cohen and Kaplan, 2007): of class c the rows with
-the smallest hashes are kept. The plan stores one threshold per class, so any block of
-rows can be decided alone and the same rows are kept for every cutting of the data.
+A row's identity is its position, or a key. A published 64-bit hash of identity and seed
+decides (bottom-k sampling; Cohen and Kaplan, 2007). Of each class the rows with the
+smallest hashes are kept. The plan stores one threshold per class. So any block can be
+decided alone, and every cutting of the data keeps the same rows.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ Array = NDArray[Any]
 class Plan:
     """Rows drawn and weight for each class, for any block of the data.
 
-    Rows of zero weight are not there: leave them out of a block, and then give the
-    positions of the others as ``key``.
+    Rows of zero weight do not count: leave them out of a block, and give the positions
+    of the others as ``key``.
 
     Parameters
     ----------
@@ -49,13 +49,13 @@ class Plan:
     class_total : tuple of float
         Total incoming weight of each class (its row count without weights).
     class_weight : tuple of float
-        What the incoming weight of a drawn row of each class is multiplied by.
+        Factor by which the incoming weights of drawn rows of each class are multiplied.
     threshold : tuple of int
-        Of each class, rows whose hash is below this are drawn once more.
+        Rows of each class with a hash below this are drawn once more.
     seed : int
         The user's 64-bit seed.
     exact : bool, default=True
-        Whether just so many ``rows`` are kept, not on average as :meth:`from_counts`.
+        Whether exactly ``rows`` are kept, or on average as by :meth:`from_counts`.
     """
 
     classes: tuple[Any, ...]
@@ -90,20 +90,20 @@ class Plan:
         plan : Plan
             With every class weight 1.
         indices : ndarray of shape (n_drawn,)
-            The rows drawn, ascending, a row drawn m times standing m times.
+            The rows drawn, ascending; a row drawn m times occurs m times.
 
         Raises
         ------
         ValueError
-            If keys repeat, so that the rows wanted cannot be told from others.
+            If keys repeat, so that rows of equal keys cannot be told apart.
         """
         counts = labels.counts
         copies, remainder = np.divmod(rows, counts)
         threshold, extra = smallest_hashes(labels.codes, counts, remainder, seed, key)
         if len(extra) != remainder.sum():
             raise ValueError(
-                "key must be different in every row to draw an exact number of rows; "
-                f"rows of equal keys stand together and {len(extra)} were drawn for "
+                "key must be different in every row, because rows of equal keys are "
+                f"drawn together; {len(extra)} rows were drawn for "
                 f"{remainder.sum()} wanted. Name a column that tells the rows apart, "
                 "or leave key out to draw by position."
             )
@@ -130,12 +130,11 @@ class Plan:
     ) -> Self:
         r"""Make the plan from the rows of each class alone, before any row is read.
 
-        Of class *c* with :math:`n_c` rows, :math:`t_c` wanted, each row is kept that
-        has a hash below :math:`2^{64} t_c / n_c` (Bernoulli sampling; Särndal,
-        Swensson and Wretman, 1992, 3.2) and weighs :math:`n_c / t_c`. About
-        :math:`t_c \pm \sqrt{t_c}` rows are kept, and totals are right on average;
-        :meth:`realised` makes them exact. For engines that hold too many rows to find
-        the smallest hashes.
+        Of class *c* with :math:`n_c` rows, :math:`t_c` are wanted. Rows with a hash
+        below :math:`2^{64} t_c / n_c` are kept and weigh :math:`n_c / t_c` (Bernoulli
+        sampling; Särndal, Swensson and Wretman, 1992, 3.2). About
+        :math:`t_c \pm \sqrt{t_c}` rows are kept. Totals are right on average, and exact
+        after :meth:`realised`. It is for data too large to find the smallest hashes.
 
         Parameters
         ----------
@@ -144,7 +143,7 @@ class Plan:
         factor : float or dict of label to float, default=None
             As in :class:`DownsampleUpweight`, but never "auto".
         sampling_strategy : float, str or dict of label to int, default=None
-            As in :class:`DownsampleUpweight`, as is what happens without both.
+            As in :class:`DownsampleUpweight`, also if both are None.
         weighting : str or dict, default="original"
             Total weight of each class, as in :class:`DownsampleUpweight`; "original"
             and "factor" are the same here.
@@ -161,10 +160,11 @@ class Plan:
         MissingLabelsError
             If a label is missing.
         ValueError
-            If there is one class, or an argument is none of the above; or both
-            ``factor`` and ``sampling_strategy`` are given.
+            If there is one class, or an argument is not usable; or if both ``factor``
+            and ``sampling_strategy`` are given.
         TypeError
-            If ``counts`` is no dict, a label no plain value, or rows would be needed.
+            If ``counts`` is no dict, a label is no plain value, or rows would be
+            needed.
 
         Examples
         --------
@@ -178,11 +178,11 @@ class Plan:
         return cls(**fields, exact=False)
 
     def realised(self, kept_counts: Mapping[Any, int]) -> Self:
-        r"""Make totals exact, now that the rows kept were counted.
+        r"""Make totals exact, after the rows kept were counted.
 
-        The class weight, on average right, is multiplied by rows expected / rows kept
-        (Hajek, 1971): :math:`n_c / k_c` for :math:`k_c` rows kept at the default
-        weighting. "uniform" stays 1.
+        The class weight is multiplied by rows expected / rows kept (Hajek, 1971). At
+        the default weighting this gives :math:`n_c / k_c` for :math:`k_c` rows kept;
+        "uniform" stays 1.
 
         Parameters
         ----------
@@ -197,8 +197,8 @@ class Plan:
         Raises
         ------
         ValueError
-            If the plan is exact already, classes differ, or rows kept cannot be of its
-            draw: none, more than seen, or not all of a class that is kept whole.
+            If the plan is exact, or classes differ. If the rows kept are impossible:
+            none, more than seen, or not all of a class that is kept whole.
         TypeError
             If ``kept_counts`` is no dict.
 
@@ -258,9 +258,9 @@ class Plan:
         Returns
         -------
         indices : ndarray of shape (n_drawn,)
-            Positions in the block, ascending, a row drawn m times standing m times.
+            Positions in the block, ascending; a row drawn m times occurs m times.
         weights : ndarray of shape (n_drawn,)
-            Class weight of each, to be multiplied into the row's own weight.
+            Class weight of each, to be multiplied by the row's own weight.
 
         Raises
         ------
@@ -303,12 +303,13 @@ class Plan:
         Parameters
         ----------
         fields : dict of str to object
-            Plain values; left as they are.
+            Plain values; they are not changed.
 
         Returns
         -------
         Plan
-            Equal to the one that was written, but that dates and intervals stay text.
+            Equal to the one that was written, except that dates and intervals stay
+            text.
 
         Raises
         ------
@@ -354,21 +355,21 @@ class Plan:
     ) -> SqlExpressions:
         """Write the plan as SQL, so that an engine draws the same rows itself.
 
-        ``SELECT *, {weight} AS w FROM read_parquet('f', file_row_number=true) WHERE
-        {filter}`` is then all it takes. Labels that are missing or not in the plan stop
-        the query, as do weights that are missing, negative or not finite. So does, in
-        classes that lose rows, a key that is missing or cannot be hashed.
+        The query is ``SELECT *, {weight} AS w FROM ... WHERE {filter}``. It stops at
+        labels that are missing or not in the plan, and at weights that are missing,
+        negative or not finite. In classes that lose rows it also stops at keys that are
+        missing or cannot be hashed.
 
         Parameters
         ----------
         label : str
             Column of the labels.
         key : str
-            Column of the identities that the plan was drawn with: keys, or positions
-            from 0 on (DuckDB: ``file_row_number`` of a single file; Spark has none).
+            Column of the keys that the plan was drawn with, or of positions from 0 on.
+            DuckDB has them for one Parquet file (``file_row_number``), Spark has none.
             Integers of at most 64 bits, in Spark signed; in Spark also strings.
         sample_weight : str, default=None
-            Column of the incoming weights; a row of zero weight is not there.
+            Column of the incoming weights; rows of zero weight are left out.
         dialect : {"duckdb", "spark"}, default="duckdb"
             The engine; DuckDB from 1.3 on, Spark from 4.0 on.
 

@@ -1,4 +1,4 @@
-"""Predictions under one prior turned into predictions under another."""
+"""Correct predictions under one prior to another."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ROW_SUM = 1e-2
 
 
 def check_prior(name: str, given: Any, classes: Any = None) -> Floats:
-    """Check a prior, and bring one by label into the order of the classes."""
+    """Check a prior, and sort one by label into the order of the classes."""
     values = _in_order(name, given, classes)
     try:
         values = np.asarray(values, dtype=np.float64)
@@ -37,8 +37,8 @@ def check_prior(name: str, given: Any, classes: Any = None) -> Floats:
         )
     if not ((values > 0) & (values < np.inf)).all():
         raise ValueError(
-            f"{name} must be positive and finite; got {given!r}. Give a class that is "
-            "hardly expected a small share."
+            f"{name} must be positive and finite; got {given!r}. Give a rare class a "
+            "small share."
         )
     return values
 
@@ -69,7 +69,7 @@ def _listed(classes: Any) -> list[Any]:
 
 
 def prior_shift(train_prior: Any, target_prior: Any) -> Floats:
-    """Give the log ratio of target and train prior, moved so that the first is 0."""
+    """Return the log ratio of target and train prior, minus that of the first class."""
     train = check_prior("train_prior", train_prior)
     target = check_prior("target_prior", target_prior)
     if train.shape != target.shape:
@@ -105,14 +105,14 @@ def check_probabilities(name: str, given: Any, n_classes: int) -> Floats:
 
 
 def correct_prior(p: Any, *, train_prior: Any, target_prior: Any) -> Floats:
-    r"""Turn probabilities learned under one prior into those under another.
+    r"""Correct probabilities from one prior to another.
 
     .. math:: \log p_c = \log q_c + \log(\pi_c / \rho_c) + \text{const}
 
-    with *q* the model's probabilities, :math:`\rho` the prior that it was trained on
-    and :math:`\pi` that of the place where it is used (Elkan, 2001; Saerens, Latinne
-    and Decaestecker, 2002; for under-sampling Dal Pozzolo et al., 2015). It is exact if
-    the rows trained on are random samples of their classes.
+    with *q* the model's probabilities (Elkan, 2001; Saerens, Latinne and Decaestecker,
+    2002). :math:`\rho` is the prior that the model was trained on, and :math:`\pi` the
+    one where it is used. For under-sampling see Dal Pozzolo et al. (2015). It is exact
+    if the rows trained on are random samples of their classes.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def correct_prior(p: Any, *, train_prior: Any, target_prior: Any) -> Floats:
     train_prior : array-like of shape (n_classes,)
         Share, rows or total weight of each class that the model was trained on.
     target_prior : array-like of shape (n_classes,)
-        The same where the model is used. Only ratios matter in either.
+        The same where the model is used. Only ratios matter in both.
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """Take rows of any container and keep its kind: the only place that touches X.
 
-Rows come in ascending order, so memory is read in sequence. Libraries are recognised
-through ``sys.modules``; nothing is converted, scanned or copied but the result.
+Rows are taken in ascending order, so memory is read in sequence. Libraries are
+recognised through ``sys.modules``. Only the result is copied.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def gather_rows(X: Any, rows: NDArray[Any], argument: str = "X") -> Any:
         }
     if is_lazy(X):
         raise TypeError(
-            f"{argument} must be in memory, for each batch is of rows from all over; "
+            f"{argument} must be in memory, because a batch has rows from all parts; "
             "got rows of files. Draw rows first, by fit_resample of a resampler that "
             "picks rows, or read the files in order, by skstrat.io.read_batches."
         )
@@ -84,7 +84,7 @@ def gather_rows(X: Any, rows: NDArray[Any], argument: str = "X") -> Any:
 
 
 def _taker(X: Any) -> Callable[[Any, Rows], Any] | None:
-    """Find how rows of a table or column are taken, if its library is known."""
+    """Return a function that takes rows of a table or column of a known library."""
     if is_hugging_face(X, "Dataset"):
         return _take_data_set
     if is_hugging_face(X, "Column"):
@@ -165,7 +165,7 @@ def _count_rows_of_columns(X: Mapping[Any, Any], argument: str) -> int:
 
 
 def _take_unknown(X: Any, rows: Rows, argument: str) -> Any:
-    """Take rows of what can be indexed, and look at what comes back."""
+    """Take rows of an unknown container by index, and check the result."""
     if hasattr(X, "iloc"):
         return _index(X.iloc, rows, X, argument)
     if hasattr(X, "shape") and hasattr(X, "__getitem__"):
@@ -176,7 +176,7 @@ def _take_unknown(X: Any, rows: Rows, argument: str) -> Any:
 
 
 def _index(indexer: Any, rows: Rows, X: Any, argument: str) -> Any:
-    """Index by row numbers; refuse what does not give that many rows."""
+    """Index by row numbers; refuse a result of another length."""
     try:
         taken = indexer[rows]
         right = not is_mapping(taken) and num_samples(taken) == len(rows)

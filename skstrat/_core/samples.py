@@ -1,6 +1,6 @@
-"""What a resampler or a classifier is given, checked once.
+"""Check the input of a resampler or a classifier, once.
 
-Lengths first, then weights, then labels. A row of zero weight is not there.
+Lengths first, then weights, then labels. Rows of zero weight are left out.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Indices = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class CheckedSamples:
-    """The rows that count: those whose incoming weight is not zero.
+    """The rows whose incoming weight is not zero.
 
     Attributes
     ----------
@@ -32,9 +32,9 @@ class CheckedSamples:
     sample_weight : ndarray of shape (n_counted,) or None
         Their weights.
     positions : ndarray of shape (n_counted,) or None
-        Where in X they are, ascending; None if all rows count.
+        Their positions in X, ascending; None if they are all rows.
     keys : HashedKeys or None
-        What tells them apart; None for their positions in X.
+        Their keys; None for their positions in X.
     """
 
     y: Any
@@ -44,16 +44,16 @@ class CheckedSamples:
 
     @property
     def identities(self) -> Keys | None:
-        """What the hash of each row is of; None if all rows count, by position."""
+        """Values that are hashed; None for the positions of all rows."""
         return self.positions if self.keys is None else self.keys
 
     @cached_property
     def labels(self) -> Labels:
-        """Class codes of the rows, encoded when they are first asked for."""
+        """Class codes of the rows, encoded at first use."""
         return encode_labels(self.y)
 
     def position_of(self, indices: Indices) -> Indices:
-        """Turn places among the rows that count into places in X; -1 stays."""
+        """Turn positions among these rows into positions in X; -1 stays."""
         if self.positions is None:
             return indices
         return np.where(indices < 0, -1, self.positions[indices])
@@ -63,7 +63,7 @@ class CheckedSamples:
         return None if self.sample_weight is None else self.sample_weight[indices]
 
     def take(self, X: Any) -> Any:
-        """Take the rows that count; X itself if all do."""
+        """Take these rows; X itself if they are all."""
         if self.positions is None:
             return X
         return X.only(self.positions) if is_lazy(X) else take_rows(X, self.positions)

@@ -1,8 +1,8 @@
-"""A plan in the words of an SQL engine: which rows are kept, and what each counts.
+"""A plan as SQL: which rows are kept, and what each weighs.
 
-The engine computes the published hash itself, so it reads the data once, keeps the
-rows that the plan keeps, and needs neither this library nor a function of its own.
-An engine is a file of words; what they say is here.
+The engine computes the published hash itself. It reads the data once and keeps the rows
+that the plan keeps. It needs neither this library nor a user-defined function. Each
+dialect has a file; what all have in common is here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from skstrat._core import sql_duckdb, sql_spark
 
 
 class Dialect(Protocol):
-    """The words of an engine."""
+    """The expressions of an engine."""
 
     def identifier(self, name: str) -> str:
         """Quote a name."""
@@ -38,7 +38,7 @@ class Dialect(Protocol):
         """Stop the query."""
 
     def threshold(self, value: int) -> str:
-        """Write what hashes are compared with."""
+        """Write the threshold for hashes."""
 
     def is_below(self, key: str, seed: int, limit: str) -> str:
         """Compare the hash of a key with a threshold."""
@@ -98,7 +98,7 @@ def _column(argument: str, name: str) -> str:
 
 @dataclass(frozen=True)
 class _Cases:
-    """What differs from label to label; a label that is not in the plan is an error."""
+    """CASE expressions by label; a label that is not in the plan is an error."""
 
     words: Dialect
     classes: tuple[Any, ...]
@@ -134,8 +134,8 @@ def _refuse_repeats(plan: Any) -> None:
     if more:
         label, (seen, drawn) = next(iter(more.items()))
         raise ValueError(
-            "a plan that repeats rows cannot be an SQL filter, which keeps a row once "
-            f"or not at all; class {label!r} has {drawn} rows after resampling and "
+            "A plan that repeats rows cannot be an SQL filter, which cannot repeat "
+            f"them; class {label!r} has {drawn} rows after resampling and "
             f"{seen} before. Use DownsampleUpweight or ClassWeight, which repeat no "
             "row, or take the rows with Plan.select."
         )
@@ -159,7 +159,7 @@ def _kept(plan: Any, cases: _Cases, key: str) -> str:
 
 
 def _counted(words: Dialect, sample_weight: str, kept: str) -> str:
-    """Leave out rows of zero weight, before anything else of them is looked at."""
+    """Leave out rows of zero weight, before anything else is tested."""
     unfit = words.error(
         f"sample_weight {sample_weight} must be finite and not negative; got ",
         sample_weight,

@@ -1,4 +1,4 @@
-"""The words of DuckDB: names, values, errors, and the published hash, written out."""
+"""The SQL of DuckDB: names, values, errors, and the published hash."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def literal(value: str | float | bool) -> str:
 
 
 def double(value: float) -> str:
-    """Write every digit, and an exponent: without one it would be a DECIMAL."""
+    """Write every digit, and an exponent: without it the type would be DECIMAL."""
     if not math.isfinite(value):
         return f"'{value}'::DOUBLE"
     digits = repr(float(value))
@@ -48,7 +48,7 @@ def double(value: float) -> str:
 
 
 def as_text(column: str) -> str:
-    """Read a column of texts, which is compared byte by byte as it stands."""
+    """Read a column of texts, which is compared byte by byte."""
     return column
 
 
@@ -73,7 +73,7 @@ def error(rule: str, value: str) -> str:
 
 
 def threshold(value: int) -> str:
-    """Write what hashes are compared with."""
+    """Write the threshold for hashes."""
     return f"{value}::UHUGEINT"
 
 

@@ -1,7 +1,7 @@
-"""The words of Spark SQL: names, values, errors, and its own hash, which is the same.
+"""The SQL of Spark: names, values, errors, and its hash, which is the same.
 
-``xxhash64(a, b)`` of Spark hashes *b* with the hash of *a*, seeded with 42, as seed:
-with the user's seed for *a* that is the published draw of key *b*.
+In Spark ``xxhash64(a, b)`` hashes *a* with seed 42, then *b* with that hash as seed.
+With the user's seed as *a*, the result is the published draw of key *b*.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def literal(value: str | float | bool) -> str:
 
 
 def double(value: float) -> str:
-    """Write every digit, and the letter without which it may be a DECIMAL."""
+    """Write every digit, and the letter that makes it a DOUBLE."""
     if not math.isfinite(value):
         return f"CAST('{value}' AS DOUBLE)"
     return f"{float(value)!r}D"
@@ -71,7 +71,7 @@ def error(rule: str, value: str) -> str:
 
 
 def threshold(value: int) -> str:
-    """Write what hashes are compared with, in the same order: all signed."""
+    """Write the threshold for hashes as a signed integer, in the same order."""
     return f"CAST({value - 2**63} AS BIGINT)"
 
 

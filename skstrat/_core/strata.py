@@ -1,4 +1,4 @@
-"""Strata and groups of the rows, from the words a user has for them."""
+"""Read strata and groups of the rows from the user's arguments."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Columns = list[tuple[Any, Any]]
 def read_row_labels(
     named: Any, X: Any, y: Any, counted: NDArray[np.intp] | None, argument: str
 ) -> Labels:
-    """Read one label per row: columns of X, an array, or what a callable gives."""
+    """Read one label per row: from columns of X, an array, or a callable."""
     columns = _named_columns(X, named, argument)
     if columns is None:
         values = named(X, y) if callable(named) else named
@@ -156,7 +156,7 @@ def _describe(values: Any) -> str:
 def _named_columns(X: Any, named: Any, argument: str) -> Columns | None:
     """Take the columns out of a table that are named; None if values are given.
 
-    A short list of labels names columns; values would be one per row.
+    A short list of labels names columns; a list of values has one per row.
     """
     names, shape = column_names(X), tuple(getattr(X, "shape", ()))
     width = shape[-1] if len(shape) == 2 else len(names or ())
@@ -171,9 +171,9 @@ def _named_columns(X: Any, named: Any, argument: str) -> Columns | None:
         if as_values:
             return None
         raise ValueError(
-            f"{argument} must name a column of X or give its position, hold one value "
-            "per row, or be a callable of X and y; got "
-            f"{wanted[places.index(None)]!r}, and X is {_describe(X)}, "
+            f"{argument} must name a column of X or give its position, hold a value "
+            "per row, or be a callable; got "
+            f"{wanted[places.index(None)]!r}. X is {_describe(X)}, "
             + ("without names." if names is None else f"with columns {names!r}.")
         )
     if as_values or len(set(places)) < len(places):
@@ -187,7 +187,7 @@ def _named_columns(X: Any, named: Any, argument: str) -> Columns | None:
 
 
 def _are_labels(named: Any, width: int, n_rows: int) -> bool:
-    """Tell whether all could be labels of columns; values of rows may repeat."""
+    """Tell whether all values can be labels of columns; those of rows may repeat."""
     kinds = set(map(type, named))
     plain = all(issubclass(kind, (str, Integral)) for kind in kinds)
     if not plain or bool in kinds or not 0 < len(set(named)) <= width:
@@ -206,7 +206,7 @@ def _place_of(name: Any, names: list[Any] | None, width: int) -> int | None:
 
 
 def _columns_of(values: Any, argument: str) -> Columns:
-    """Take a table or tuples apart; all else is one column."""
+    """Split a table or tuples into columns; all else is one column."""
     shape = tuple(getattr(values, "shape", ()))
     if len(shape) == 2 and shape[1] > 1:
         names = column_names(values)
@@ -236,7 +236,7 @@ def _columns_of_tuples(values: Any, argument: str) -> Columns:
 
 
 def _taken(X: Any, names: list[Any] | None, places: Any) -> list[Any]:
-    """Take columns of a table by position, in one run if they are not in memory."""
+    """Take columns of a table by position, all at once if not in memory."""
     if is_lazy(X):
         X = X[:, list(places)] if names is None else X[[names[at] for at in places]]
         places = range(X.shape[1])

@@ -1,7 +1,7 @@
-"""From the user's words to the rows wanted of each class.
+"""Turn the user's arguments into the rows wanted of each class.
 
-All functions clip instead of failing: in a cross-validation fold a class may have
-fewer rows than were asked for, or be absent.
+All functions limit values instead of raising errors: in a cross-validation fold a class
+may have fewer rows than were asked for, or none.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Targets:
     rows : ndarray of shape (n_classes,)
         Rows of each class after resampling, int64, at least 1.
     factor : ndarray of shape (n_classes,)
-        The nominal number of original rows that one resampled row stands for.
+        The nominal number of original rows per resampled row.
     """
 
     rows: NDArray[np.int64]
@@ -49,7 +49,7 @@ class Targets:
 
 
 def refuse_both(first: str, first_value: Any, second: str, second_value: Any) -> None:
-    """Refuse two arguments that say the same thing."""
+    """Refuse two arguments that have the same purpose."""
     if first_value is not None and second_value is not None:
         raise ValueError(
             f"Give either {first} or {second}, not both; got {first}={first_value!r} "
@@ -58,7 +58,7 @@ def refuse_both(first: str, first_value: Any, second: str, second_value: Any) ->
 
 
 def targets_from_rows(labels: Labels, rows: NDArray[Any]) -> Targets:
-    """Take row counts as they are; the factor is what they come to."""
+    """Use row counts as they are, and compute the factor from them."""
     rows = np.asarray(rows, dtype=np.int64)
     return Targets(rows, labels.counts / rows)
 
@@ -69,7 +69,7 @@ def targets_of_downsampling(
     factor: float | Mapping[Any, float] | None,
     strategy: SamplingStrategy | None,
 ) -> Targets:
-    """Read the words of a user who wants fewer rows; None in both is a default."""
+    """Read the arguments of downsampling; with None in both, use the default."""
     if factor is not None:
         return targets_from_factor(labels, factor, "down")
     if strategy is not None:
@@ -131,8 +131,8 @@ def rows_from_mapping(labels: Labels, wanted: Mapping[Any, int]) -> NDArray[np.i
         if not isinstance(value, Integral) or int(value) < 1:
             raise ValueError(
                 "sampling_strategy must give a whole number of rows >= 1 for every "
-                f"class, or no row of it is left to learn from; got {value!r} for "
-                f"class {labels.classes.tolist()[code]!r}."
+                f"class, so that each is learned; got {value!r} for class "
+                f"{labels.classes.tolist()[code]!r}."
             )
         rows[code] = int(value)
     return rows

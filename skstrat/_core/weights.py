@@ -1,8 +1,9 @@
-r"""How much each drawn row counts.
+r"""The weights of drawn rows.
 
-Weight out = weight in x (total wanted of the class / sum of the incoming weights of
-its drawn rows): the ratio form of Hajek (1971), which keeps class totals exactly, not
-only on average as weight x factor does (Horvitz and Thompson, 1952).
+A weight is the incoming weight times the total wanted of the class, divided by the sum
+of the incoming weights of its drawn rows. This ratio form of Hajek (1971) keeps class
+totals exactly. The weight times the factor (Horvitz and Thompson, 1952) keeps them only
+on average.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ def totals_of(codes: NDArray[Any], weights: Floats | None, n_codes: int) -> Floa
 
 
 def wanted_totals(labels: Labels, weighting: Weighting, totals: Floats) -> Floats:
-    """Say what the total weight of each class shall be; the grand total is kept."""
+    """Return the total weight wanted of each class; the grand total is kept."""
     if weighting == "original":
         return totals
     if weighting == "balanced":
@@ -115,21 +116,21 @@ def wanted_totals(labels: Labels, weighting: Weighting, totals: Floats) -> Float
 
 @dataclass(frozen=True)
 class CellSums:
-    """What the rows of each cell weigh, all of them and those drawn.
+    """Weights of the rows of each cell: of all rows, and of those drawn.
 
     Attributes
     ----------
     class_of : ndarray of shape (n_cells,)
         Class code of each cell.
     expansion : ndarray of shape (n_cells,)
-        How many rows one drawn row stands for.
+        Original rows per row drawn.
     totals : ndarray of shape (n_cells,)
-        Incoming weights of all rows.
+        Sum of the incoming weights of all rows.
     drawn : ndarray of shape (n_cells,)
-        Incoming weights of the rows drawn.
+        Sum of the incoming weights of the rows drawn.
     margins : tuple of ndarray of shape (n_cells,)
-        Ways to put cells together into sets whose totals are kept, those of the last
-        exactly; each set is of one class there.
+        Partitions of the cells into sets whose totals are kept. Those of the last hold
+        exactly; each of its sets is of one class.
     """
 
     class_of: NDArray[np.intp]
@@ -140,13 +141,13 @@ class CellSums:
 
     @classmethod
     def of_classes(cls, expansion: Floats, totals: Floats, drawn: Floats) -> CellSums:
-        """Take every class for a cell."""
+        """Make every class a cell."""
         classes = np.arange(len(totals))
         return cls(classes, expansion, totals, drawn, (classes,))
 
 
 def cell_weights(weighting: Weighting, labels: Labels, sums: CellSums) -> Floats:
-    """Find what the incoming weights of each cell are multiplied by."""
+    """Return the factors of the incoming weights of each cell."""
     if weighting == "uniform":
         return np.ones(len(sums.totals))
     if weighting == "factor":
@@ -162,8 +163,9 @@ def cell_weights(weighting: Weighting, labels: Labels, sums: CellSums) -> Floats
 def _rake(sums: CellSums) -> Floats:
     r"""Scale expansions until the drawn rows have the totals of all rows.
 
-    One set of margins makes them the combined ratio estimator, :math:`k_h W / \sum_h
-    k_h w_h` (Cochran, 1977, 6.11); several are met in turn (Deming and Stephan, 1940).
+    With one set of margins this is the combined ratio estimator,
+    :math:`k_h W / \sum_h k_h w_h` (Cochran, 1977, 6.11). Several are adjusted in turn
+    (iterative proportional fitting; Deming and Stephan, 1940).
     """
     *others, last = sums.margins
     start = multiplier = _scale(sums.expansion, last, sums)
@@ -202,9 +204,9 @@ def _margin_totals(
 def join_small(
     units: NDArray[np.int64], within: NDArray[np.intp], whole: NDArray[np.bool_]
 ) -> NDArray[np.intp]:
-    """Put cells of one class together where few units are drawn of each.
+    """Join cells of one class where few units are drawn of each.
 
-    A cell drawn whole, whose total has no error, is only put with others where these
+    A cell drawn whole has an exact total. It is joined with others only where these
     have too few units together.
     """
     order = np.lexsort((units, whole, within))

@@ -216,7 +216,7 @@ NEEDS_ALL = {
         ResampledClassifier(LINE, DOWN), {"estimator__C": [1]}
     ).fit(X, y),
     "as first step of a Pipeline": lambda X, y: list(X),
-    "for each batch is of rows from all over": lambda X, y: PartialFitClassifier(
+    "because a batch has rows from all parts": lambda X, y: PartialFitClassifier(
         SGDClassifier(loss="log_loss")
     ).fit(X, y),
 }

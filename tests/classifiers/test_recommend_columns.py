@@ -49,7 +49,7 @@ def test_with_more_columns_than_positives_all_rows_are_kept(
     assert (found.factor, found.rows, found.loss) == (1.0, len(y), 0.0)
     assert found.n_columns == n_features
     assert str(found).endswith(
-        f"unknown amount, with more columns ({n_features}) than the pilot has other rows."
+        f"amount, with more columns ({n_features}) than the pilot has other rows."
     )
     # Whole parameters are counted: halving the rows is said to cost far over 1 %.
     entropy = log_loss(y, np.full(len(y), y.mean()))

@@ -182,7 +182,7 @@ def test_what_reads_a_part_of_the_rows(resampler, ending, tmp_path):
         (
             {"strata": ["country", "no"]},
             None,
-            "strata must name a column of X .* got 'no', and X is LazyRows .*'country'",
+            "strata must name a column of X .* got 'no'. X is LazyRows .*'country'",
         ),
         ({"groups": "id"}, "a", "key must be None where groups and not the keys"),
     ],

@@ -247,7 +247,7 @@ def test_many_small_strata_say_that_rows_drawn_are_not_those_asked_for(size, tim
     asked = 400 * size / 20
     for weighting, old in (("original", weight), ("factor", np.ones(len(y)))):
         resampler = down(factor=20, strata=strata, weighting=weighting)
-        with pytest.warns(SmallStrataWarning, match="rounded to one at least") as told:
+        with pytest.warns(SmallStrataWarning, match="rounded to at least one") as told:
             *_, weights = resampler.fit_resample(y, y, sample_weight=old)
         (text,) = {str(each.message) for each in told}
         assert not any(map(str.isdigit, text))
@@ -1144,8 +1144,8 @@ def test_neighbours_refuse_weights_that_matter(words, sample_weight, rare_events
         (X, REGION[:-1], "got 599 for 600 rows. In cross-validation"),
         (X, lambda X, y: REGION[:-1], "one value per row of X; got 599 for 600 rows"),
         (pd.DataFrame(FRAME), "town", "must name a column of X.* got 'town'.*'region'"),
-        (X, "region", "'region', and X is ndarray of shape .* without names"),
-        (RECORDS, "town", "'town', and X is ndarray .* with columns .'number'"),
+        (X, "region", "'region'. X is ndarray of shape .* without names"),
+        (RECORDS, "town", "'town'. X is ndarray .* with columns .'number'"),
         (X, 2, "must name a column of X.* got 2"),
         (X, True, "must name a column of X.* got True"),
         (pd.DataFrame(FRAME), 3, "must name a column of X.* got 3"),

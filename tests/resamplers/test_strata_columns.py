@@ -329,8 +329,8 @@ HOLES = FRAME.assign(month=np.where(MONTH == 1, np.nan, MONTH))
     ("data", "value", "text"),
     [
         (FRAME, ["town", "mouth"], "must name a column.* got 'mouth'.*'town', 'month'"),
-        (FRAME, ["town", 7], "must name a column of X.* got 7, and X is DataFrame"),
-        (NUMBERS, ["town", "month"], "got 'town', and X is ndarray .* without names"),
+        (FRAME, ["town", 7], "must name a column of X.* got 7. X is DataFrame"),
+        (NUMBERS, ["town", "month"], "got 'town'. X is ndarray .* without names"),
         (FRAME, ["town"] * 2, "must name different columns"),
         (FRAME, ["town"] * 3, "must name different columns"),
         (FRAME, ["town", 1], "must name different columns.* got .'town', 1. for 6000"),
