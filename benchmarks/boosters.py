@@ -155,9 +155,6 @@ def measure_split(train, test, settings, seed, turn):
 
 def medians(runs):
     """Give the medians of the runs of each arm."""
-    by_arm = {}
-    for run in runs:
-        by_arm.setdefault(tuple(run[key] for key in ARM), []).append(run)
     return [
         dict(zip(ARM, arm, strict=True))
         | {
@@ -165,7 +162,7 @@ def medians(runs):
             for key in own[0]
             if key not in ARM
         }
-        for arm, own in by_arm.items()
+        for arm, own in harness.groups(runs, *ARM).items()
     ]
 
 
@@ -205,12 +202,6 @@ HEADINGS = {
 }
 
 
-def span(values, form):
-    """Write the least and the largest of some values."""
-    values = [*values] or [1]
-    return f"{min(values):{form}} to {max(values):{form}}"
-
-
 def report(document):
     """Write the tables of factor 20 and fixed trees, and what the other arms say."""
     table, sets = document["table"], document["sets"]
@@ -226,20 +217,21 @@ def report(document):
         parts += [title, harness.table(HEADINGS, shown)]
     stopped = [[row for row in lines if row["stopping"]] for lines in (table, sets)]
     fixed = [
-        span((row["loss_over_fixed"] for row in lines), ".3f") for lines in stopped
+        harness.span((row["loss_over_fixed"] for row in lines), ".3f")
+        for lines in stopped
     ]
     few = [row["trees"] for row in stopped[0] if row["booster"] != "CatBoost"]
     guided = [row for row in (*table, *sets) if row["way"] == "guided, inside"]
     better = sum(row["loss_over_outside"] > 1 for row in guided)
     outside = [row for row in (*table, *sets) if row["way"] == "guided, outside"]
-    slower = span((row["cpu_over_booster"] for row in outside), ".1f")
+    slower = harness.span((row["cpu_over_booster"] for row in outside), ".1f")
     return "\n\n".join(parts) + (
         "\n\nThe rest is of factor 5 and 20, with and without early stopping. With the "
         "correction outside, guided rows have the lower log loss in "
         f"{better} of {len(guided)} arms. To predict, this takes {slower} times the "
         "booster's own CPU time. Log loss with early stopping over that without: "
         f"{fixed[0]} on the generated table, {fixed[1]} on the data sets. On the "
-        f"table, LightGBM and XGBoost stopped after {span(few, 'g')} trees."
+        f"table, LightGBM and XGBoost stopped after {harness.span(few, 'g')} trees."
     )
 
 

@@ -294,7 +294,9 @@ def said_of_auto(cells):
                 f"{full:.3f}"
             )
     times = [
-        span(cell["ways"][AUTO]["cpu"] for cell in tried if cell["rows"] >= least)
+        harness.span(
+            cell["ways"][AUTO]["cpu"] for cell in tried if cell["rows"] >= least
+        )
         for least in (LARGE, VERY_LARGE)
     ]
     n, good = len(tried), len(tried) - len(others)
@@ -309,12 +311,6 @@ def said_of_auto(cells):
     )
 
 
-def span(values):
-    """Write the least and the largest of some values."""
-    values = [*values]
-    return f"{min(values):.2f} to {max(values):.2f}" if values else "-"
-
-
 def against_auto(cells):
     """Compare calibrated under-sampling and an ensemble with "auto"."""
     lines = []
@@ -325,7 +321,9 @@ def against_auto(cells):
             for key in ("loss", "cpu")
         )
         won = sum(a <= 1 > b for a, b in zip(loss, cpu, strict=True))
-        lines.append((model, way, span(loss), span(cpu), f"{won} of {len(own)}"))
+        lines.append(
+            (model, way, harness.span(loss), harness.span(cpu), f"{won} of {len(own)}")
+        )
     heads = "model", "way", "log loss", "CPU time", "faster, loss no higher"
     title = f"Over those of {AUTO}, tables with {LARGE:,} training rows or more:"
     return f"{title}\n\n{harness.table(heads, lines)}"
@@ -337,7 +335,10 @@ def mean_predictions(cells):
     for model in MODELS:
         own = [cell["ways"] for cell in cells if cell["model"] == model]
         lines.append(
-            (model, *(span(each[way]["mean_p"] for each in own) for way in ways))
+            (
+                model,
+                *(harness.span(each[way]["mean_p"] for each in own) for way in ways),
+            )
         )
     title = "Mean p / prevalence, least and largest of all tables:"
     return f"{title}\n\n{harness.table(('model', *ways), lines)}"

@@ -46,8 +46,10 @@ def source(document):
     day = f" on {document['date']}" if "date" in document else ""
     machine = document.get("machine", {})
     cores = "{cores} cores ({cpu}), ".format(**machine) if machine else ""
+    # Of some it was not stored on what they were measured.
     versions = ", ".join(f"{name} {v}" for name, v in document["versions"].items())
-    return f"Measured by `{document['command']}`{day}: {cores}{versions}."
+    how = f": {cores}{versions}" if versions else ""
+    return f"Measured by `{document['command']}`{day}{how}."
 
 
 def main():
