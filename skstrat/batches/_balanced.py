@@ -1,4 +1,4 @@
-"""Batches of row numbers in which every class has its quota."""
+"""Batches of row numbers with a fixed number of rows of every class."""
 
 from __future__ import annotations
 
@@ -37,15 +37,16 @@ _MOST_AHEAD = 1 << 20
 
 
 class BalancedBatches(ResumableEpochs):
-    """Batches of row numbers in which every class has its quota.
+    """Batches of row numbers with a fixed number of rows of every class.
 
-    The data stays where it is; only labels are read. Each class is served from a
-    permutation of its rows; when all were served it is shuffled anew and goes on, in
-    the same batch if need be, without repeating a row in it. The next epoch goes on
-    where a class stopped, so no row of a class is ever served twice more than another
-    (but for the rows that ``drop_last`` leaves out, others in every epoch).
-    Every batch is a pure function of seed, epoch and number, so any batch can be asked
-    for, a run resumed, and the batches shared among processes.
+    Only labels are read. The rows of each class are served in random order, and
+    shuffled again when all were served. A new order may start within a batch, but no
+    row is repeated in it. The next epoch continues where a class stopped. So the
+    numbers of times that two rows of a class were served differ by at most one. The
+    exception are rows that ``drop_last`` leaves out, others in every epoch.
+
+    Every batch is a pure function of seed, epoch and number. So any batch can be
+    computed, a run resumed, and the batches shared among processes.
 
     Parameters
     ----------
@@ -54,34 +55,34 @@ class BalancedBatches(ResumableEpochs):
     batch_size : int
         Rows in a batch, at least one of each class.
     shares : dict of label to float, default=None
-        Share of each class in a batch, summing to 1; None for equal shares. Rows are
-        apportioned by largest remainder.
+        Share of each class in a batch; shares sum to 1. None for equal shares. They are
+        rounded to rows by the largest remainder.
     epoch : {"largest", "smallest"} or int, default="largest"
-        What ends an epoch: ``"largest"``, every row of the class that needs most
-        batches was served exactly once; ``"smallest"``, that of the class that needs
-        fewest; or a number of batches.
+        The end of an epoch. ``"largest"``: every row of the class that needs most
+        batches was served exactly once. ``"smallest"``: the same for the class that
+        needs fewest. Or a number of batches.
     weighting : {"original", "balanced", "uniform"} or dict, default="original"
-        Total loss weight of each class: ``"original"`` makes the rows served an
-        unbiased estimate of the data, ``"balanced"`` gives every class the same,
-        ``"uniform"`` weights every row served alike, a dict of shares is a target
-        prior.
+        Total loss weight of each class. ``"original"`` makes the rows served an
+        unbiased estimate of the data. ``"balanced"`` gives all classes the same total.
+        ``"uniform"`` gives all rows served the same weight. A dict of shares is a
+        target prior.
     drop_last : bool, default=False
         Whether to leave out a last batch that is smaller than the others. It has the
-        same shares, as far as whole rows can, and at least one row of each class.
+        same shares up to rounding, and at least one row of each class.
     replacement : bool, default=True
-        Whether a class may be repeated within a batch. False refuses a quota that is
-        larger than its class.
+        Whether rows may be repeated within a batch. False refuses classes with fewer
+        rows than a batch needs.
     sample_weight : array-like of shape (n_rows,), default=None
-        Weights of the rows; the original total of a class is their sum. Rows are served
-        alike; the weight of a row multiplies that of its class.
+        Weights of the rows; the original total of a class is their sum. They do not
+        change how often rows are served: they multiply the loss weight of the class.
     random_state : int, Generator, RandomState or None, default=None
-        Seed.
+        Seed of the orders.
     rank, world_size : int, default=0 and 1
-        Which of how many processes this is. Each is served every ``world_size``-th
-        batch. What is left over at the end of an epoch is split evenly, so all have the
-        same number of batches and together serve what one process would; such a last
-        part has the shares only as far as its rows go, and a small class may be
-        missing from it or repeat a row.
+        Number of this process, and number of processes. Each is served every
+        ``world_size``-th batch. The rest at the end of an epoch is divided evenly. So
+        all have the same number of batches and together serve what one process would.
+        The last batch of a process then has the shares only if its rows suffice. A
+        small class may be missing from it or repeat a row.
 
     Attributes
     ----------
@@ -92,8 +93,8 @@ class BalancedBatches(ResumableEpochs):
     quota_ : ndarray of shape (n_classes,)
         Rows of each class in a full batch.
     class_weight_ : dict of label to float
-        Loss weight of a served row of each class; their average over an epoch is that
-        of ``sample_weight``, so 1 without it.
+        Loss weight of a served row of each class. The average over an epoch is that of
+        ``sample_weight``, or 1 without it.
     passes_per_epoch_ : dict of label to float
         How often a row of each class is served in an epoch.
     seed_ : int
@@ -102,8 +103,9 @@ class BalancedBatches(ResumableEpochs):
     Raises
     ------
     ValueError
-        If there is one class, more classes than rows in a batch, a quota without
-        ``replacement`` larger than its class, or an argument out of its range.
+        If there is one class, or more classes than rows in a batch. If a batch needs
+        more rows of a class than there are, without ``replacement``. If an argument is
+        out of range.
     TypeError
         If ``drop_last`` is not a bool.
 
@@ -114,11 +116,11 @@ class BalancedBatches(ResumableEpochs):
 
     Notes
     -----
-    ``"largest"`` serves each class as many rows as its share asks for: with K classes
-    and equal shares about K times the rows of the largest. With many small classes an
-    epoch of a number of batches is the better choice.
+    With ``"largest"`` each class is served as many rows as its share requires. With K
+    classes and equal shares that is about K times the rows of the largest. With many
+    small classes, set ``epoch`` to a number of batches.
 
-    Each ``iter()`` is a new epoch, also after one that was left early. It works as
+    Each ``iter()`` is a new epoch, also after an incomplete one. It works as
     ``batch_sampler`` of a torch ``DataLoader``.
 
     Examples
@@ -171,7 +173,7 @@ class BalancedBatches(ResumableEpochs):
         self._learn_weights(labels, weighting, sample_weight)
 
     def _share_out_batches(self) -> None:
-        """Find how many batches each process has, and what is left to be split."""
+        """Find the batches of each process, and the rest to be divided."""
         plan = self._plan
         is_short = bool((plan.last < plan.quota).any())
         self._n_full = (plan.n_batches - is_short) // self.world_size
@@ -249,13 +251,13 @@ class BalancedBatches(ResumableEpochs):
             yield self.batch(number, epoch)
 
     def _draw_full(self, epoch: int, first: int, count: int) -> Rows:
-        """Draw full batches of this process, one a line."""
+        """Draw full batches of this process, one in each row of the result."""
         size = self.world_size
         drawn = self._draw(epoch, first * size, count * size, self.quota_)
         return drawn[self.rank :: size]
 
     def _draw(self, epoch: int, first: int, count: int, quota: Counts) -> Rows:
-        """Draw batches of all processes from one on, one a line."""
+        """Draw batches of all processes from ``first`` on, one in each row."""
         parts = []
         for rows, each in zip(quota.tolist(), self._shuffled, strict=True):
             start = each.bounds.start(epoch, first)
@@ -263,14 +265,14 @@ class BalancedBatches(ResumableEpochs):
         return np.concatenate(parts, axis=1).take(interleave(quota), axis=1)
 
     def batch(self, number: int, epoch: int | None = None) -> Rows:
-        """Give any batch of this process.
+        """Return any batch of this process.
 
         Parameters
         ----------
         number : int
-            Which batch, from 0 to ``len(self) - 1``.
+            Number of the batch, from 0 to ``len(self) - 1``.
         epoch : int, default=None
-            Of which epoch; None for the current one.
+            Number of the epoch; None for the current one.
 
         Returns
         -------
@@ -299,7 +301,7 @@ class BalancedBatches(ResumableEpochs):
         return np.array_split(left, self.world_size)[self.rank]
 
     def sample_weight(self, rows: Rows) -> Floats:
-        """Give the loss weights of rows.
+        """Return the loss weights of rows.
 
         Parameters
         ----------
@@ -309,7 +311,7 @@ class BalancedBatches(ResumableEpochs):
         Returns
         -------
         ndarray of shape (n_rows,)
-            Weight of each, float64.
+            Weight of each row, float64.
         """
         weights = self._class_weight[self._codes[rows]]
         return weights if self._row_weight is None else weights * self._row_weight[rows]

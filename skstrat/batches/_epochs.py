@@ -12,10 +12,10 @@ from skstrat._core.targets import seed_of
 
 
 class ResumableEpochs(ABC):
-    """Where an endless series of epochs stands: the epoch, and how far into it.
+    """The position in an endless series of epochs: the epoch, and the place in it.
 
-    A subclass gives the items of an epoch from a place on, as a pure function of seed,
-    epoch and place, and says what they depend on besides.
+    A subclass returns the items of an epoch from a place on, as a pure function of
+    seed, epoch and place. It also names all other values that they depend on.
 
     Parameters
     ----------
@@ -36,18 +36,18 @@ class ResumableEpochs(ABC):
 
     @abstractmethod
     def _items(self, epoch: int, first: int) -> Iterator[Any]:
-        """Give the items of an epoch from one on."""
+        """Yield the items of an epoch from ``first`` on."""
 
     @abstractmethod
     def _identity(self) -> dict[str, Any]:
-        """Name all that the items depend on besides the epoch, the seed among it."""
+        """Return all that the items depend on besides the epoch, such as the seed."""
 
     def _reseed(self, seed: int) -> None:
-        """Take over a seed."""
+        """Set the seed."""
         self.seed_ = seed
 
     def __iter__(self) -> Iterator[Any]:
-        """Serve the next epoch, or what is left of a resumed one."""
+        """Serve the next epoch, or the rest of a resumed one."""
         if not self._is_fresh:
             self._epoch, self._place = self._epoch + 1, 0
         self._is_fresh = False
@@ -68,14 +68,14 @@ class ResumableEpochs(ABC):
         self._is_fresh = True
 
     def state_dict(self) -> dict[str, Any]:
-        """Tell where the iteration stands, in types that JSON knows."""
+        """Return the position of the iteration, in types that JSON has."""
         epoch, place = self._epoch, self._place
         if place == len(self):
             epoch, place = epoch + 1, 0
         return {"epoch": epoch, "place": place, **self._identity()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on where a state was taken."""
+        """Continue from a state."""
         own = self._identity()
         missing = [name for name in ("epoch", "place", *own) if name not in state_dict]
         if missing:
@@ -97,7 +97,7 @@ class ResumableEpochs(ABC):
 
 
 def check_process(rank: Any, world_size: Any) -> tuple[int, int]:
-    """Check which of how many processes this is."""
+    """Check the number of this process and of all."""
     world_size = check_whole("world_size", world_size)
     if not isinstance(rank, (int, np.integer)) or not 0 <= rank < world_size:
         raise ValueError(

@@ -25,30 +25,31 @@ _DRAWS = 2**64 - 1
 class ImbalancedSampler(ResumableEpochs):
     """An endless series of epochs of row numbers, drawn with replacement.
 
-    First the class is drawn, then one of its rows, each in a step that does not depend
-    on the number of rows; so there is no limit to it, and nothing is summed over rows
-    for a draw. By default all classes are as likely. Every draw is a pure function of
-    seed, epoch and place.
+    First the class is drawn, then one of its rows. Each step takes the same time for
+    any number of rows, and nothing is summed over rows for a draw. By default all
+    classes have the same probability. Every draw is a pure function of seed, epoch and
+    place.
 
     Parameters
     ----------
     y : array-like of shape (n_rows,) or (n_rows, n_labels)
-        Labels in any container, or an indicator matrix of several labels a row (array
-        or sparse), each row with one at least.
+        Labels in any container. Or an indicator matrix (array or sparse) of several
+        labels a row, each row with at least one.
     indices : array-like of shape (n_indices,), default=None
-        Rows to draw from, in any order; None for all. Row numbers stay those of ``y``.
+        Rows to draw from, in any order; None for all. Row numbers are still those of
+        ``y``.
     num_samples : int, default=None
         Draws in an epoch, of all processes together; None for the number of rows to
         draw from.
     weights : array-like of shape (n_rows,), default=None
-        How likely rows are drawn, up to a factor; a row of weight zero is not there.
-        None for 1 / rows of the label, of several labels that of the rarest: the
-        maximum.
+        Probabilities of rows, up to a factor; rows of weight zero are never drawn. None
+        for 1 / rows of the label. For several labels it is that of the rarest.
     random_state : int, Generator, RandomState or None, default=None
-        Seed.
+        Seed of the draws.
     rank, world_size : int, default=0 and 1
-        Which of how many processes this is. Each is served every ``world_size``-th
-        draw, as many draws as the others: ``num_samples`` is rounded up for that.
+        Number of this process, and number of processes. Each is served every
+        ``world_size``-th draw. All get the same number of draws: ``num_samples`` is
+        rounded up for that.
 
     Attributes
     ----------
@@ -60,19 +61,19 @@ class ImbalancedSampler(ResumableEpochs):
     Raises
     ------
     ValueError
-        If a row has no label, indices are not row numbers of ``y``, weights are
-        negative, not finite or all zero, or a number is out of its range.
+        If a row has no label, or indices are not row numbers of ``y``. If weights are
+        negative, not finite or all zero, or a number is out of range.
 
     See Also
     --------
-    BalancedBatches : Exact quotas in every batch, and every row served in turn.
+    BalancedBatches : Exact class shares in every batch, and every row served in turn.
 
     Notes
     -----
     In an epoch of as many draws as rows, a row of probability p is never drawn with
-    probability :math:`(1 - p)^n`: at 0.5 % positives and equal classes 61 % of the
-    others are not. Weights of the rarest label lift rare labels; they do not make
-    labels equally frequent.
+    probability :math:`(1 - p)^n`. At 0.5 % positives and equal classes this is 61 % for
+    the other rows. Weights of the rarest label make rare labels more frequent, but not
+    all labels equally frequent.
 
     It works as ``sampler`` of a torch ``DataLoader``.
 
@@ -159,7 +160,7 @@ class ImbalancedSampler(ResumableEpochs):
             position += len(own) * self.world_size
 
     def _draw(self, epoch: int, block: int) -> Rows:
-        """Draw the rows of one block: a group each, then a row of it."""
+        """Draw the rows of one block: for each draw a group, then a row of it."""
         bits = random_bits((mix_seed(self.seed_), _DRAWS), block, epoch, 2 * _BLOCK)
         uniform = (bits >> np.uint64(11)) * 2.0**-53
         groups = np.searchsorted(self._limits, uniform[:_BLOCK], side="right")
@@ -167,7 +168,7 @@ class ImbalancedSampler(ResumableEpochs):
         return self._by_group.take(self._starts[groups] + within)
 
     def sample_weight(self, rows: Any) -> Floats:
-        """Give the weights that make the draws stand for the rows drawn from.
+        """Return weights with which the draws represent all rows.
 
         Parameters
         ----------
@@ -177,8 +178,8 @@ class ImbalancedSampler(ResumableEpochs):
         Returns
         -------
         ndarray of shape (n_rows,)
-            What an even draw is more likely than this one, row by row: their average
-            over draws is 1.
+            Probability of a uniform draw over that of this draw, for each row; their
+            average over draws is 1.
 
         Raises
         ------
@@ -250,7 +251,7 @@ def _group_by_label(y: Any, rows: Rows | None) -> tuple[Rows, Floats]:
 
 
 def _group_by_chance(chances: Floats) -> tuple[Rows, Floats]:
-    """Give each row to draw from a group, and each group the chance of its rows."""
+    """Group rows by probability; return the probability of each group."""
     different, codes = np.unique(chances, return_inverse=True)
     return codes, different
 

@@ -21,19 +21,19 @@ _LARGE_FILE = 1 << 30
 def iter_batches(
     X: Any, y: Any, batches: Any = None, **settings: Any
 ) -> Iterator[tuple[Any, Any, Floats]]:
-    """Serve an epoch of balanced batches from data that stays where it is.
+    """Serve an epoch of balanced batches; only rows of the current batch are read.
 
     Parameters
     ----------
     X : array-like of shape (n_rows, ...)
-        An ndarray or memmap of any dimension, a sparse matrix, a pandas, polars,
-        pyarrow or xarray container, a Hugging Face ``Dataset``, a list, a dict of such
-        columns, or what can be indexed by ascending row numbers (an HDF5 or zarr
-        array).
+        An ndarray or memmap of any dimension, a sparse matrix, a list, or a pandas,
+        polars, pyarrow or xarray container. Also a Hugging Face ``Dataset``, a dict of
+        such columns, or an HDF5 or zarr array, which is indexed by ascending row
+        numbers.
     y : array-like of shape (n_rows,)
         Labels.
     batches : BalancedBatches, default=None
-        Which rows; asked for its next epoch. None makes one.
+        Batches of row numbers; its next epoch is served. None makes one.
     **settings : object
         Arguments of the :class:`BalancedBatches` that is made.
 
@@ -48,14 +48,14 @@ def iter_batches(
     TypeError
         If a container does not give the rows that it is asked for.
     ValueError
-        If X and y differ in length, batches are of other rows, or both batches and
+        If X and y differ in length, batches are for other rows, or both batches and
         settings are given.
 
     Notes
     -----
-    Where the storage likes it, a batch is gathered in ascending order and put back
-    into its own. Of a memory-mapped file of more than 1 GiB the operating system is
-    told that access is random: else it reads hundreds of times what is asked for.
+    Where it is faster, a batch is read in ascending order and then sorted into its own
+    order. For a memory-mapped file of more than 1 GiB, the operating system is told
+    that access is random. Otherwise it reads hundreds of times the data needed.
 
     Examples
     --------

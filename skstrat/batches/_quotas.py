@@ -1,4 +1,4 @@
-"""How many rows of each class a batch and an epoch take."""
+"""Numbers of rows of each class in a batch and in an epoch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Counts = NDArray[np.int64]
 
 
 def check_shares(labels: Labels, shares: Mapping[Any, float] | None) -> Floats:
-    """Turn the user's shares into one number a class."""
+    """Turn the user's shares into one number for each class."""
     n_classes = len(labels.classes)
     if shares is None:
         return np.full(n_classes, 1 / n_classes)
@@ -38,7 +38,7 @@ def check_shares(labels: Labels, shares: Mapping[Any, float] | None) -> Floats:
 
 
 def apportion(shares: Floats, batch_size: int) -> Counts:
-    """Share out the rows of a batch by largest remainder, at least one to a class."""
+    """Distribute the rows of a batch by largest remainder, at least one to a class."""
     n_classes = len(shares)
     if batch_size < n_classes:
         raise ValueError(
@@ -72,7 +72,7 @@ def check_quota(labels: Labels, quota: Counts) -> None:
 
 
 def interleave(quota: Counts) -> NDArray[np.intp]:
-    """Order the rows of a batch, sorted by class, so that classes spread evenly."""
+    """Order the rows of a batch so that classes are spread evenly."""
     first = np.repeat(np.cumsum(quota) - quota, quota)
     position = (np.arange(len(first)) - first + 0.5) / np.repeat(quota, quota)
     return np.argsort(position, kind="stable")
@@ -91,7 +91,7 @@ class EpochPlan:
     last : ndarray of shape (n_classes,)
         Rows of each class in the last batch.
     per_epoch : ndarray of shape (n_classes,)
-        Rows of each class from the beginning of an epoch to that of the next.
+        Rows of each class from the start of an epoch to the start of the next.
     """
 
     n_batches: int
@@ -108,7 +108,7 @@ class EpochPlan:
 def plan_epoch(
     epoch: str | int, quota: Counts, counts: Counts, drop_last: bool
 ) -> EpochPlan:
-    """Find how many batches an epoch has, and what is in the last."""
+    """Find the number of batches of an epoch, and the rows of the last."""
     if epoch not in ("largest", "smallest"):
         n_batches = check_whole("epoch", epoch, others='"largest", "smallest" or ')
         return EpochPlan(n_batches, quota, quota, quota * n_batches)

@@ -1,4 +1,4 @@
-"""The endless order in which a class is served: one permutation after the other."""
+"""The endless order of the rows of a class: one permutation after another."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def random_bits(
 
 @dataclass(frozen=True)
 class BatchBounds:
-    """Where batches start and end in the order of one class.
+    """Start and end of batches in the order of one class.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class BatchBounds:
     last : int
         Rows of the class in the last batch of an epoch.
     per_epoch : int
-        Rows from the beginning of an epoch to that of the next.
+        Rows from the start of an epoch to the start of the next.
     """
 
     n_batches: int
@@ -60,11 +60,12 @@ class BatchBounds:
 
 @dataclass
 class ShuffledClass:
-    """Rows of one class, shuffled anew each time that all were served.
+    """Rows of one class, shuffled again each time that all were served.
 
-    A pure function of the seed: any part of it can be asked for. The order of a pass is
-    that of random bits (Philox; Salmon et al., 2011) with the row's number below them,
-    sorted: nothing in it may change with the version of numpy, and no gather follows.
+    It is a pure function of the seed: any part of it can be computed. Random bits
+    (Philox; Salmon et al., 2011) with the row's number as last bits are sorted. Their
+    order is the order of a pass. So it does not depend on the version of numpy, and
+    needs no indexing.
 
     Attributes
     ----------
@@ -92,12 +93,12 @@ class ShuffledClass:
 
     @property
     def _passes_per_block(self) -> int:
-        """Passes made at once: many of a small class, one of a large one."""
+        """Passes computed at once: many of a small class, one of a large one."""
         return max(1, _BLOCK // len(self.rows))
 
     @property
     def _largest_without_repeats(self) -> int:
-        """Rows of the largest batch that the class has enough rows for."""
+        """Largest rows of a batch that the class can fill without repeats."""
         sizes = (self.bounds.quota, self.bounds.last)
         return max((each for each in sizes if each <= len(self.rows)), default=0)
 
@@ -107,7 +108,7 @@ class ShuffledClass:
         return len(self.rows) < 2 * self._largest_without_repeats
 
     def _block(self, number: int) -> Rows:
-        """Give the passes of a block; only the last one made is kept."""
+        """Return the passes of a block; only the last block is cached."""
         kept = self._kept
         if number in kept:
             return kept[number]
@@ -136,7 +137,7 @@ class ShuffledClass:
         return keys.astype(self.rows.dtype)
 
     def _keep_apart(self, number: int, block: Rows, last: Rows | None) -> None:
-        """Move rows that a batch has from the pass before behind those it takes."""
+        """Move rows that a batch already has behind those that it takes next."""
         size = len(self.rows)
         boundaries = (number * len(block) + np.arange(len(block))) * size
         start, stop = self.bounds.around(boundaries)

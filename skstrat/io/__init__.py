@@ -1,4 +1,4 @@
-"""Files of any size to small ones with weights, and Dask collections.
+"""Resample files of any size and Dask collections.
 
 Needs pyarrow and pandas (the ``parquet`` extra); ``import skstrat`` does not load it.
 """

@@ -1,4 +1,4 @@
-"""Columns that come in parts; labels as categories, a byte a row up to 126 classes."""
+"""Join columns read in parts; labels as categories, a byte a row up to 126 classes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from skstrat._core.labels import factorize, sorted_classes
 def joined(
     parts: list[Any], dtype: Any, values_of: Callable[[Any], Any] = np.asarray
 ) -> NDArray[Any]:
-    """Put parts together, and let go of each as soon as it is copied."""
+    """Join parts, and free each as soon as it is copied."""
     whole = np.empty(sum(map(len, parts)), dtype=dtype)
     stop = len(whole)
     while parts:
@@ -34,7 +34,7 @@ def as_categories(labels: Any) -> Any:
 def united_labels(
     parts: list[Any], typed: Callable[[list[Any]], list[Any]] = list
 ) -> tuple[Any, Any]:
-    """Give the labels of all parts, sorted, and their classes as they were read."""
+    """Return the sorted labels of all parts, and the classes as they were read."""
     read = list(dict.fromkeys(label for part in parts for label in part.categories))
     read_as = dict(zip(typed(read), read, strict=True))
     classes = sorted_classes(list(read_as)).tolist()

@@ -1,4 +1,4 @@
-"""CSV files as tables of text, so that every field stays as it was written."""
+"""CSV files as tables of text, so that every field stays as written."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ class CsvSource:
     files : list of Path
         The files, plain or compressed by gzip, bzip2 or zip.
     csv_format : CsvFormat
-        How they are written.
+        Their format.
 
     Attributes
     ----------
     files : list of Path
         The files.
     csv : CsvFormat
-        How they are written, with what was detected.
+        Their format, with the detected values.
     schema : pyarrow.Schema
         Columns, all of them strings.
     lacking : dict of str to Path
-        Empty, for all files have all columns.
+        Empty, because all files have all columns.
     n_rows : int or None
-        Rows of all files, once all were read.
+        Rows of all files; None until all were read.
     notes : list of str
-        What was guessed.
+        Messages about what was guessed.
 
     Raises
     ------
@@ -94,7 +94,7 @@ class CsvSource:
         Yields
         ------
         pyarrow.Table
-            The next rows, of at least one row.
+            The next rows, at least one.
         """
         names = self.schema.names
         wanted = [name for name in names if columns is None or name in columns]
@@ -108,7 +108,7 @@ class CsvSource:
         self.n_rows = n_rows
 
     def identities(self, name: str) -> Iterator[Any]:
-        """Read a column that tells the rows apart: integers if all are, else text."""
+        """Read a column of keys: integers if all are, else text."""
         tables = self.batches([name])
         whole = all(plain_integers(each.column(name)) is not None for each in tables)
         for table in self.batches([name]):
@@ -116,7 +116,7 @@ class CsvSource:
             yield (plain_integers(column) if whole else column).to_numpy()
 
     def typed_labels(self, labels: list[str]) -> list[Any]:
-        """Give labels as what they are."""
+        """Return labels with their types."""
         return typed_labels(labels, self.csv.decimal)
 
     def numbers(self, column: Any) -> Any:
@@ -177,7 +177,7 @@ def _tables(
 
 
 def _end_of_rows(text: bytes, quote: str | None) -> int:
-    """Find where the last row seems to end that ends at all."""
+    """Find the end of the last complete row."""
     newline = b"\n" if b"\n" in text else b"\r"
     if quote is None or quote.encode() not in text:
         return text.rfind(newline) + 1
@@ -190,7 +190,7 @@ def _end_of_rows(text: bytes, quote: str | None) -> int:
 
 
 def _reader(csv_format: CsvFormat, names: list[str], wanted: list[str]) -> Any:
-    """Make what reads whole rows, all fields as text."""
+    """Make a reader of whole rows, with all fields as text."""
     from pyarrow import csv as arrow_csv
     from pyarrow import string
 

@@ -1,4 +1,4 @@
-"""How CSV files are written, told or found out."""
+"""The format of CSV files, given or detected."""
 
 from __future__ import annotations
 
@@ -24,26 +24,27 @@ _CHARACTER = re.compile("[\x01-\x09\x0b\x0c\x0e-\x7f]")
 
 @dataclass(frozen=True)
 class CsvFormat:
-    r"""How a CSV file is written.
+    r"""The format of a CSV file.
 
     Parameters
     ----------
     separator : str, default=None
-        What stands between fields, one ASCII character. None for the one of ``,``,
-        ``;``, tab and ``|`` that divides most rows like the header; tab in ``.tsv``
-        files.
+        Character between fields, one ASCII character. With None it is detected: the one
+        of ``,``, ``;``, tab and ``|`` that divides most rows like the header. In
+        ``.tsv`` files it is a tab.
     encoding : str, default=None
-        How text is stored, by a name that Python knows. None for what the beginning
-        of the file shows: UTF-8, UTF-16 or UTF-32 with a byte order mark, or else
-        Windows-1252 (the printable characters of Latin-1 and some more), which is told.
+        Encoding, by a name that Python knows. With None it is detected from the
+        beginning of the file: UTF-8, UTF-16 or UTF-32 with a byte order mark. Otherwise
+        it is Windows-1252 (the printable characters of Latin-1 and some more), and a
+        message says so.
     decimal : {".", ","}, default="."
-        What stands before decimals.
+        Decimal separator.
     quote : str or None, default='"'
-        What stands around fields that hold a separator, a quote or a new line; one
-        ASCII character. A quote inside such a field is doubled. None if there is none.
+        Character around fields that hold a separator, a quote or a new line, one ASCII
+        character. A quote inside such a field is doubled. None if there is none.
     missing : tuple of str, default=("",)
-        Fields that mean a missing value: without quotes, as a quoted field is text,
-        and without separator and line end. The first is what is written.
+        Fields that mean a missing value. They have no quotes, as a quoted field is
+        text, no separator and no line end. The first is used for writing.
 
     Raises
     ------
@@ -106,17 +107,17 @@ class CsvFormat:
         Parameters
         ----------
         path : Path
-            The file; its ending tells how it is compressed.
+            The file; its ending gives the compression.
 
         Returns
         -------
         CsvFormat
-            With a separator and an encoding.
+            The format with a separator and an encoding.
 
         Raises
         ------
         ValueError
-            If the file is empty, unreadable, or of an encoding that must be told.
+            If the file is empty or unreadable, or its encoding must be given.
         """
         with readable(path), opened(path, "r", path) as stream:
             start = stream.read(_START)
@@ -141,17 +142,17 @@ class CsvFormat:
         return replace(self, separator=separator, encoding=encoding)
 
     def separators(self, path: Path) -> list[str]:
-        """Give what may stand between fields, the likeliest first.
+        """Return the possible separators, the most likely first.
 
         Parameters
         ----------
         path : Path
-            The file; its ending tells whether it can only be a tab.
+            The file; for some endings only a tab is possible.
 
         Returns
         -------
         list of str
-            The one that was told, or those that can be.
+            The one that was given, or those that are possible.
         """
         usual = "\t" if ".tsv" in path.name.lower()[-8:] else _SEPARATORS
         return [each for each in self.separator or usual if each != self.decimal]
@@ -159,7 +160,7 @@ class CsvFormat:
 
 @contextmanager
 def decoding() -> Iterator[None]:
-    """Tell what to do where text is of another encoding."""
+    """Add a remedy to errors of text in another encoding."""
     try:
         yield
     except UnicodeError as error:
@@ -167,7 +168,7 @@ def decoding() -> Iterator[None]:
 
 
 def _is_of_text(encoding: str) -> bool:
-    """Say whether a codec writes and reads any text, in pieces."""
+    """Tell whether a codec writes and reads any text, in pieces."""
     try:
         "".encode(encoding)
         encoder = codecs.getincrementalencoder(encoding)()
@@ -197,7 +198,7 @@ def _encoding_of(start: bytes) -> str:
 
 @contextmanager
 def opened(path: Path, mode: Literal["r", "w"], named: Path) -> Iterator[Any]:
-    """Open a file that is compressed as the ending of a name says."""
+    """Open a file with the compression that the ending of its name gives."""
     ending = named.suffix.lower()
     if ending != ".zip":
         with _OPENERS.get(ending, open)(path, f"{mode}b") as file:

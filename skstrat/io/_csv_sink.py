@@ -29,13 +29,13 @@ def csv_sink(
     Parameters
     ----------
     path : Path
-        Where to.
+        The file.
     names : list of str
-        Columns.
+        Names of the columns.
     csv_format : CsvFormat
-        How to write it.
+        The format.
     dest : Path
-        What the file will be called; the ending says how it is compressed.
+        Final name of the file; its ending gives the compression.
 
     Yields
     ------
@@ -79,7 +79,7 @@ def csv_sink(
 
 
 def _quoted(texts: Any, separator: str, quote: str | None, words: Any) -> Any:
-    """Put quotes where a field would be read as something else without."""
+    """Quote fields that would be read as something else without quotes."""
     import pyarrow
     from pyarrow import compute
 

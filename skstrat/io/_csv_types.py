@@ -1,4 +1,4 @@
-"""What the texts of a CSV file are: labels, keys, numbers, typed columns."""
+"""Types of the texts of a CSV file: labels, keys, numbers, typed columns."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def plain_integers(column: Any) -> Any:
 
 
 def as_numbers(column: Any, decimal: str) -> Any:
-    """Give a column as floats; what is missing stays missing."""
+    """Return a column as floats; missing values stay missing."""
     import pyarrow
 
     try:
@@ -74,9 +74,9 @@ class ColumnTypes:
     Parameters
     ----------
     decimal : str
-        What stands before decimals.
+        Decimal separator.
     kinds : mapping of str to tuple, default={}
-        What columns can be that tell rows or classes apart, ``KEYS`` or ``LABELS``.
+        Possible types of columns of keys (``KEYS``) or labels (``LABELS``).
     """
 
     def __init__(self, decimal: str, kinds: Mapping[str, Any] | None = None) -> None:
@@ -86,7 +86,7 @@ class ColumnTypes:
         self._with_zeros: set[str] = set()
 
     def add(self, table: Any) -> None:
-        """Look at the next rows."""
+        """Read the next rows."""
         for name in table.column_names:
             texts = table.column(name).drop_null()
             if texts.type != "string" or not len(texts):
@@ -107,7 +107,7 @@ class ColumnTypes:
         return "string" if kind == "whole" else str(kind)
 
     def cast(self, table: Any) -> Any:
-        """Give rows the types found; of others integers may become floats."""
+        """Cast rows to the types found; in other rows integers may become floats."""
         import pyarrow
 
         for place, name in enumerate(table.column_names):
@@ -129,7 +129,7 @@ class ColumnTypes:
 
     @property
     def notes(self) -> list[str]:
-        """What was changed, or could not be."""
+        """Messages about changes, and about what could not be changed."""
         notes = []
         for name, ((kind, _, note), *_) in self._kinds.items():
             if name in self._with_zeros and kind in _NUMERIC:
@@ -152,15 +152,15 @@ def typed_sink(
     Parameters
     ----------
     path : Path
-        Where to.
+        The file.
     names : list of str
-        Columns.
+        Names of the columns.
     weight : str
-        The one of weights, which are floats.
+        Name of the column of weights, which are floats.
     types : ColumnTypes
-        Of no rows yet.
+        Types, before any row was read.
     notes : list of str
-        Gets what a user should know of the types.
+        List to which messages about the types are added.
 
     Yields
     ------
@@ -188,7 +188,7 @@ def typed_sink(
 
 
 def _with_point(texts: Any, decimal: str) -> Any:
-    """Write numbers with a point; one that has a point is none with a comma."""
+    """Write numbers with a point; with a decimal comma, a point makes it text."""
     from pyarrow import compute
 
     if decimal == ".":
@@ -225,7 +225,7 @@ def _cast(texts: Any, kind: str, decimal: str) -> Any:
 
 
 def _finite(texts: Any) -> Any:
-    """Give texts as floats, but refuse digits that would become infinite."""
+    """Return texts as floats, but refuse numbers that would become infinite."""
     from pyarrow import ArrowInvalid, compute
 
     numbers = texts.cast("float64")

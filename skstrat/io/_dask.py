@@ -1,7 +1,7 @@
-"""Dask collections: labels and weights in memory, rows where they are.
+"""Dask collections: labels and weights are read into memory, rows are not.
 
-One task a partition sends its labels as codes, the resampler decides by them like by
-those of data in memory, and one task a partition takes the rows drawn.
+One task per partition returns its labels as codes, and the resampler decides as for
+data in memory. Then one task per partition takes the rows drawn.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Learn = Callable[[Any, Any, Any], Resampled]
 
 
 def resample_collections(learn: Learn, X: Any, y: Any, sample_weight: Any) -> Resampled:
-    """Decide by labels in memory, and give the rows drawn as lazy collections."""
+    """Decide by labels in memory, and return the rows drawn as lazy collections."""
     rows = CollectionRows(X, y, sample_weight)
     resampled = learn(rows, rows.labels, rows.sample_weight)
     classes, dtype = resampled.classes, getattr(y, "dtype", None)
@@ -51,7 +51,7 @@ def resample_collections(learn: Learn, X: Any, y: Any, sample_weight: Any) -> Re
 
 
 class CollectionRows:
-    """The rows of Dask collections, for what takes rows by their positions.
+    """The rows of Dask collections, taken by their positions.
 
     Parameters
     ----------
@@ -65,12 +65,12 @@ class CollectionRows:
     columns : Index or None
         Names of the columns.
     example : DataFrame or ndarray
-        No row, in memory.
+        The columns with no row, in memory.
     shape : tuple of int
         Shape of X.
     labels : Series or ndarray of shape (n_rows, ...)
-        Labels as categories, none where the weight is zero; as numbers if they are no
-        classes or have columns.
+        Labels as categories, missing where the weight is zero. Labels that are no
+        classes, or have columns, are numbers.
     sample_weight : ndarray of shape (n_rows,) or None
         Weights.
     """
@@ -131,7 +131,7 @@ class CollectionRows:
             yield made_like(like, meta, parts, sizes, full)
 
     def _by_partition(self, rows: Indices) -> Iterator[tuple[int, Indices, slice]]:
-        """Give the rows of each partition that has some: learners may refuse others."""
+        """Yield the rows of each partition that has some; learners may refuse none."""
         places = np.searchsorted(rows, self._starts).tolist()
         for number, (low, high) in enumerate(pairwise(places)):
             if low < high:
@@ -139,7 +139,7 @@ class CollectionRows:
 
 
 def _partitions(named: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """Take collections apart, and refuse those that are partitioned differently."""
+    """Split collections, and refuse those that are partitioned differently."""
     for name, data in named.items():
         if not is_dask(data):
             raise TypeError(
@@ -164,7 +164,7 @@ def _partitions(named: dict[str, Any]) -> list[tuple[Any, ...]]:
 
 
 def _encode(number: int, y: Any, sample_weight: Any = None) -> tuple[Any, Any]:
-    """Give labels as categories, none where the weight is zero, and weights."""
+    """Return labels as categories, missing where the weight is zero, and weights."""
     weights, n_rows = None, len(y)
     try:
         if sample_weight is not None:
@@ -207,14 +207,14 @@ def _categories(y: Any) -> Any:
 
 
 def _united(parts: tuple[Any, ...]) -> Any:
-    """Put the labels of partitions together, as numbers if they are in any of them."""
+    """Join the labels of partitions, as numbers if they are numbers in any of them."""
     if all(isinstance(part, pd.Categorical) for part in parts):
         return united_labels(list(parts))[0]
     return np.concatenate([np.asarray(part, dtype=np.float64) for part in parts])
 
 
 def _digest(labels: Any) -> int:
-    """Hash labels, whatever their codes are."""
+    """Hash labels, not their codes."""
     values = getattr(labels, "array", labels).ravel()
     return xxh64_intdigest(pd.util.hash_array(values).tobytes())
 
@@ -222,7 +222,7 @@ def _digest(labels: Any) -> int:
 def _take(
     promised: tuple[int, int, int], X: Any, y: Any, steps: Indices, weights: Any
 ) -> Any:
-    """Take the rows drawn of a partition, if it is what it was."""
+    """Take the rows drawn of a partition, and check that it is unchanged."""
     number, held, digest = promised
     n_rows, n_labels = count_rows(X), len(y)
     if (n_rows, n_labels) == (held, held):

@@ -1,4 +1,4 @@
-"""Big Parquet and CSV files turned into small ones with weights."""
+"""Resample big Parquet and CSV files to small ones with weights."""
 
 from __future__ import annotations
 
@@ -60,44 +60,44 @@ def resample_file(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Summary:
-    """Write the rows that a resampler picks of a file of any size, and their weights.
+    """Write the rows that a resampler draws from files of any size, with weights.
 
-    The labels are read first, the resampler decides by them, and the rows drawn are
-    taken as all rows pass. They are those that ``resampler.fit_resample`` keeps of
-    the same data in memory, in the same order, whatever the number of files and the
-    size of their row groups.
+    The labels are read first, and the resampler decides by them. Then all rows are read
+    once, and the rows drawn are written. They are those that ``resampler.fit_resample``
+    keeps of the same data in memory, in the same order. The number of files and the
+    size of their row groups do not matter.
 
     Parameters
     ----------
     source : str or Path
-        A Parquet or CSV file, a folder of such (in the order of their names), or a
-        glob pattern. CSV may be compressed (``.gz``, ``.bz2``, ``.zip``). Folders of
+        A Parquet or CSV file, a folder of such files (in the order of their names), or
+        a glob pattern. CSV may be compressed (``.gz``, ``.bz2``, ``.zip``). Folders of
         Parquet files named ``column=value`` are read as columns.
     dest : str or Path
-        The Parquet or CSV file to write. It appears when it is whole; a symbolic link
-        is followed.
+        The Parquet or CSV file to write. It appears only when it is complete; a
+        symbolic link is followed.
     target : str
         Name of the label column.
     resampler : resampler
         One that picks rows: :class:`DownsampleUpweight`, :class:`GuidedDownsample`,
         :class:`RandomOversample`, :class:`CombinedResample` or :class:`ClassWeight`.
-        Columns that it names are those of the files; ``factor="auto"`` and
+        Columns that it names are those of the files. ``factor="auto"`` and
         :class:`GuidedDownsample` read a part of the rows more than once. It is not
         changed.
     key : str, default=None
-        Name of a column of integers or strings without missing values that tells the
-        rows apart, so that the same rows are kept when the file is sorted otherwise;
-        None for the position of the row.
+        Name of a column of integers or strings without missing values that is different
+        in every row. The same rows are then kept when the file is sorted in another
+        way. None for the position of the row.
     sample_weight : str, default=None
-        Name of a column of weights, which the new weights are multiplied into; a row
-        of zero weight is not there. None for a new column ``sample_weight``.
+        Name of a column of weights, which are multiplied by the new weights. Rows of
+        zero weight are left out. None for a new column ``sample_weight``.
     csv : CsvFormat, default=None
-        How CSV files are written; None to find out.
+        Format of CSV files; None to detect it.
     overwrite : bool, default=False
         Whether ``dest`` may exist.
     progress : callable, default=None
-        Called with what is read (``"labels"`` or ``"rows"``), the rows done and the
-        rows there are, None if that is not known yet.
+        Called with the phase (``"labels"`` or ``"rows"``), the rows done and all rows,
+        None if their number is not known yet.
 
     Returns
     -------
@@ -109,36 +109,36 @@ def resample_file(
     FileNotFoundError
         If there is no source, or no folder for the destination.
     FileExistsError
-        If ``dest`` exists and may not be overwritten, is no regular file or is among
+        If ``dest`` exists and must not be overwritten, is no regular file or is one of
         the sources.
     ValueError
-        If a file is unreadable, columns are absent or differ between files, labels or
-        keys are missing, weights are impossible, or data changes while it is read.
-        Nothing is written then.
+        If a file is unreadable, columns are absent or differ between files, or labels
+        or keys are missing. If weights are impossible, or data change while they are
+        read. Nothing is written then.
 
     See Also
     --------
     read_batches : Read the small file back in batches.
-    skstrat.Plan.to_sql : The decision alone, for a database.
+    skstrat.Plan.to_sql : The same draw in a database.
 
     Notes
     -----
-    Columns keep their order, types, missing values and metadata; fields of CSV files
+    Columns keep their order, types, missing values and metadata. Fields of CSV files
     keep their text in a CSV file. In a Parquet file they get the types that all rows
-    have, and text stays where digits would be lost. Labels, keys, strata and groups are
-    integers there if all are plainly written ones, else text (``1.0``, ``007``,
-    ``True``); a target of numbers not all of which are whole is floats. Columns of
-    several Parquet files that differ in width, are null in one or absent are united;
-    ``notes`` of the result say so.
+    have, and text stays where digits would be lost. Labels, keys, strata and groups
+    become integers there if all are plain ones. Otherwise they stay text (``1.0``,
+    ``007``, ``True``), but a target of numbers that are not all whole becomes floats.
+    Columns of several Parquet files may differ in width, be null or be absent: they get
+    one type, and ``notes`` of the result say so.
 
-    Besides some megabytes for the rows that pass, memory holds a byte a row for the
-    label (two from 127 classes on; a billion rows are a gigabyte), some 10 bytes a row
-    for weights and for keys, and 16 bytes a row drawn. While the rows are drawn, strata
-    take up to 20 bytes a row (dates 30, each further column 20), groups up to 55 (of
-    several columns 80).
+    Memory: some megabytes for rows being read, and a byte a row for the label (two from
+    127 classes on). So a billion rows need a gigabyte. Weights and keys need some 10
+    bytes a row, and rows drawn 16 bytes each. During the draw, strata need up to 20
+    bytes a row (dates 30, each further column 20). Groups need up to 55 (several
+    columns 80).
 
     Weights are incoming weight times class total over the weight of the rows drawn
-    (Hajek, 1971); with ``weighting="factor"`` they are incoming weight times rows over
+    (Hajek, 1971). With ``weighting="factor"`` they are incoming weight times rows over
     rows drawn of the class (Horvitz and Thompson, 1952).
 
     Examples
@@ -209,7 +209,7 @@ def resample_file(
 
 
 def _seeded(resampler: Any) -> tuple[Any, int]:
-    """Copy a resampler, and give the seed that it draws with."""
+    """Copy a resampler, and return the seed of its draw."""
     seed = seed_of(getattr(resampler, "random_state", None))
     resampler = clone(resampler)
     if "random_state" in resampler.get_params():
@@ -288,7 +288,7 @@ def _sink(
     weight: str,
     kinds: dict[Any, Any],
 ) -> AbstractContextManager[Write]:
-    """Make the file to write, of the format that the name of the destination says."""
+    """Open the file to write, in the format given by the ending of its name."""
     if isinstance(source, CsvSource):
         separator, possible = source.csv.separator, csv.separators(dest)
         if separator not in possible:
@@ -305,7 +305,7 @@ def _sink(
 def _drawn_tables(
     scanned: Scanned, resampled: Resampled, target: str, weight: str, told: Progress
 ) -> Iterator[Any]:
-    """Give the rows drawn, in blocks whose labels are as before, with their weights."""
+    """Yield the rows drawn and their weights, in blocks; check their labels."""
     start = 0
     for table in in_blocks(_taken(scanned, resampled.rows, told)):
         stop = start + len(table)
@@ -317,7 +317,7 @@ def _drawn_tables(
 
 
 def _taken(scanned: Scanned, rows: NDArray[np.intp], told: Progress) -> Iterator[Any]:
-    """Take the rows drawn as all rows pass."""
+    """Take the rows drawn while all rows are read."""
     start = done = 0
     n_rows = len(scanned.X)
     for table in _read_ahead(scanned.X.source.batches()):
@@ -343,7 +343,7 @@ def _read_ahead(tables: Iterator[Any]) -> Iterator[Any]:
 def _changed(n_rows: int, n_before: int) -> ValueError:
     return ValueError(
         f"The data changed while it was read: of {n_rows} rows whose labels were "
-        f"read, the first {n_before} were as before at most. Run again when nothing "
+        f"read, at most the first {n_before} are as before. Run again when nothing "
         "writes to it."
     )
 

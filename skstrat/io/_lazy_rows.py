@@ -1,4 +1,4 @@
-"""Rows that are not in memory: they are counted, and taken when they are asked for."""
+"""Rows of files, which are read only when they are needed."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ _MOST_KEPT = 8
 
 
 class LazyRows:
-    """The features of files, for what takes rows by their positions.
+    """The features of files; rows are read by their positions.
 
-    Reading goes on where it ended, so rows in ascending order are read once.
+    Reading continues where it ended, so rows in ascending order are read once.
 
     Parameters
     ----------
     source : ParquetSource or CsvSource
         The files.
     states : list of State
-        What they were when their labels were read.
+        State of the files when their labels were read.
     columns : list of str
         The features.
     n_rows : int
         Rows of the files.
     identities : HashedKeys, default=None
-        What tells the rows apart; None for their positions.
+        Keys of the rows; None for their positions.
 
     Attributes
     ----------
@@ -74,11 +74,11 @@ class LazyRows:
         self._restart()
 
     def __array__(self, *_: Any, **__: Any) -> NoReturn:
-        """Refuse what would read all rows at once."""
+        """Refuse to read all rows at once."""
         raise TypeError(
             f"X must be in memory for what reads all of its rows; got {len(self)} rows "
             "of files (LazyRows). Give it to a resampler of skstrat that picks rows, "
-            "alone, in ResampledClassifier or as first step of a Pipeline; for all "
+            "alone, in ResampledClassifier or as first step of a Pipeline. For all "
             "else take the rows into memory, X.take_rows(numpy.arange(len(X)))."
         )
 
@@ -104,7 +104,7 @@ class LazyRows:
         return values if self._places is None else values.take(self._places)
 
     def _values(self, chunks: list[Any]) -> Any:
-        """Put a column together, texts with the type that all of them have."""
+        """Join the parts of a column; texts get the type that all of them have."""
         import pandas
         import pyarrow
 
@@ -121,7 +121,7 @@ class LazyRows:
         return pandas.Series(column.to_pandas())
 
     def only(self, rows: NDArray[np.intp]) -> Self:
-        """Give some rows, in ascending order, as if there were no others."""
+        """Return a view of some rows, in ascending order."""
         part = copy(self)
         part._places = rows if self._places is None else self._places[rows]
         part.shape = len(rows), len(self.columns)
@@ -139,14 +139,14 @@ class LazyRows:
         Returns
         -------
         DataFrame of shape (n_taken, n_columns)
-            Its index is their places in the files. Columns of CSV files have the types
-            of the first rows taken.
+            Its index is their positions in the files. Columns of CSV files have the
+            types of the first rows taken.
 
         Raises
         ------
         ValueError
-            If files changed since their labels were read, are unreadable, or hold in a
-            column of a CSV file what the type of the first rows taken does not.
+            If files changed since their labels were read or are unreadable. If values
+            in a CSV file do not fit the types of the first rows taken.
         IndexError
             If there is no such row.
         """

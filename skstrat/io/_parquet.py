@@ -25,8 +25,8 @@ _PROBES = 8
 class ParquetSource:
     """Parquet files as one table, in their order.
 
-    Columns of later files may be wider or narrower numbers than those of earlier ones,
-    be absent there or be null, which ``notes`` says.
+    Numbers of a column may be wider or narrower in some files, and columns may be
+    absent or null there. ``notes`` says so.
 
     Parameters
     ----------
@@ -42,18 +42,18 @@ class ParquetSource:
     schema : pyarrow.Schema
         Columns and types of all files; metadata of the first.
     like : pyarrow.parquet.FileMetaData
-        Footer of the first that has rows.
+        Footer of the first file that has rows.
     n_rows : int
         Rows of all files.
     notes : list of str
-        What was done that a user should know.
+        Messages about changes to columns.
     lacking : dict of str to Path
         Columns that a file lacks, and the first such file.
 
     Raises
     ------
     ValueError
-        If a file is unreadable, or types of a column do not go together.
+        If a file is unreadable, or a column has types that have no common type.
     """
 
     def __init__(self, files: list[Path], folder: Path) -> None:
@@ -123,7 +123,7 @@ class ParquetSource:
         return united.field(0)
 
     def _other_type(self, field: Any) -> str:
-        """Say what other type a column has, and where."""
+        """Return the other type of a column, and its file."""
         import pyarrow
 
         types = self._types[field.name].items()
@@ -220,12 +220,12 @@ class ParquetSource:
             ) from error
 
     def identities(self, name: str) -> Iterator[Any]:
-        """Read a column that tells the rows apart."""
+        """Read a column of keys."""
         for table in self.batches([name]):
             yield _decoded(table.column(name)).to_numpy()
 
     def typed_labels(self, labels: list[Any]) -> list[Any]:
-        """Give labels as what they are."""
+        """Return labels with their types."""
         return labels
 
     def numbers(self, column: Any) -> Any:
@@ -242,7 +242,7 @@ class ParquetSource:
         return column.to_numpy().astype(np.float64)
 
     def types_of(self, _table: Any) -> None:
-        """Give nothing, as columns have types."""
+        """Return None, because columns have types."""
 
     def _conform(self, batch: Any, wanted: Any, place: int) -> Any:
         """Give rows of a file the columns and types of all files."""
@@ -263,7 +263,7 @@ class ParquetSource:
 
 
 def _know_intervals() -> None:
-    """Let pyarrow know the intervals and periods that pandas writes."""
+    """Register the intervals and periods of pandas with pyarrow."""
     import pandas
     import pyarrow
 
@@ -271,7 +271,7 @@ def _know_intervals() -> None:
 
 
 def _read(file: Any, names: list[str], n_rows: int | None) -> Iterator[Any]:
-    """Read the columns that a file has of those wanted."""
+    """Read those of the wanted columns that a file has."""
     import pyarrow
 
     wanted = set(names)
@@ -297,7 +297,7 @@ def _open(path: Path) -> Iterator[Any]:
 
 
 def _rows_at_a_time(file: Any, names: list[str]) -> int:
-    """Find how many rows have some megabytes, wherever they are in the file."""
+    """Return how many rows have at most some megabytes, anywhere in the file."""
     widths = {name: _width(file.schema_arrow.field(name).type) for name in names}
     size = sum(width for width in widths.values() if width is not None)
     varied = [name for name, width in widths.items() if width is None]
@@ -320,7 +320,7 @@ def _width(kind: Any) -> float | None:
 
 
 def _bytes_stored(footer: Any, names: set[str]) -> float:
-    """Give the bytes a row that columns have in the row group of the longest rows."""
+    """Return the stored bytes a row of columns, in the row group of longest rows."""
     paths = [footer.schema.column(i).path for i in range(footer.num_columns)]
     leaves = [
         i for i, path in enumerate(paths) if names & {path, path.partition(".")[0]}
@@ -334,7 +334,7 @@ def _bytes_stored(footer: Any, names: set[str]) -> float:
 
 
 def _bytes_read(file: Any, names: list[str]) -> float:
-    """Give the bytes a row of columns in memory, where a text may be stored once."""
+    """Return the bytes a row of columns in memory, when texts are repeated."""
     n_groups = file.num_row_groups
     groups = np.linspace(0, n_groups - 1, min(n_groups, _PROBES), dtype=int)
     sizes = [0.0]

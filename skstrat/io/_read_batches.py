@@ -27,7 +27,7 @@ def read_batches(
     Parameters
     ----------
     path : str or Path
-        A Parquet file, a folder of such, or a glob pattern.
+        A Parquet file, a folder of such files, or a glob pattern.
     target : str
         Name of the label column.
     sample_weight : str or None, default="sample_weight"
@@ -35,12 +35,12 @@ def read_batches(
     batch_size : int, default=10_000
         Rows at a time; the last batch of a file may be smaller.
     output : {"pandas", "polars", "numpy"}, default="pandas"
-        What the features come as. An ndarray has the type that all columns fit in.
+        Type of the features. An ndarray has the type that all columns fit in.
 
     Yields
     ------
     X : DataFrame or ndarray of shape (n_rows, n_features)
-        All columns but those two.
+        All columns except the labels and the weights.
     y : ndarray of shape (n_rows,)
         Labels.
     sample_weight : ndarray of shape (n_rows,) or None

@@ -1,4 +1,4 @@
-"""Labels, weights and keys of files in memory, and their rows where they are."""
+"""Read labels, weights and keys of files into memory, and leave the rows there."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Roles(NamedTuple):
     sample_weight : str or None
         Incoming weights.
     key : str or None
-        What tells the rows apart; None for their positions.
+        Keys of the rows; None for their positions.
     """
 
     target: str
@@ -49,7 +49,7 @@ class Roles(NamedTuple):
 
     @property
     def named(self) -> dict[str, str]:
-        """Give the columns that are named, by argument."""
+        """Return the columns that are named, by argument."""
         named = self._asdict().items()
         return {role: name for role, name in named if name is not None}
 
@@ -61,7 +61,7 @@ class Roles(NamedTuple):
 
 @dataclass(frozen=True)
 class Scanned:
-    """What is known of the rows of files.
+    """The data of files: lazy features, labels and weights in memory.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class Scanned:
     sample_weight : ndarray of shape (n_rows,) or None
         Incoming weights.
     match : callable
-        Tells whether a column of labels is that of the rows given.
+        Tells whether a column of labels equals that of the given rows.
     """
 
     X: LazyRows
@@ -100,7 +100,7 @@ def scan(
 ) -> Scanned:
     """Read the columns that a decision needs, each once; features are all but these.
 
-    An index that pandas wrote is no feature, but where it is ``kept``.
+    An index that pandas wrote is no feature, except where it is ``kept``.
     """
     states = states_of(source.files)
     check_columns(source, roles.named.items())
@@ -134,7 +134,7 @@ def _read_numbers(source: Source, name: str) -> NDArray[np.float64]:
 def _read_target(
     source: Source, name: str, progress: Progress, *, y_numeric: bool
 ) -> tuple[Any, Match]:
-    """Read labels as categories, or the numbers that are in their place."""
+    """Read labels as categories, or as numbers."""
     try:
         if y_numeric:
             raise NotClassLabelsError
@@ -215,32 +215,31 @@ def scan_file(
     sample_weight: str | None = None,
     csv: CsvFormat | None = None,
 ) -> tuple[LazyRows, Any, NDArray[np.float64] | None]:
-    r"""Read the labels of files of any size, and leave the rows where they are.
+    r"""Read the labels of files of any size, and leave the rows in the files.
 
-    What takes rows by their positions, takes them out of the files: a resampler
-    decides by the labels and reads the rows drawn, and a
-    :class:`ResampledClassifier` trains on them.
+    Rows are read from the files when they are needed. A resampler decides by the labels
+    and reads the rows drawn, and a :class:`ResampledClassifier` trains on them.
 
     Parameters
     ----------
     source : str or Path
-        A Parquet or CSV file, a folder of such (in the order of their names), or a
-        glob pattern.
+        A Parquet or CSV file, a folder of such files (in the order of their names), or
+        a glob pattern.
     target : str
         Name of the label column.
     sample_weight : str, default=None
         Name of a column of weights.
     csv : CsvFormat, default=None
-        How CSV files are written; None to find out.
+        Format of CSV files; None to detect it.
 
     Returns
     -------
     X : LazyRows of shape (n_rows, n_features)
-        All other columns but an index that pandas wrote. Rows that are taken come as
-        a DataFrame, whose index is their places.
+        All other columns except an index that pandas wrote. Rows are taken as a
+        DataFrame, whose index is their positions.
     y : Series of shape (n_rows,)
-        Labels as categories, a byte a row for up to 126 classes; numbers if they are
-        no class labels.
+        Labels as categories, a byte a row for up to 126 classes. Labels that are no
+        classes are numbers.
     sample_weight : ndarray of shape (n_rows,) or None
         Weights.
 
@@ -258,8 +257,8 @@ def scan_file(
 
     Notes
     -----
-    With ``full_fit=True`` the coefficients of a logistic regression are brought to the
-    fit on all rows, by passes over the files in batches.
+    With ``full_fit=True`` a logistic regression is continued to the fit on all rows, by
+    passes over the files in batches.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Write files that appear only when they are complete."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Write = Callable[[Any], None]
 
 @contextmanager
 def scratch_file(folder: Path) -> Iterator[Path]:
-    """Give the path of a temporary file in a folder, of a short name."""
+    """Yield the path of a temporary file in a folder, with a short name."""
     path = folder / f".skstrat-{uuid4().hex[:12]}.tmp"
     try:
         yield path
@@ -47,7 +47,7 @@ def writable(dest: Path) -> Iterator[None]:
 
 @contextmanager
 def written_whole(dest: Path) -> Iterator[Path]:
-    """Give a temporary path that replaces ``dest`` if no error is raised."""
+    """Yield a temporary path that replaces ``dest`` if no error is raised."""
     # The file that a link names is replaced, not the link.
     whole = dest.resolve()
     with writable(dest), scratch_file(whole.parent) as temporary:
@@ -60,7 +60,7 @@ def written_whole(dest: Path) -> Iterator[Path]:
 
 
 def in_blocks(tables: Iterator[Any]) -> Iterator[Any]:
-    """Put small tables together, to blocks that are worth a row group."""
+    """Join small tables to blocks that are large enough for a row group."""
     from pyarrow import concat_tables
 
     waiting: list[Any] = []
@@ -83,11 +83,11 @@ def parquet_sink(path: Path, schema: Any, like: Any = None) -> Iterator[Write]:
     Parameters
     ----------
     path : Path
-        Where to.
+        The file.
     schema : pyarrow.Schema
         Columns, types and metadata.
     like : pyarrow.parquet.FileMetaData, default=None
-        Of a file with the same columns.
+        Footer of a file with the same columns.
 
     Yields
     ------
@@ -112,7 +112,7 @@ def parquet_sink(path: Path, schema: Any, like: Any = None) -> Iterator[Write]:
 
 
 def with_index_of_rows(schema: Any, n_rows: int) -> Any:
-    """Let the index that pandas counts by itself end after so many rows."""
+    """Set the end of a RangeIndex of pandas to ``n_rows`` rows."""
     metadata = schema.metadata or {}
     if b"pandas" not in metadata:
         return schema
@@ -124,7 +124,7 @@ def with_index_of_rows(schema: Any, n_rows: int) -> Any:
 
 
 def _encodings(schema: Any, like: Any) -> dict[str, Any]:
-    """Find how each column of a file is compressed, and whether by a dictionary."""
+    """Find the compression of each column, and whether it has a dictionary."""
     if like is None or not like.num_row_groups or not like.num_rows:
         return {}
     groups = map(like.row_group, range(like.num_row_groups))
@@ -149,7 +149,7 @@ def _encodings(schema: Any, like: Any) -> dict[str, Any]:
 
 
 def _gains_by_dictionary(chunk: Any, length: int) -> bool:
-    """Say whether a dictionary was tried, and made a column of numbers smaller."""
+    """Tell whether a dictionary made a column of numbers smaller."""
     tried = any("DICTIONARY" in encoding for encoding in chunk.encodings)
     plain = _PLAIN_BYTES.get(chunk.physical_type, length)
     if not tried or plain <= 0:

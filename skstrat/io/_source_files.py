@@ -1,4 +1,4 @@
-"""Which files a source names, and whether they change while they are read."""
+"""Find the files of a source, and check that they do not change."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from itertools import product, takewhile
 from pathlib import Path
 from typing import Literal
@@ -47,6 +48,12 @@ def kind_of(path: Path, argument: str) -> Kind:
 
 def find_files(source: str | Path) -> tuple[list[Path], Kind]:
     """List the files of a source, in the order of their names."""
+    if find_spec("pyarrow") is None:
+        raise ModuleNotFoundError(
+            "files are read by pyarrow, which is not installed. Run: pip install "
+            '"skstrat[parquet]"',
+            name="pyarrow",
+        )
     if not str(source):
         raise FileNotFoundError(
             "source must name a file, a folder or a pattern; got an empty text. "
@@ -100,7 +107,7 @@ def _hidden(path: Path) -> bool:
 
 
 def folder_of(source: str | Path) -> Path:
-    """Give the folder below which the names of folders may hold values."""
+    """Return the folder below which names of folders may hold values."""
     path = Path(source)
     if path.is_dir():
         return path
@@ -121,7 +128,7 @@ def readable(path: Path) -> Iterator[None]:
 
 
 def reason_of(error: Exception) -> str:
-    """Say in one line what an error of files is about."""
+    """Return the reason of a file error in one line."""
     text = str(getattr(error, "strerror", None) or error)
     return " ".join(text.split()) or type(error).__name__
 
@@ -137,7 +144,7 @@ State = tuple[int, int, int, int]
 
 
 def states_of(files: list[Path]) -> list[State]:
-    """Give what changes of a file that is written to or replaced; its bytes first."""
+    """Return what changes when a file is written to or replaced; its size first."""
     return list(map(_state_of, files))
 
 

@@ -1,4 +1,4 @@
-"""What was done to a file: rows, weights and bytes before and after."""
+"""Summary of a resampled file: rows, weights and bytes before and after."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ class Summary:
     dest : str
         The file written.
     classes : tuple of dict
-        Label, rows before and after, total weight before and after of each class, or
-        of each stratum where the target is no class labels.
+        For each class: label, rows before and after, total weight before and after. For
+        each stratum where the target is no class labels.
     by_strata : bool
         Whether ``classes`` are strata.
     plan : Plan or None
-        Which rows, and their class weights, for SQL and for colleagues; None where
-        the rows themselves were looked at.
+        The rows drawn and their class weights, as used for SQL. None where the values
+        of the rows decided.
     notes : tuple of str
-        What was done to columns, and the factor that was recommended.
+        Messages about columns, and the factor that was recommended.
     bytes_before : int
         Size of the files read.
     bytes_after : int
         Size of the file written.
     seconds : float
-        Time it took.
+        Time in seconds.
     """
 
     source: list[str]
@@ -54,7 +54,7 @@ class Summary:
     seconds: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Describe it in types that JSON knows.
+        """Return the summary in types that JSON has.
 
         Returns
         -------
