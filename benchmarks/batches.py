@@ -180,7 +180,8 @@ def report(document):
     shown = {}
     for row in document["cases"]:
         line = shown.setdefault((row["rows"], row["way"]), {"way": row["way"]})
-        line[f"of {row['classes']}"] = f"{row['ns']:,.0f} ({row['to_ours']:.3g})"
+        ratio = harness.rounded(row["to_ours"], 3)
+        line[f"of {row['classes']}"] = f"{row['ns']:,.0f} ({ratio:,g})"
     columns = {"sampler": "{way}"}
     columns |= {f"{k:,} classes": f"{{of {k}}}" for k in CLASSES}
     tables = [

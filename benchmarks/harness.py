@@ -196,31 +196,37 @@ def fresh(module, function, *arguments):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def metered(work, everywhere=lambda ask: [ask()]):
-    """Measure what a call takes: CPU and wall seconds, and bytes at the peak.
+def metered(work):
+    """Measure a call: CPU and wall seconds, and by how many MB memory rose.
 
-    The peak is that above the memory before the call. ``everywhere`` asks a question
-    (:func:`usage`, :func:`forget_peak`) in every process that works; the answers are
-    added up. Memory is read from the ``/proc`` of Linux.
+    It counts the process and all that come from it, which must be there before. Peaks
+    of memory are read from the ``/proc`` of Linux.
     """
     time.sleep(REST)
-    everywhere(forget_peak)
-    before = everywhere(usage)
+    processes = list(_family("self"))
+    for process in processes:
+        with suppress(OSError):  # where Linux does not allow it
+            Path(f"/proc/{process}/clear_refs").write_text("5", encoding="ascii")
+    before = [usage(process) for process in processes]
     start = time.perf_counter()
-    result = work()
+    work()
     wall = time.perf_counter() - start
-    pairs = list(zip(before, everywhere(usage), strict=True))
-    return {
-        "cpu_s": sum(last[0] - first[0] for first, last in pairs),
-        "wall_s": wall,
-        "peak_mb": sum(last[2] - first[1] for first, last in pairs) / 1e6,
-        "result": result,
-    }
+    pairs = list(zip(before, map(usage, processes), strict=True))
+    cpu = sum(after[0] - first[0] for first, after in pairs)
+    peak = sum(after[2] - first[1] for first, after in pairs)
+    return {"cpu_s": cpu, "wall_s": wall, "peak_mb": peak / 1e6}
+
+
+def _family(process):
+    yield process
+    for file in Path(f"/proc/{process}/task").glob("*/children"):
+        for child in file.read_text(encoding="ascii").split():
+            yield from _family(child)
 
 
 def usage(process="self"):
     """Give CPU seconds of all threads of a process, its bytes now and at the peak."""
-    folder = Path("/proc", str(process))
+    folder = Path("/proc", process)
     lines = (folder / "status").read_text(encoding="utf-8").splitlines()
     sizes = dict(line.split(":", 1) for line in lines)
     now, peak = (int(sizes[key].split()[0]) * 1024 for key in ("VmRSS", "VmHWM"))
@@ -230,9 +236,3 @@ def usage(process="self"):
     fields = (folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     ticks = int(fields[11]) + int(fields[12])
     return ticks / os.sysconf("SC_CLK_TCK"), now, peak
-
-
-def forget_peak(process="self"):
-    """Let the peak of memory begin anew, where Linux allows it."""
-    with suppress(OSError):
-        Path(f"/proc/{process}/clear_refs").write_text("5", encoding="ascii")
