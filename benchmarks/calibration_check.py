@@ -105,9 +105,9 @@ def report(document):
         lines.append((name, len(own), off, warned, *shares))
     heads = "of", "models", "off", "warned of", "recall", "precision"
     return (
-        f"A model is off where mean p / prevalence is outside {LEAST} to {MOST}. Recall "
-        "is the share of these that are warned of. Precision is the share of warnings "
-        f"that are right.\n\n{harness.table(heads, lines)}"
+        f"A model is off where mean p / prevalence is outside {LEAST} to {MOST}. "
+        "Recall is the share of these that are warned of. Precision is the share of "
+        f"warnings that are right.\n\n{harness.table(heads, lines)}"
     )
 
 

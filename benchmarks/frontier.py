@@ -306,8 +306,8 @@ def said_of_auto(cells):
         f"loss is at most {MOST_LOSS} times that of all rows. Mean p / prevalence is "
         f"within {MOST_OFF} of 1, or as near to 1 as with all rows. From {LARGE:,} "
         f"training rows on, {AUTO} took {times[0]} of the CPU time of all rows, where "
-        f"it dropped rows. On {VERY_LARGE:,} rows it took {times[1]}. Where a rule does "
-        f"not hold, with standard errors:\n{''.join(others) or 'none'}"
+        f"it dropped rows. On {VERY_LARGE:,} rows it took {times[1]}. Where a rule "
+        f"does not hold, with standard errors:\n{''.join(others) or 'none'}"
     )
 
 

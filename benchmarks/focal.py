@@ -1,0 +1,117 @@
+"""What the focal loss gains or costs where probabilities are wanted.
+
+Each data set is split 60/20/20, as often as rounds. Trees of LightGBM and XGBoost are
+grown on the first part, with the library's own log loss and with
+``FocalLossClassifier``. The second part chooses the number of trees by log loss, for
+each loss by itself, since probabilities grow at different speeds. The third part is
+judged. "Raw sigmoid" is of the same trees as the line above, without the way back to
+probabilities. Generated data are 30,000 rows with 1 % positives, drawn anew each time.
+
+    python benchmarks/focal.py --data FOLDER
+"""
+
+from functools import partial
+from itertools import product
+from statistics import mean, median, pstdev
+
+import data
+import harness
+import numpy as np
+from lightgbm import LGBMClassifier
+from scipy.special import expit
+from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.model_selection import train_test_split
+from xgboost import XGBClassifier
+
+from skstrat import FocalLossClassifier
+
+SETS = "mammography", "thyroid_sick"
+ROWS, SIZES, GAMMAS = 30_000, (25, 50, 100, 200, 400), (0.0, 1.0, 2.0)
+LIBRARIES = {
+    "LightGBM": partial(
+        LGBMClassifier, num_leaves=15, learning_rate=0.05, n_jobs=1, verbose=-1
+    ),
+    "XGBoost": partial(XGBClassifier, max_depth=4, learning_rate=0.05, n_jobs=1),
+}
+LOSSES = {"own log loss": lambda estimator: estimator} | {
+    f"focal, gamma {gamma:g}": partial(FocalLossClassifier, gamma=gamma)
+    for gamma in GAMMAS
+}
+
+
+def raw_sigmoid(model, X):
+    """Take the scores of a focal classifier's trees for log odds."""
+    trees = model.estimator_
+    if isinstance(trees, XGBClassifier):
+        return expit(trees.predict(X, output_margin=True))
+    return expit(trees.predict(X, raw_score=True) + model.raw_init_)
+
+
+def judge(y, p):
+    """Measure predictions."""
+    p = np.asarray(p, dtype=np.float64)
+    found = {"log_loss": log_loss(y, p), "auc": roc_auc_score(y, p)}
+    return found | {"mean_p": float(p.mean() / y.mean())}
+
+
+def measure_split(X, y, seed, library, sizes):
+    """Grow and judge the trees of all losses on one split."""
+    split = partial(train_test_split, random_state=seed)
+    X, X_rest, y, y_rest = split(X, y, test_size=0.4, stratify=y)
+    parts = split(X_rest, y_rest, test_size=0.5, stratify=y_rest)
+    X_choose, X_judge, y_choose, y_judge = parts
+    for loss, make in LOSSES.items():
+        best = np.inf
+        for size in sizes:
+            model = make(LIBRARIES[library](n_estimators=size)).fit(X, y)
+            chosen = log_loss(y_choose, model.predict_proba(X_choose)[:, 1])
+            if chosen < best:
+                best, fitted, trees = chosen, model, size
+        found = judge(y_judge, fitted.predict_proba(X_judge)[:, 1])
+        yield {"loss": loss, "trees": trees, **found}
+        if getattr(fitted, "gamma", 0):
+            found = judge(y_judge, raw_sigmoid(fitted, X_judge))
+            yield {"loss": f"{loss}, raw sigmoid", "trees": trees, **found}
+
+
+def measure(arguments):
+    """Measure every loss on every data set: means and standard deviations."""
+    rows, sizes = (3_000, SIZES[:2]) if arguments.quick else (ROWS, SIZES)
+    sources = {"generated": lambda seed: data.make_table(rows, seed, 0.01)[:2]}
+    for name, path in data.data_sets(arguments.data, arguments.only):
+        if name in SETS:
+            sources[name] = lambda _seed, path=path: data.read(path)
+    lines = []
+    for (name, read), library in product(sources.items(), LIBRARIES):
+        runs = [
+            run
+            for seed in range(arguments.rounds)
+            for run in measure_split(*read(seed), seed, library, sizes)
+        ]
+        for (loss,), own in harness.groups(runs, "loss").items():
+            line = {"data": name, "library": library, "loss": loss}
+            line["trees"] = median(run["trees"] for run in own)
+            for key in ("log_loss", "auc", "mean_p"):
+                values = [run[key] for run in own]
+                line[key] = harness.rounded(mean(values), 6)
+                line[f"{key}_sd"] = harness.rounded(pstdev(values), 6)
+            lines.append(line)
+    return {"lines": lines}
+
+
+def report(document):
+    """Write a table, with standard deviations over the splits."""
+    headings = {
+        "data, library": "{data}, {library}",
+        "loss": "{loss}",
+        "trees": "{trees:g}",
+        "log loss": "{log_loss:.5f} ± {log_loss_sd:.5f}",
+        "AUC": "{auc:.4f} ± {auc_sd:.4f}",
+        "mean p / prevalence": "{mean_p:.2f} ± {mean_p_sd:.2f}",
+    }
+    table = harness.table(headings, document["lines"])
+    return f"Means and standard deviations over the same splits:\n\n{table}"
+
+
+if __name__ == "__main__":
+    harness.run(measure, report, uses=("lightgbm", "xgboost"))
