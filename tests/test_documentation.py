@@ -8,7 +8,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -33,6 +32,8 @@ NEEDS = {
     "strata.md": ["pandas"],
 }
 QUICK = {"changes.md", "contributing.md", "index.md", "limits.md"}
+# A part of a verdict.
+BY_TIMES = re.compile(r"To\s+save\s+time:.*?times\s+the\s+prevalence\.", re.DOTALL)
 # So that Spark starts fast and says nothing.
 SPARK = {
     "SPARK_LOCAL_IP": "127.0.0.1",
@@ -131,8 +132,7 @@ def test_examples_give_what_the_page_shows(page, tmp_path, monkeypatch):
 
 def flat(text):
     """Put a text on one line, without rules and the sentences that depend on times."""
-    text = re.sub(r"[\s─]+", " ", text)
-    return re.sub(r"To save time: .*? times the prevalence\.", "", text).strip()
+    return re.sub(r"[\s─]+", " ", BY_TIMES.sub("", text)).strip()
 
 
 def pattern(line):
@@ -150,8 +150,7 @@ def pattern(line):
 def assert_shown(shown, printed):
     """Ask that every line shown is printed, in this order; lines may be left out."""
     rest = flat(printed)
-    shown = re.sub(r"To save\s+time: .*?\s+prevalence\.", "", shown, flags=re.DOTALL)
-    for line in filter(None, map(flat, shown.splitlines())):
+    for line in filter(None, map(flat, BY_TIMES.sub("", shown).splitlines())):
         found = re.search(pattern(line), rest)
         assert found, line
         rest = rest[found.end() :]
@@ -191,16 +190,12 @@ def test_commands_are_those_of_the_command_line(page):
 
 
 @each_page
-def test_names_of_files_and_extras_exist(page):
+def test_files_and_pages_that_are_named_exist(page):
     text = page.read_text(encoding="utf-8")
     for file in re.findall(r"\b(?:benchmarks|examples|tests)/[\w/]+\.py", text):
         assert (ROOT / file).exists(), file
     for linked in re.findall(r"https://skstrat\.github\.io/skstrat/(\w+)\.html", text):
         assert (DOCS / f"{linked}.md").exists(), linked
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    known = extras["project"]["optional-dependencies"].keys()
-    for named in re.findall(r"(?:skstrat|\.)\[([\w,]+)\]\"", text):
-        assert set(named.split(",")) <= known, named
 
 
 def test_reference_names_everything_public_once():

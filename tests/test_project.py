@@ -1,12 +1,8 @@
-"""Promises about the project itself: imports, names, docstrings, the README."""
+"""Promises about the project itself: imports, names, docstrings, versions."""
 
 import ast
-import doctest
 import importlib
-import importlib.util
 import inspect
-import json
-import os
 import re
 import shlex
 import subprocess
@@ -19,8 +15,6 @@ import pytest
 import skstrat
 
 ROOT = Path(__file__).parents[1]
-# What the console script does.
-START = "from skstrat.cli import main; main()"
 PACKAGE = ROOT / "skstrat"
 # Also public beside the names that `import skstrat` gives.
 PUBLIC_ROOMS = [
@@ -224,87 +218,6 @@ def test_docstrings_are_there(path):
         ):
             named = not node.name.startswith("_")
             assert ast.get_docstring(node) or not named, node.name
-
-
-@pytest.mark.slow
-def test_readme_examples_give_what_they_show():
-    failures, tried = doctest.testfile(
-        str(ROOT / "README.md"),
-        module_relative=False,
-        optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE,
-    )
-    assert tried > 10
-    assert failures == 0
-
-
-def numbers_by_line(text):
-    """Map the head of every table line to its numbers, the fit time left out."""
-    lines = {}
-    table = ""
-    for line in text.splitlines():
-        if line.startswith(("logistic: ", "hgb: ")):
-            table = line.partition(":")[0]
-        found = re.match(r"(.+?) +([\d,]+) +[\d.]+" + 3 * r" +([\d.]+)" + "$", line)
-        if found:
-            rows = float(found[2].replace(",", ""))
-            lines[table, found[1]] = [rows, *map(float, found.groups()[2:])]
-    return lines
-
-
-def shown_in_readme(first_line):
-    """Cut out of the README the output that begins so."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    return readme[readme.index(first_line) :].partition("```")[0]
-
-
-@pytest.mark.slow
-def test_readme_shows_what_the_demo_prints():
-    shown = numbers_by_line(shown_in_readme("generated card payments: 30,150"))
-    run = subprocess.run(
-        [sys.executable, "-c", START, "compare", "--demo"],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "COLUMNS": "80"},
-    )
-    printed = numbers_by_line(run.stdout)
-    assert len(printed) == 34
-    assert shown.keys() == printed.keys()
-    for line, values in printed.items():
-        # Another processor may round otherwise in the last digit shown.
-        assert shown[line] == pytest.approx(values, rel=0.02, abs=2e-3), line
-
-
-def test_readme_shows_the_measured_comparisons():
-    compared = ROOT / "benchmarks" / "results" / "compare"
-    spec = importlib.util.spec_from_file_location(
-        "compare_data_sets", ROOT / "benchmarks" / "compare_data_sets.py"
-    )
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    documents = {
-        path.stem: json.loads(path.read_text(encoding="utf-8"))
-        for path in sorted(compared.glob("*.json"))
-    }
-    assert len(documents) == 10
-    lines = [
-        line for name, each in documents.items() for line in script.rows(name, each)
-    ]
-    assert "\n".join([*script.HEAD, *lines]) in shown_in_readme("| data set |")
-    shown = numbers_by_line(shown_in_readme("mammography.csv.gz: 11,183 rows"))
-    (logistic,) = [
-        entry
-        for entry in documents["mammography"]["models"]
-        if entry["model"] == "logistic"
-    ]
-    assert len(shown) == len(logistic["strategies"]) == 15
-    for entry in logistic["strategies"]:
-        measures = entry["measures"]
-        row = shown["logistic", entry["strategy"]]
-        assert row[0] == pytest.approx(measures["rows"]["mean"], abs=0.5)
-        assert row[-1] == pytest.approx(
-            measures["mean_probability_ratio"]["mean"], abs=0.01
-        )
 
 
 def literal_calls(function, method):
