@@ -25,7 +25,8 @@ from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import islice, product
-from statistics import mean, median
+from statistics import median
+from types import SimpleNamespace
 
 import data
 import harness
@@ -34,7 +35,7 @@ from imblearn.pipeline import make_pipeline as make_imblearn_pipeline
 from imblearn.under_sampling import RandomUnderSampler
 from lightgbm import LGBMClassifier
 from matplotlib.figure import Figure
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -89,28 +90,17 @@ LARGE, VERY_LARGE = 50_000, 2_000_000
 MOST_LOSS, MOST_OFF, MOST_LOSS_DRAWN = 1.01, 0.05, 1.3
 
 
-class PilotAlone(ClassifierMixin, BaseEstimator):
-    """What the pilot of guided rows predicts by itself, under the original prior."""
+def pilot_alone(guided, X, y):
+    """Fit what predicts by the pilot of guided rows alone, under the original prior."""
+    guided.fit_resample(X, y)
+    pilots = list(zip(guided.pilots_, guided._learned, strict=True))
+    correct = partial(correct_prior, target_prior=np.bincount(y))
 
-    def __init__(self, guided):
-        self.guided = guided
-
-    def fit(self, X, y):
-        """Fit the pilots, and choose rows by them."""
-        self.classes_, self.counts_ = np.unique(y, return_counts=True)
-        self.guided_ = clone(self.guided)
-        self.guided_.fit_resample(X, y)
-        return self
-
-    def predict_proba(self, X):
-        """Predict the mean of the pilots."""
-        pilots = zip(self.guided_.pilots_, self.guided_._learned, strict=True)
-        to = {"target_prior": self.counts_}
-        each = [
-            correct_prior(pilot.predict_proba(X), train_prior=prior, **to)
-            for pilot, prior in pilots
-        ]
+    def predict_proba(X):
+        each = [correct(m.predict_proba(X), train_prior=prior) for m, prior in pilots]
         return np.mean(each, axis=0)
+
+    return SimpleNamespace(predict_proba=predict_proba)
 
 
 def make_model(name, seed, **params):
@@ -121,39 +111,42 @@ def make_model(name, seed, **params):
 
 
 def make_ways(name, y, seed):
-    """Give the unfitted ways to train a model."""
+    """Give the ways to train a model, as functions of X and y."""
     model, ratio = make_model(name, seed), np.ptp(np.bincount(y)) / y.sum() + 1
     # More would leave fewer rows of the big class than of the small one.
     factors = min(5, ratio), min(20, ratio)
-    uniform = [DownsampleUpweight(factor=each, random_state=seed) for each in factors]
+    some, few = (DownsampleUpweight(factor=each, random_state=seed) for each in factors)
     guided = GuidedDownsample(factor=factors[1], random_state=seed)
     folds = StratifiedKFold(3, shuffle=True, random_state=seed)
     sigmoid = partial(CalibratedClassifierCV, method="sigmoid", cv=folds)
     resampled = partial(ResampledClassifier, model)
-    ways = {FULL: model, AUTO: resampled("auto", random_state=seed)}
-    ways |= {way: resampled(each) for way, each in zip(UNIFORM, uniform, strict=True)}
-    ways[GUIDED] = resampled(guided)
+    three = {"n_estimators": 3, "random_state": seed}
+    ways = {
+        FULL: model,
+        AUTO: resampled("auto", random_state=seed),
+        UNIFORM[0]: resampled(some),
+        UNIFORM[1]: resampled(few),
+        GUIDED: resampled(guided),
+    }
     if name in OUTSIDE:
         ways[f"{GUIDED}, corrected outside"] = resampled(guided, **OUTSIDE[name])
     if name == "LogisticRegression":
-        ways[f"{UNIFORM[1]}, `full_fit=True`"] = resampled(uniform[1], full_fit=True)
-    ways[ENSEMBLE] = ResampledEnsembleClassifier(
-        model, uniform[1], n_estimators=3, random_state=seed
-    )
-    ways[f"{UNIFORM[1]}, sigmoid calibrator"] = sigmoid(resampled(uniform[1]))
-    ways["the guided rows' pilot alone"] = PilotAlone(guided)
+        ways[f"{UNIFORM[1]}, `full_fit=True`"] = resampled(few, full_fit=True)
+    ways[ENSEMBLE] = ResampledEnsembleClassifier(model, few, **three)
+    ways[f"{UNIFORM[1]}, sigmoid calibrator"] = sigmoid(resampled(few))
     for way, factor in zip(UNDER, factors, strict=True):
         share = min(1.0, factor / ratio)
         under = RandomUnderSampler(sampling_strategy=share, random_state=seed)
         ways[way] = sigmoid(make_imblearn_pipeline(under, model))
-    few, forest = len(y) <= MOST_ROWS_OF_MANY_FITS, name == "RandomForest"
-    if few or not forest:
+    forest = name == "RandomForest"
+    if not forest or len(y) <= MOST_ROWS_OF_MANY_FITS:
         balanced = make_model(name, seed, class_weight="balanced")
         ways["class weights, sigmoid calibrator"] = sigmoid(balanced)
-    if few and not forest and find_spec("imbcal"):
+    if not forest and len(y) <= MOST_ROWS_OF_MANY_FITS and find_spec("imbcal"):
         imbcal = import_module("imbcal").ImbalanceCalibratedClassifier
         ways["`imbcal`, all rows"] = imbcal(model, random_state=seed)
-    return ways
+    ways = {name: clone(way).fit for name, way in ways.items()}
+    return ways | {"the guided rows' pilot alone": partial(pilot_alone, guided)}
 
 
 def set_splits(path, model):
@@ -183,67 +176,44 @@ def measure_way(way, train, test):
     spent = []
     while not spent or (spent[0] < SHORT and len(spent) < REPEATS):
         start = time.process_time()
-        model = clone(way).fit(*train)
+        model = way(*train)
         spent.append(time.process_time() - start)
     p = np.asarray(model.predict_proba(test[0])[:, 1], dtype=np.float64)
     least = np.finfo(np.float64).eps
     losses = -np.log(np.clip(np.where(test[1] == 1, p, 1 - p), least, 1))
-    return {"cpu": median(spent), "p": p, "losses": losses, "model": model}
+    return {"cpu": median(spent), "p": p, "loss": losses, "model": model}
 
 
-def compare(run, full, y):
-    """Give ratios to all rows."""
-    loss, mean_p = run["losses"].mean() / full["losses"].mean(), run["p"].mean()
-    return {"cpu": run["cpu"] / full["cpu"], "loss": loss, "mean_p": mean_p / y.mean()}
-
-
-def errors_of_rows(run, full, y):
-    """Give the standard errors of two ratios by the rows judged, paired."""
-    own, whole, p = run["losses"], full["losses"], run["p"]
-    loss, mean_p = own - own.mean() / whole.mean() * whole, p - p.mean() / y.mean() * y
-    return [
-        each.std() / (len(y) ** 0.5 * unit.mean())
-        for each, unit in ((loss, whole), (mean_p, y))
-    ]
-
-
-def errors(found, of_rows):
-    """Give standard errors of means; the spread of two splits says too little."""
-    n = len(found)
-    if n < 3:
-        return (np.square(of_rows).sum(axis=0) ** 0.5 / n).tolist()
-    spread = [[each["loss"], each["mean_p"]] for each in found]
-    return (np.std(spread, axis=0, ddof=1) / n**0.5).tolist()
+def ratio(above, below):
+    """Give the ratio of two means, and its standard error by the pairs."""
+    found = above.mean() / below.mean()
+    return found, (above - found * below).std() / (len(above) ** 0.5 * below.mean())
 
 
 @threadpool_limits.wrap(limits=1)
 def measure_cell(name, model, splits):
-    """Train a model in every way on the splits of a data set."""
-    found, of_rows, dropped = {}, [], False
+    """Train a model in every way on the splits of a data set; ratios to all rows."""
+    found, dropped = [], False
     for turn, ((X, y), test) in enumerate(splits):
         ways = make_ways(model, y, turn)
         order = list(ways)[:: -1 if turn % 2 else 1]
         runs = {way: measure_way(ways[way], (X, y), test) for way in order}
+        dropped |= runs[AUTO]["model"].resampler_ is not None
         for way in ways:
-            ratios = compare(runs[way], runs[FULL], test[1])
-            found.setdefault(way, []).append(ratios)
-        of_rows.append(errors_of_rows(runs[AUTO], runs[FULL], test[1]))
-        dropped = dropped or runs[AUTO]["model"].resampler_ is not None
-    return {
-        "set": name,
-        "model": model,
-        "rows": len(y),
-        "auto_dropped": dropped,
-        "auto_errors": errors(found[AUTO], of_rows),
-        "ways": {way: average(each) for way, each in found.items()},
-    }
-
-
-def average(found):
-    """Give the median time and the mean of the others."""
-    row = {"cpu": median(each["cpu"] for each in found)}
-    row |= {key: mean(each[key] for each in found) for key in ("loss", "mean_p")}
-    return {key: harness.rounded(value, 6) for key, value in row.items()}
+            loss = ratio(runs[way]["loss"], runs[FULL]["loss"])
+            cpu = runs[way]["cpu"] / runs[FULL]["cpu"]
+            mean_p = ratio(runs[way]["p"], test[1])
+            found.append({"way": way, "cpu": cpu, "loss": loss, "mean_p": mean_p})
+    cell = {"set": name, "model": model, "rows": len(y), "auto_dropped": dropped}
+    ways = {}
+    for (way,), own in harness.groups(found, "way").items():
+        ways[way] = {"cpu": harness.rounded(median(run["cpu"] for run in own), 6)}
+        for key in ("loss", "mean_p"):
+            values, errors = np.array([run[key] for run in own]).T
+            ways[way][key] = harness.rounded(values.mean(), 6)
+            if way == AUTO:
+                cell[f"auto_{key}_se"] = np.square(errors).sum() ** 0.5 / len(own)
+    return cell | {"ways": ways}
 
 
 def measure(arguments):
@@ -257,12 +227,11 @@ def measure(arguments):
         if arguments.only in name:
             sources[name] = partial(table_splits, rows, share)
     cells, models = [], [*MODELS][: 1 if arguments.quick else None]
-    with warnings.catch_warnings():
-        # The numbers show what the ways warn of.
-        warnings.simplefilter("ignore")
-        for (name, splits), model in product(sources.items(), models):
-            splits_of = [*islice(splits(model), arguments.rounds)]
-            cells += [measure_cell(name, model, splits_of)] if splits_of else []
+    # The numbers show what the ways warn of.
+    warnings.simplefilter("ignore")
+    for (name, splits), model in product(sources.items(), models):
+        if own := [*islice(splits(model), arguments.rounds)]:
+            cells.append(measure_cell(name, model, own))
     return {"cells": cells}
 
 
@@ -272,9 +241,10 @@ def report(document):
     large = [cell for cell in cells if cell["rows"] >= LARGE]
     small = [cell for cell in cells if cell["rows"] < LARGE]
     parts = [said_of_auto(cells), against_auto(large), mean_predictions(cells)]
-    for own, size in ((large, f"from {LARGE:,}"), (small, f"below {LARGE:,}")):
-        for model in MODELS:
-            parts += medians([cell for cell in own if cell["model"] == model], size)
+    for cells, size in ((large, f"from {LARGE:,}"), (small, f"below {LARGE:,}")):
+        for (model,), own in harness.groups(cells, "model").items():
+            title = f"{model}, {size} training rows, medians:"
+            parts += [title, medians([cell["ways"] for cell in own])]
     return "\n\n".join(parts)
 
 
@@ -283,15 +253,12 @@ def said_of_auto(cells):
     tried, others = [cell for cell in cells if cell["auto_dropped"]], []
     for cell in tried:
         auto, full = cell["ways"][AUTO], cell["ways"][FULL]["mean_p"]
-        loss, mean_p, (loss_se, mean_p_se) = (
-            *list(auto.values())[1:],
-            cell["auto_errors"],
-        )
+        _, loss, mean_p = auto.values()
         if loss > MOST_LOSS or abs(mean_p - 1) > max(MOST_OFF, abs(full - 1)):
             others.append(
                 f"\n- {cell['model']} on {cell['set']}: log loss {loss:.3f} ± "
-                f"{loss_se:.3f}, mean p {mean_p:.3f} ± {mean_p_se:.3f}, of all rows "
-                f"{full:.3f}"
+                f"{cell['auto_loss_se']:.3f}, mean p {mean_p:.3f} ± "
+                f"{cell['auto_mean_p_se']:.3f}, of all rows {full:.3f}"
             )
     times = [
         harness.span(
@@ -316,14 +283,11 @@ def against_auto(cells):
     lines = []
     for model, way in product(MODELS, (*UNDER, ENSEMBLE)):
         own = [cell["ways"] for cell in cells if cell["model"] == model]
-        loss, cpu = (
-            [ways[way][key] / ways[AUTO][key] for ways in own]
-            for key in ("loss", "cpu")
-        )
+        loss = [ways[way]["loss"] / ways[AUTO]["loss"] for ways in own]
+        cpu = [ways[way]["cpu"] / ways[AUTO]["cpu"] for ways in own]
         won = sum(a <= 1 > b for a, b in zip(loss, cpu, strict=True))
-        lines.append(
-            (model, way, harness.span(loss), harness.span(cpu), f"{won} of {len(own)}")
-        )
+        spans = harness.span(loss), harness.span(cpu)
+        lines.append((model, way, *spans, f"{won} of {len(own)}"))
     heads = "model", "way", "log loss", "CPU time", "faster, loss no higher"
     title = f"Over those of {AUTO}, tables with {LARGE:,} training rows or more:"
     return f"{title}\n\n{harness.table(heads, lines)}"
@@ -332,23 +296,18 @@ def against_auto(cells):
 def mean_predictions(cells):
     """Show the least and the largest mean prediction over the prevalence."""
     ways, lines = (FULL, *UNIFORM, GUIDED), []
-    for model in MODELS:
-        own = [cell["ways"] for cell in cells if cell["model"] == model]
-        lines.append(
-            (
-                model,
-                *(harness.span(each[way]["mean_p"] for each in own) for way in ways),
-            )
-        )
+    for (model,), own in harness.groups(cells, "model").items():
+        spans = [harness.span(c["ways"][way]["mean_p"] for c in own) for way in ways]
+        lines.append((model, *spans))
     title = "Mean p / prevalence, least and largest of all tables:"
     return f"{title}\n\n{harness.table(('model', *ways), lines)}"
 
 
-def medians(cells, size):
+def medians(cells):
     """Give a table of the medians over data sets."""
     lines = []
-    for way in dict.fromkeys(way for cell in cells for way in cell["ways"]):
-        own = [cell["ways"][way] for cell in cells if way in cell["ways"]]
+    for way in dict.fromkeys(way for ways in cells for way in ways):
+        own = [ways[way] for ways in cells if way in ways]
         cpu, loss = (median(each[key] for each in own) for key in ("cpu", "loss"))
         good = sum(each["loss"] <= MOST_LOSS for each in own)
         near = sum(abs(each["mean_p"] - 1) <= MOST_OFF for each in own)
@@ -356,8 +315,7 @@ def medians(cells, size):
         lines.append((way, f"{cpu:.3f}", f"{loss:.4f}", *counts))
     heads = "way", "CPU time / all rows'", "log loss / all rows'"
     heads += f"loss within {MOST_LOSS}", f"mean p within {MOST_OFF}"
-    title = f"{cells[0]['model']}, {size} training rows, medians:" if cells else ""
-    return [title, harness.table(heads, lines)] if cells else []
+    return harness.table(heads, lines)
 
 
 def draw(document, path):
