@@ -139,7 +139,9 @@ def texts(tree):
         if id(node) in seen or not (is_text(node) or sums):
             continue
         seen |= {id(child) for child in ast.walk(node)}
-        yield from re.split(r"\n\s*\n|\n[ -]*- |\x08", literal(node))
+        text = literal(node).strip()
+        # Of code in a template, the comments are prose.
+        yield from re.findall("# (.+)", text) if "\n" in text else [text]
 
 
 def paragraphs_of_example(text):

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-_OPTIONAL = {"click", "jinja2", "matplotlib", "pandas", "pyarrow", "rich", "skrub"}
+_OPTIONAL = {"click", "jinja2", "matplotlib", "pandas", "rich", "skrub"}
 _KEPT = ("encoding", "line_buffering", "write_through")
 _ENDING = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def main() -> None:
-    """Run the command line; without its libraries, say in one line what to install."""
+    """Run the command line; if libraries are missing, print what to install."""
     # There is nothing to tidy up yet, and an exception may be lost in an import.
     with _signals(signal.SIG_DFL, "SIGINT"):
         command = _import_command()
@@ -29,7 +29,7 @@ def main() -> None:
 
 @contextmanager
 def _signals(handler: Any, *names: str) -> Iterator[None]:
-    """Handle signals that nobody handles or ignores, as nohup does."""
+    """Handle signals, except those already handled or ignored, as by nohup."""
     defaults = (signal.SIG_DFL, signal.default_int_handler)
     numbers = [getattr(signal, name) for name in names]
     before = {
@@ -64,7 +64,7 @@ def _import_command() -> Any:
 
 
 def _open_streams() -> None:
-    """Give streams that were closed a place, and let standard output take any text."""
+    """Replace closed streams, and let standard output accept any text."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             nowhere = io.FileIO(os.devnull, "w")
@@ -77,7 +77,7 @@ def _open_streams() -> None:
 
 
 class _Output(io.TextIOWrapper):
-    """Standard output, with one line where it cannot be written, as on a full disk."""
+    """Standard output that ends in one line if it cannot be written."""
 
     def write(self, text: str, /) -> int:
         with self._guarded():

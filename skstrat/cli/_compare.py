@@ -66,7 +66,7 @@ def _finite(context: Any, parameter: Any, factors: tuple[float, ...]) -> list[fl
     multiple=True,
     type=click.FloatRange(min=1),
     callback=_finite,
-    help="Of downsampling; 5, 20 and 100 as far as the classes allow if not given.",
+    help="Downsampling factor; by default 5, 20 and 100 if the classes allow.",
 )
 @option("--cv", default=5, type=click.IntRange(min=2), help="Number of folds.")
 @option("--random-state", default=0, type=click.IntRange(0, 2**32 - 1), help="Seed.")
@@ -74,15 +74,15 @@ def _finite(context: Any, parameter: Any, factors: tuple[float, ...]) -> list[fl
     "--n-jobs",
     default=-1,
     callback=_not_zero,
-    help="Fits at the same time; -1: one a core.",
+    help="Parallel fits; -1: one a core.",
 )
 @csv_options
 @option("--json", is_flag=True, help="One JSON document on stdout.")
 @option(
     "--html",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="Also write a page with verdict, tables, pictures and code. It alone tunes "
-    "thresholds: about four times the work.",
+    help="Also write a page with verdict, tables, pictures and code. It tunes "
+    "thresholds, too: about four times the work.",
 )
 @option("--demo", is_flag=True, help="A generated table instead of FILE.")
 def compare(
@@ -100,11 +100,11 @@ def compare(
     demo: bool,
     csv: CsvFormat,
 ) -> None:
-    """Find out which strategy against imbalance is best on your data.
+    """Find the best strategy against imbalance for your data.
 
     FILE is a Parquet or CSV file, which may be compressed. Every strategy is
     cross-validated on the same folds, with and without correction of the prior. Models,
-    factors and words for missing values can be given several times.
+    factors and words for missing values can be repeated.
     """
     if html and not html.absolute().parent.is_dir():
         raise InputError(f"html {html}: there is no folder {html.absolute().parent}.")

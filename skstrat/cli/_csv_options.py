@@ -1,4 +1,4 @@
-"""Options of both commands that say how a CSV file is written."""
+"""Options of both commands for the format of CSV files."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from skstrat.cli._errors import explained
 from skstrat.io import CsvFormat
 
 _OPTIONS = (
-    ("separator", None, "Between fields of CSV (\\t: tab); found out if not given."),
-    ("encoding", None, "Of CSV; found out if not given."),
+    ("separator", None, "Between fields of CSV (\\t: tab); detected by default."),
+    ("encoding", None, "Of CSV; detected by default."),
     ("decimal", ".", "Decimal sign of CSV: . or ,"),
     ("quote", '"', "Around fields of CSV; '' for none."),
-    ("missing", None, "A missing value of CSV, as an empty field is. Repeatable."),
+    ("missing", None, "A missing value of CSV, like an empty field. Repeatable."),
 )
 
 
 def csv_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options to a command, which gets them together as ``csv``."""
+    """Add the options to a command, which gets them as one ``csv``."""
 
     @wraps(command)
     def with_format(

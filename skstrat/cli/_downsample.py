@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import platform
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import click
 import numpy as np
 import pandas as pd
-import pyarrow
 from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, TimeRemainingColumn
@@ -57,8 +57,8 @@ def _read_factors(
     named = None not in labels and len(set(labels)) == len(labels)
     if not (alone or named) or not all(1 <= each < math.inf for each in factors):
         raise InputError(
-            "factor must be one finite number from 1 on such as 20, for the most "
-            "frequent class, LABEL=20 once for each class to name, or auto; got "
+            "factor must be one finite number from 1 on such as 20, LABEL=20 once "
+            "for each class to name, or auto; got "
             f"{' and '.join(texts)}."
         )
     return factors[0] if alone else dict(zip(map(str, labels), factors, strict=True))
@@ -88,17 +88,17 @@ def _read_strata(
     default="original",
     show_default=True,
     type=click.Choice(["original", "factor"]),
-    help="Each class keeps its total weight, or its weights are multiplied by rows / "
-    "rows kept, which keeps totals of --sample-weight only on average.",
+    help="original: each class keeps its total weight. factor: weights are multiplied "
+    "by rows / rows kept, which keeps totals of --sample-weight only on average.",
 )
-@_column("--key", help="Tells rows apart, so that any order keeps the same.")
-@_column("--sample-weight", help="To multiply into; else a new column sample_weight.")
+@_column("--key", help="Different in each row; any order keeps the same rows.")
+@_column("--sample-weight", help="Weights to multiply; by default a new column.")
 @_column(
     "--strata",
     multiple=True,
     callback=_read_strata,
-    help="Each value is drawn at the rate of the class. Repeatable: of several columns "
-    "together.",
+    help="Each value is drawn at the rate of the class. Repeatable for several "
+    "columns.",
 )
 @_column("--groups", help="Rows of one value are kept or dropped together.")
 @click.option(
@@ -122,11 +122,11 @@ def downsample(
     as_json: bool,
     **words: Any,
 ) -> None:
-    """Keep a fraction of a big class, and weights that stand for the rest.
+    """Keep a part of the rows of big classes, with weights for the rest.
 
-    SOURCE is a Parquet or CSV file of any size, a folder of them or a quoted pattern;
+    SOURCE is a Parquet or CSV file of any size, a folder of them or a quoted pattern.
     DEST ends in .parquet, .csv or the like. A model fitted to DEST with its weights
-    has the probabilities of SOURCE.
+    predicts the probabilities of SOURCE.
     """
     with explained(), open_progress() as progress:
         summary = resample_file(
@@ -141,7 +141,7 @@ def downsample(
             progress=_Bar(progress, source),
         )
     if as_json:
-        made_by = {"versions": versions(skstrat, np, pd, pyarrow)}
+        made_by = {"versions": versions(skstrat, np, pd, import_module("pyarrow"))}
         print_json(summary.to_dict() | words | made_by)
         return
     column, strata, weight = target, words["strata"], sample_weight or "sample_weight"
@@ -159,9 +159,9 @@ class _Bar:
     Parameters
     ----------
     progress : Progress
-        Started.
+        A started progress bar.
     source : str
-        The files that are read.
+        Names of the files that are read.
     """
 
     def __init__(self, progress: Progress, source: str) -> None:
@@ -178,7 +178,7 @@ class _Bar:
         self.task = progress.add_task("opening", total=None, rows="", size="")
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
-        """Show how far a stage is."""
+        """Show the progress of a stage."""
         if stage != self.stage:
             self.stage, name = stage, _STAGES[stage]
             self.progress.reset(self.task, total=total, description=name)

@@ -1,4 +1,4 @@
-"""What goes wrong, in one line: options are named like the library's arguments."""
+"""Errors in one line: options are named like the library's arguments."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class InputError(click.ClickException):
 
 
 class OneLineCommand(click.Command):
-    """A command with one line for wrong options, too, and with its whole summary."""
+    """A command with one-line errors for wrong options, and its whole summary."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
@@ -33,7 +33,7 @@ class OneLineCommand(click.Command):
 
 
 class SafeGroup(click.Group):
-    """Commands whose errors name files and labels, and no terminal obeys those."""
+    """Commands whose errors show control characters as escapes."""
 
     command_class = OneLineCommand
 
@@ -47,11 +47,15 @@ class SafeGroup(click.Group):
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn errors of the library into one line, their text as it is."""
+    """Turn errors of the library into one line, with their text unchanged."""
     try:
         yield
     except (ValueError, TypeError, NotImplementedError) as error:
         raise InputError(reason_of(error)) from None
+    except ModuleNotFoundError as error:
+        if error.name != "pyarrow":
+            raise
+        raise InputError(str(error)) from None
     except OSError as error:
         path = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
         # A full disk is no fault of the arguments.

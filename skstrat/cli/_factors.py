@@ -14,7 +14,7 @@ from skstrat.resamplers._downsample import DownsampleUpweight
 class DownsampleByText(DownsampleUpweight):
     """Factors by the text of labels, all of which must occur.
 
-    What the labels are, numbers or text, is known when they were read.
+    Whether labels are numbers or text is known only after they were read.
     """
 
     def _targets(self, labels: Labels, y: Any) -> Targets:

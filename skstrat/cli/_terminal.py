@@ -30,7 +30,7 @@ _KEPT = ("rows", "fit_time", "mean_probability_ratio", "average_precision")
 
 
 class _PlainConsole(Console):
-    """A console that shows text as it is, and control characters as escapes."""
+    """A console that prints text unchanged, and control characters as escapes."""
 
     def render_str(self, text: str, **options: Any) -> Text:
         # All strings come through here, those in cells of tables, too.
@@ -38,18 +38,18 @@ class _PlainConsole(Console):
 
 
 def print_json(document: dict[str, Any]) -> None:
-    """Print one JSON document, in which control characters are JSON's escapes."""
+    """Print one JSON document, with control characters as escapes of JSON."""
     click.echo(json.dumps(document, indent=2, allow_nan=False, default=str))
 
 
 def open_console(*, quiet: bool = False) -> Console:
-    """Open standard output for text of others; print nothing if it is quiet."""
+    """Open standard output for text from files; print nothing if it is quiet."""
     width = shutil.get_terminal_size().columns
     return _PlainConsole(width=width, markup=False, highlight=False, quiet=quiet)
 
 
 def open_progress() -> Progress:
-    """Make a progress bar on standard error, silent unless that is a terminal."""
+    """Make a progress bar on standard error, hidden unless that is a terminal."""
     return Progress(
         "{task.description}",
         BarColumn(),
@@ -65,14 +65,14 @@ def open_progress() -> Progress:
 
 
 def doubted_label(column: str, n: int, most: int = _MANY_CLASSES) -> str | None:
-    """Ask whether a column of so many values is the label, if there is reason to."""
+    """Return a question if a column has too many values for a label."""
     return (
         f"{column} has {n:,} different values: is it the label?" if n > most else None
     )
 
 
 def class_grid(headings: list[str], classes: list[tuple[int, list[str]]]) -> Grid:
-    """Make a table of classes, given by rows and cells; of many, the largest."""
+    """Make a table of classes, given by rows and cells; only the largest of many."""
     first, *numbers = headings
     grid = Grid(
         first, *(Column(each, justify="right") for each in numbers), box=SIMPLE_HEAD
@@ -107,7 +107,7 @@ def print_classes(console: Console, data: dict[str, Any]) -> None:
 
 
 def print_comparison(console: Console, title: str, comparison: Comparison) -> None:
-    """Print one row per strategy, in their order, and what to conclude."""
+    """Print one row per strategy, in their order, and the verdict."""
     console.print(f"\n{title}")
     console.print(_widest_grid(console, comparison)[0])
     for outcome in comparison.outcomes:
@@ -120,7 +120,7 @@ def print_comparison(console: Console, title: str, comparison: Comparison) -> No
 def _widest_grid(
     console: Console, comparison: Comparison
 ) -> tuple[Grid, list[MeasureInfo]]:
-    """Make the widest table that fits, and give the measures in it."""
+    """Make the widest table that fits, and return the measures in it."""
     full = [each for each in MEASURES.values() if each.digits is not None]
     few = [each for each in full if each.key in (*_KEPT, comparison.best_by)]
     unlimited = console.options.update(max_width=10 * console.width)
@@ -154,7 +154,7 @@ def _cell(outcome: Outcome, measure: MeasureInfo, *, spread: bool) -> str:
 def print_reading_help(
     console: Console, data: dict[str, Any], comparisons: list[Comparison]
 ) -> None:
-    """Print how to read the tables, of the measures that are in one of them."""
+    """Print how to read the measures in the tables."""
     shown = [at for each in comparisons for at in _widest_grid(console, each)[1]]
     losses = _joined(shown, "log_loss", "brier_score")
     averages = f"{_joined(shown, 'roc_auc', 'average_precision')}: each class against "

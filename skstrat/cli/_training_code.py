@@ -30,10 +30,10 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from skstrat import PriorCorrectedClassifier
 {data}
-# Of text, make numbers first, for example by skrub.TableVectorizer.
+# Encode text as numbers first, for example by skrub.TableVectorizer.
 # Linear models take the weights.
 linear = LogisticRegression(max_iter=1000).fit(X, y, sample_weight=weight)
-# Trees do not follow those of classes: fit without them, then correct by totals.
+# Trees do not learn class weights well: fit without them, correct by totals.
 by_class = weight.groupby(y, observed=True)
 within = weight / by_class.transform('mean')
 trees = PriorCorrectedClassifier(
@@ -41,12 +41,12 @@ trees = PriorCorrectedClassifier(
     train_prior=by_class.count(),
     target_prior=by_class.sum(),
 )
-# Trees may predict too much where few rows are kept: check their mean on fresh rows."""
+# With few rows trees may predict too high: check their mean on new rows."""
 _REGRESSOR = """\
 import pandas
 from sklearn.ensemble import HistGradientBoostingRegressor
 {data}
-# Of text, make numbers first, for example by skrub.TableVectorizer.
+# Encode text as numbers first, for example by skrub.TableVectorizer.
 model = HistGradientBoostingRegressor().fit(X, y, sample_weight=weight)"""
 
 
@@ -55,7 +55,7 @@ def training_code(
 ) -> str:
     """Write code that reads the small file and fits a model of each kind to it.
 
-    Columns that only tell rows or groups apart are nothing to learn from.
+    Columns that only identify rows or groups are left out.
     """
     data, labels = _PARQUET, {}
     if kind_of(Path(summary.dest), "dest") == "csv":

@@ -56,8 +56,8 @@ class Data:
     code : str
         Python source that makes X and y.
     X : DataFrame of shape (n_rows, n_columns)
-        float64 for numbers, for dates as seconds and for their parts, with NaN where
-        one is missing, infinite or too large; categories for all else, as text.
+        Numbers are float64, dates are seconds and their parts. A number that is
+        missing, infinite or too large is NaN. All else are categories of text.
     y : Series of shape (n_rows,)
         Labels, as categories.
     sample_weight, groups : array-like of shape (n_rows,), default=None
@@ -106,7 +106,7 @@ def read_data(
 
 
 def demo_data() -> Data:
-    """Give the generated payments."""
+    """Return the generated payments."""
     frame, y = make_payments()
     degree = imbalance_degree(y)
     return _typed("generated card payments", "is_fraud", _DEMO_CODE, degree, frame, y)
@@ -140,8 +140,8 @@ def _typed(
 def type_columns(frame: Any) -> Any:
     """Turn numbers and dates into float64, and all else into categories.
 
-    What a cell becomes depends on the type of its column alone, so nothing is learned
-    that a fold should not know; and a fold has less to do.
+    The result for a cell depends only on the type of its column. So nothing is learned
+    that a fold must not know, and a fold has less to do.
 
     Parameters
     ----------
@@ -151,9 +151,9 @@ def type_columns(frame: Any) -> Any:
     Returns
     -------
     DataFrame of shape (n_rows, n_typed)
-        Numbers as they are, durations in seconds, dates in seconds since 1970 and
-        beside them their parts; NaN where one is missing, infinite or beyond 1e18.
-        All else as categories of its text.
+        Numbers are unchanged, durations are in seconds. Dates are seconds since 1970,
+        with their parts in further columns. NaN where a value is missing, infinite or
+        beyond 1e18. All else are categories of its text.
     """
     # skrub rounds numbers to float32, which holds no dates such as 20240131.
     X = Cleaner(cast_to_str=True).fit_transform(frame.apply(_as_plain))

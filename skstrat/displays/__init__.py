@@ -1,10 +1,10 @@
-"""Pictures of a comparison, as scikit-learn's displays.
+"""Plots of a comparison, as scikit-learn's displays.
 
-Each is made by ``from_comparison`` (that of a factor by ``from_recommendation``), the
-curves also from labels and probabilities, and drawn by ``plot``, into ``ax`` if given.
-Where scikit-learn has such a display, it draws. matplotlib is needed only then. A
-strategy keeps its colour, line and marker in all pictures of a
-comparison, and the colours are told apart by colour-blind people, too.
+Each is made by ``from_comparison`` (that of a factor by ``from_recommendation``), and
+curves also from labels and probabilities. ``plot`` draws it, into ``ax`` if given.
+Where scikit-learn has such a display, it is used. matplotlib is needed only then. A
+strategy keeps its colour, line and marker in all plots of a comparison, and
+colour-blind people can tell the colours apart.
 """
 
 from skstrat.displays._confusion import ConfusionMatricesDisplay

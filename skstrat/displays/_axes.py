@@ -1,4 +1,4 @@
-"""Axes of a picture: new ones or given ones, their scales and their legend."""
+"""Axes of a plot: new ones or given ones, their scales and their legend."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SMALL = 8.5
 
 
 class Display:
-    """A picture, with the figure and axes that it was drawn in."""
+    """A plot, with the figure and axes that it was drawn in."""
 
     def plot(self, ax: Any = None) -> Self:
         """Draw."""
@@ -55,7 +55,7 @@ class Display:
 
 @dataclass(repr=False, eq=False)
 class ComparisonDisplay(Display):
-    """A picture of what a comparison measured."""
+    """A plot of the measures of a comparison."""
 
     comparison: Any
 
@@ -75,7 +75,7 @@ class ComparisonDisplay(Display):
         Returns
         -------
         Display
-            Drawn.
+            The display, drawn.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Confusion matrices at the tuned thresholds, one small picture per strategy."""
+"""Confusion matrices at the tuned thresholds, one per strategy."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from skstrat.displays._style import choose_strategies, wrapped
 
 @dataclass(repr=False, eq=False)
 class ConfusionMatricesDisplay(ComparisonDisplay):
-    """A confusion matrix per strategy: what its tuned threshold finds and costs.
+    """A confusion matrix per strategy, at its tuned threshold.
 
     Each cell has the number of rows (with weights, their sum) and its percentage of the
-    row of the matrix, by which it is shaded: of all rows that are positive, how many
-    were found, and of all that are not, how many raised a false alarm. Predictions are
-    out of fold. Each matrix is drawn by scikit-learn's display.
+    row of the matrix, which gives its shade. The percentages are the share of positive
+    rows that were found, and of other rows with a false alarm. Predictions are out of
+    fold. Each matrix is drawn by scikit-learn's display.
 
     Parameters
     ----------
@@ -65,8 +65,8 @@ class ConfusionMatricesDisplay(ComparisonDisplay):
         ImportError
             If matplotlib is not installed.
         ValueError
-            If there are more than two classes, so that no threshold was tuned, fewer
-            axes than strategies, or no such strategy.
+            If there are more than two classes, so that no threshold was tuned. If there
+            are fewer axes than strategies, or no such strategy.
         """
         comparison = self.comparison
         classes = comparison.labels.classes

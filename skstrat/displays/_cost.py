@@ -1,4 +1,4 @@
-"""What rows cost and what they give: strategies, and ever fewer rows."""
+"""Training time against quality: of strategies, and of fewer and fewer rows."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from skstrat.displays._style import HUES, choose_strategies, measure_label, wrap
 class TradeOffDisplay(ComparisonDisplay):
     """Training time against a measure of quality, one point per strategy.
 
-    Time is on a logarithmic axis, and so is a measure that is positive, so that one bad
-    strategy does not squeeze the others. The true distribution has the largest point
+    Time is on a logarithmic axis. So is a measure that is positive, so that one bad
+    strategy does not compress the others. The true distribution has the largest point
     and a line at its value. Error bars are the standard error of the paired difference
     to it, corrected for training rows that folds share (Nadeau and Bengio, 2003).
 
@@ -28,7 +28,7 @@ class TradeOffDisplay(ComparisonDisplay):
     strategies : str or iterable of str, default=None
         Names; None for all that did not fail.
     measure : str, default=None
-        A measure of the comparison; None for the one it chose by.
+        A measure of the comparison; None for the one that was used to choose.
 
     Attributes
     ----------
@@ -107,20 +107,21 @@ class TradeOffDisplay(ComparisonDisplay):
 
 @dataclass(repr=False, eq=False)
 class LearningCurveByRowsDisplay(ComparisonDisplay):
-    """What quality is lost, and what time is saved, by dropping majority rows.
+    """Quality lost and time saved by dropping majority rows.
 
-    Above the measure, below the training time, both against the rows of the biggest
-    class that are kept, on logarithmic axes; the factors by which it was downsampled
-    are on the upper edge. Error bars are the standard error of the paired difference to
-    the least factor, corrected for training rows that folds share (Nadeau and Bengio,
-    2003); those of the time are the standard deviation over the folds.
+    The upper panel shows the measure, the lower the training time. Both are against the
+    rows kept of the biggest class, on logarithmic axes. The upper edge has the factors
+    by which it was downsampled. Error bars of the measure are the standard error of the
+    paired difference to the smallest factor. They are corrected for training rows that
+    folds share (Nadeau and Bengio, 2003). Error bars of the time are the standard
+    deviation over the folds.
 
     Parameters
     ----------
     comparison : Comparison
         Made by :func:`skstrat.compare_strategies` with ``learning_curve_by_rows=True``.
     measure : str, default=None
-        A measure of the comparison; None for the one it chose by.
+        A measure of the comparison; None for the one that was used to choose.
 
     Attributes
     ----------

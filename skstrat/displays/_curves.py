@@ -1,4 +1,4 @@
-"""Curves of labels and probabilities: how strategies rank, how far to believe them."""
+"""Curves of labels and probabilities: ranking and reliability of strategies."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ class CurvesDisplay(Display):
         Parameters
         ----------
         comparison : Comparison
-            Made by :func:`skstrat.compare_strategies`. With more than two classes, the
-            smallest against the rest.
+            Made by :func:`skstrat.compare_strategies`. With more than two classes,
+            curves are for the smallest against the rest.
         strategies : str or iterable of str, default=None
             Names; None for the true distribution, the best and the worst.
         ax : Axes or array of Axes, default=None
@@ -62,7 +62,7 @@ class CurvesDisplay(Display):
         Returns
         -------
         Display
-            Drawn.
+            The display, drawn.
 
         Raises
         ------
@@ -82,7 +82,7 @@ class CurvesDisplay(Display):
         return display.plot(ax)
 
     def _check(self) -> dict[str, Predictions]:
-        """Check what each curve is given, alike for all kinds of curves."""
+        """Check the data of each curve, in the same way for all kinds."""
         if not hasattr(self.y_prob, "items") or not len(self.y_prob):
             raise ValueError(
                 "y_prob must be a mapping of at least one name to probabilities; got "
@@ -100,7 +100,7 @@ class CurvesDisplay(Display):
         return checked
 
     def _looks(self) -> Styles:
-        """Give the styles, with the default of what they leave out."""
+        """Return the styles, completed by defaults."""
         given = self.styles or {}
         looks = make_styles(self.y_prob)
         return {name: {**look, **given.get(name, {})} for name, look in looks.items()}
@@ -108,7 +108,7 @@ class CurvesDisplay(Display):
 
 @dataclass(repr=False, eq=False)
 class RankingDisplay(CurvesDisplay):
-    """How well each strategy ranks: precision against recall, or the ROC curve.
+    """Ranking by each strategy: precision against recall, or the ROC curve.
 
     The curves are drawn by scikit-learn's displays, with weights; the legend gives the
     average precision (AP) or the area under the ROC curve (AUC).
@@ -120,15 +120,15 @@ class RankingDisplay(CurvesDisplay):
     y_prob : mapping of str to array-like of shape (n_rows,)
         Probabilities of the positive class by name of the strategy.
     kind : {"precision_recall", "roc"}, default="precision_recall"
-        Which curve. With rare events the ROC curve of a useless model can look good;
-        precision does not flatter.
+        Which curve. With rare events the ROC curve of a useless model can look good,
+        but precision does not.
     sample_weight : array-like of shape (n_rows,), default=None
-        Weights of the rows; one of weight zero counts as absent.
+        Weights of the rows; rows of weight zero are ignored.
     pos_label : int, float, bool or str, default=None
-        Label of the positive class; None means 1 where the labels are among 0 and 1,
-        -1 and 1, or False and True.
+        Label of the positive class. None means 1 where the labels are among 0 and 1, -1
+        and 1, or False and True.
     styles : mapping of str to dict, default=None
-        Arguments of ``Axes.plot`` by name; None for looks that colour-blind people can
+        Arguments of ``Axes.plot`` by name. None for styles that colour-blind people can
         tell apart, in the order of ``y_prob``.
 
     Attributes
@@ -153,11 +153,11 @@ class RankingDisplay(CurvesDisplay):
 
     Notes
     -----
-    Out-of-fold predictions of all folds are ranked together here; the table of a
+    Out-of-fold predictions of all folds are ranked together here. The table of a
     comparison ranks within each fold and averages, so its values differ a little.
 
     If precision stays below 50 % from a recall of 5 % on, the axis ends a little above
-    it: what the first few rows happen to be is then outside the picture.
+    it. The precision of the first few rows, which is random, is then not shown.
 
     Examples
     --------
@@ -191,9 +191,9 @@ class RankingDisplay(CurvesDisplay):
         ImportError
             If matplotlib is not installed.
         ValueError
-            If there is no curve or row, shapes do not fit, the positive class cannot be
-            told, or a probability, a weight or the kind is impossible; if
-            there are no rows of both classes, or of more.
+            If there is no curve or row, shapes do not fit, or the positive class is not
+            known. If a probability, a weight or the kind is impossible. If there are
+            not exactly two classes.
         TypeError
             If weights are no numbers.
         """
@@ -237,17 +237,17 @@ class RankingDisplay(CurvesDisplay):
 
 @dataclass(repr=False, eq=False)
 class ReliabilityDisplay(CurvesDisplay):
-    """Observed shares against predicted probabilities, and how often each is predicted.
+    """Observed shares against predicted probabilities, with a histogram.
 
-    Both axes are logarithmic, because with rare events most of what matters is far
-    below 1 %, and bins are equally wide on them. The curves are drawn by
-    scikit-learn's display, with weights; bars are 95 % intervals.
+    Both axes are logarithmic and bins are equally wide on them, because with rare
+    events most probabilities are far below 1 %. The curves are drawn by scikit-learn's
+    display, with weights. Bars are 95 % intervals.
 
-    A bin without any positive row has no place there, and no line leads to it. An open
-    triangle pointing down marks the 95 % upper limit of its rate, if that is at most
-    10 %. It is by the rule of three, 3 / n for n rows (with weights, three positive
-    rows of average weight over the weight of the bin). The first bin also holds all
-    scores so low that they expect less than a tenth of a positive row in all the data.
+    A bin without positive rows has no point, and no line leads to it. An open triangle
+    pointing down marks the 95 % upper limit of its rate, if that is at most 10 %. The
+    limit is the rule of three, 3 / n for n rows. With weights it is three positive rows
+    of average weight over the weight of the bin. The first bin also has all lower
+    scores, if these expect less than a tenth of a positive row in all the data.
 
     Parameters
     ----------
@@ -256,14 +256,15 @@ class ReliabilityDisplay(CurvesDisplay):
     y_prob : mapping of str to array-like of shape (n_rows,)
         Probabilities of the positive class by name of the strategy.
     sample_weight : array-like of shape (n_rows,), default=None
-        Weights of the rows; one of weight zero counts as absent.
+        Weights of the rows; rows of weight zero are ignored.
     pos_label : int, float, bool or str, default=None
-        Label of the positive class; None means 1 where the labels are among 0 and 1,
-        -1 and 1, or False and True.
+        Label of the positive class. None means 1 where the labels are among 0 and 1, -1
+        and 1, or False and True.
     n_bins : int, default=20
-        Number of bins from the lowest score to 1, of the same ratio each.
+        Number of bins from the lowest score to 1; all have the same ratio of upper to
+        lower edge.
     styles : mapping of str to dict, default=None
-        Arguments of ``Axes.plot`` by name; None for looks that colour-blind people can
+        Arguments of ``Axes.plot`` by name. None for styles that colour-blind people can
         tell apart, in the order of ``y_prob``.
 
     Attributes
@@ -284,9 +285,9 @@ class ReliabilityDisplay(CurvesDisplay):
 
     Notes
     -----
-    Intervals are Wilson's (1927) for the share of positive rows; with weights, their
-    odds are multiplied by what the weights do to the odds of the bin, which is exact
-    if weights differ between the classes only.
+    Intervals are Wilson's (1927) for the share of positive rows. With weights, their
+    odds are multiplied by the change of the odds of the bin by the weights. This is
+    exact if weights differ only between the classes.
 
     Examples
     --------
@@ -311,7 +312,7 @@ class ReliabilityDisplay(CurvesDisplay):
         Parameters
         ----------
         ax : Axes or array of Axes of shape (2,), default=None
-            Where to draw: the curves alone, or the histograms, too. None for a new
+            Where to draw: only the curves, or also the histograms. None for a new
             figure of both.
 
         Returns
@@ -324,9 +325,9 @@ class ReliabilityDisplay(CurvesDisplay):
         ImportError
             If matplotlib is not installed.
         ValueError
-            If there is no curve or row, shapes do not fit, the positive class cannot be
-            told, or a probability, a weight or the number of bins is
-            impossible, or there are more than two classes.
+            If there is no curve or row, shapes do not fit, or the positive class is not
+            known. If a probability, a weight or the number of bins is impossible. If
+            there are more than two classes.
         TypeError
             If weights are no numbers, or ``n_bins`` is no whole number.
         """

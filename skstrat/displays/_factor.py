@@ -1,4 +1,4 @@
-"""What log loss is predicted at every factor, and which factor was chosen."""
+"""Predicted log loss at every factor, and the chosen factor."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from skstrat.displays._style import HUES
 class FactorDisplay(Display):
     """Predicted log loss against the factor, the limit and the choice.
 
-    The factor is on a logarithmic axis; the loss is in percent more than that of all
-    rows, up to three times the limit. The bar at the choice is its range.
+    The factor is on a logarithmic axis. The loss is in percent above that of all rows,
+    up to three times the limit. The bar at the choice is its range.
 
     Parameters
     ----------
     recommendation : FactorRecommendation
-        Of :func:`skstrat.recommend_factor`.
+        Made by :func:`skstrat.recommend_factor`.
 
     Attributes
     ----------
@@ -55,14 +55,14 @@ class FactorDisplay(Display):
         Parameters
         ----------
         recommendation : FactorRecommendation
-            Of :func:`skstrat.recommend_factor`.
+            Made by :func:`skstrat.recommend_factor`.
         ax : Axes, default=None
             Where to draw; None for a new figure.
 
         Returns
         -------
         FactorDisplay
-            Drawn.
+            The display, drawn.
 
         Raises
         ------

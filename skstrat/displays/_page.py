@@ -1,4 +1,4 @@
-"""One page of HTML about comparisons that needs nothing but itself, and a summary."""
+"""A self-contained page of HTML about comparisons, and a summary."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def write_page(
 
 
 def summary_html(comparison: Any) -> str:
-    """Make a small piece of HTML for notebooks; without pandas, sentences alone."""
+    """Make a short HTML summary for notebooks; without pandas, only sentences."""
     parts = [f"<p><strong>{escape(comparison.recommendation_)}</strong></p>"]
     if find_spec("pandas") is not None:
         parts.append(_small_table(comparison))
@@ -120,7 +120,7 @@ def _digest(script: str) -> str:
 
 
 def _columns(comparison: Any) -> list[tuple[MeasureInfo, int, int]]:
-    """List measures, each with how many decimals its means and differences need."""
+    """List measures, each with the decimals of its means and differences."""
     scoring, table = comparison.cross_validation.scoring, comparison.table_
     # What it cost, the measure chosen by, whether to trust it; then the rest.
     first = ("rows", "fit_time", comparison.best_by, "mean_probability_ratio")
@@ -136,7 +136,7 @@ def _columns(comparison: Any) -> list[tuple[MeasureInfo, int, int]]:
 
 
 def _decimals(spreads: Any) -> int:
-    """Choose how many decimals show two digits of what is spread so."""
+    """Choose the decimals that show two digits of a spread."""
     real = spreads[(spreads > 0) & np.isfinite(spreads)]
     return int(np.clip(1 - np.floor(np.log10(real.median())), 0, 7)) if len(real) else 3
 
@@ -149,7 +149,7 @@ def _write(value: float, decimals: int, sign: str = "") -> str:
 
 
 def _pictures(comparison: Any) -> list[tuple[Any, str]] | None:
-    """Draw pictures, each with the address that holds it; None without matplotlib."""
+    """Draw pictures, each as a data URL; None without matplotlib."""
     if find_spec("matplotlib") is None:
         return None
     from matplotlib import pyplot, style

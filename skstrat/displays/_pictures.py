@@ -1,4 +1,4 @@
-"""The pictures of a page: what each shows, in a figure and in words."""
+"""The pictures of a page, each with its texts."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ _BARS = "Bars: Nadeau and Bengio's corrected standard error of the difference to
 
 
 class Picture(NamedTuple):
-    """A figure with its words.
+    """A figure with its texts.
 
     Attributes
     ----------
     title : str
-        What it is.
+        The title.
     caption : str
-        How to read it.
+        How to read the figure.
     alt : str
-        What it shows, for those who do not see it.
+        A description for those who do not see it.
     figure : Figure
         Drawn by a display.
     """
@@ -33,7 +33,7 @@ class Picture(NamedTuple):
 
 
 def draw_pictures(comparison: Any) -> Iterator[Picture]:
-    """Draw what there is to see of a comparison, one picture at a time."""
+    """Draw all pictures of a comparison, one at a time."""
 
     def draw(display: Any, title: str, caption: str, **options: Any) -> Picture:
         drawn = display.from_comparison(comparison, **options)

@@ -1,4 +1,4 @@
-"""The strategies of a picture, and the look that each keeps in all pictures."""
+"""The strategies of a picture, and the style that each has in all pictures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Styles = dict[str, dict[str, Any]]
 
 
 def make_styles(names: Iterable[str]) -> Styles:
-    """Give every name a look of its own, as arguments of a line."""
+    """Give every name a style of its own, as arguments of a line."""
     made: Styles = {}
     for at, name in enumerate(names):
         turn, place = divmod(at - 1, len(HUES))
@@ -42,7 +42,7 @@ def default_names(comparison: Any) -> list[str]:
 
 
 def choose_strategies(comparison: Any, asked: Any, *, few: bool) -> Styles:
-    """Give the strategies that are asked for the look they have in all pictures."""
+    """Return the styles of the requested strategies, the same in all pictures."""
     first, known = default_names(comparison), list(comparison.measured_)
     if asked is None:
         asked = first if few else known
@@ -66,7 +66,7 @@ def wrapped(name: str, width: int, lines: int = 3) -> str:
 
 
 def measure_label(comparison: Any, measure: str, base: Any) -> str:
-    """Name a measure, which of its values are good, and what its error bars are."""
+    """Return a label: a measure, its better values and its error bars."""
     known = list(base.folds)
     if measure not in known:
         raise ValueError(f"measure must be one of {known}; got {measure!r}.")

@@ -1,8 +1,8 @@
 """Metrics of probabilities for rare classes, with weights, and scorers of them.
 
-What scikit-learn has is used from there; here is what it lacks: calibration errors,
-slope and ratio, all with ``sample_weight``. On a downsampled test set give the weights
-of the sampler: then every metric estimates its value on all rows.
+These are measures that scikit-learn lacks: calibration errors, slope and ratio, all
+with ``sample_weight``. On a downsampled test set give the weights of the sampler: then
+every metric estimates its value on all rows.
 """
 
 from skstrat.metrics._calibration_error import (

@@ -1,9 +1,9 @@
-r"""Calibration in bins of equal weight: its error, and what chance shows.
+r"""Calibration error in bins of equal weight, and its value by chance.
 
-The expected calibration error cannot be negative, so a perfect model shows some too:
-with *m* bins of equally many expected events about sqrt(2/pi) sqrt(m / N1) of the
-prevalence, that is 31 % with 15 bins and 100 positives. Hence few bins where positives
-are few, and a noise floor to compare with.
+The expected calibration error cannot be negative, so it is positive for a perfect
+model, too. With *m* bins of equally many expected events it is about sqrt(2/pi) sqrt(m
+/ N1) of the prevalence. That is 31 % with 15 bins and 100 positives. So few bins are
+used where positives are few, and there is a noise floor to compare with.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def expected_calibration_error(
 
     .. math:: \sum_b \frac{W_b}{W} |\bar y_b - \bar p_b|
 
-    with *W* the total weights. Bins of equal weight are less biased than those of equal
-    width, by which Naeini, Cooper and Hauskrecht (2015) introduced the error (Roelofs
-    et al., 2022). A perfect model shows some error too: compare with
+    with *W* the total weights. Naeini, Cooper and Hauskrecht (2015) introduced the
+    error with bins of equal width; bins of equal weight have less bias (Roelofs et al.,
+    2022). The error of a perfect model is not 0: compare with
     :func:`calibration_noise_floor`.
 
     Parameters
@@ -48,16 +48,16 @@ def expected_calibration_error(
     y_prob : array-like of shape (n_rows,)
         Probability of the positive class.
     sample_weight : array-like of shape (n_rows,), default=None
-        Weights, 1 if None; a row of weight zero counts as absent.
+        Weights, 1 if None; rows of weight zero are ignored.
     pos_label : int, float, bool or str, default=None
-        Label of the positive class; None means 1 where the labels are among 0 and 1,
-        -1 and 1, or False and True.
+        Label of the positive class. None means 1 where the labels are among 0 and 1, -1
+        and 1, or False and True.
     n_bins : int, default=None
-        Number of bins, fewer if ties fill several; None for the cube root of the number
-        of positive rows (rows, not weight), rounded, at least 2 and at most 15.
+        Number of bins, fewer if ties fill several. None for the cube root of the number
+        of positive rows (rows, not weight), rounded, between 2 and 15.
     relative : bool, default=False
-        Whether to divide by the prevalence: 0.1 then means that probabilities are off
-        by a tenth of the prevalence.
+        Whether to divide by the prevalence. 0.1 then means an error of a tenth of the
+        prevalence.
 
     Returns
     -------
@@ -67,9 +67,9 @@ def expected_calibration_error(
     Raises
     ------
     ValueError
-        If shapes do not fit, there are more than two classes, the positive one cannot
-        be told, a probability, weight or number of bins is impossible, or the error
-        shall be relative and no row is positive.
+        If shapes do not fit, there are more than two classes, or the positive one is
+        not known. If a probability, weight or number of bins is impossible. If the
+        error is relative and no row is positive.
     TypeError
         If ``n_bins`` is no whole number.
 
@@ -96,30 +96,30 @@ def calibration_noise_floor(
     n_draws: int = 100,
     random_state: Any = 0,
 ) -> float:
-    r"""Give the calibration error that these predictions would show if they were true.
+    r"""Return the calibration error that these predictions would have if correct.
 
-    The mean of :func:`expected_calibration_error` over labels drawn from the
-    probabilities, in the same bins: a parametric bootstrap, as the consistency bars of
-    Broecker and Smith (2007). Each row is one draw, whatever its weight.
+    It is the mean of :func:`expected_calibration_error`, in the same bins, over labels
+    drawn from the probabilities. This is a parametric bootstrap, as the consistency
+    bars of Broecker and Smith (2007). Each row is one draw, whatever its weight.
 
-    Weights that differ between the classes say how the rows were sampled: a kept row's
-    odds are those of the population divided by *r*, the mean weight of positive over
-    that of negative rows, and a label drawn anew has the weight of its class. So the
-    floor holds on a downsampled test set with weights too.
+    Weights that differ between the classes show how the rows were sampled. The odds of
+    a kept row are those of the population divided by *r*, the mean weight of positive
+    over that of negative rows. A drawn label has the weight of its class. So the floor
+    is also right for a downsampled test set with weights.
 
     Parameters
     ----------
     y_true : array-like of shape (n_rows,)
-        Labels, of two classes at most; they set the number of bins, the ratio of the
+        Labels, of two classes at most. They give the number of bins, the ratio of the
         weights and the prevalence.
     y_prob : array-like of shape (n_rows,)
         Probability of the positive class.
     sample_weight : array-like of shape (n_rows,), default=None
-        Weights, 1 if None; a row of weight zero counts as absent. Give counts of rows
-        as repeated rows instead: only these are drawn independently.
+        Weights, 1 if None; rows of weight zero are ignored. Where weights are counts,
+        repeat the rows instead: only then is each drawn independently.
     pos_label : int, float, bool or str, default=None
-        Label of the positive class; None means 1 where the labels are among 0 and 1,
-        -1 and 1, or False and True.
+        Label of the positive class. None means 1 where the labels are among 0 and 1, -1
+        and 1, or False and True.
     n_bins : int, default=None
         Number of bins, as for :func:`expected_calibration_error`.
     relative : bool, default=False
@@ -137,15 +137,15 @@ def calibration_noise_floor(
     Raises
     ------
     ValueError
-        If shapes do not fit, there are more than two classes, the positive one cannot
-        be told, a probability, weight or number is impossible, or the floor shall be
+        If shapes do not fit, there are more than two classes, or the positive one is
+        not known. If a probability, weight or number is impossible. If the floor is
         relative and no row is positive.
     TypeError
         If ``n_bins`` or ``n_draws`` is no whole number.
 
     Examples
     --------
-    Half of the rows are positive, and chance alone shows 2 % of that:
+    Half of the rows are positive, and chance alone gives an error of 2 % of that:
 
     >>> import numpy as np
     >>> from skstrat.metrics import calibration_noise_floor, expected_calibration_error
@@ -175,7 +175,7 @@ def calibration_noise_floor(
 
 
 def assign_bins(rows: Predictions, n_bins: int | None) -> NDArray[np.intp]:
-    """Give each row its bin of about equal weight, in the order of probabilities."""
+    """Return the bin of each row; bins have about equal weight."""
     if n_bins is None:
         root = round(float(np.cbrt(rows.positive.sum())))
         n_bins = min(max(root, _FEWEST_BINS), _MOST_BINS)

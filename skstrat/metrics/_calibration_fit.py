@@ -1,8 +1,8 @@
 r"""Calibration without bins: the ratio of means and logistic recalibration.
 
-The logistic measures are those of Cox (1958): a model is calibrated if a regression of
-the outcome on the log-odds it predicts has slope 1 and intercept 0. They see errors in
-a few hundred rows that an error over bins does not (Van Calster et al., 2019).
+The logistic measures are those of Cox (1958). A model is calibrated if a regression of
+the outcome on the predicted log-odds has slope 1 and intercept 0. In a few hundred rows
+they show errors that an error over bins does not (Van Calster et al., 2019).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class CalibrationLine(NamedTuple):
     Attributes
     ----------
     slope : float
-        1 is best; under 1 the probabilities are too extreme.
+        1 is best; below 1 the probabilities are too extreme.
     intercept : float
         0 is best if the slope is 1.
     """
@@ -53,21 +53,21 @@ def mean_probability_ratio(
     y_prob : array-like of shape (n_rows,)
         Probability of the positive class.
     sample_weight : array-like of shape (n_rows,), default=None
-        Weights, 1 if None; a row of weight zero counts as absent.
+        Weights, 1 if None; rows of weight zero are ignored.
     pos_label : int, float, bool or str, default=None
-        Label of the positive class; None means 1 where the labels are among 0 and 1,
-        -1 and 1, or False and True.
+        Label of the positive class. None means 1 where the labels are among 0 and 1, -1
+        and 1, or False and True.
 
     Returns
     -------
     float
-        1 is best; 2 says that twice as many are predicted as there are.
+        1 is best; at 2 twice as many are predicted as there are.
 
     Raises
     ------
     ValueError
-        If shapes do not fit, there are more than two classes, the positive one cannot
-        be told or has no row, or a probability or weight is impossible.
+        If shapes do not fit, there are more than two classes, or the positive one is
+        not known or has no row. If a probability or weight is impossible.
 
     Examples
     --------
@@ -96,10 +96,10 @@ def calibration_slope_intercept(
     y_prob : array-like of shape (n_rows,)
         Probability of the positive class; clipped to 1e-9 and 1 - 1e-9.
     sample_weight : array-like of shape (n_rows,), default=None
-        Weights, 1 if None; a row of weight zero counts as absent.
+        Weights, 1 if None; rows of weight zero are ignored.
     pos_label : int, float, bool or str, default=None
-        Label of the positive class; None means 1 where the labels are among 0 and 1,
-        -1 and 1, or False and True.
+        Label of the positive class. None means 1 where the labels are among 0 and 1, -1
+        and 1, or False and True.
 
     Returns
     -------
@@ -111,13 +111,13 @@ def calibration_slope_intercept(
     Raises
     ------
     ValueError
-        If shapes do not fit, there are not two classes, the positive one cannot be
-        told, or a probability or weight is impossible.
+        If shapes do not fit, there are not two classes, the positive one is not known,
+        or a probability or weight is impossible.
 
     Warns
     -----
     sklearn.exceptions.UndefinedMetricWarning
-        If there is no such line.
+        If the likelihood has no maximum.
 
     Examples
     --------
@@ -164,7 +164,7 @@ def calibration_slope_intercept(
 def calibration_slope(
     y_true: Any, y_prob: Any, sample_weight: Any = None, *, pos_label: Any = None
 ) -> float:
-    """Give the slope of :func:`calibration_slope_intercept`.
+    """Return the slope of :func:`calibration_slope_intercept`.
 
     Parameters
     ----------
@@ -173,22 +173,23 @@ def calibration_slope(
     y_prob : array-like of shape (n_rows,)
         Probability of the positive class; clipped to 1e-9 and 1 - 1e-9.
     sample_weight : array-like of shape (n_rows,), default=None
-        Weights, 1 if None; a row of weight zero counts as absent.
+        Weights, 1 if None; rows of weight zero are ignored.
     pos_label : int, float, bool or str, default=None
-        Label of the positive class; None means 1 where the labels are among 0 and 1,
-        -1 and 1, or False and True.
+        Label of the positive class. None means 1 where the labels are among 0 and 1, -1
+        and 1, or False and True.
 
     Returns
     -------
     float
-        1 is best; under 1 the probabilities are too extreme, as those of an overfitted
-        model, over 1 too close together. NaN, with a warning, where it is not defined.
+        1 is best. Below 1 the probabilities are too extreme, as those of an overfitted
+        model; above 1 they are too close together. NaN, with a warning, where it is not
+        defined.
 
     Raises
     ------
     ValueError
-        If shapes do not fit, there are not two classes, the positive one cannot be
-        told, or a probability or weight is impossible.
+        If shapes do not fit, there are not two classes, the positive one is not known,
+        or a probability or weight is impossible.
 
     Warns
     -----
@@ -212,9 +213,10 @@ def calibration_slope(
 def calibration_in_the_large(
     y_true: Any, y_prob: Any, sample_weight: Any = None, *, pos_label: Any = None
 ) -> float:
-    r"""Give the shift of the log-odds that makes the mean probability right.
+    r"""Return the shift of the log-odds that makes the mean probability right.
 
-    The intercept *a* of a logistic regression with the predicted log-odds as offset,
+    It is the intercept *a* of a logistic regression with the predicted log-odds as
+    offset,
 
     .. math:: \operatorname{logit} P(y = 1) = a + \operatorname{logit} p
 
@@ -227,25 +229,25 @@ def calibration_in_the_large(
     y_prob : array-like of shape (n_rows,)
         Probability of the positive class; clipped to 1e-9 and 1 - 1e-9.
     sample_weight : array-like of shape (n_rows,), default=None
-        Weights, 1 if None; a row of weight zero counts as absent.
+        Weights, 1 if None; rows of weight zero are ignored.
     pos_label : int, float, bool or str, default=None
-        Label of the positive class; None means 1 where the labels are among 0 and 1,
-        -1 and 1, or False and True.
+        Label of the positive class. None means 1 where the labels are among 0 and 1, -1
+        and 1, or False and True.
 
     Returns
     -------
     float
-        0 is best; -0.69 says that the predicted odds are twice the true ones.
+        0 is best; at -0.69 the predicted odds are twice the true ones.
 
     Raises
     ------
     ValueError
-        If shapes do not fit, there are not two classes, the positive one cannot be
-        told, or a probability or weight is impossible.
+        If shapes do not fit, there are not two classes, the positive one is not known,
+        or a probability or weight is impossible.
 
     Examples
     --------
-    An odds of 1 was predicted and 1/3 observed: log(1/3) = -1.0986.
+    Odds of 1 were predicted and 1/3 observed: log(1/3) = -1.0986.
 
     >>> from skstrat.metrics import calibration_in_the_large
     >>> round(calibration_in_the_large([0, 0, 0, 1], [0.5] * 4), 4)

@@ -1,4 +1,4 @@
-"""The degree of imbalance, in words."""
+"""Names for the degree of imbalance."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ def imbalance_degree(
 ) -> str | dict[Any, str]:
     """Name how imbalanced the classes are.
 
-    A class is ``"extreme"`` with under 1 % of the rows, ``"moderate"`` under 20 % and
-    ``"mild"`` under 40 % (Google's Machine Learning Crash Course), else ``"none"``;
-    also ``"none"`` from 80 % of an equal share on, for several classes that are about
-    equally large are not imbalanced however many they are.
+    The degrees are those of Google's Machine Learning Crash Course. A class is
+    ``"extreme"`` below 1 % of the rows, ``"moderate"`` below 20 % and ``"mild"`` below
+    40 %, else ``"none"``. It is also ``"none"`` from 80 % of an equal share on, because
+    several classes of about equal size are not imbalanced.
 
     Parameters
     ----------
     y : array-like of shape (n_rows,)
         Labels: a list, ndarray, pandas, polars or pyarrow container.
     sample_weight : array-like of shape (n_rows,), default=None
-        Weights, 1 if None; a row of weight zero counts as absent.
+        Weights, 1 if None; rows of weight zero are ignored.
     per_class : bool, default=False
-        Whether to give the degree of each class rather than of the smallest.
+        Whether to return the degree of each class, not only of the smallest.
 
     Returns
     -------

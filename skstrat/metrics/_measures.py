@@ -1,4 +1,4 @@
-"""The table of measures: how each is scored, read, and written for people; scorers."""
+"""The table of measures, with names and explanations, and scorers."""
 
 from __future__ import annotations
 
@@ -24,36 +24,37 @@ _LEAST = np.finfo(np.float64).eps
 
 
 class MeasureInfo(NamedTuple):
-    """A measure: how it is scored, which values are best, and what it is called.
+    """A measure: its score, its best value and its names.
 
     Attributes
     ----------
     key : str
-        Its name in a comparison; its scorer's has ``neg_`` before it if it is a loss.
+        Its name in a comparison. The name of its scorer begins with ``neg_`` if it is a
+        loss.
     best : float or None
-        The best value, infinite where lower or higher is better; None if none is.
+        The best value, infinite where lower or higher is better; None if there is none.
     explanation : str
-        What it says, for a legend.
+        Explanation for a legend.
     score : callable, default=None
         Scores two classes by label, probability and weight; None for what is no score.
     score_all : callable, default=None
         Scores more classes by all probabilities; None for the smallest class against
         the rest by ``score``.
     loss : callable, default=None
-        Gives the loss of each row by whether it is positive and its probability, for
-        a measure that is the mean of such losses.
+        Returns the loss of each row, from whether it is positive and its probability.
+        Only for measures that are the mean of such losses.
     needs_threshold : bool, default=False
         Whether ``score`` takes predicted labels.
     compared : bool, default=True
-        Whether a comparison measures it if it is not asked for.
+        Whether a comparison measures it by default.
     pooled : callable, default=None
         As ``score``, for all out-of-fold predictions at once and not for folds.
     digits : int, default=None
-        Decimals in the terminal, which shows few measures; None for one of the others.
+        Decimals in the terminal; None for measures that it does not show.
     unit : str, default=""
-        Of its values.
+        Unit of its values.
     name : str, default=""
-        What people call it, where that does not follow from the key.
+        Its name for people, where that does not follow from the key.
     """
 
     key: str
@@ -71,7 +72,7 @@ class MeasureInfo(NamedTuple):
 
     @property
     def scorer_name(self) -> str:
-        """Name of the scorer, which is better the greater if there is an order."""
+        """Name of the scorer; greater values are better if there is an order."""
         return f"neg_{self.key}" if self.best == LOWER else self.key
 
     @property
@@ -87,7 +88,7 @@ class MeasureInfo(NamedTuple):
 
     @property
     def better(self) -> str:
-        """Which values are good, in words; empty if none are."""
+        """Which values are better, as text; empty if none are."""
         return _BETTER.get(self.best, f"{self.best} is right")
 
 
@@ -217,7 +218,7 @@ MEASURES = {each.key: each for each in _ROWS}
 def describe_measure(
     name: str, scoring: Mapping[str, Any] | None = None
 ) -> MeasureInfo:
-    """Look up a measure, or describe a scorer given to a comparison."""
+    """Return a measure by name, or describe a scorer given to a comparison."""
     best = LOWER if is_loss((scoring or {}).get(name)) else HIGHER
     own = MeasureInfo(name, best, "a scorer given to the comparison")
     return MEASURES.get(name, own)
@@ -231,19 +232,18 @@ def scorers(pos_label: Any = 1, column: int | None = None) -> dict[str, Any]:
     pos_label : int, float, bool or str, default=1
         Label of the positive class; 1 is True, too.
     column : int, default=None
-        Where the positive class has its column in ``predict_proba``, if there are more
-        than two classes. Measures that can then score all classes, others the positive
-        one against the rest; none scores labels.
+        Column of the positive class in ``predict_proba``, if there are more than two
+        classes. Measures that can score all classes then do so. Others score the
+        positive class against the rest; none scores labels.
 
     Returns
     -------
     dict of str to scorer
-        ``"roc_auc"``, ``"average_precision"``, ``"neg_log_loss"``,
-        ``"d2_log_loss_score"``, ``"neg_brier_score"``, ``"d2_brier_score"``, ``"f2"``
-        and ``"neg_expected_calibration_error"`` are better the greater they are;
-        losses are negated for that. ``"mean_probability_ratio"``,
-        ``"calibration_slope"`` (both best at 1) and ``"calibration_in_the_large"``
-        (best at 0) are to be read, not maximized.
+        Greater is better for ``"roc_auc"``, ``"average_precision"``,
+        ``"neg_log_loss"``, ``"d2_log_loss_score"``, ``"neg_brier_score"``,
+        ``"d2_brier_score"``, ``"f2"`` and ``"neg_expected_calibration_error"``; losses
+        are negated. ``"mean_probability_ratio"``, ``"calibration_slope"`` (both best at
+        1) and ``"calibration_in_the_large"`` (best at 0) must not be maximized.
 
     See Also
     --------
@@ -251,7 +251,7 @@ def scorers(pos_label: Any = 1, column: int | None = None) -> dict[str, Any]:
 
     Notes
     -----
-    All but ``"f2"``, which scores the labels predicted, score probabilities. For
+    All score probabilities, except ``"f2"``, which scores the predicted labels. For
     weights call ``set_score_request(sample_weight=True)`` on a scorer, with metadata
     routing enabled.
 

@@ -1,4 +1,4 @@
-"""Labels, probabilities and weights of two classes, checked alike for every metric."""
+"""Check labels, probabilities and weights of two classes for every metric."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LOST = 1e-15
 
 
 class Predictions(NamedTuple):
-    """The rows that count, those without weight beside the others left out.
+    """The rows with a positive weight.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Predictions(NamedTuple):
         return float(self.share @ self.positive)
 
     def require(self, wanted: str, *, both: bool = True) -> None:
-        """Refuse rows of which nothing positive, or of one class only."""
+        """Refuse rows that lack the positive class, or one of both classes."""
         if not self.positive.any() or (both and self.positive.all()):
             needed = "rows of both classes" if both else "a row of the positive class"
             raise ValueError(
@@ -56,7 +56,7 @@ class Predictions(NamedTuple):
 def check_predictions(
     y_true: Any, y_prob: Any, sample_weight: Any = None, pos_label: Any = None
 ) -> Predictions:
-    """Check what a metric of two classes is given."""
+    """Check the arguments of a metric of two classes."""
     codes, classes = factorize(y_true)
     p = np.asarray(y_prob, dtype=np.float64)
     if p.shape != codes.shape or not len(p):

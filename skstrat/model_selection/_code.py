@@ -1,4 +1,4 @@
-"""Python source that makes the best model of a comparison again."""
+"""Python source that builds the best model of a comparison."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ thresholded = FixedThresholdClassifier(
 
 
 class _Given(str):
-    """A name, in a repr, of what has no code itself."""
+    """A name, in a repr, of a value that has no code."""
 
     __repr__ = str.__str__
 
@@ -63,7 +63,7 @@ def model_code(comparison: Any) -> str:
 
 
 def _hide_defaults(model: Any) -> None:
-    """Leave out defaults that a repr cannot tell, as they are of ``**kwargs``."""
+    """Remove defaults that a repr would show, because they are in ``**kwargs``."""
     for part in _parts(model):
         if not isinstance(part, BaseEstimator):
             continue
@@ -84,7 +84,7 @@ def _write(value: Any) -> str:
 
 
 def _imports(value: Any) -> set[str] | None:
-    """Give the imports that a repr needs; None if it is no code for the value."""
+    """Return the imports that a repr needs; None if it is no code for the value."""
     try:
         tree = ast.parse(_write(value), mode="eval")
     except SyntaxError:

@@ -1,4 +1,4 @@
-"""Which strategy is best here: all of them on the same folds, and what to conclude."""
+"""Compare strategies on the same folds, and recommend one."""
 
 from __future__ import annotations
 
@@ -56,10 +56,9 @@ def compare_strategies(
     """Measure an estimator under several strategies against imbalance.
 
     All strategies have the same outer folds. Only the training part of a fold is
-    resampled, and the threshold for the F2 score is tuned inside it, too, on rows that
-    models of the others predict. So the test part is what the model will meet:
-    untouched rows. Strategies that differ in the correction of the prior alone share
-    their fits, and have one fit time.
+    resampled; the test part has the original rows. The threshold for the F2 score is
+    tuned inside the training part, on out-of-fold predictions. Strategies that differ
+    only in the correction of the prior share their fits, and have one fit time.
 
     Parameters
     ----------
@@ -70,81 +69,81 @@ def compare_strategies(
     y : array-like of shape (n_rows,)
         Labels of two or more classes. The smallest is the positive class.
     strategies : iterable or mapping, default=None
-        :class:`Strategy` objects, resamplers, ``"auto"`` and None, such by name, or a
-        single one. The true distribution is added if it is not among them. None for
-        what people commonly do: under-sampling, class weights, downsampling with
-        weights or with the prior corrected, oversampling, both. Where they suit the
-        estimator, also ``"auto"`` and, by the largest factor,
-        :class:`GuidedDownsample` and a fit brought to that on all rows
-        (``full_fit=True``).
+        Strategies: :class:`Strategy` objects, resamplers, ``"auto"`` and None, a dict
+        of such by name, or a single one. The true distribution is added if it is not
+        among them. None for common strategies: under-sampling, class weights,
+        downsampling with weights or with the prior corrected, oversampling, both. Where
+        they suit the estimator, ``"auto"`` is added. So are, with the largest factor,
+        :class:`GuidedDownsample` and a fit continued to all rows (``full_fit=True``).
     cv : int, cross-validation splitter or iterable of splits, default=5
-        An int means stratified, shuffled folds; of whole groups if there are any. None
+        An int means stratified, shuffled folds, of whole groups if there are any. None
         means 5. Splits are row numbers or masks.
     scoring : str, list of str, dict of str to scorer, scorer or None, default=None
         Names of :func:`skstrat.metrics.scorers` or of scikit-learn, or scorers by a
-        name for the table; a single scorer is called ``"score"``. What
-        :func:`~sklearn.metrics.make_scorer` made with ``greater_is_better=False`` is
-        shown as the loss that it is, without ``neg_`` before its name; of all others
-        more is better. None for :func:`skstrat.metrics.scorers`; with more than two
-        classes their multiclass forms (ROC AUC and average precision one-vs-rest and
-        macro-averaged, the mean probability ratio and the calibration slope of the
-        smallest class).
+        name for the table; a single scorer is called ``"score"``. Scorers made by
+        :func:`~sklearn.metrics.make_scorer` with ``greater_is_better=False`` are shown
+        as losses, without ``neg_`` before the name. For all others more is better.
+
+        None for :func:`skstrat.metrics.scorers`. With more than two classes these have
+        multiclass forms. ROC AUC and average precision are one-vs-rest and
+        macro-averaged. Mean probability ratio and calibration slope are those of the
+        smallest class.
     sample_weight : array-like of shape (n_rows,), default=None
         Weights of the rows, used in fitting, in tuning and in scoring.
     groups : array-like of shape (n_rows,), str or int, default=None
         Group of each row, or the column of X that holds it. Rows of one group are on
-        one side of every fold, also of those that tune the threshold. What goes on
-        inside a model's own ``fit`` knows nothing of groups.
+        one side of every fold, also of those that tune the threshold. Splits inside a
+        model's own ``fit`` ignore groups.
     n_jobs : int, default=None
-        Fits at the same time, each in one thread; None means 1, also within the
-        estimator. All but the times are the same for any number.
+        Number of parallel fits, each in one thread; None means 1, also within the
+        estimator. All results except times are the same for any number.
     random_state : int, Generator, RandomState or None, default=None
         Seed of the folds and of the strategies that are listed when None are given.
     best_by : str, default=None
-        The measure to choose by; None for log loss, or the first of ``scoring`` if
-        log loss is not among them.
+        The measure that decides; None for log loss, or the first of ``scoring`` if log
+        loss is not among them.
     tune_threshold : bool, default=True
         Whether the threshold of two classes is tuned, by three folds inside each
-        training part: three quarters of the work. Without it there are no decisions,
-        so no F2 score, thresholds and confusion matrices.
+        training part. This is three quarters of the work. Without it there are no
+        decisions, so no F2 score, thresholds and confusion matrices.
     learning_curve_by_rows : bool or iterable of float, default=False
-        Also measure the estimator on ever fewer rows of the biggest class; True for
-        the factors 1, 2, 5, 10, ... that leave it at least as large as the smallest,
-        or the factors.
+        Also measure the estimator on fewer and fewer rows of the biggest class. Give
+        the factors, or True for the factors 1, 2, 5, 10, ... that leave it at least as
+        large as the smallest class.
     error_score : "raise" or nan, default=nan
-        A strategy that fails has nan for all measures and its error in words in the
-        table, and the others go on. ``"raise"`` raises the error.
+        With nan, a strategy that fails has nan for all measures and its error in the
+        table, and the others continue. ``"raise"`` raises the error.
     progress : callable, default=None
-        Given the fits as they come and their number as ``total``, hands them on:
-        ``tqdm.tqdm`` or :func:`rich.progress.track`.
+        Wraps the iterator of fits, with their number as ``total``: ``tqdm.tqdm`` or
+        :func:`rich.progress.track`.
 
     Returns
     -------
     Comparison
-        Table, best strategy, recommendation, pictures, one page of HTML.
+        Table, best strategy, recommendation, plots, a page of HTML.
 
     Raises
     ------
     TypeError
-        If the estimator is a class or has no ``predict_proba``, data are not in
-        memory, or strategies or scorers are none.
+        If the estimator is a class or has no ``predict_proba``, data are not in memory,
+        or strategies or scorers have a wrong type.
     UnusedWeightsError
         If a scorer takes no weights and weights are given.
     ValueError
-        If the labels, weights, groups, strategies, folds, names of scorers, ``best_by``
-        or factors of the learning curve are not usable, or a split leaves too few rows
-        of a class. If the estimator resamples inside, is
-        fitted already, holds a threshold, or fails on the rows as they are.
+        If the labels, weights, groups, strategies or folds are not usable, or a split
+        leaves too few rows of a class. If names of scorers, ``best_by`` or factors of
+        the learning curve are not usable. If the estimator resamples inside, is fitted
+        already, holds a threshold, or fails on the original rows.
 
     See Also
     --------
     strategy_grid : Strategies for a grid search.
-    skstrat.metrics : What is measured.
+    skstrat.metrics : The measures.
 
     Notes
     -----
-    The factors listed are round numbers, to be measured. What ``"auto"`` takes is
-    predicted: the largest factor whose predicted loss is at most 1 %
+    The listed factors are round numbers, which are measured. ``"auto"`` predicts: it
+    takes the largest factor whose predicted loss is at most 1 %
     (:func:`recommend_factor`).
 
     Examples
@@ -231,7 +230,7 @@ def _check_arguments(estimator: Any, error_score: Any) -> None:
 
 
 def _refuse_elsewhere(**data: Any) -> None:
-    """Refuse what is not in memory, or has no rows that can be taken."""
+    """Refuse data that are not in memory, or have no rows that can be taken."""
     for name, each in data.items():
         if is_dask(each):
             kind, remedy = "a Dask collection", f"Call {name}.compute() first"
@@ -257,7 +256,7 @@ def _split(
     *,
     least: int,
 ) -> tuple[list[Any], int]:
-    """Ask for the folds once; give them, and the fewest of a class to train on."""
+    """Compute the folds once; return them, and the fewest training rows of a class."""
     n, codes = len(labels.classes), labels.codes.astype(np.int64)
     kind = "rows" if groups is None else "groups"
     folds = 5 if cv is None else cv
@@ -273,8 +272,8 @@ def _split(
         if train.min() < least or test.min() < 1:
             raise ValueError(
                 f"cv must leave {least} or more {kind} of each class to train on, and "
-                f"1 to test on; got cv={given} for {by_label(labels.classes, counts)}: "
-                f"{by_label(labels.classes, train)} to train on, and "
+                f"1 to test on; got cv={given} for {by_label(labels.classes, counts)}. "
+                f"It leaves {by_label(labels.classes, train)} to train on, and "
                 f"{by_label(labels.classes, test)} to test on. Use fewer folds, or "
                 "leave the class out."
             )
@@ -293,8 +292,8 @@ def _split(
         splits = _read_splits(folds, X, strata, groups)
     if len(splits) < 2:
         raise ValueError(
-            "cv must give at least two splits, or no spread could be told from a "
-            f"difference; got {len(splits)}."
+            "cv must give at least two splits, to estimate standard errors; got "
+            f"{len(splits)}."
         )
     for train, test in splits:
         check(count(train), count(test))
@@ -316,6 +315,6 @@ def _read_splits(folds: Any, X: Any, y: Any, groups: Any) -> list[Any]:
     except (IndexError, TypeError, ValueError) as error:
         raise ValueError(
             "cv must be a number of folds, 2 or more, a splitter, or pairs of training "
-            f"and test rows, numbers from 0 to {len(y) - 1} or masks of {len(y)}; got "
-            f"{folds!r:.60}: {error}."
+            f"and test rows; got {folds!r:.60}: {error}. Rows are numbers from 0 to "
+            f"{len(y) - 1} or masks of {len(y)}."
         ) from error

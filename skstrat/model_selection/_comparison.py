@@ -1,4 +1,4 @@
-"""What a comparison found: a table, a choice, a sentence, pictures and a page."""
+"""The result of a comparison: a table, a choice, a text, plots and a page."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ class Comparison:
     estimator : estimator
         The estimator, unfitted.
     outcomes : sequence of Outcome
-        One a strategy, that of the true distribution first: measures by fold and
+        One for each strategy, that of the true distribution first: measures by fold and
         out-of-fold predictions.
     curve : sequence of Outcome
-        The estimator on ever fewer rows of the biggest class; empty if that was not
-        asked for.
+        The estimator on fewer and fewer rows of the biggest class; empty if it was not
+        requested.
     cross_validation : CrossValidation
         Folds, scorers, seed and weights.
     labels : Labels
         Class codes of the rows, classes and counts.
     best_by : str
-        The measure chosen by.
+        The measure that decides.
     class_names : sequence of str or None
         Names of the classes where the labels themselves are only codes.
     data_code : str or None
@@ -55,12 +55,13 @@ class Comparison:
     Notes
     -----
     Standard errors are those of the mean paired difference over the folds, corrected
-    for the training rows that folds share [1]_. A strategy wins over the true
-    distribution if its lead, in standard errors, exceeds what the largest of all leads
-    exceeds in one comparison of ten where no strategy is better. That holds for rows of
-    the prevalence of the sample and differences that are about normal over the folds.
-    Where a few rows rule the loss, a strategy that is mostly a little better and seldom
-    much worse wins more often.
+    for the training rows that folds share [1]_. The lead of a strategy over the true
+    distribution is measured in standard errors. It wins if its lead is above a critical
+    value. Where no strategy is better, the largest of all leads is above it in one
+    comparison of ten. That is so for rows of the prevalence of the sample and
+    differences that are about normal over the folds. It is not so where a few rows
+    determine the loss. Then a strategy that is mostly a little better and seldom much
+    worse wins more often.
 
     References
     ----------
@@ -107,12 +108,12 @@ class Comparison:
 
     @property
     def positive_(self) -> Any:
-        """The smallest class, which ratio, slope and threshold are about."""
+        """The smallest class, to which ratio, slope and threshold refer."""
         return self.labels.classes[self.labels.counts.argmin()]
 
     @property
     def loss_(self) -> bool:
-        """Whether less of the measure chosen by is better."""
+        """Whether a smaller value of the deciding measure is better."""
         return is_loss(self.cross_validation.scoring[self.best_by])
 
     @property
@@ -145,7 +146,7 @@ class Comparison:
 
     @property
     def recommendation_(self) -> str:
-        """What to train on, in a few sentences with their numbers."""
+        """What to train on, in a few sentences with numbers."""
         return self.verdict_.sentence
 
     @property
@@ -207,7 +208,7 @@ class Comparison:
         return np.asarray(predicted == self.positive_)
 
     def outcome(self, name: str) -> Outcome:
-        """Look up what a strategy came to.
+        """Return the result of a strategy.
 
         Parameters
         ----------
@@ -230,7 +231,7 @@ class Comparison:
         return by_name[name]
 
     def build(self, name: str | None = None) -> Any:
-        """Put the estimator under a strategy.
+        """Combine the estimator with a strategy.
 
         Parameters
         ----------
@@ -240,21 +241,21 @@ class Comparison:
         Returns
         -------
         ResampledClassifier
-            Unfitted.
+            The unfitted classifier.
         """
         return self.outcome(name or self.best_).strategy.classifier(self.estimator)
 
     @cached_property
     def table_(self) -> Any:
-        """All measures, a pandas DataFrame with one row a strategy.
+        """All measures, as a pandas DataFrame with one row per strategy.
 
-        For each measure its mean over the folds, its standard deviation (``_sd``), its
-        mean paired difference to the true distribution (``_difference``) and the
-        standard error of that (``_se``). Losses are positive, lower is better. At the
-        end the expected calibration error of all out-of-fold predictions, divided by
-        the prevalence, what a perfectly calibrated model would show (``_floor``), and
-        the ``error`` of a strategy that failed; "" if it did not.
-        Every column but those of ``fit_time`` is the same again with the same seed.
+        Each measure has four columns. They are its mean over the folds, the standard
+        deviation (``_sd``), the mean paired difference to the true distribution
+        (``_difference``) and its standard error (``_se``). Losses are positive; lower
+        is better. Then follow the expected calibration error of all out-of-fold
+        predictions, divided by the prevalence, and that of a perfectly calibrated model
+        (``_floor``). Last is the ``error`` of a strategy that failed; "" if it did not.
+        All columns but those of ``fit_time`` are the same again with the same seed.
         """
         pandas = check_pandas_support("Comparison.table_")
         rows = [self._row(outcome) for outcome in self.outcomes]
@@ -276,7 +277,7 @@ class Comparison:
         return {**row, "error": outcome.error or ""}
 
     def _row_losses(self) -> Floats | None:
-        """Give the losses of the tested rows if the measure chosen by is their mean."""
+        """Return the losses of tested rows if the deciding measure is their mean."""
         loss = describe_measure(self.best_by).loss
         if loss is None or len(self.labels.classes) > 2:
             return None
@@ -284,9 +285,10 @@ class Comparison:
 
     @property
     def learning_curve_(self) -> Any:
-        """Measures by factor, a pandas DataFrame with one row a factor.
+        """Measures by factor, as a pandas DataFrame with one row per factor.
 
-        ``factor``, ``majority_rows`` kept of the biggest class, and all of ``table_``.
+        Columns are ``factor``, ``majority_rows`` kept of the biggest class, and all of
+        ``table_``.
         """
         pandas = check_pandas_support("Comparison.learning_curve_")
         other = self.labels.codes != self.labels.counts.argmax()
@@ -307,7 +309,7 @@ class Comparison:
         Parameters
         ----------
         path : str or Path
-            Where to; replaced when the page is whole.
+            The file; it is replaced when the page is complete.
         title : str, default="Which strategy?"
             Heading of the page.
         """

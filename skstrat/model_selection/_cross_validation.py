@@ -1,4 +1,4 @@
-"""Every strategy on the same folds: fitted once, predicted once, scored by all."""
+"""Cross-validate every strategy on the same folds: one fit and one prediction each."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _LONGEST_MESSAGE = 200
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """What every strategy goes through: the same folds, scorers and tuning.
+    """The folds, scorers and tuning that all strategies share.
 
     Attributes
     ----------
@@ -47,13 +47,13 @@ class CrossValidation:
     positive : label or None
         The class whose threshold is tuned; None for no tuning.
     seed : int
-        Of the folds inside a training part.
+        Seed of the folds inside a training part.
     sample_weight : ndarray of shape (n_rows,) or None
         Weights for fitting and for scoring.
     groups : ndarray of shape (n_rows,) or None
         Groups of rows that no split divides.
     inner_folds : int
-        Of the threshold's cross-validation inside a training part.
+        Folds of the threshold's cross-validation inside a training part.
     """
 
     splits: list[tuple[Rows, Rows]]
@@ -66,7 +66,7 @@ class CrossValidation:
 
     @property
     def measures(self) -> list[str]:
-        """What is measured in every fold."""
+        """Names of the values measured in every fold."""
         tuned = [] if self.positive is None else ["threshold"]
         return ["rows", "fit_time", *self.scoring, *tuned]
 
@@ -77,9 +77,9 @@ class CrossValidation:
 
 
 class PredictedRows(ClassifierMixin, BaseEstimator):
-    """A fitted model that has predicted its test rows already; scorers ask it.
+    """A fitted model with stored predictions of its test rows, for scorers.
 
-    All that it says of any rows comes from its probabilities and the threshold.
+    All its predictions come from its probabilities and the threshold.
     """
 
     def __init__(self, model: Any, X: Any, proba: Floats, code: int | None) -> None:
@@ -92,7 +92,7 @@ class PredictedRows(ClassifierMixin, BaseEstimator):
         return getattr(self.model, name)
 
     def predict_proba(self, X: Any) -> Any:
-        """Give the probabilities, of the test rows without asking again."""
+        """Return the probabilities; those of the test rows are stored."""
         return self.proba if X is self.X else self.model.predict_proba(X)
 
     def predict_log_proba(self, X: Any) -> Any:
@@ -118,7 +118,7 @@ class PredictedRows(ClassifierMixin, BaseEstimator):
 
 @dataclass(frozen=True)
 class Fold:
-    """Strategies that one fit serves, in one fold."""
+    """Strategies that share one fit, in one fold."""
 
     how: CrossValidation
     estimator: Any
@@ -128,7 +128,7 @@ class Fold:
     number: int
 
     def test(self, error_score: Any) -> list[Tested | str]:
-        """Test the strategies; say why of those for which that fails."""
+        """Test the strategies; return the error of those that fail."""
         with warnings.catch_warnings(), threadpool_limits(1):
             # Where probabilities are constant, NaN in the table says so.
             warnings.filterwarnings("ignore", "The calibration slope is not defined")
@@ -193,7 +193,7 @@ class Fold:
         return seconds, models
 
     def _thresholds(self, train: Rows) -> list[float]:
-        """Find the predictions from which on calling rows positive is best for F2."""
+        """Find the thresholds with the best F2 score."""
         how, p = self.how, np.full((len(self.alike), len(train)), np.nan)
         if how.positive is None:
             return [np.nan] * len(self.alike)
@@ -223,7 +223,7 @@ def _number(score: Any, name: str) -> float:
 
 
 def _in_words(error: Exception) -> str:
-    """Tell an error in one line."""
+    """Return an error in one line."""
     text = escape_controls(" ".join(str(error).split()))
     if len(text) > _LONGEST_MESSAGE:
         text = f"{text[: _LONGEST_MESSAGE - 1]}…"
@@ -255,7 +255,7 @@ def cross_validate_all(
     error_score: Any,
     progress: Callable[..., Iterable[Any]] | None,
 ) -> list[Outcome]:
-    """Measure strategies in every fold, as many at the same time as there are jobs."""
+    """Measure strategies in every fold, with parallel fits."""
     shared: dict[Any, list[int]] = {}
     for place, (how, strategy) in enumerate(jobs):
         shared.setdefault((id(how), *strategy.fit_key), []).append(place)
@@ -288,7 +288,7 @@ def cross_validate_all(
 def _outcome(
     how: CrossValidation, strategy: Strategy, tested: list[Any], shape: tuple[int, int]
 ) -> Outcome:
-    """Put together what a strategy came to in every fold."""
+    """Collect the results of a strategy in every fold."""
     values = np.full((len(tested), len(how.measures)), np.nan)
     proba, predicted = np.full(shape, np.nan), np.full(shape[0], None, dtype=object)
     error = next((each for each in tested if isinstance(each, str)), None)

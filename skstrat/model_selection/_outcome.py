@@ -1,4 +1,4 @@
-"""What a strategy came to in every fold, and how far two of them are apart."""
+"""Results of a strategy in every fold, and differences between two strategies."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ _INFINITE = np.errstate(invalid="ignore")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a strategy came to in every fold.
+    """Results of a strategy in every fold.
 
     Attributes
     ----------
     strategy : Strategy
         The strategy.
     folds : dict of str to ndarray of shape (n_folds,)
-        Values by measure: ``"rows"`` used for training, ``"fit_time"`` in seconds, one
-        entry for each scorer (losses with their own sign, lower is better), and
-        ``"threshold"`` if one was tuned. NaN for a strategy that failed.
+        Values by measure. They are ``"rows"`` used for training, ``"fit_time"`` in
+        seconds and one entry for each scorer (losses with their own sign, lower is
+        better). Also ``"threshold"`` if one was tuned. NaN for a strategy that failed.
     proba : ndarray of shape (n_rows, n_classes)
         Out-of-fold probabilities; NaN for rows that no fold tested, the last ones for
-        rows that several did.
+        rows that several tested.
     predicted : ndarray of shape (n_rows,)
-        Out-of-fold labels, at the tuned threshold if there is one; None in the same
-        places.
+        Out-of-fold labels, at the tuned threshold if there is one; None for rows that
+        no fold tested.
     test_share : float
-        Test rows for one training row, the mean of the folds: 0.25 for five folds.
+        Test rows per training row, the mean of the folds: 0.25 for five folds.
     error : str or None, default=None
-        Why the strategy failed, in words; None if it worked.
+        Message of the error; None if the strategy worked.
     """
 
     strategy: Strategy
@@ -63,7 +63,7 @@ class Outcome:
         Parameters
         ----------
         other : Outcome
-            To subtract.
+            The outcome to subtract.
         measure : str
             A key of ``folds``.
 
@@ -72,9 +72,9 @@ class Outcome:
         mean : float
             Mean difference.
         standard_error : float
-            Of the mean, ``sqrt(1 / n_folds + test_share)`` standard deviations of the
-            difference. Folds share training rows, so their differences are
-            correlated, and ``sqrt(1 / n_folds)`` is too small [1]_.
+            Standard error of the mean: ``sqrt(1 / n_folds + test_share)`` standard
+            deviations of the difference. Folds share training rows, so their
+            differences are correlated, and ``sqrt(1 / n_folds)`` is too small [1]_.
 
         References
         ----------

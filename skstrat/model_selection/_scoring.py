@@ -1,4 +1,4 @@
-"""What a comparison measures: scorers by the name that the table has for each."""
+"""The scorers of a comparison, by their names in the table."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def name_scorers(
         if not taken.isdisjoint(_columns(name)) or scored_by(scorer) != scored_by(own):
             raise ValueError(
                 "scoring must have names that no other column of the table has, and "
-                "none of a measure of skstrat.metrics for another scorer; got "
+                "no name of skstrat.metrics for another scorer; got "
                 f"{given!r} for {asked!r}. Give it another name."
             )
         if weighted and not _takes_weights(scorer):

@@ -1,4 +1,4 @@
-"""What people do about imbalance: the strategies that a comparison measures."""
+"""Common strategies against imbalance, for comparisons and grids."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Strategy:
     Parameters
     ----------
     name : str
-        What people call it.
+        Name for people.
     resampler : resampler, "auto" or None, default=None
         Chooses the rows; None for the true distribution.
     use_weights : {"auto"} or bool, default="auto"
@@ -65,12 +65,12 @@ class Strategy:
 
     @property
     def is_true_distribution(self) -> bool:
-        """Whether it trains on the rows as they are."""
+        """Whether it trains on the original rows."""
         return self.resampler is None
 
     @property
     def fit_key(self) -> tuple[Any, ...]:
-        """What it is fitted with; strategies that agree in it can share a fit."""
+        """Key of the fit; strategies with the same key can share a fit."""
         # With guided rows, a model may be trained with the correction.
         separate = isinstance(self.resampler, (GuidedDownsample, str))
         corrects = self.prior_correction or not separate
@@ -78,7 +78,7 @@ class Strategy:
         return id(self.resampler), id(self.random_state), *given
 
     def classifier(self, estimator: Any) -> ResampledClassifier:
-        """Put an estimator under this strategy.
+        """Combine an estimator with this strategy.
 
         Parameters
         ----------
@@ -88,7 +88,7 @@ class Strategy:
         Returns
         -------
         ResampledClassifier
-            Unfitted.
+            The unfitted classifier.
         """
         given = {name: vars(self)[name] for name in (*_SWITCHES, "random_state")}
         return ResampledClassifier(estimator, self.resampler, **given)
@@ -106,7 +106,7 @@ class Strategy:
 
 
 def as_strategies(strategies: Any) -> list[Strategy]:
-    """Name what was given, and put the true distribution first."""
+    """Name the given strategies, and put the true distribution first."""
     by_name = isinstance(strategies, Mapping)
     # One alone stands for a list of it.
     if isinstance(strategies, str) or not isinstance(strategies, Iterable):
@@ -153,10 +153,10 @@ def list_strategies(
     estimator: Any = None,
     has_columns: bool = True,
 ) -> list[Strategy]:
-    """List what people do about imbalance, the true distribution first.
+    """List common strategies against imbalance, the true distribution first.
 
-    With an estimator also guided rows, a fit brought to that on all rows, and
-    ``"auto"``, where they are made for such an estimator.
+    With an estimator also guided rows, a fit continued to that on all rows, and
+    ``"auto"``, where they suit such an estimator.
     """
     factors = list(factors)
     made = _families(factors, random_state)
@@ -190,7 +190,7 @@ def list_strategies(
 
 
 def _both(name: str, resampler: Any, **how: Any) -> list[Strategy]:
-    """Give a strategy without and with the correction of the prior."""
+    """Return a strategy without and with the correction of the prior."""
     plain = Strategy(name, resampler, prior_correction=False, **how)
     return [plain, Strategy(f"{name} + correction", resampler, **how)]
 
@@ -198,7 +198,7 @@ def _both(name: str, resampler: Any, **how: Any) -> list[Strategy]:
 def list_curve(
     counts: Any, asked: bool | float | Iterable[float] | None, random_state: int
 ) -> list[Strategy]:
-    """List ever fewer rows of the biggest class."""
+    """List strategies with fewer and fewer rows of the biggest class."""
     most = np.max(counts) / np.min(counts)
     if asked is None or isinstance(asked, (bool, np.bool_)):
         factors = [float(each) for each in _CURVE_FACTORS if each <= most and asked]
@@ -230,17 +230,17 @@ def strategy_grid(
     Parameters
     ----------
     factors : iterable of float, default=(5, 20, 100)
-        Factors of :class:`DownsampleUpweight`, one strategy each; next to them the
-        default of ten rows of each big class per row of the smallest, and at least
-        10,000 rows of each.
+        Factors of :class:`DownsampleUpweight`, one strategy each. Its default is added:
+        ten rows of each big class per row of the smallest, and at least 10,000 rows of
+        each.
     families : iterable of str, default=("downsample", "oversample", "combined", \
             "class_weight")
-        Which kinds of strategies. ``"guided"`` and ``"synthetic"`` (SMOTE), which read
-        X and need numbers, are there for the asking, and so is ``"auto"``: the word, of
-        which :class:`ResampledClassifier` takes the seed from its own ``random_state``.
+        Kinds of strategies. ``"guided"`` and ``"synthetic"`` (SMOTE), which read X and
+        need numbers, are listed only if named. So is ``"auto"``, whose seed is the
+        ``random_state`` of :class:`ResampledClassifier`.
     random_state : int, Generator, RandomState or None, default=0
-        Given to every resampler; an int makes them draw nested rows, so that a curve
-        over factors is smooth.
+        Seed of every resampler. With an int they draw nested rows, so that a curve over
+        factors is smooth.
 
     Returns
     -------
@@ -254,8 +254,8 @@ def strategy_grid(
 
     Notes
     -----
-    Factors are measured here, and predicted elsewhere: the largest one whose predicted
-    loss is at most 1 % is what ``"auto"`` takes (:func:`recommend_factor`).
+    A grid measures its factors. ``"auto"`` predicts: it takes the largest factor whose
+    predicted loss is at most 1 % (:func:`recommend_factor`).
 
     Examples
     --------

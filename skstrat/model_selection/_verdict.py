@@ -1,4 +1,4 @@
-"""Which strategy to take: the best, if chance does not explain its lead, in words."""
+"""Choose a strategy: the best one, if chance does not explain its lead."""
 
 from __future__ import annotations
 
@@ -30,24 +30,23 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What to train with, and why; made by :func:`judge`.
+    """The chosen strategy and the reasons; made by :func:`judge`.
 
     Attributes
     ----------
     outcomes : list of Outcome
-        Those whose measure is a number, that of the true distribution first.
+        Outcomes whose measure is a number, that of the true distribution first.
     failed : int
-        How many others there were.
+        Number of the other outcomes.
     measure : str
-        What was chosen by.
+        The measure that decides.
     loss : bool
-        Whether less of it is better.
+        Whether a smaller value is better.
     statistic : dict of str to float
         Lead over the true distribution in standard errors, by name of the others; NaN
         where the lead has no spread over the folds.
     critical : float
-        What the largest lead exceeds in one comparison of ten if no strategy is
-        better.
+        The largest lead exceeds this in one comparison of ten if no strategy is better.
     """
 
     outcomes: Sequence[Outcome] = field(repr=False)
@@ -64,10 +63,11 @@ class Verdict:
 
     @cached_property
     def saver(self) -> Outcome | None:
-        """What saves time where the true distribution is best, None if nothing does.
+        """The strategy that saves time where the true distribution is best, or None.
 
         It trains on the fewest rows, less than half, in less than four fifths of the
-        time, with a mean at most one percent worse and a mean prediction to be trusted.
+        time. Its mean is at most one percent worse, and its mean prediction is
+        calibrated.
         """
         true, *others = self.outcomes
         if self.best is not true:
@@ -77,7 +77,7 @@ class Verdict:
 
     @property
     def sentence(self) -> str:
-        """All of this in words."""
+        """The verdict as text."""
         return " ".join([*self._say_best(), *self._say_saver(), *self._say_method()])
 
     @property
@@ -184,35 +184,36 @@ def judge(
     Parameters
     ----------
     outcomes : sequence of Outcome
-        That of the true distribution first.
+        Outcomes, that of the true distribution first.
     measure : str
-        To choose by.
+        The measure that decides.
     loss : bool
-        Whether less of it is better.
+        Whether a smaller value is better.
     row_losses : ndarray of shape (n_outcomes, n_rows), default=None
-        For measures that are means over rows: the loss of each tested row; anything
-        for those that failed. None for other measures.
+        For measures that are means over rows: the loss of each tested row. Values of
+        failed outcomes are ignored. None for other measures.
     row_classes : ndarray of shape (n_rows,), default=None
         Classes of the tested rows; needed with ``row_losses``.
     row_weights : ndarray of shape (n_rows,), default=None
         Weights of the tested rows in the means, 1 if None.
     seed : int, default=0
-        Of the simulation that ``row_losses`` ask for.
+        Seed of the simulation with ``row_losses``.
 
     Returns
     -------
     Verdict
-        The best outcome, the one that saves time, and a sentence.
+        The best outcome, the one that saves time, and a text.
 
     Notes
     -----
     The lead of a strategy is its mean paired difference to the true distribution over
-    the standard error of Nadeau and Bengio (2003). It wins if that exceeds what the
-    largest lead exceeds with probability 0.1 where none is better: leads of normal
-    values over the folds, correlated between strategies as their row losses are. These
-    are taken as they are, and less their means by class, which stratified folds hold
-    constant; the larger quantile counts. Without row losses it is the quantile by
-    Bonferroni's inequality, which holds for any correlation.
+    the standard error of Nadeau and Bengio (2003). It wins if its lead is above a
+    critical value. Where no strategy is better, the largest lead is above it with
+    probability 0.1. The value is simulated: leads are those of normal values over the
+    folds, correlated between strategies as their row losses are. Stratified folds hold
+    the shares of the classes constant, so the simulation is repeated with losses less
+    their means by class. The larger quantile is used. Without row losses the value is
+    the quantile by Bonferroni's inequality, which holds for any correlation.
     """
     true = outcomes[0]
     compared, statistic, spread = [true], {}, []
@@ -241,7 +242,7 @@ def judge(
 def critical_lead(
     n_folds: int, n_others: int, excess: Floats | None = None, seed: int = 0
 ) -> float:
-    """Give what the largest lead exceeds in one comparison of ten without a winner."""
+    """Return the critical value of the largest lead."""
     if n_others < 2 or excess is None:
         return float(t.isf(FALSE_WINNERS / max(n_others, 1), n_folds - 1))
     with np.errstate(invalid="ignore"):

@@ -438,7 +438,7 @@ BAD = [
     (
         {"cv": [([0, 1], [60])] * 2},
         ValueError,
-        r"numbers from 0 to 59 or masks of 60; got \[\(\[0, 1\], \[60\].* size 60",
+        r"got \[\(\[0, 1\], \[60\].* size 60.* numbers from 0 to 59 or masks of 60",
     ),
     ({"cv": [1, 2]}, ValueError, r"pairs of training and test .* got \[1, 2\]: cannot"),
     *(
