@@ -172,8 +172,8 @@ def report(document):
     return (
         f"{certified} of {len(cases)} fits are certified, the others warn. Excess is "
         "log loss over that of all rows, less 1, of certified fits. After the full fit "
-        f"it should be at most {GOAL:.1%}.\n\n{harness.table(heads, lines)}\n\nCPU time "
-        "and log loss at factor 20, over those of all rows:\n\n"
+        f"it should be at most {GOAL:.1%}.\n\n{harness.table(heads, lines)}\n\nCPU "
+        "time and log loss at factor 20, over those of all rows:\n\n"
         + harness.table(HEADINGS, document["timed"])
     )
 
