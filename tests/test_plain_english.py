@@ -36,8 +36,11 @@ STUMBLED_OVER = {
     r"as many dropped rows as": "say which rows",
     r"(?<!code )in words": "by an error, in a message",
     r"of it no": "normal order of words",
+    r"says so in its documentation": "name the attribute that records it",
+    r"(shall|is to) be told|told apart from": "be known, be distinguished",
+    r"warned of \d+": "say precision and recall",
 }
-ABBREVIATIONS = r"(?<!\be\.g)(?<!\bi\.e)(?<!\bal)(?<!\bcf)(?<!\bvs)(?<!\bvol)(?<!\bpp)"
+ABBREVIATIONS = r"(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bal\.)(?<!\bcf\.)(?<!\bvs\.)"
 END = re.compile(ABBREVIATIONS + r"(?<=[.!?])[)\]\"'*]*\s+(?=[A-Z0-9`(\[\"'*])")
 CODE_SPAN = re.compile(r"(:[\w:+-]+:|\{[\w:]+\})?(``.+?``|`[^`]+`)(__?)?", re.DOTALL)
 MARKDOWN_LINK = re.compile(r"!?\[([^\]]*)\]\([^)\s]*\)")
@@ -45,9 +48,10 @@ FORMULA = re.compile(r"\$[^$\n]+\$|\S+(?: (?:[=+*/<>≤≥≈·-]|->|==|>=|<=) \
 PLACEHOLDER = re.compile(r"\{[^{}]*\}|%\(?\w*\)?[sdfr]\b")
 LIST_ITEM = re.compile(r"\s*([-*+]|\d+[.)]|\(?[a-z]\)) +")
 DOCTEST_OR_TABLE = re.compile(r"^ *(>>> |=+ +=).*\n(.*\S.*\n)*", re.MULTILINE)
-DIRECTIVE = re.compile(r"^( *)\.\. .*\n(\1 +.*\n|\s*\n)*", re.MULTILINE)
-LITERAL_BLOCK = re.compile(r"^( *)(.*):: *\n\n(\1 +.*\n|\s*\n)*", re.MULTILINE)
+DIRECTIVE = re.compile(r"^( *)\.\. .*\n(\1 +.*\n| *\n)*", re.MULTILINE)
+LITERAL_BLOCK = re.compile(r"^( *)(.*):: *\n\n(\1 +.*\n| *\n)*", re.MULTILINE)
 UNDERLINE = re.compile(r"[-=~^]{3,}$")
+DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef
 WITH_HEADERS = {
     "Parameters",
     "Other Parameters",
@@ -85,8 +89,8 @@ def paragraphs(lines):
     for line in lines:
         if not line.strip():
             found.append("")
-        elif LIST_ITEM.match(line) or not found:
-            found.append(LIST_ITEM.sub("", line, count=1))
+        elif (item := LIST_ITEM.match(line)) or not found:
+            found.append(line[item.end() :] if item else line)
         else:
             found[-1] += f" {line.strip()}"
     return [each for each in found if each]
@@ -102,16 +106,19 @@ def paragraphs_of_docstring(text):
         if UNDERLINE.match(following):
             section = line
         is_header = section in WITH_HEADERS and not line.startswith(" ")
-        if section == "References" or is_header or line == section:
+        is_header |= line == section or bool(UNDERLINE.match(line))
+        if is_header or section == "References":
             kept.append("")
         elif section == "See Also":
             kept += ["", line.partition(" : ")[2] or line]
-        elif not UNDERLINE.match(line):
+        else:
             kept.append(line)
     return paragraphs(kept)
 
 
 def is_text(node):
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return is_text(node.left) or is_text(node.right)
     return isinstance(node, ast.JoinedStr) or (
         isinstance(node, ast.Constant) and isinstance(node.value, str)
     )
@@ -121,27 +128,22 @@ def literal(node):
     """Text of a string, an f-string or a sum of them; CODE for what is no literal."""
     if isinstance(node, ast.JoinedStr):
         return "".join(literal(value) for value in node.values)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+    if isinstance(node, ast.BinOp):
         return literal(node.left) + literal(node.right)
     return node.value if is_text(node) else "CODE"
 
 
-def texts(tree):
-    """Yield docstrings, then every other string that reads like a message."""
-    seen = set()
-    for node in ast.walk(tree):
-        kinds = ast.Module | ast.ClassDef | ast.FunctionDef
-        if isinstance(node, kinds) and (docstring := ast.get_docstring(node)):
-            yield from paragraphs_of_docstring(docstring)
-            seen.add(id(node.body[0].value))
-    for node in ast.walk(tree):
-        sums = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add)
-        if id(node) in seen or not (is_text(node) or sums):
-            continue
-        seen |= {id(child) for child in ast.walk(node)}
-        text = literal(node).strip()
-        # Of code in a template, the comments are prose.
-        yield from re.findall("# (.+)", text) if "\n" in text else [text]
+def texts(node):
+    """Yield docstrings, and every other string, most of which are messages."""
+    if isinstance(node, DOCUMENTED) and (docstring := ast.get_docstring(node)):
+        yield from paragraphs_of_docstring(docstring)
+    for child in ast.iter_child_nodes(node):
+        if is_text(child) and not isinstance(node, ast.Expr):
+            text = literal(child).strip()
+            # Of code in a template, the comments are prose.
+            yield from re.findall("# (.+)", text) if "\n" in text else [text]
+        else:
+            yield from texts(child)
 
 
 def paragraphs_of_example(text):
@@ -160,7 +162,7 @@ def read_by_users():
     for path in sorted((ROOT / "docs").rglob("*.md")):
         if not made & set(path.parts):
             yield path
-    yield from sorted((ROOT / "examples").glob("*"))
+    yield from sorted((ROOT / "examples").glob("*.*"))
     yield from sorted((ROOT / "skstrat").rglob("*.py"))
 
 
@@ -200,7 +202,7 @@ def test_sentences_are_short_and_plain(path):
     ("text", "lengths"),
     [
         ("One. Two three; four: five.", [1, 4]),
-        ("As e.g. Smith et al. (2001) say, `a b c` is 2 * x + 1.", [11]),
+        ("As e.g. Smith et al. (2001) say, `a b c` is 2 * x + 1.", [10]),
         ("First:\n\n- one item\n- another item\n  goes on\n\nLast.", [1, 2, 4, 1]),
         ("A | table:\n\n| a | b c d |\n\n```python\nno words here\n```\n", [3]),
     ],
@@ -212,3 +214,42 @@ def test_sentences_are_counted_as_the_rule_says(text, lengths):
         for sentence in sentences(paragraph)
     ]
     assert counted == lengths
+
+
+def test_sentences_of_a_docstring_are_found():
+    text = """First sentence here.
+
+    Second `one two`, of four.
+
+    >>> no
+    words
+
+    =====  =====
+    no     words
+    =====  =====
+
+    Parameters
+    ----------
+    no_words : int, default=0
+        A parameter.
+
+        .. math:: no words
+
+        More of it::
+
+            no words
+
+    See Also
+    --------
+    no_words : One more.
+
+    References
+    ----------
+    .. [1] No words.
+    """
+    counted = [
+        len(sentence.split())
+        for paragraph in paragraphs_of_docstring(text)
+        for sentence in sentences(paragraph)
+    ]
+    assert counted == [3, 4, 2, 3, 2]
