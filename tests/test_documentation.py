@@ -26,9 +26,9 @@ NEEDS = {
     "compare.md": ["pandas"],
     "deploying.md": ["onnxruntime", "shap", "skl2onnx", "skops"],
     "files.md": ["click", "dask", "pyarrow", "pyspark"],
+    "how_far.md": ["pandas"],
     "pipelines.md": ["pandas"],
     "same_rows.md": ["duckdb", "pyarrow"],
-    "start.md": ["pandas"],
     "strata.md": ["pandas"],
 }
 QUICK = {"changes.md", "contributing.md", "index.md", "limits.md"}
