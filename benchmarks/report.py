@@ -28,28 +28,22 @@ def read(question):
 
 def page(question):
     """Write what a question's stored results say, and how they were measured."""
-    path = RESULTS / f"{question}.json"
-    document = json.loads(path.read_text(encoding="utf-8"))
-    said = import_module(question).report(document)
-    return f"{said}\n\n{goals(document)}{source(document)}\n"
-
-
-def goals(document):
-    """Name the goals that were missed, if the question has any."""
-    if "missed" not in document:
-        return ""
-    return f"Goals missed: {'; '.join(document['missed']) or 'none'}.\n\n"
+    document = read(question)
+    parts = [import_module(question).report(document)]
+    if "missed" in document:
+        missed = "\n".join(f"- {goal}" for goal in document["missed"])
+        parts += ["Goals missed:", missed] if missed else ["No goal is missed."]
+    return "\n\n".join([*parts, source(document)]) + "\n"
 
 
 def source(document):
-    """Say how, when and on what a document was measured."""
-    day = f" on {document['date']}" if "date" in document else ""
-    machine = document.get("machine", {})
-    cores = "{cores} cores ({cpu}), ".format(**machine) if machine else ""
-    # Of some it was not stored on what they were measured.
-    versions = ", ".join(f"{name} {v}" for name, v in document["versions"].items())
-    how = f": {cores}{versions}" if versions else ""
-    return f"Measured by `{document['command']}`{day}{how}."
+    """Say how, when and on what a document was measured, as far as it is known."""
+    said = f"Measured by `{document['command']}`"
+    if "date" in document:
+        on = "on {date}, with {machine[cores]} cores ({machine[cpu]})"
+        versions = ", ".join(f"{name} {v}" for name, v in document["versions"].items())
+        said += f" {on.format_map(document)} and `{versions}`"
+    return f"{said}."
 
 
 def main():
@@ -58,8 +52,8 @@ def main():
     for question in sys.argv[1:] or questions():
         Path(TABLES, f"{question}.md").write_text(page(question), encoding="utf-8")
         # A question may have a picture, too.
-        if draw := getattr(import_module(question), "draw", None):
-            draw(read(question), TABLES / f"{question}.png")
+        if picture := getattr(import_module(question), "picture", None):
+            picture(read(question), TABLES / f"{question}.png")
 
 
 if __name__ == "__main__":

@@ -296,10 +296,10 @@ def report(document):
     faster = sum((row["peer"] or 1) < 1 for row in cases)
     return (
         f"{harness.table(columns, rows)}\n\nimbalanced-learn is faster in {faster} of "
-        f"{sum(row['peer'] is not None for row in cases)} cases. The goals from "
-        "1,000,000 rows on: at most 1.4 times the floor for over and both, 1.6 to 2 "
-        "times for down, and 20 times less time than imbalanced-learn for down on "
-        "float64 arrays."
+        f"{sum(row['peer'] is not None for row in cases)} cases. The goals are for "
+        "1,000,000 rows and more: at most 1.4 times the floor for over and both, and "
+        "1.6 to 2 times for down. Down on float64 arrays should take 20 times less "
+        "time than imbalanced-learn."
     )
 
 

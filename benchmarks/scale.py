@@ -375,9 +375,9 @@ def report(document):
     parts = [
         harness.table(columns, [row for row in cases if row["rows"] in sizes]),
         f"A run of skstrat takes {slope * 1e9:.0f} ns of CPU a row (R squared "
-        f"{r_squared:.3f}). The goals are {MOST_TO_READ} times the read at most, R "
-        f"squared of {1 - MOST_UNEXPLAINED} at least, and {MOST_MB} MB at most beside "
-        "a byte a row and eight bytes a row kept.",
+        f"{r_squared:.3f}). The goals are at most {MOST_TO_READ} times the read, and "
+        f"an R squared of {1 - MOST_UNEXPLAINED}. Memory should be at most {MOST_MB} "
+        "MB, beside a byte for a row and eight bytes for a row kept.",
     ]
     if "other_runs" in document:
         columns = {"way": "{way}", "rows": "{rows:,}", "CPU, s": "{cpu_s}"}
@@ -385,6 +385,10 @@ def report(document):
         columns["wall / read"] = "{wall_s_to_read}"
         parts.append("Earlier runs, of which only these figures were kept:")
         parts.append(harness.table(columns, document["other_runs"]))
+        parts.append(
+            "Cut in other partitions, Spark keeps {plan:.0%} of the plan's rows again, "
+            "and {sampleBy:.0%} of `sampleBy`'s.".format(**document["kept_again"])
+        )
     return "\n\n".join(parts)
 
 

@@ -1,160 +1,259 @@
-"""The benchmarks run, measure what they say, and the floor does the same work."""
+"""The benchmarks run, their tables are those of the stored results, floors are fair."""
 
+import gc
 import json
+import math
+import re
 import subprocess
 import sys
+import time
 from importlib import import_module
-from itertools import product
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-BENCHMARKS = Path(__file__).parents[1]
+from skstrat import BalancedBatches
 
-pytest.importorskip("polars")
-pytest.importorskip("pyarrow")
-pytest.importorskip("pandas", minversion="2.3")  # strings with NaN for missing
+BENCHMARKS = Path(__file__).parents[1]
+TABLES = BENCHMARKS.parent / "docs" / "tables"
+QUESTIONS = sorted(
+    path.stem
+    for path in BENCHMARKS.glob("*.py")
+    if "def measure(arguments" in path.read_text(encoding="utf-8")
+)
+STORED = sorted(path.stem for path in TABLES.glob("*.md"))
+PARTS = {"scale": "skstrat"}  # else each of ten ways has a process of its own
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/clear_refs").exists(), reason="memory is read from Linux"
+)
 
 
 @pytest.fixture
-def bench(monkeypatch):
-    """Give the module of the resampling benchmark."""
+def load(monkeypatch):
+    """Give a function that imports a benchmark, or skips where a library is absent."""
     monkeypatch.syspath_prepend(BENCHMARKS)
-    names = ("bench_resample", "cases", "tables", "timing", "floor")
-    modules = [import_module(name) for name in names]
-    return SimpleNamespace(
-        **{k: v for module in modules for k, v in vars(module).items()}
-    )
+    yield pytest.importorskip
+    gc.unfreeze()
+    if "torch" in sys.modules:
+        import_module("torch").set_num_threads(2)
 
 
-def run(name, path, *arguments):
-    """Run a benchmark as people start it and read what it wrote."""
+@pytest.fixture
+def harness(load):
+    return load("harness")
+
+
+# Every question -------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # so few rows fit no model
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_quick_run(load, harness, question):
+    module = load(question)
+    arguments = harness.parse(["--quick", "--only", PARTS.get(question, "")])
+    document = harness.facts(arguments) | module.measure(arguments)
+    assert "|" in module.report(json.loads(json.dumps(document, allow_nan=False)))
+
+
+@pytest.mark.parametrize("question", STORED)
+def test_tables_are_those_of_the_results(load, question):
+    text = (TABLES / f"{question}.md").read_text(encoding="utf-8")
+    load(question)
+    assert text == load("report").page(question)
+
+
+def test_every_result_has_a_table_and_a_place_on_the_page():
+    results = (BENCHMARKS / "results").glob("*.json")
+    assert sorted(path.stem for path in results) == STORED
+    page = (TABLES.parent / "benchmarks.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"\{include\} tables/(\w+)\.md", page)) == STORED
+
+
+def test_a_part_is_printed_and_not_stored(load):
+    load("imblearn")
+    stored = BENCHMARKS / "results" / "overhead.json"
+    before = stored.read_bytes()
     done = subprocess.run(
-        [sys.executable, BENCHMARKS / name, "--json", path, *arguments],
+        [
+            sys.executable,
+            BENCHMARKS / "overhead.py",
+            "--quick",
+            "--only",
+            "every tenth",
+        ],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode in (0, 1), done.stderr
-    return done, json.loads(path.read_text(encoding="utf-8"))
+    assert done.stderr == ""
+    assert "| Pipeline, every tenth row |" in done.stdout
+    goal, ratio = 1.05, float(done.stdout.rstrip(" |\n").split("|")[-2])
+    if ratio != goal:
+        assert done.returncode == (ratio > goal)
+    assert stored.read_bytes() == before
 
 
-@pytest.mark.slow
-def test_small_run_has_every_case(bench, tmp_path):
-    done, written = run(
-        "bench_resample.py", tmp_path / "r.json", "--max-rows", "2000", "--rounds", "1"
-    )
-    rows = {row["case"]: row for row in written["cases"]}
-    assert {bench.name_of(case) for case in bench.list_cases()} < set(rows)
-    assert all(row["to_floor"] > 0 for row in rows.values())
-    peers = [row["peer_to_us"] for row in rows.values() if row["peer_to_us"]]
-    assert len(peers) > 40
-    assert min(peers) > 0
-    # One line a case, under the headings.
-    assert len(done.stdout.splitlines()) == len(rows) + 1
-    missed = any(row["verdict"] == "MISS" for row in rows.values())
-    assert done.returncode == missed
-    assert written["machine"]["cores"] >= 1
+# The harness ----------------------------------------------------------------------
 
 
-@pytest.mark.slow
-def test_overhead_runs_every_case(tmp_path):
-    _, written = run(
-        "bench_overhead.py", tmp_path / "r.json", "--max-rows", "2000", "--rounds", "1"
-    )
-    assert len(written["cases"]) == 6
-    assert all(row["to_floor"] > 0 for row in written["cases"])
+def test_rounds_alternate_after_a_warm_up(harness, monkeypatch):
+    monkeypatch.setattr(harness, "SHORTEST", 0)
+    called = []
+    ways = {name: lambda name=name: called.append(name) for name in "ABC"}
+    spent = harness.alternate(ways, 3)
+    assert "".join(called) == "ABC" + "ABC" + "CBA" + "ABC"
+    assert [len(each) for each in spent.values()] == [3, 3, 3]
+    ways = {"slow": lambda: time.sleep(0.02), "fast": lambda: None}
+    spent = harness.alternate(ways, 4, budget=0.05)
+    assert len(spent["fast"]) == 4
+    assert 1 <= len(spent["slow"]) <= 2
 
 
-@pytest.mark.parametrize(
-    ("ratios", "goals", "verdict"),
-    [
-        ((1.5, 30), (1.8, 20), "pass"),
-        ((1.9, 30), (1.8, 20), "MISS"),
-        ((1.5, 10), (1.8, 20), "MISS"),
-        ((1.5, None), (1.8, 20), "open"),
-        ((1.9, None), (1.8, 20), "MISS"),
-        ((1.5, None), (1.8, None), "pass"),
-        ((9.9, 3), (None, None), "-"),
-    ],
-)
-def test_verdict(bench, ratios, goals, verdict):
-    row = dict(zip(("to_floor", "peer_to_us"), ratios, strict=True))
-    assert bench.judge(row, *goals)["verdict"] == verdict
-
-
-def test_goal_missed_is_exit_code_one(bench):
-    row = dict.fromkeys(bench.HEADINGS, 1.0)
-    assert bench.report([{**row, "verdict": "pass"}], bench.HEADINGS, None) == 0
-    assert bench.report([{**row, "verdict": "MISS"}], bench.HEADINGS, None) == 1
-
-
-def test_ratios_are_paired_by_round(bench):
+def test_ratios_are_paired_by_round(harness):
     # The medians of the two would give 4 / 2.
-    assert bench.paired([1.0, 4.0, 9.0], [1.0, 1.0, 3.0]) == 3.0
-    assert bench.paired([6.0], [2.0, 100.0]) == 3.0
+    assert harness.paired([1.0, 4.0, 9.0], [1.0, 1.0, 3.0]) == 3.0
+    assert harness.paired([6.0], [2.0, 100.0]) == 3.0
 
 
-def test_check_refuses_other_rows(bench):
-    case = bench.Case("down", 100, "C", "int64", 2)
-    X, y = np.zeros((5, 20)), np.array([0, 0, 0, 1, 1])
-    few = {"floor": lambda: (X, y, np.ones(5)), "skstrat": lambda: (X, 1 - y, y + 1.0)}
-    with pytest.raises(AssertionError, match="down"):
-        bench.check(case, few)
-    heavy = {**few, "skstrat": lambda: (X, y, np.full(5, 2.0))}
-    with pytest.raises(AssertionError):
-        bench.check(case, heavy)
+def test_tables_show_a_dash_for_what_is_absent(harness):
+    columns = {"way": "{way}", "time": "{s:.1f} ({n})"}
+    rows = [{"way": "A", "s": 1.25, "n": 3}, {"way": "B", "s": None, "n": 3}, ("C", 2)]
+    assert harness.table(columns, rows).splitlines() == [
+        "| way | time |",
+        "| --- | ---: |",
+        "| A | 1.2 (3) |",
+        "| B | - |",
+        "| C | 2 |",
+    ]
 
 
-@pytest.mark.parametrize("how", ["down", "over", "combined"])
-@pytest.mark.parametrize("seed", range(5))
-def test_floor_takes_rows_wanted_in_order(bench, how, seed):
-    rng = np.random.default_rng(seed)
-    codes = bench.make_codes(3000, 2, rng)
-    counts = np.bincount(codes)
-    wanted, _ = bench.plan_of(how, counts)
-    rows = bench.floor.ROWS[how](codes.astype(bool), wanted, rng)
-    assert np.bincount(codes[rows]).tolist() == wanted
-    assert (np.diff(rows) >= 0).all()
-    times = np.bincount(rows, minlength=len(codes))
-    for code, (count, k) in enumerate(zip(counts, wanted, strict=True)):
-        assert set(times[codes == code]) <= {k // count, k // count + 1}
+@needs_proc
+def test_a_call_is_charged_for_its_own_time_and_memory(harness):
+    size = 10**8
+
+    def work():
+        start = time.process_time()
+        while time.process_time() - start < 0.02:
+            pass
+        assert len(np.ones(size, dtype=np.int8)) == size
+
+    # A higher peak before the call is none of its own.
+    assert np.ones(3 * size, dtype=np.int8).all()
+    found = harness.metered(work)
+    assert found["cpu_s"] >= 0.02
+    assert 99 <= found["peak_mb"] < 150
 
 
-def test_floor_draws_every_negative_row_equally_often(bench):
+@needs_proc
+def test_other_processes_are_counted(harness):
+    code = "input(); x = b'1' * 10**8; print(); input()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-u", "-c", code], **pipes) as process:
+
+        def work():
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+            process.stdout.readline()
+
+        found = harness.metered(work)
+        process.communicate(b"\n")
+    assert 99 <= found["peak_mb"] < 150
+
+
+def test_a_process_that_fails_says_why(harness):
+    with pytest.raises(RuntimeError, match=r"json\.loads.*JSONDecodeError"):
+        harness.fresh("json", "loads", "no JSON")
+    assert harness.fresh("json", "loads", "[1, 2]") == [1, 2]
+
+
+# Data and floors ------------------------------------------------------------------
+
+
+def test_data_sets_are_read_as_numbers(load, tmp_path):
+    data = load("data")
+    rows = "a,b,c,target\n1,x,,no\n,y,,no\n3,x,,yes\n"
+    (tmp_path / "small.csv.gz").write_text(rows)
+    ((name, path),) = data.data_sets(tmp_path)
+    path = path.rename(tmp_path / f"{name}.csv")
+    X, y = data.read(path)
+    assert X.tolist() == [[1, 0], [2, 1], [3, 0]]
+    assert y.tolist() == [0, 0, 1]
+    X, _ = data.read(path, one_hot=True)
+    assert X.tolist() == [[1, 1, 0], [2, 0, 1], [3, 1, 0]]
+    assert data.data_sets(None) == []
+
+
+def test_tables_have_the_shares_of_positives_that_they_say(load):
+    data = load("data")
+    for share in data.INTERCEPTS:
+        _, y, p = data.make_table(200_000, seed=0, share=share)
+        error = 5 * math.sqrt(share / len(y))
+        assert p.mean() == pytest.approx(share, abs=error)
+        assert y.mean() == pytest.approx(share, abs=error)
+
+
+def test_floor_draws_every_negative_row_equally_often(load):
+    rows_down = load("resample").rows_down
     positive = np.array([True, False, True, False, False, False, True, True])
     rng = np.random.default_rng(0)
-    drawn = [bench.floor.rows_down(positive, (2, 4), rng) for _ in range(4000)]
+    drawn = [rows_down(positive, (2, 4), rng) for _ in range(4000)]
     times = np.bincount(np.concatenate(drawn), minlength=8)
     assert (times[positive] == 4000).all()
     # Each of four rows in half of the draws, standard deviation 32.
     assert np.abs(times[~positive] - 2000).max() < 160
 
 
-@pytest.mark.parametrize("n_classes", [10, 100])
-def test_floor_of_many_classes_takes_rows_wanted(bench, n_classes):
-    rng = np.random.default_rng(0)
-    codes = bench.make_codes(5000, n_classes, rng)
-    wanted, _ = bench.plan_of("down", np.bincount(codes))
-    rows = bench.floor.rows_down_many(codes, wanted, rng)
-    assert np.bincount(codes[rows]).tolist() == wanted
-    assert (np.diff(rows) > 0).all()
-
-
-def test_floor_gives_class_counts_and_totals_of_skstrat(bench):
-    for case in {case._replace(rows=2000) for case in bench.list_cases()}:
+def test_floor_gives_class_counts_and_totals_of_skstrat(load):
+    resample = load("resample")
+    for case in {case._replace(rows=3000) for case in resample.list_cases()}:
         rng = np.random.default_rng(1)
-        codes = bench.make_codes(case.rows, case.n_classes, rng)
-        labels = bench.LABELS[case.labels]
-        y = codes if case.n_classes > 2 else labels.make(codes)
-        X = bench.X_KINDS[case.X][0](case.rows, rng)
-        bench.check(case, bench.contenders(case, X, y, codes))
+        values, make, *_ = resample.LABELS[case.labels]
+        codes = resample.make_codes(case.rows, len(values), rng)
+        X = resample.CONTAINERS[case.X][0](case.rows, rng)
+        ways = resample.make_ways(case, X, make(codes), codes)
+        resample.check(case, ways)
+        heavy = {**ways, "floor": lambda ways=ways: (*ways["skstrat"]()[:2], 2.0)}
+    with pytest.raises((AssertionError, ValueError)):
+        resample.check(case, heavy)
 
 
-def test_every_container_meets_every_way(bench):
-    cases = {(case.how, case.X) for case in bench.list_cases()}
-    kinds = set(bench.X_KINDS) - {"float32"}
-    assert cases >= set(product(("down", "over", "combined"), kinds))
-    assert {case.labels for case in bench.list_cases()} == set(bench.LABELS)
+@pytest.mark.parametrize(("classes", "batch_size"), [(2, 256), (10, 256), (7, 9)])
+def test_floor_serves_the_quotas_of_balanced_batches(load, classes, batch_size):
+    batches = load("batches")
+    y = batches.make_labels(5000, classes)
+    ours = BalancedBatches(y, batch_size=batch_size, random_state=0)
+    floor = batches.Floor(y, batch_size)
+    times = np.zeros(len(y), dtype=int)
+    for _ in range(3):
+        theirs = list(floor)
+        for mine, rows in zip(ours, theirs, strict=True):
+            counts = [np.bincount(y[each], minlength=classes) for each in (mine, rows)]
+            np.testing.assert_array_equal(*counts)
+        # Classes go on in the next epoch where they stopped.
+        times += np.bincount(np.concatenate(theirs), minlength=len(y))
+        assert all(np.ptp(times[y == code]) <= 1 for code in range(classes))
+        order = np.concatenate(theirs)
+        assert (np.diff(order[y[order] == 0]) < 0).any()
+
+
+@pytest.mark.parametrize("spoil", ["none", "rows", "weight", "other rows"])
+def test_files_of_other_rows_or_weights_are_refused(load, tmp_path, spoil):
+    scale = load("scale")
+    source, dest = tmp_path / "big.parquet", tmp_path / "small.parquet"
+    plan = scale.make_file(source, 20_000)
+    scale.with_skstrat(source, dest, plan)
+    table = load("pandas").read_parquet(dest)
+    if spoil == "rows":
+        table = table.iloc[1:]
+    elif spoil == "weight":
+        table["sample_weight"] *= 1 + 1e-8
+    elif spoil == "other rows":
+        table["x0"] += 1
+    table.to_parquet(dest)
+    if spoil == "none":
+        scale.check(scale.OURS, source, dest, plan)
+        return
+    with pytest.raises(AssertionError):
+        scale.check(scale.OURS, source, dest, plan)

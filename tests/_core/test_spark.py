@@ -4,8 +4,6 @@ import os
 import shutil
 from dataclasses import replace
 from decimal import Decimal
-from importlib import import_module
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -136,15 +134,6 @@ def test_counts_alone_then_exact_totals(read):
     assert drawn(frame, sql) == list(zip(rows.tolist(), weights.tolist(), strict=True))
     totals = np.bincount(codes[rows], weights)
     assert totals.tolist() == pytest.approx(np.bincount(codes).tolist(), rel=1e-12)
-
-
-def test_the_example_of_the_benchmarks(spark, tmp_path, monkeypatch):
-    # Here, for another session would take as long as all of these tests.
-    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
-    found = import_module("bench_spark").measure(spark, tmp_path, 30_000, rounds=1)
-    assert found["same_rows_as_numpy"]
-    assert found["kept_again"]["plan"] == 1
-    assert found["total_weight"] == pytest.approx(30_000, rel=1e-9)
 
 
 def test_a_missing_label_is_counted_and_refused(read):
