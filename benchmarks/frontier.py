@@ -318,7 +318,7 @@ def medians(cells):
     return harness.table(heads, lines)
 
 
-def draw(document, path):
+def picture(document, path):
     """Draw medians of time and log loss on many rows, and each data set faintly."""
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     panels = figure.subplots(1, len(MODELS), sharex=True, sharey=True)
