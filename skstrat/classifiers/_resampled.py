@@ -75,8 +75,8 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
     full_fit : bool or "auto", default="auto"
         Whether a LogisticRegression, alone or as last step of a pipeline, is continued
         to the fit on all rows, see Notes. ``"auto"`` does so only with
-        ``resampler="auto"``. It must avoid drawing over half of the rows, and cost at
-        most half of a fit to all.
+        ``resampler="auto"``. Over half of the rows would be drawn otherwise, and it
+        takes at most half the time of a fit to all.
     random_state : int, Generator, RandomState or None, default=None
         Source of the seed of ``resampler="auto"``. All others have their own.
 
@@ -170,7 +170,7 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
     Steps before the model stay as fitted on the rows drawn. Only steps are allowed
     whose change a linear model can undo:
 
-    - - StandardScaler, MinMaxScaler, MaxAbsScaler and RobustScaler that do not clip
+    - StandardScaler, MinMaxScaler, MaxAbsScaler and RobustScaler that do not clip
     - PolynomialFeatures from degree 0 or 1 on
     - SimpleImputer with a constant (before scalers) or an indicator
     - OneHotEncoder with all categories given or an error for unknown ones, none grouped
@@ -313,15 +313,16 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
             they cancel silently. If it resamples inside, or is or holds a fitted
             classifier (:class:`sklearn.frozen.FrozenEstimator`) or a decision
             threshold. If y holds columns of labels, one-hot or several. If
-            ``target_prior`` is not one positive number for each class, or
-            ``prior_correction`` is False; all methods that predict raise it, too. If a
-            fit parameter has a value per row, or ``eval_set="dropped"``, and the rows
-            kept are not known or rows were made. If ``full_fit`` does not support the
-            estimator or its parameters, the steps before, the target, over 2,000
-            coefficients, or Dask collections. If ``resampler="auto"`` gets these, or an
-            estimator that weighs its classes, or is not linear and has no
-            ``predict_proba``. If files changed since their labels were read, or hold
-            text in a column that had numbers in the rows drawn.
+            ``target_prior`` is not one positive number for each class, or is given with
+            ``prior_correction=False``; all methods that predict raise it, too. If a fit
+            parameter has a value per row, or ``eval_set="dropped"``, and the rows kept
+            are not known or rows were made. If ``full_fit`` does not support the
+            estimator, its parameters, the steps before it or the target. If it has over
+            2,000 coefficients or gets no weights, or X is a Dask collection. If
+            ``resampler="auto"`` gets a Dask collection, or an estimator that weighs its
+            classes, or is not linear and has no ``predict_proba``. If files changed
+            since their labels were read, or hold text in a column that had numbers in
+            the rows drawn.
         TypeError
             If ``resampler`` is a pipeline with a transformer in it, or does not return
             two or three results. If X is rows of files, and ``resampler`` is None or

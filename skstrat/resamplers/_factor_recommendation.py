@@ -70,7 +70,7 @@ class FactorRecommendation:
         Why the factor is not larger. With either of the last two reasons all rows are
         kept.
 
-        - - ``"max_loss"``: the loss would be more than ``max_loss``.
+        - ``"max_loss"``: the loss would be more than ``max_loss``.
         - ``"negatives_per_positive"``: there would be fewer negatives than positives.
         - ``"least_rows"``: there would be fewer than 10,000 rows of the majority class,
           or 20 per column.

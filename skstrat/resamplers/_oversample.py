@@ -35,7 +35,7 @@ class RandomOversample(StratifiedResampler):
         with more rows than asked for keeps all. None without ``times`` means
         ``'auto'``.
 
-        - - A float in (0, 1]: rows of each other class per row of the largest class.
+        - A float in (0, 1]: rows of each other class per row of the largest class.
         - ``'minority'``, ``'not majority'``, ``'not minority'``, ``'all'`` or
           ``'auto'`` (which is ``'not majority'``): the classes brought to the size of
           the largest.

@@ -227,7 +227,7 @@ NAMED = {
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("name", NAMED)
-@pytest.mark.filterwarnings("ignore:strata hold so few")
+@pytest.mark.filterwarnings("ignore:Some strata hold few")
 def test_columns_that_decide_are_those_of_memory(name, weighted):
     kind, resampler = NAMED[name]
     data = table(2000).assign(row=lambda own: own["row"] // 9)

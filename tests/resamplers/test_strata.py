@@ -56,7 +56,7 @@ RESAMPLERS = [
     RandomOversample(times={"c": 3.7}, weighting="original", random_state=3),
     CombinedResample(balance=0.7, weighting="original", random_state=3),
 ]
-small_strata = pytest.mark.filterwarnings("ignore:strata hold so few")
+small_strata = pytest.mark.filterwarnings("ignore:Some strata hold few")
 every_resampler = pytest.mark.parametrize("resampler", RESAMPLERS, ids=str)
 
 

@@ -192,7 +192,7 @@ def tables(draw_value):
     return y, weight, pd.DataFrame(columns), text
 
 
-@pytest.mark.filterwarnings("ignore:strata hold so few")
+@pytest.mark.filterwarnings("ignore:Some strata hold few")
 @settings(max_examples=25, deadline=None)
 @given(table=tables(), resampler=st.sampled_from(RESAMPLERS), order=st.randoms())
 def test_any_columns_are_as_one_of_text(table, resampler, order):
