@@ -453,7 +453,7 @@ def test_keys_that_repeat(ending, tmp_path):
     if ending == "csv":
         lines = "".join(f"{i // 50},{int(i % 10 == 0)}\n" for i in range(N_ROWS))
         source = write_text(tmp_path, "key,y\n" + lines)
-    text = "key must be different in every row .* leave key out to draw by position"
+    text = "key must be different in every row.* leave key out to draw by position"
     check_refused(tmp_path, source, ValueError, text, key="key")
 
 
