@@ -1,30 +1,25 @@
-"""Compare strategies on every data set of a folder, as the command line does.
+"""Which strategy ``skstrat compare`` chooses on each data set.
 
-    python benchmarks/compare_data_sets.py FOLDER
+The command runs as a user runs it, with its default models and five folds.
 
-Runs ``skstrat compare --json`` on each ``*.csv.gz`` with a column ``target``, writes
-the documents to ``benchmarks/results/compare/`` and prints a table for people.
+    python benchmarks/compare_data_sets.py --data FOLDER
 """
-
-from __future__ import annotations
 
 import json
 import subprocess
 import sys
-import time
+import tempfile
 from pathlib import Path
 
-RESULTS = Path(__file__).parent / "results" / "compare"
-HEAD = (
-    "| data set | smallest class | model | choice | log loss | true distribution's | "
-    "its mean p / prevalence | 1:1 under-sampling's |",
-    "|---|---|---|---|---|---|---|---|",
-)
+import data
+import harness
+import pandas as pd
+
+TRUE, UNDER = "true distribution", "under-sampling 1:1"
 
 
-def compare(path: Path) -> dict:
-    """Run the command on one file."""
-    start = time.perf_counter()
+def compare(path):
+    """Run the command on one file, and give what the table shows of each model."""
     command = [Path(sys.executable).with_name("skstrat"), "compare", path.name]
     done = subprocess.run(
         [*command, "--target", "target", "--json"],
@@ -35,46 +30,65 @@ def compare(path: Path) -> dict:
     )
     if done.stderr:
         raise RuntimeError(f"{path.name}: {done.stderr}")
-    seconds = round(time.perf_counter() - start, 1)
-    return {**json.loads(done.stdout), "seconds": seconds}
+    return rows_of(path.name.partition(".")[0], json.loads(done.stdout))
 
 
-def rows(name: str, document: dict) -> list[str]:
-    """Give one table line a model."""
-    data = document["data"]
-    share = min(entry["share"] for entry in data["classes"])
-    lines = []
-    for entry in document["models"]:
-        measured = {each["strategy"]: each["measures"] for each in entry["strategies"]}
-        true, best = measured["true distribution"], measured[entry["best"]]
-        plain = measured["under-sampling 1:1"]
-        cells = (
-            name,
-            f"{share:.2%} of {data['rows']:,}",
-            entry["model"],
-            entry["best"],
-            f"{best['log_loss']['mean']:.4g}",
-            f"{true['log_loss']['mean']:.4g}",
-            f"{best['mean_probability_ratio']['mean']:.2f}",
-            f"{plain['mean_probability_ratio']['mean']:.2f}",
-        )
-        lines.append(f"| {' | '.join(cells)} |")
-    return lines
+def rows_of(name, document):
+    """Give the choice for each model, and what it is compared with."""
+    classes = document["data"]["classes"]
+    facts = {"set": name, "rows": document["data"]["rows"]}
+    facts["share"] = min(each["share"] for each in classes)
+    for model in document["models"]:
+        measured = {each["strategy"]: each["measures"] for each in model["strategies"]}
+        best, true = measured[model["best"]], measured[TRUE]
+        yield facts | {
+            "model": model["model"],
+            "choice": model["best"],
+            "loss": best["log_loss"]["mean"],
+            "true_loss": true["log_loss"]["mean"],
+            "mean_p": best["mean_probability_ratio"]["mean"],
+            "under": measured[UNDER]["mean_probability_ratio"]["mean"],
+        }
 
 
-def main(folder: str) -> None:
-    """Compare on all data sets, write the documents, print the table."""
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    lines = list(HEAD)
-    for path in sorted(Path(folder).glob("*.csv.gz")):
-        name = path.name.removesuffix(".csv.gz")
-        document = compare(path)
-        text = json.dumps(document, indent=1, allow_nan=False)
-        (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
-        lines += rows(name, document)
-        print(f"{name}: {document['seconds']} s", file=sys.stderr)
-    print("\n".join(lines))
+def measure(arguments):
+    """Compare on every data set."""
+    rows = []
+    for _, path in data.data_sets(arguments.data, arguments.only):
+        rows += compare(path)
+    if arguments.quick:
+        X, y, _ = data.make_table(1_000, 0, 0.05)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "generated.csv")
+            pd.DataFrame(X[:, :3]).add_prefix("x").assign(target=y).to_csv(path)
+            rows += compare(path)
+    return {"rows": rows}
+
+
+HEADINGS = {
+    "data set, smallest class": "{set}, {share:.2%} of {rows:,}",
+    "model": "{model}",
+    "choice": "{choice}",
+    "log loss (true distribution's)": "{loss:.4g} ({true_loss:.4g})",
+    "mean p / prevalence": "{mean_p:.2f}",
+    "that of 1:1 under-sampling": "{under:.2f}",
+}
+
+
+def report(document):
+    """Write the choices, and how often and by how much they pay."""
+    rows = document["rows"]
+    others = [row for row in rows if row["choice"] != TRUE]
+    gains = "; ".join(
+        f"{row['choice']} on {row['set']}, {1 - row['loss'] / row['true_loss']:.1%}"
+        for row in others
+    )
+    return (
+        f"{harness.table(HEADINGS, rows)}\n\nThe true distribution is chosen in "
+        f"{len(rows) - len(others)} of {len(rows)} comparisons. The others, with how "
+        f"much lower the log loss is: {gains or 'none'}."
+    )
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    harness.run(measure, report, uses=("skrub", "pandas"))
