@@ -183,7 +183,8 @@ def test_the_demo_prints_what_pages_show():
 def test_commands_are_those_of_the_command_line(page):
     pytest.importorskip("skrub")
     skstrat_command = importlib.import_module("skstrat.cli._compare").skstrat_command
-    for command, _ in outputs(page):
+    inline = re.findall(r"`(skstrat [^`]* --[^`]*)`", page.read_text(encoding="utf-8"))
+    for command in [*inline, *(command for command, _ in outputs(page))]:
         name, *arguments = shlex.split(command)[1:]
         # It raises where an option is not known.
         skstrat_command.commands[name].make_context(name, arguments)
