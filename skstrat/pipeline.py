@@ -210,7 +210,7 @@ class Pipeline(LinkedEstimator, ImblearnPipeline):
         return X, y, np.ones(count_rows(X)) if weights is None else weights
 
     def to_sklearn(self) -> SklearnPipeline:
-        """Give the fitted steps that are not samplers, for deployment.
+        """Return the fitted steps that are not samplers, for deployment.
 
         Returns
         -------

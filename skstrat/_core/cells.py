@@ -67,7 +67,7 @@ class Cells:
         return of_class.astype(np.int64)
 
     def classes_of(self, codes: Array) -> Array:
-        """Give the class codes of codes of cells."""
+        """Return the class codes of codes of cells."""
         return codes if self.cells is self.labels else self.class_of[codes]
 
     def draw(self, targets: Targets, samples: CheckedSamples, seed: int) -> Draw:

@@ -52,7 +52,7 @@ class LinkedEstimator:
 
 
 def sampler_tags() -> _ImblearnTags:
-    """Give the tags of a sampler that looks only at the length of X.
+    """Return the tags of a sampler that looks only at the length of X.
 
     X may have any number of dimensions. The one_d_array and three_d_array tags mean
     that common tests use such data only.
@@ -74,7 +74,7 @@ def sampler_tags() -> _ImblearnTags:
 
 
 def named_partial(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Give a partial that has the name of its function.
+    """Return a partial that has the name of its function.
 
     The repr of a scorer of scikit-learn before 1.8 needs a name.
     """
@@ -112,7 +112,7 @@ def _one_hot(y_true: Any, y_proba: NDArray[Any]) -> NDArray[np.bool_]:
 def brier_score_loss_of_classes(
     y_true: Any, y_proba: Any, *, sample_weight: Any = None
 ) -> float:
-    """Give the Brier score, also of many classes, as scikit-learn does from 1.7."""
+    """Return the Brier score, also of many classes, as scikit-learn does from 1.7."""
     y_proba = np.asarray(y_proba)
     if y_proba.ndim == 1:
         return sklearn.metrics.brier_score_loss(
@@ -132,7 +132,7 @@ def brier_score_loss_of_classes(
 def d2_brier_score_from_losses(
     y_true: Any, y_proba: Any, *, sample_weight: Any = None
 ) -> float:
-    """Give the part of the Brier score explained, as scikit-learn does from 1.8.
+    """Return the part of the Brier score explained, as scikit-learn does from 1.8.
 
     Labels of a single column of probabilities are 0 and 1, or False and True.
     """

@@ -72,7 +72,7 @@ def smallest_hashes(
 
 
 def _thresholds(codes: Array, hashes: Array, wanted: Array) -> Array:
-    """Give the (wanted + 1)-th smallest hash of each class among the candidates."""
+    """Return the (wanted + 1)-th smallest hash of each class among the candidates."""
     by_class = hashes[np.argsort(codes, kind="stable")]
     ends = np.cumsum(np.bincount(codes, minlength=len(wanted)))
     threshold = np.zeros(len(wanted), dtype=np.uint64)

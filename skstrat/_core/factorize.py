@@ -47,7 +47,7 @@ class Column(ABC):
 
     @abstractmethod
     def take(self, rows: Array) -> Array:
-        """Give the labels of a few rows as an ndarray."""
+        """Return the labels of a few rows as an ndarray."""
 
     @abstractmethod
     def whole(self) -> Codes:
@@ -99,7 +99,7 @@ class NumpyColumn(Column):
             raise MissingLabelFoundError from None
 
     def take(self, rows: Array) -> Array:
-        """Give the labels of a few rows."""
+        """Return the labels of a few rows."""
         return self.values[rows]
 
     def whole(self) -> Codes:
@@ -174,7 +174,7 @@ def _hash_objects(values: Array) -> Codes:
 
 
 def sorted_order(classes: Array) -> NDArray[np.intp]:
-    """Give the order that sorts the classes."""
+    """Return the order that sorts the classes."""
     try:
         return np.argsort(classes, kind="stable")
     except TypeError:

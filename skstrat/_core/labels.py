@@ -155,7 +155,7 @@ def factorize(y: Any, *, times: bool = False) -> Codes:
 
 
 def column_names(table: Any) -> list[Any] | None:
-    """Give the names of a table's columns."""
+    """Return the names of a table's columns."""
     if is_mapping(table):
         return list(table)
     if _loaded(table, "pyarrow") or is_hugging_face(table, "Dataset"):
@@ -238,7 +238,7 @@ class _PolarsColumn(Column):
 
 
 def _loaded(y: Any, library: str) -> Any:
-    """Give the library that made ``y`` if it is the one named, else None."""
+    """Return the library that made ``y`` if it is the one named, else None."""
     module = type(y).__module__.partition(".")[0]
     return sys.modules.get(library) if module == library else None
 

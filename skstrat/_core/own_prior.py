@@ -171,7 +171,7 @@ def _within(at: _Inside) -> list[_Inside]:
 
 
 def _within_search(at: _Inside) -> list[_Inside]:
-    """Give the best estimator, or all that a search may try."""
+    """Return the best estimator, or all that a search may try."""
     search = at.estimator
     if hasattr(search, "best_estimator_"):
         return [replace(at, estimator=search.best_estimator_, searched=())]

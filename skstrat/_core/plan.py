@@ -95,7 +95,7 @@ class Plan:
         Raises
         ------
         ValueError
-            If keys repeat, so that rows of equal keys cannot be told apart.
+            If keys repeat, so that their rows cannot be told apart.
         """
         counts = labels.counts
         copies, remainder = np.divmod(rows, counts)
@@ -212,7 +212,7 @@ class Plan:
         return replace(self, **realised_fields(self, kept_counts))
 
     def weighted(self, class_total: Array, class_weight: Array) -> Self:
-        """Give the same draw with other totals and weights.
+        """Return the same draw with other totals and weights.
 
         Parameters
         ----------

@@ -222,7 +222,7 @@ def join_small(
 
 
 def effective_number(counts: NDArray[Any], beta: float | None) -> Floats:
-    r"""Give the effective number of rows of each class.
+    r"""Return the effective number of rows of each class.
 
     .. math:: E_n = (1 - \beta^n) / (1 - \beta)
     """

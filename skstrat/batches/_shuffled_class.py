@@ -46,11 +46,11 @@ class BatchBounds:
     per_epoch: int
 
     def start(self, epoch: Any, batch: Any) -> Any:
-        """Give the position at which a batch starts."""
+        """Return the position at which a batch starts."""
         return epoch * self.per_epoch + batch * self.quota
 
     def around(self, positions: Positions) -> tuple[Positions, Positions]:
-        """Give the start and end of the batches that hold positions."""
+        """Return the start and end of the batches that hold positions."""
         epoch, offset = np.divmod(positions, self.per_epoch)
         batch = np.minimum(offset // self.quota, self.n_batches - 1)
         start = self.start(epoch, batch)

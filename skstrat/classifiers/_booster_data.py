@@ -189,7 +189,7 @@ class BoosterData:
         )
 
     def params(self, library: str) -> dict[str, Any]:
-        """Give the parameters that training from these scores needs.
+        """Return the parameters that training from these scores needs.
 
         Parameters
         ----------

@@ -113,7 +113,7 @@ def cells_of(resampled: Resampled, samples: CheckedSamples) -> Cells | None:
 
 
 def seed_of(resampled: Resampled) -> int:
-    """Give the seed of the draw; 0 if it is not known."""
+    """Return the seed of the draw; 0 if it is not known."""
     return 0 if resampled.plan is None else resampled.plan.seed
 
 
@@ -296,7 +296,7 @@ def _explain(
     given: WeightKind,
     known: Cause | None,
 ) -> Cause:
-    """Give the most likely cause, and the remedy for it."""
+    """Return the most likely cause, and the remedy for it."""
     name = type(final_estimator(estimator)).__name__
     if own := weighs_itself(estimator):
         return f"{own} reweighs the classes", "Leave that parameter out"

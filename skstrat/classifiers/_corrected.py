@@ -116,7 +116,7 @@ class CorrectedClassifier(CorrectedPredictions):
         return shift
 
     def to_sklearn(self) -> Any:
-        r"""Give the fitted model without the sampler, for deployment.
+        r"""Return the fitted model without the sampler, for deployment.
 
         Its predictions are those of this classifier, up to rounding, for the current
         ``target_prior``:
@@ -175,10 +175,10 @@ class CorrectedClassifier(CorrectedPredictions):
         -----
         ``skl2onnx.to_onnx`` converts the result where it converts the model inside and
         the pilots; the extra ``onnx`` has the versions that work. Compare the ONNX
-        model with the model on your own rows. skl2onnx 1.20 is wrong about three models
-        without any correction, too: it doubles the log odds of a discriminant analysis
-        of two classes, it ignores where forests and trees send missing values, and it
-        converts histogram boosting only for columns of float32.
+        model with the model on your own rows. skl2onnx 1.20 is wrong about three
+        models, corrected or not. It doubles the log odds of a discriminant analysis of
+        two classes. It ignores where forests and trees send missing values. It converts
+        histogram boosting only for columns of float32.
 
         Examples
         --------

@@ -322,7 +322,7 @@ class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
         return [model._for_prior(self.target_prior) for model in self.estimators_]
 
     def to_sklearn(self) -> VotingClassifier:
-        """Give the fitted models without the sampler, as a plain soft vote.
+        """Return the fitted models without the sampler, as a plain soft vote.
 
         Returns
         -------

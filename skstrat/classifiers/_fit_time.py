@@ -115,7 +115,7 @@ def _name(model: Any) -> str:
 
 
 def _given(params: dict[str, Any], names: tuple[str, ...], default: int) -> int:
-    """Give the first parameter that is set."""
+    """Return the first parameter that is set."""
     values = (params.get(name) for name in names)
     return next((int(value) for value in values if value is not None), default)
 

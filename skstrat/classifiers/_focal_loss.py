@@ -121,7 +121,7 @@ class FocalLoss:
         return (low + high) / 2
 
     def _terms(self, y: Any, raw: Any) -> tuple[Floats, Floats, Floats, Floats]:
-        """Give the sign of the class, a (1 - u)^gamma, log u and log(1 - u)."""
+        """Return the sign of the class, a (1 - u)^gamma, log u and log(1 - u)."""
         y, raw = np.asarray(y, dtype=np.float64), np.asarray(raw, dtype=np.float64)
         if y.shape != raw.shape:
             raise ValueError(
@@ -136,7 +136,7 @@ class FocalLoss:
         return sign, outer, log_u, log_rest
 
     def _derivatives(self, y: Any, raw: Any) -> tuple[Floats, Floats, Floats]:
-        """Give gradient, positive hessian and hessian."""
+        """Return gradient, positive hessian and hessian."""
         sign, outer, log_u, log_rest = self._terms(y, raw)
         u, rest, gamma = np.exp(log_u), np.exp(log_rest), self.gamma
         # (1 - u)^gamma (1 - u - gamma u log u): positive terms, so that none cancel.
@@ -150,7 +150,7 @@ class FocalLoss:
 
 
 def _softplus_share(raw: Floats) -> Floats:
-    """Give log(1 + e^z) / e^z, which falls from 1 to 0."""
+    """Return log(1 + e^z) / e^z, which falls from 1 to 0."""
     tail = np.exp(-np.abs(raw))
     # Beyond an underflow the quotient is at its limit, which this gives as well.
     seen = np.maximum(tail, np.finfo(np.float64).tiny)

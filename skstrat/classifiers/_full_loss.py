@@ -81,7 +81,7 @@ class PenalisedLogLoss:
         return len(self.codes)
 
     def penalty_slope(self, at: Floats) -> Floats:
-        """Give the gradient of the penalty, which leaves the intercept alone."""
+        """Return the gradient of the penalty, which leaves the intercept alone."""
         slope = self.penalty * at
         slope[:, self._n_columns(at) :] = 0
         return slope
@@ -206,7 +206,7 @@ def _take_slice(X: Any, part: slice) -> Any:
 
 
 def _log_losses(scores: Floats, codes: NDArray[Any]) -> tuple[Floats, Floats, Floats]:
-    """Give log losses, probabilities and their complements, each precise."""
+    """Return log losses, probabilities and their complements, each precise."""
     if scores.shape[1] == 1:
         decay = np.exp(-np.abs(scores))
         losses = np.log1p(decay[:, 0])
@@ -224,7 +224,7 @@ def _log_losses(scores: Floats, codes: NDArray[Any]) -> tuple[Floats, Floats, Fl
 
 
 def _residuals(p: Floats, q: Floats, codes: NDArray[Any]) -> Floats:
-    """Give the slope of each row's log loss by its scores."""
+    """Return the slope of each row's log loss by its scores."""
     if p.shape[1] == 1:
         return np.where(codes[:, None] == 1, -q, p)
     residuals = p.copy()

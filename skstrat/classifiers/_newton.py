@@ -88,7 +88,7 @@ class Curvature:
         self._factors: _Factors | None = None
 
     def solve(self, slope: Floats) -> tuple[Floats, float]:
-        """Give H⁻¹g, and g'H⁻¹g."""
+        """Return H⁻¹g, and g'H⁻¹g."""
         scaled = self._scale * slope.ravel()
         solved = self._solve_sparse(scaled) if self._factors is None else None
         if solved is None:
@@ -134,7 +134,7 @@ class _Factors:
             self._least = 4 * rounding * self._values[-1]
 
     def solve(self, slope: Floats) -> tuple[Floats, float]:
-        """Give H⁻¹g, and g'H⁻¹g."""
+        """Return H⁻¹g, and g'H⁻¹g."""
         if self._root is not None:
             along = solve_triangular(self._root, slope, lower=True)
             size = float(along @ along)

@@ -168,7 +168,7 @@ def _believed(own: list[OwnPrior], totals: Floats, drawn: Labels) -> Floats:
 
 
 def _prior(own: OwnPrior, n_classes: int) -> Floats:
-    """Give the shares of classes that a parameter sets."""
+    """Return the shares of classes that a parameter sets."""
     if isinstance(own.value, (str, bool)):
         return np.full(n_classes, 1 / n_classes)
     shares = np.asarray(own.value, dtype=np.float64)

@@ -88,7 +88,7 @@ def vote_member(model: Any) -> Any:
 
 
 def _with_numbers(model: Any) -> Any:
-    """Give a copy with numbers for labels, if it is known how it uses them."""
+    """Return a copy with numbers for labels, if it is known how it uses them."""
     corrected = hasattr(model, "train_prior")
     if not corrected and type(model) not in _FOLDS:
         return model
@@ -116,7 +116,7 @@ def _with_steps(pipeline: Any, steps: list[tuple[str, Any]]) -> SklearnPipeline:
 
 
 def _changed(model: Any, **attributes: Any) -> Any:
-    """Give a shallow copy with other attributes."""
+    """Return a shallow copy with other attributes."""
     made = copy(model)
     vars(made).update(attributes)
     return made
@@ -147,7 +147,7 @@ def _fold_network(model: Any, shift: Floats) -> Any:
 
 
 def _in_scores(shift: Floats) -> Floats:
-    """Give a shift of log odds for two classes, one of each score for more."""
+    """Return a shift of log odds for two classes, one of each score for more."""
     return shift[1:] - shift[0] if len(shift) == 2 else shift
 
 

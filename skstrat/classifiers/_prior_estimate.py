@@ -208,7 +208,7 @@ def estimate_prior(
 
 
 def _ratios(p: Floats, shares: Floats) -> Floats:
-    """Give probability over share, of shape (n_classes, n_rows)."""
+    """Return probability over share, of shape (n_classes, n_rows)."""
     columns = p.T if p.ndim == 2 else np.stack([1 - np.minimum(p, 1), p])
     return np.ascontiguousarray(columns) / shares[:, None]
 

@@ -23,7 +23,7 @@ class RoutesFitParams(BaseEstimator):
     __metadata_request__fit = {"sample_weight": True}
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Give the routing of fit parameters to the estimator.
+        """Return the routing of fit parameters to the estimator.
 
         Returns
         -------
@@ -40,7 +40,7 @@ class RoutesFitParams(BaseEstimator):
         return router.add(estimator=inner, method_mapping=mapping)
 
     def _routed(self, fit_params: dict[str, Any]) -> dict[str, Any]:
-        """Give the fit parameters that the estimator has requested."""
+        """Return the fit parameters that the estimator has requested."""
         # CatBoost requests nothing, for it knows nothing of that.
         if not (routing_enabled() and hasattr(self.estimator, "get_metadata_routing")):
             return fit_params

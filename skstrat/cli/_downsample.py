@@ -225,7 +225,7 @@ def _as_weight(weight: float) -> str:
 
 
 def versions(*libraries: Any) -> dict[str, str]:
-    """Give the versions of Python and of libraries."""
+    """Return the versions of Python and of libraries."""
     return {"python": platform.python_version()} | {
         library.__name__: library.__version__ for library in libraries
     }

@@ -26,7 +26,7 @@ def joined(
 
 
 def as_categories(labels: Any) -> Any:
-    """Give the labels of some rows as categories."""
+    """Return the labels of some rows as categories."""
     codes, classes = factorize(labels)
     return pd.Categorical.from_codes(codes, classes.tolist())
 

@@ -120,7 +120,7 @@ class CsvSource:
         return typed_labels(labels, self.csv.decimal)
 
     def numbers(self, column: Any) -> Any:
-        """Give a column as numbers, NaN where there is none."""
+        """Return a column as numbers, NaN where there is none."""
         return as_numbers(column, self.csv.decimal).to_numpy()
 
     def types_of(self, table: Any) -> ColumnTypes:

@@ -37,7 +37,7 @@ LABELS = (*KEYS[:2], ("whole", _NUMBER, ""), ("float64", _NUMBER, ""), KEYS[-1])
 
 
 def typed_labels(texts: list[str], decimal: str = ".") -> list[Any]:
-    """Give plainly written integers, numbers that are not all whole, or the texts."""
+    """Return integers, or floats that are not all whole, or the texts."""
     import pyarrow
 
     table = pyarrow.table({"": pyarrow.array(texts, "string")})
@@ -48,7 +48,7 @@ def typed_labels(texts: list[str], decimal: str = ".") -> list[Any]:
 
 
 def plain_integers(column: Any) -> Any:
-    """Give a column as integers if all of its texts are plainly written ones."""
+    """Return a column as integers if all of its texts are plainly written ones."""
     if _all_match(column.drop_null(), _PLAIN_INTEGER):
         for kind in ("int64", "uint64"):
             if _castable(column, kind):
@@ -102,7 +102,7 @@ class ColumnTypes:
         return (not pattern or _all_match(texts, pattern)) and _castable(texts, kind)
 
     def of(self, name: str) -> str:
-        """Give the type of a column of text."""
+        """Return the type of a column of text."""
         kind = self._kinds.get(name, _KINDS[-1:])[0][0]
         return "string" if kind == "whole" else str(kind)
 

@@ -242,7 +242,7 @@ def _check_picks_rows(resampler: Any, key: str | None) -> None:
 
 
 def _columns_of(resampler: Any, columns: list[str]) -> list[tuple[str, str]]:
-    """Give the arguments of a resampler that name columns, with each column."""
+    """Return the arguments of a resampler that name columns, with each column."""
     named = []
     for argument in ("strata", "groups"):
         value = getattr(resampler, argument, None)

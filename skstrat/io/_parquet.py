@@ -205,7 +205,7 @@ class ParquetSource:
                     )
 
     def _cast(self, batch: Any, field: Any, place: int) -> Any:
-        """Give a column of a file the type of all files."""
+        """Cast a column of a file to the type of all files."""
         from pyarrow import ArrowException
 
         column = batch.column(field.name)
@@ -229,7 +229,7 @@ class ParquetSource:
         return labels
 
     def numbers(self, column: Any) -> Any:
-        """Give a column as numbers, NaN where there is none."""
+        """Return a column as numbers, NaN where there is none."""
         from pyarrow import types
 
         column = _decoded(column)
@@ -245,7 +245,7 @@ class ParquetSource:
         """Return None, because columns have types."""
 
     def _conform(self, batch: Any, wanted: Any, place: int) -> Any:
-        """Give rows of a file the columns and types of all files."""
+        """Convert rows of a file to the columns and types of all files."""
         import pyarrow
 
         schema = batch.schema
@@ -312,7 +312,7 @@ def _rows_at_a_time(file: Any, names: list[str]) -> int:
 
 
 def _width(kind: Any) -> float | None:
-    """Give the bytes of a value; None if they differ from value to value."""
+    """Return the bytes of a value; None if they differ from value to value."""
     try:
         return float(kind.bit_width / 8)
     except ValueError:

@@ -306,7 +306,7 @@ def _split(
 
 
 def _read_splits(folds: Any, X: Any, y: Any, groups: Any) -> list[Any]:
-    """Give the rows of each split as numbers."""
+    """Return the rows of each split as numbers."""
     if hasattr(folds, "split") and not isinstance(folds, (str, type)):
         folds = list(folds.split(X, y, groups))
     rows = np.arange(len(y))

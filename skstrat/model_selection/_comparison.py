@@ -174,7 +174,7 @@ class Comparison:
         return None if weights is None else weights[self.tested_]
 
     def y_prob(self, name: str) -> Floats:
-        """Give the out-of-fold probabilities of the positive class.
+        """Return the out-of-fold probabilities of the positive class.
 
         Parameters
         ----------
@@ -192,7 +192,7 @@ class Comparison:
         return outcome.proba[self.tested_, self.labels.counts.argmin()]
 
     def y_pred(self, name: str) -> NDArray[np.bool_]:
-        """Give the out-of-fold predictions at the tuned thresholds.
+        """Return the out-of-fold predictions at the tuned thresholds.
 
         Parameters
         ----------

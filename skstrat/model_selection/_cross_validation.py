@@ -71,7 +71,7 @@ class CrossValidation:
         return ["rows", "fit_time", *self.scoring, *tuned]
 
     def weights(self, rows: Rows) -> dict[str, Floats]:
-        """Give the weights of some rows, as an argument."""
+        """Return the weights of some rows, as an argument."""
         weights = self.sample_weight
         return {} if weights is None else {"sample_weight": weights[rows]}
 
@@ -96,19 +96,19 @@ class PredictedRows(ClassifierMixin, BaseEstimator):
         return self.proba if X is self.X else self.model.predict_proba(X)
 
     def predict_log_proba(self, X: Any) -> Any:
-        """Give the logarithms of the probabilities."""
+        """Return the logarithms of the probabilities."""
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
     def decision_function(self, X: Any) -> Any:
-        """Give log odds; of more than two classes the log probabilities."""
+        """Return log odds; of more than two classes the log probabilities."""
         # Scorers take no infinite values.
         least, most = np.finfo(float).tiny, 1 - np.finfo(float).epsneg
         p = np.asarray(self.predict_proba(X), dtype=np.float64).clip(least, most)
         return logit(p[:, 1]) if p.shape[1] == 2 else np.log(p)
 
     def predict(self, X: Any) -> Any:
-        """Give the labels, decided at the threshold if one was tuned."""
+        """Return the labels, decided at the threshold if one was tuned."""
         proba, code = self.predict_proba(X), self.code
         chosen = proba.argmax(axis=1)
         if code is not None:
@@ -231,7 +231,7 @@ def _in_words(error: Exception) -> str:
 
 
 def in_one_thread(estimator: Any) -> Any:
-    """Give a clone whose boosters have one job where ``n_jobs`` is None."""
+    """Return a clone whose boosters have one job where ``n_jobs`` is None."""
     # Of their own they start a thread for each core: LightGBM was 100 times slower. All
     # others have one job, and scikit-learn warns where n_jobs goes.
     parts = {"": estimator, **estimator.get_params()}

@@ -53,7 +53,7 @@ class Outcome:
 
     @_INFINITE
     def sd(self, measure: str) -> float:
-        """Give the standard deviation of a measure over the folds."""
+        """Return the standard deviation of a measure over the folds."""
         return float(self.folds[measure].std(ddof=1))
 
     @_INFINITE
@@ -86,7 +86,7 @@ class Outcome:
         return float(paired.mean()), float(error)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything but the predictions in types that JSON knows."""
+        """Return everything but the predictions in types that JSON has."""
         measures = {
             name: {
                 "mean": _plain(self.mean(name)),

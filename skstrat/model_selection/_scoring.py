@@ -17,7 +17,7 @@ from skstrat.metrics._measures import MEASURES, describe_measure, scorers
 def name_scorers(
     scoring: Any, labels: Labels, *, tuned: bool, weighted: bool
 ) -> dict[str, Any]:
-    """Give the scorers by their names in the table, which has losses without neg_."""
+    """Return the scorers by their names in the table, which has losses without neg_."""
     smallest, several = int(labels.counts.argmin()), len(labels.classes) > 2
     known = scorers(labels.classes[smallest], smallest if several else None)
     if scoring is None:

@@ -94,7 +94,7 @@ class Strategy:
         return ResampledClassifier(estimator, self.resampler, **given)
 
     def to_dict(self) -> dict[str, Any]:
-        """Describe the strategy in types that JSON knows.
+        """Describe the strategy in types that JSON has.
 
         Returns
         -------

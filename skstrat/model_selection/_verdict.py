@@ -89,7 +89,7 @@ class Verdict:
         return outcome.mean(self.measure) * (1 if self.loss else -1)
 
     def _lost(self, outcome: Outcome) -> float:
-        """Give the share of the measure that is lost; of 0 or less there is none."""
+        """Return the lost share of the measure; inf where the measure is 0 or less."""
         true = self.outcomes[0]
         worse = self._badness(outcome) - self._badness(true)
         mean = true.mean(self.measure)
@@ -260,7 +260,7 @@ def critical_lead(
 
 
 def _centred(excess: Floats, classes: NDArray[Any], weights: Floats) -> Floats:
-    """Give what each row adds to the means over what the mean of its class does."""
+    """Return the losses less the means of their classes."""
     member = np.equal.outer(np.unique(classes), classes)
     totals = np.maximum(member @ weights, np.finfo(float).tiny)
     means = (excess * weights) @ member.T / totals

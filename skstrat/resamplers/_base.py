@@ -112,7 +112,7 @@ class BaseResampler(LinkedEstimator, OneToOneFeatureMixin, BaseEstimator, ABC):
         return super().__new__(cls)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Give each class methods of its own name, so that Python's errors say it."""
+        """Name methods after their class, because Python's errors show that name."""
         super().__init_subclass__(**kwargs)
         for method in (BaseResampler.fit, BaseResampler.fit_resample):
             if method.__name__ not in vars(cls):

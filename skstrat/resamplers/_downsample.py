@@ -153,8 +153,8 @@ class DownsampleUpweight(StratifiedResampler):
     are then adjusted to the totals of the classes, which hold exactly. The totals of
     strata of which 20 groups or more are drawn are kept as well. Smaller strata have
     one total together. Where the groups drawn contradict these totals, those of the
-    strata are not kept. Weights then differ within a class. In trials this made boosted
-    trees predict 10 to 20 % too high or too low, but not linear models.
+    strata are not kept. Weights then differ within a class. In trials the predictions
+    of boosted trees were then wrong by 10 to 20 %; those of linear models were not.
 
     Examples
     --------

@@ -115,7 +115,7 @@ class WeightedVariance:
     joint: float
 
     def spread(self, factor: float) -> float:
-        """Give the relative standard deviation of the loss at a factor above 1."""
+        """Return the relative standard deviation of the loss at a factor above 1."""
         return float(np.sqrt(self.error + self.luck + self.joint / (factor - 1)))
 
 

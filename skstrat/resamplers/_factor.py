@@ -119,7 +119,7 @@ def recommend_by(
 
 
 def _efficiency(pilot: Pilot, correction: Correction, n_classes: int) -> Efficiency:
-    """Give the relative efficiency as a function of the factor."""
+    """Return the relative efficiency as a function of the factor."""
     positive, weights, p = pilot.positive, pilot.weights, pilot.p
     counted = pilot.variance
     if correction == "guided":

@@ -274,7 +274,7 @@ def _as_seen(estimator: Any, rows: Any, y: NDArray[Any]) -> Any:
 
 
 def _written_out(design: Any, most: int) -> Any:
-    """Give columns as a dense array, or None if there are too many of them."""
+    """Return columns as a dense array, or None if there are too many of them."""
     if design is None or design.shape[1] > most:
         return None
     return design.toarray() if sparse.issparse(design) else design
@@ -286,7 +286,7 @@ def _default_line(design: Any) -> Any:
 
 
 def _penalty(estimator: Any) -> float:
-    """Give the ridge penalty of a logistic regression; 0 for all others."""
+    """Return the ridge penalty of a logistic regression; 0 for all others."""
     model = final_estimator(estimator)
     ridge = getattr(model, "penalty", None) in ("l2", "deprecated")
     if not (type(model) is LogisticRegression and ridge) or model.l1_ratio:

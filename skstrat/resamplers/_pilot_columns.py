@@ -90,7 +90,7 @@ class ColumnCoder(TransformerMixin, BaseEstimator):
 
 
 def shape_of(X: Any) -> tuple[int, ...]:
-    """Give the shape of rows of any kind; rows of one value have one dimension."""
+    """Return the shape of rows of any kind; rows of one value have one dimension."""
     if is_mapping(X):
         return count_rows(X), len(X)
     shape: tuple[int, ...] = getattr(X, "shape", None) or np.shape(
@@ -100,7 +100,7 @@ def shape_of(X: Any) -> tuple[int, ...]:
 
 
 def as_sparse(X: Any) -> Any:
-    """Give X as a sparse matrix of rows, or None if it is no sparse one."""
+    """Return X as a sparse matrix of rows, or None if it is not sparse."""
     if sparse.issparse(X):
         _refuse_complex(X)
         return X.tocsr()
@@ -112,7 +112,7 @@ def as_sparse(X: Any) -> Any:
 
 
 def _blocks_of(X: Any) -> Iterator[tuple[Array, Places]]:
-    """Give the columns, as blocks of single precision numbers or of objects."""
+    """Yield the columns, as blocks of single precision numbers or of objects."""
     for column in _columns_of(X):
         few, places = _distinct_names(column)
         values = _values_of(few)
@@ -131,7 +131,7 @@ def _blocks_of(X: Any) -> Iterator[tuple[Array, Places]]:
 
 
 def _distinct_names(column: Any) -> tuple[Any, Places]:
-    """Give one row of each name, where the library of the column can find them."""
+    """Return one row of each name, if the library of the column finds them."""
     library = type(column).__module__.partition(".")[0]
     kind = getattr(column, "dtype", None)
     if library == "pandas" and hasattr(kind, "categories"):
@@ -201,7 +201,7 @@ def _columns_of(X: Any) -> Iterator[Any]:
 
 
 def _values_of(column: Any) -> Array:
-    """Give a column as an array, missing numbers as NaN."""
+    """Return a column as an array, missing numbers as NaN."""
     kind = getattr(getattr(column, "dtype", None), "kind", None)
     library = type(column).__module__.partition(".")[0]
     if library == "pandas" and kind is not None:
@@ -227,7 +227,7 @@ def _values_of(column: Any) -> Array:
 
 
 def _within_range(values: Array) -> Numbers:
-    """Give numbers in single precision, infinite ones as large ones."""
+    """Return numbers in single precision, infinite ones as large ones."""
     if values.dtype.kind != "f" or values.dtype == np.float16:
         values = values.astype(np.float32)
     return np.clip(values, -LARGEST, LARGEST).astype(np.float32, order="C")
@@ -274,7 +274,7 @@ def _as_numbers(block: Array, categories: list[Categories]) -> Numbers:
 
 
 def _name(value: Any) -> str | None:
-    """Give a value as text, None if it is missing."""
+    """Return a value as text, None if it is missing."""
     if type(value) is str:
         return value
     return None if _lacks(value) else str(value)
@@ -301,7 +301,7 @@ def _numbers(column: Array) -> Numbers:
 
 
 def _number(value: Any) -> float:
-    """Give a number, the seconds of a time or the day of a date; else NaN."""
+    """Return a number, the seconds of a time or the day of a date; else NaN."""
     if isinstance(value, date) and value == value:
         found = value.timestamp() if hasattr(value, "timestamp") else value.toordinal()
         return float(found)

@@ -67,7 +67,7 @@ class RowOffset:
         return offset
 
     def in_order(self, order: NDArray[np.intp]) -> RowOffset:
-        """Give the same with the classes in another order."""
+        """Return the same with the classes in another order."""
         return replace(
             self,
             slopes=self.slopes[order],

@@ -120,7 +120,7 @@ class Weighted(BaseResampler):
         self.synthetic_weight = synthetic_weight
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
-        """Give the names of the columns that come out.
+        """Return the names of the resampled columns.
 
         Parameters
         ----------
