@@ -184,12 +184,9 @@ def fresh(module, function, *arguments):
     """
     call = f"{module}.{function}(*sys.argv[1:])"
     code = f"import json, sys, {module}; print(json.dumps({call}))"
+    command = [sys.executable, "-c", code, *map(str, arguments)]
     done = subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        cwd=HERE,
-        capture_output=True,
-        text=True,
-        check=False,
+        command, cwd=HERE, capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise RuntimeError(f"{call}: {done.stderr.strip().splitlines()[-1]}")
