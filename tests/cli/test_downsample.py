@@ -773,4 +773,4 @@ def test_summaries_of_commands_are_whole():
     text = CliRunner().invoke(skstrat_command, ["--help"], env={"COLUMNS": "80"})
     commands = " ".join(text.output.partition("Commands:")[2].split())
     assert "..." not in commands
-    assert "weights that stand for the rest." in commands
+    assert "with weights for the rest." in commands

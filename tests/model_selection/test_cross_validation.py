@@ -441,7 +441,7 @@ def test_groups_that_folds_divide_are_refused():
         compare_strategies(
             GaussianNB(), X, y, cv=KFold(3, shuffle=True), groups=np.arange(90) // 2
         )
-    with pytest.raises(ValueError, match=r"2 or more groups .*: \{0: 30, 1: 0\}"):
+    with pytest.raises(ValueError, match=r"2 or more groups .* leaves \{0: 30, 1: 0\}"):
         compare_strategies(
             GaussianNB(), X, y, cv=2, groups=np.minimum(np.arange(90), 60)
         )
@@ -450,8 +450,8 @@ def test_groups_that_folds_divide_are_refused():
 @pytest.mark.parametrize(
     ("counts", "cv", "tune", "message"),
     [
-        ([4, 1], 2, True, r"got cv=2 for \{0: 4, 1: 1\}: \{0: 2, 1: 0\} to train"),
-        ([3, 2], 2, True, r"2 or more rows .* cv=2 for \{0: 3, 1: 2\}: \{0: 1, 1: 1\}"),
+        ([4, 1], 2, True, r"got cv=2 for .*1\}. It leaves \{0: 2, 1: 0\} to"),
+        ([3, 2], 2, True, r"2 or more rows .* cv=2 for .*2\}. It leaves \{0: 1, 1: 1\}"),
         (
             [50, 4],
             5,

@@ -1222,7 +1222,7 @@ def test_continuous_targets_need_two_strata_and_no_holes(big):
     one, none, two = down(strata=bins * 0), down(), down(strata=bins)
     with pytest.raises(ValueError, match=r"strata must be at least two.*got one, 0"):
         one.fit(rows, y)
-    with pytest.raises(ValueError, match=r"continuous.*bins, which can be.*strata"):
+    with pytest.raises(ValueError, match=r"continuous.*bins, and use these.*strata"):
         none.fit(rows, y)
     y[4] = np.nan
     with pytest.raises(ValueError, match=r"1 (are NaN|of \d+ labels are missing)"):
