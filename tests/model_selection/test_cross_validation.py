@@ -451,7 +451,7 @@ def test_groups_that_folds_divide_are_refused():
     ("counts", "cv", "tune", "message"),
     [
         ([4, 1], 2, True, r"got cv=2 for .*1\}. It leaves \{0: 2, 1: 0\} to"),
-        ([3, 2], 2, True, r"2 or more rows .* cv=2 for .*2\}. It leaves \{0: 1, 1: 1\}"),
+        ([3, 2], 2, True, r"2 or more rows .* cv=2 .*2\}. It leaves \{0: 1, 1: 1\}"),
         (
             [50, 4],
             5,

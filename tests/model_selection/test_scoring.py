@@ -77,7 +77,7 @@ def test_names_are_as_given_and_losses_have_their_own_sign(
         ({"fit_time_sd": GAIN}, ValueError, "no other column.*got 'fit_time_sd'"),
         ({"a": GAIN, "a_sd": GAIN}, ValueError, "no other column.*got 'a_sd'"),
         ({"a": LOSS, "neg_a": LOSS}, ValueError, "no other column.*got 'neg_a'"),
-        ({"log_loss": WRONG}, ValueError, "no name of skstrat.metrics.*'log_loss' for make_sc"),
+        ({"log_loss": WRONG}, ValueError, "no name of skstrat.*'log_loss' for make_sc"),
         ({"f2": "accuracy"}, ValueError, "for another scorer; got 'f2' for 'accuracy'"),
         (
             lambda *_: {"a": 1.0},
