@@ -1,10 +1,9 @@
 """Everything that a user reads is in sentences of at most 25 words.
 
-What a sentence is. It ends at a full stop, a question mark or an exclamation mark
-before a capital letter, a digit, a code span or a bracket, or at the end of its
-paragraph or list item. A colon or a semicolon does not end it: a reader has to keep
-the first half in mind. Where a list or an example follows the colon, that is a new
-paragraph anyway. Words in brackets count.
+What a sentence is. It ends at a full stop (but not of an abbreviation), a question
+mark or an exclamation mark, or at the end of its paragraph or list item. A colon or a
+semicolon does not end it: a reader has to keep the first half in mind. Where a list or
+an example follows the colon, that is a new paragraph anyway. Words in brackets count.
 
 What a word is. A code span, a link, a formula (terms joined by operators between
 blanks) and a placeholder of a message count as one word each.
@@ -41,7 +40,7 @@ STUMBLED_OVER = {
     r"warned of \d+": "say precision and recall",
 }
 ABBREVIATIONS = r"(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bal\.)(?<!\bcf\.)(?<!\bvs\.)"
-END = re.compile(ABBREVIATIONS + r"(?<=[.!?])[)\]\"'*]*\s+(?=[A-Z0-9`(\[\"'*])")
+END = re.compile(ABBREVIATIONS + r"(?<=[.!?])(?<!\.\.\.)[)\]\"'*]*\s+(?=\S)")
 CODE_SPAN = re.compile(r"(:[\w:+-]+:|\{[\w:]+\})?(``.+?``|`[^`]+`)(__?)?", re.DOTALL)
 MARKDOWN_LINK = re.compile(r"!?\[([^\]]*)\]\([^)\s]*\)")
 FORMULA = re.compile(r"\$[^$\n]+\$|\S+(?: (?:[=+*/<>≤≥≈·-]|->|==|>=|<=) \S*[^\s.,;:])+")
