@@ -14,6 +14,9 @@ from sphinx_gallery.sorting import ExplicitOrder
 import skstrat
 
 ROOT = Path(__file__).parents[1]
+# Before scikit-learn is imported: with cores that are busy, threads wait for each other
+# and examples take many times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Modules whose names stand in a list; the others' all are in that of skstrat.
 ROOMS = [
     "batches",
