@@ -31,7 +31,7 @@ from xgboost import XGBClassifier
 
 from skstrat import DownsampleUpweight, ResampledClassifier, make_pipeline
 
-ROWS, QUICK_ROWS = 2_000_000, 20_000
+ROWS, QUICK_ROWS = 2_000_000, 5_000
 WARM_UP_ROWS = 5_000
 FULL, WEIGHTS = "all rows", "`Pipeline`, factor 20, weights"
 RESAMPLED = "`ResampledClassifier`, factor 20"
