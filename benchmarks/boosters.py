@@ -38,16 +38,11 @@ from xgboost import XGBClassifier
 
 from skstrat import DownsampleUpweight, GuidedDownsample, ResampledClassifier
 
+CATBOOST = {"thread_count": 1, "allow_writing_files": False, "verbose": False}
 BOOSTERS = {
-    "LightGBM": lambda **params: LGBMClassifier(
-        reg_lambda=10, n_jobs=1, verbosity=-1, **params
-    ),
-    "XGBoost": lambda **params: XGBClassifier(
-        reg_lambda=10, max_delta_step=1, n_jobs=1, **params
-    ),
-    "CatBoost": lambda **params: CatBoostClassifier(
-        thread_count=1, verbose=False, allow_writing_files=False, **params
-    ),
+    "LightGBM": partial(LGBMClassifier, reg_lambda=10, n_jobs=1, verbosity=-1),
+    "XGBoost": partial(XGBClassifier, reg_lambda=10, max_delta_step=1, n_jobs=1),
+    "CatBoost": partial(CatBoostClassifier, **CATBOOST),
 }
 # Rows, and the place of the correction.
 WAYS = {
@@ -57,15 +52,9 @@ WAYS = {
 }
 ALL_ROWS = 1, "all rows"
 ARM = "booster", "stopping", "factor", "way"
-SETTINGS = "rate", "trees", "most_trees", "patience", "predicted"
-SETS, TABLE, QUICK = (
-    dict(zip(SETTINGS, values, strict=True))
-    for values in (
-        (0.05, 200, 1000, 50, 5_000),
-        (0.2, 100, 200, 20, 50_000),
-        (0.3, 5, 10, 2, 100),
-    )
-)
+SETS = {"rate": 0.05, "trees": 200, "most": 1000, "patience": 50, "predicted": 5_000}
+TABLE = {"rate": 0.2, "trees": 100, "most": 200, "patience": 20, "predicted": 50_000}
+QUICK = {"rate": 0.3, "trees": 5, "most": 10, "patience": 2, "predicted": 100}
 ROWS, MOST_ROWS = 2_000_000, 12_000
 
 
@@ -73,7 +62,7 @@ def make_fits(name, stopping, settings, ratio, seed):
     """Give the ways to train a booster, by factor and rows."""
     patience, words = settings["patience"], {}
     params = {"learning_rate": settings["rate"], "random_state": seed}
-    params["n_estimators"] = settings["most_trees" if stopping else "trees"]
+    params["n_estimators"] = settings["most" if stopping else "trees"]
     if stopping and name == "LightGBM":
         words = {"callbacks": [early_stopping(patience, verbose=False)]}
     elif stopping:
@@ -88,26 +77,12 @@ def make_fits(name, stopping, settings, ratio, seed):
 
     fits = {ALL_ROWS: fit_all_rows}
     dropped = {"eval_set": "dropped"} if stopping else {}
-    for factor, way in product((5, 20), WAYS):
-        sampler, place = WAYS[way]
-        model = ResampledClassifier(
-            booster,
-            sampler(factor=min(factor, ratio), random_state=seed),
-            prior_correction=place,
-            calibration_check=False,
-        )
+    resampled = partial(ResampledClassifier, booster, calibration_check=False)
+    for factor, (way, (kind, place)) in product((5, 20), WAYS.items()):
+        sampler = kind(factor=min(factor, ratio), random_state=seed)
+        model = resampled(sampler, prior_correction=place)
         fits[factor, way] = partial(model.fit, **dropped, **words)
     return fits
-
-
-def trees_of(booster):
-    """Count the trees that a booster predicts with."""
-    if isinstance(booster, CatBoostClassifier):
-        return booster.tree_count_
-    if isinstance(booster, LGBMClassifier):
-        return booster.best_iteration_ or booster.n_estimators_
-    stops = booster.early_stopping_rounds is not None
-    return booster.best_iteration + 1 if stops else booster.n_estimators
 
 
 def measure_fit(fit, train, test, rows_predicted):
@@ -123,7 +98,6 @@ def measure_fit(fit, train, test, rows_predicted):
         (model, booster)[way].predict_proba(X)
         spent[way].append(time.process_time() - start)
     return {
-        "trees": trees_of(booster),
         "seconds": seconds,
         "log_loss": log_loss(test[1], p),
         "mean_p": p.mean(dtype=np.float64) / test[1].mean(),
@@ -155,15 +129,13 @@ def measure_split(train, test, settings, seed, turn):
 
 def medians(runs):
     """Give the medians of the runs of each arm."""
-    return [
-        dict(zip(ARM, arm, strict=True))
-        | {
-            key: harness.rounded(median(run[key] for run in own), 5)
-            for key in own[0]
-            if key not in ARM
-        }
-        for arm, own in harness.groups(runs, *ARM).items()
-    ]
+    lines = []
+    for arm, own in harness.groups(runs, *ARM).items():
+        row = dict(zip(ARM, arm, strict=True))
+        for key in [key for key in own[0] if key not in ARM]:
+            row[key] = harness.rounded(median(run[key] for run in own), 5)
+        lines.append(row)
+    return lines
 
 
 def measure(arguments):
@@ -173,23 +145,23 @@ def measure(arguments):
     # First calls pay for lazy imports.
     table, settings = measure_split(few, few, QUICK, 0, 0), QUICK
     if not arguments.quick:
-        sizes = (ROWS, 0), (ROWS // 4, 1)
-        parts = [data.make_table(rows, seed)[:2] for rows, seed in sizes]
-        table, settings = measure_split(*parts, TABLE, 0, 0), SETS
-    positives, by_set = {}, []
-    for name, path in data.data_sets(arguments.data, arguments.only):
-        X, y = data.sample(*data.read(path), MOST_ROWS)
+        train, test = data.make_table(ROWS, 0)[:2], data.make_table(ROWS // 4, 1)[:2]
+        table, settings = measure_split(train, test, TABLE, 0, 0), SETS
+    positives, by_set = [], []
+    for _, X, y in data.tables(arguments, MOST_ROWS):
         y, runs = (y == np.bincount(y).argmin()).astype(np.int64), []
-        if not arguments.quick and 6 * y.sum() >= len(y):
+        if 6 * y.sum() >= len(y):
             continue
-        positives[name] = int(y.sum()) // 2
+        positives.append(int(y.sum()) // 2)
         for seed in range(arguments.rounds):
             halves = StratifiedKFold(2, shuffle=True, random_state=seed).split(X, y)
             for turn, both in enumerate(halves):
                 split = [(X[half], y[half]) for half in both]
                 runs += measure_split(*split, settings, seed, turn)
         by_set += medians(runs)
-    return {"table": medians(table), "positives": positives, "sets": medians(by_set)}
+    span = [min(positives, default=0), max(positives, default=0)]
+    sets = {"n": len(positives), "positives": span, "lines": medians(by_set)}
+    return {"table": medians(table), "sets": sets}
 
 
 HEADINGS = {
@@ -204,23 +176,16 @@ HEADINGS = {
 
 def report(document):
     """Write the tables of factor 20 and fixed trees, and what the other arms say."""
-    table, sets = document["table"], document["sets"]
-    few = sorted(document["positives"].values()) or [0]
-    titles = {
-        f"{ROWS:,} generated rows with 0.5 % positives, one run, factor 20:": table,
-        f"Medians of {len(document['positives'])} data sets with {few[0]} to {few[-1]} "
-        "positives to train on, factor 20:": sets,
-    }
-    parts = []
-    for title, lines in titles.items():
+    table, sets = document["table"], document["sets"]["lines"]
+    title = "Medians of {n} data sets with {positives[0]} to {positives[1]} positives"
+    of_table = f"{ROWS:,} generated rows, 0.5 % positives, one run"
+    titles = of_table, title.format_map(document["sets"])
+    parts, fixed = [], []
+    for title, lines in zip(titles, (table, sets), strict=True):
         shown = [row for row in lines if row["factor"] != 5 and not row["stopping"]]
-        parts += [title, harness.table(HEADINGS, shown)]
-    stopped = [[row for row in lines if row["stopping"]] for lines in (table, sets)]
-    fixed = [
-        harness.span((row["loss_over_fixed"] for row in lines), ".3f")
-        for lines in stopped
-    ]
-    few = [row["trees"] for row in stopped[0] if row["booster"] != "CatBoost"]
+        parts += [f"{title}, factor 20:", harness.table(HEADINGS, shown)]
+        stopped = [row["loss_over_fixed"] for row in lines if row["stopping"]]
+        fixed.append(harness.span(stopped, ".3f"))
     guided = [row for row in (*table, *sets) if row["way"] == "guided, inside"]
     better = sum(row["loss_over_outside"] > 1 for row in guided)
     outside = [row for row in (*table, *sets) if row["way"] == "guided, outside"]
@@ -230,8 +195,7 @@ def report(document):
         "correction outside, guided rows have the lower log loss in "
         f"{better} of {len(guided)} arms. To predict, this takes {slower} times the "
         "booster's own CPU time. Log loss with early stopping over that without: "
-        f"{fixed[0]} on the generated table, {fixed[1]} on the data sets. On the "
-        f"table, LightGBM and XGBoost stopped after {harness.span(few, 'g')} trees."
+        f"{fixed[0]} on the generated table, {fixed[1]} on the data sets."
     )
 
 

@@ -26,69 +26,56 @@ from sklearn.tree import DecisionTreeClassifier
 
 from skstrat import DownsampleUpweight, ResampledClassifier
 
+LOGISTIC = LogisticRegression(max_iter=1000)
+BOOSTING = HistGradientBoostingClassifier(early_stopping=False, random_state=0)
 MODELS = {
-    "LogisticRegression": make_pipeline(
-        StandardScaler(), LogisticRegression(max_iter=1000)
-    ),
-    "HistGradientBoosting": HistGradientBoostingClassifier(
-        early_stopping=False, random_state=0
-    ),
+    "LogisticRegression": make_pipeline(StandardScaler(), LOGISTIC),
+    "HistGradientBoosting": BOOSTING,
     "RandomForest": RandomForestClassifier(random_state=0),
     "15 neighbours": make_pipeline(StandardScaler(), KNeighborsClassifier(15)),
     "naive Bayes": GaussianNB(),
     "one tree": DecisionTreeClassifier(random_state=0),
 }
 FORCED = "DownsampleUpweight, weights forced"
-SAMPLERS = {
-    "DownsampleUpweight": DownsampleUpweight(random_state=0),
-    FORCED: DownsampleUpweight(random_state=0),
-    "RandomUnderSampler": RandomUnderSampler(random_state=0),
-    "NearMiss": NearMiss(),
-}
+SAMPLERS = "DownsampleUpweight", FORCED, "RandomUnderSampler", "NearMiss"
 LEAST, MOST, MOST_ROWS = 0.8, 1.25, 12_000
 
 
 def judge(name, sampler, train, test):
     """Fit one model: whether it warns, and whether it is off on fresh rows."""
     counts = np.bincount(train[1])
-    resampler = SAMPLERS[sampler]
-    if isinstance(resampler, DownsampleUpweight):
-        # This leaves two rows of the big class for one.
-        factor = np.clip(counts.max() / counts.min() / 2, 2, 20)
-        resampler.set_params(factor=float(factor))
+    # This factor leaves two rows of the big class for one.
+    factor = float(np.clip(counts.max() / counts.min() / 2, 2, 20))
+    resampler = DownsampleUpweight(factor=factor, random_state=0)
+    if sampler not in SAMPLERS[:2]:
+        under = RandomUnderSampler(random_state=0)
+        resampler = NearMiss() if sampler == "NearMiss" else under
     weights = True if sampler == FORCED else "auto"
     model = ResampledClassifier(MODELS[name], resampler, use_weights=weights)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model.fit(*train)
     said = {each.category.__name__ for each in caught}
+    warned = bool(said & {"CalibrationWarning", "TreeWeightsWarning"})
     share = np.bincount(test[1]) / len(test[1])
     fresh = model.predict_proba(test[0]).mean(axis=0) / share
     return {
-        "warned": bool(said & {"CalibrationWarning", "TreeWeightsWarning"}),
+        "warned": warned,
         "off": bool((fresh < LEAST).any() or (fresh > MOST).any()),
     }
 
 
 def measure(arguments):
     """Judge every model on every data set."""
-    sources, models = {}, [*MODELS]
-    if arguments.quick:
-        sources["generated"] = lambda: data.make_table(1_000, 0, 0.05)[:2]
-        models = ["naive Bayes"]
-    for name, path in data.data_sets(arguments.data, arguments.only):
-        sources[name] = lambda path=path: data.sample(*data.read(path), MOST_ROWS)
-    fits = []
-    for source, read in sources.items():
-        X, y = read()
+    models, fits = ["naive Bayes"] if arguments.quick else MODELS, []
+    for source, X, y in data.tables(arguments, MOST_ROWS):
         halves = list(StratifiedKFold(2, shuffle=True, random_state=0).split(X, y))
         for sampler, name, both in product(SAMPLERS, models, halves):
-            # Neighbours take no weights.
-            if sampler == FORCED and "neighbours" in name:
-                continue
             case = {"set": source, "model": name, "sampler": sampler}
-            found = judge(name, sampler, *((X[half], y[half]) for half in both))
-            fits.append(case | found)
+            # Neighbours take no weights.
+            if sampler != FORCED or name != "15 neighbours":
+                split = [(X[half], y[half]) for half in both]
+                fits.append(case | judge(name, sampler, *split))
     return {"fits": fits}
 
 

@@ -13,6 +13,7 @@ certificate says so. Then CPU time on one core, in turn with
 import time
 import warnings
 from functools import partial
+from statistics import median
 
 import data
 import harness
@@ -75,36 +76,29 @@ def full_fit_loss(X, y, C):
 
 
 def judge(kind, X, y, factor, C):
-    """Measure one case; None where no row was dropped."""
+    """Measure one case; nothing is given where no row was dropped."""
     down = DownsampleUpweight(factor=factor, random_state=0)
-    fit = partial(
-        ResampledClassifier,
-        LogisticRegression(C=C, max_iter=1000),
-        down,
-        calibration_check=False,
-    )
+    logistic = LogisticRegression(C=C, max_iter=1000)
+    fit = partial(ResampledClassifier, logistic, down, calibration_check=False)
     plain, finished = fit().fit(X, y), fit(full_fit=True).fit(X, y)
-    record, best = finished.decision_.full_fit, full_fit_loss(X, y, C)
-    if record is None:
-        return None
-    before, after = (losses(m.estimator_, X, y)[1] / best for m in (plain, finished))
-    found = {"kind": kind, "before": before, "after": after, "passes": record.passes}
-    return found | {"converged": record.converged}
+    if record := finished.decision_.full_fit:
+        best, found = full_fit_loss(X, y, C), {"kind": kind, "passes": record.passes}
+        for key, model in (("before", plain), ("after", finished)):
+            found[key] = losses(model.estimator_, X, y)[1] / best
+        yield found | {"converged": record.converged}
 
 
 def time_case(n_rows, n_columns, rounds):
     """Time the full fit, the fit on rows drawn and the finished one, in turn."""
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(n_rows, n_columns))
     # Columns go together, as they do in most tables.
-    X += rng.normal(size=(n_rows, 1))
+    X = rng.normal(size=(n_rows, n_columns)) + rng.normal(size=(n_rows, 1))
     coef = rng.normal(size=n_columns) / np.sqrt(n_columns)
     y = (rng.logistic(size=n_rows) < X @ (coef - coef.mean()) * 1.5 - 4.5).astype(int)
     full = LogisticRegression(max_iter=1000)
     down = DownsampleUpweight(factor=20, random_state=0)
-    drawn = ResampledClassifier(full, down)
-    finished = ResampledClassifier(full, down, full_fit=True)
-    ways = {"full": full, "drawn": drawn, "finished": finished}
+    resampled = partial(ResampledClassifier, full, down)
+    ways = {"full": full, "drawn": resampled(), "finished": resampled(full_fit=True)}
     spent = {name: [] for name in ways}
     for turn in range(rounds):
         for name in list(ways)[:: -1 if turn % 2 else 1]:
@@ -112,24 +106,11 @@ def time_case(n_rows, n_columns, rounds):
             ways[name].fit(X, y)
             spent[name].append(time.process_time() - start)
     best = losses(LogisticRegression(max_iter=1000, tol=1e-8).fit(X, y), X, y)[1]
-    found = {"rows": n_rows, "columns": n_columns}
-    for name, way in ways.items():
-        found[f"{name}_s"] = float(np.median(spent[name]))
-        found[f"{name}_of_full"] = found[f"{name}_s"] / found["full_s"]
-        model = getattr(way, "estimator_", way)
-        found[f"{name}_loss"] = losses(model, X, y)[1] / best
+    found = {"rows": n_rows, "columns": n_columns, "full_s": median(spent["full"])}
+    for name in ("drawn", "finished"):
+        found[f"{name}_of_full"] = median(spent[name]) / found["full_s"]
+        found[f"{name}_loss"] = losses(ways[name].estimator_, X, y)[1] / best
     return found
-
-
-def cases(arguments):
-    """Give kind, rows, labels, factor and C of every case."""
-    for _, path in data.data_sets(arguments.data, arguments.only):
-        X, y = data.read(path, one_hot=True)
-        for factor in (5.0, 20.0):
-            yield "data sets", StandardScaler().fit_transform(X), y, factor, 1.0
-    sizes = (2_000,) if arguments.quick else (20_000, 50_000)
-    for seed in range(2 if arguments.quick else GENERATED):
-        yield generate(seed, sizes)
 
 
 @threadpool_limits.wrap(limits=1)
@@ -137,11 +118,17 @@ def measure(arguments):
     """Judge every case, and time some."""
     # What does not converge is in the table.
     warnings.simplefilter("ignore")
-    found = [each for case in cases(arguments) if (each := judge(*case))]
-    off = [abs(each["after"] - 1) > GOAL and each["converged"] for each in found]
-    timed = ((5_000, 10),) if arguments.quick else TIMED
-    times = [time_case(*sizes, arguments.rounds) for sizes in timed]
-    missed = [each["kind"] for each, is_off in zip(found, off, strict=True) if is_off]
+    found, timed = [], ((5_000, 10),) if arguments.quick else TIMED
+    for _, X, y in data.tables(arguments, one_hot=True):
+        X = StandardScaler().fit_transform(X)
+        for factor in (5.0, 20.0):
+            found += judge("data sets", X, y, factor, 1.0)
+    sizes = (2_000,) if arguments.quick else (20_000, 50_000)
+    for seed in range(2 if arguments.quick else GENERATED):
+        found += judge(*generate(seed, sizes))
+    said = [each for each in found if each["converged"]]
+    missed = [each["kind"] for each in said if abs(each["after"] - 1) > GOAL]
+    times = [time_case(*size, arguments.rounds) for size in timed]
     return {"cases": found, "timed": times, "missed": missed}
 
 

@@ -72,3 +72,11 @@ def sample(X, y, most):
     kept, _ = train_test_split(rows, train_size=most, stratify=y, random_state=0)
     kept = np.sort(kept)
     return X[kept], y[kept]
+
+
+def tables(arguments, most=np.inf, one_hot=False):
+    """Give name, X and y of the data sets, and of a small table in a quick run."""
+    if arguments.quick:
+        yield "generated", *make_table(1_000, 0, 0.05)[:2]
+    for name, path in data_sets(arguments.data, arguments.only):
+        yield name, *sample(*read(path, one_hot), most)

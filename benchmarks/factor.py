@@ -13,7 +13,6 @@ forests on at most 100,000 rows. Generated data are judged by the true probabili
 
 import warnings
 from functools import partial
-from itertools import product
 from statistics import mean, median
 
 import data
@@ -36,17 +35,14 @@ from skstrat import (
     recommend_factor,
 )
 
-LINEAR = "LogisticRegression"
-MODELS = {
-    LINEAR: make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
-    "HistGradientBoosting, l2=1": HistGradientBoostingClassifier(
-        l2_regularization=1, random_state=0
-    ),
-    "LightGBM": LGBMClassifier(n_jobs=1, verbose=-1, random_state=0),
-    "RandomForest, leaves of 5": RandomForestClassifier(
-        min_samples_leaf=5, random_state=0
-    ),
+LINEAR, LOGISTIC = "LogisticRegression", LogisticRegression(max_iter=1000)
+TREES = {
+    "HistGradientBoosting": HistGradientBoostingClassifier(l2_regularization=1),
+    "LightGBM": LGBMClassifier(n_jobs=1, verbose=-1),
+    "RandomForest": RandomForestClassifier(min_samples_leaf=5),
 }
+MODELS = {LINEAR: make_pipeline(StandardScaler(), LOGISTIC)}
+MODELS |= {name: model.set_params(random_state=0) for name, model in TREES.items()}
 SAMPLERS = {"uniform": DownsampleUpweight, "guided": GuidedDownsample}
 MAX_LOSS, FACTORS, FRESH = 0.01, (5.0, 20.0, 100.0), 50_000
 FOREST_ROWS, TREE_SETS = 100_000, ("adult", "bank_marketing", "forest_cover")
@@ -59,19 +55,14 @@ LINEAR_TABLES = {
     "nearly separable, 7 a column": ("linear", 100_000, 0.002, 30, 4.0),
     "strong, 4 a column": ("linear", 60_000, 0.002, 30, 2.0),
 }
+TREE_SIZES = (
+    *((50_000, 0.02, 1.8), (50_000, 0.05, 1.8), (100_000, 0.01, 1.2)),
+    *((100_000, 0.05, 2.5), (300_000, 0.005, 2.5), (300_000, 0.02, 1.2)),
+)
 TREE_TABLES = {
     f"{rows:,}, {share:.1%}, {shape} {signal}": (shape, rows, share, 20, signal)
-    for shape, (rows, share, signal) in product(
-        ("not linear", "few columns"),
-        (
-            (50_000, 0.02, 1.8),
-            (50_000, 0.05, 1.8),
-            (100_000, 0.01, 1.2),
-            (100_000, 0.05, 2.5),
-            (300_000, 0.005, 2.5),
-            (300_000, 0.02, 1.2),
-        ),
-    )
+    for shape in ("not linear", "few columns")
+    for rows, share, signal in TREE_SIZES
 }
 
 
@@ -94,9 +85,9 @@ def generate(shape, rows, share, columns, signal, seed):
 
 def folds_of(X, y, folds):
     """Give the same of the folds of a data set, whose labels are the truth."""
-    splitter, truth = StratifiedKFold(folds, shuffle=True, random_state=0), np.eye
-    for train, test in splitter.split(X, y):
-        yield X[train], y[train], X[test], truth(y.max() + 1)[y[test]]
+    truth = np.eye(y.max() + 1)[y]
+    for train, test in StratifiedKFold(folds, shuffle=True, random_state=0).split(X, y):
+        yield X[train], y[train], X[test], truth[test]
 
 
 def compare(name, X, y, fresh, truth, seed):
@@ -113,30 +104,24 @@ def compare(name, X, y, fresh, truth, seed):
         resampled = partial(ResampledClassifier, model, calibration_check=False)
         return mean(loss(resampled(each)) for each in samplers) / whole - 1
 
-    whole = loss(clone(model))
+    whole, ask = loss(clone(model)), partial(recommend_factor, X, y, model, MAX_LOSS)
     for rows in ("uniform",) if linear else SAMPLERS:
-        found = recommend_factor(
-            X, y, model, MAX_LOSS, guided=rows == "guided", random_state=seed
-        )
+        found = ask(guided=rows == "guided", random_state=seed)
         asked = [("1 %", found.factor, found.loss)]
         table = zip(found.factors, found.loss_by_factor, strict=True)
         asked += [(f"{each:g}", each, loss) for each, loss in table if each in FACTORS]
         for word, factor, predicted in asked if linear else asked[:1]:
-            yield {
-                "asked": word,
-                "rows": rows,
-                "factor": factor,
-                "kept": big / factor + len(y) - big,
-                "predicted": predicted,
-                "observed": observe(rows, factor) if factor > 1 else 0.0,
-            }
+            observed = observe(rows, factor) if factor > 1 else 0.0
+            facts = {"kept": big / factor + len(y) - big, "observed": observed}
+            facts |= {"factor": factor, "predicted": predicted}
+            yield {"asked": word, "rows": rows, **facts}
 
 
-def measure_case(name, source, splits):
-    """Average what was found by replicates or folds."""
-    runs = [
-        run for seed, split in enumerate(splits) for run in compare(name, *split, seed)
-    ]
+def average(name, source, splits):
+    """Average what is found by replicates or folds."""
+    runs = []
+    for seed, split in enumerate(splits):
+        runs += compare(name, *split, seed)
     for (asked, rows), own in harness.groups(runs, "asked", "rows").items():
         found = {"model": name, "data": source, "asked": asked, "rows": rows}
         for key in ("factor", "kept", "predicted", "observed"):
@@ -148,23 +133,22 @@ def measure_case(name, source, splits):
 def measure(arguments):
     """Measure every model on generated tables and on data sets."""
     warnings.simplefilter("ignore")
-    found = []
-    for name in list(MODELS)[: 1 if arguments.quick else None]:
+    cells = []
+    for name in [LINEAR] if arguments.quick else MODELS:
         linear, most = name == LINEAR, FOREST_ROWS if "Forest" in name else np.inf
         tables = LINEAR_TABLES if linear else TREE_TABLES
         if arguments.quick:
-            tables = {"quick": ("linear", 12_000, 0.02, 5, 1.0)}
+            tables = {"generated": ("linear", 12_000, 0.02, 5, 1.0)}
         for source, table in tables.items():
-            seeds = range(arguments.rounds if linear else 1)
-            if arguments.only in source and table[1] <= most:
+            if table[1] <= most:
+                seeds = range(arguments.rounds if linear else 1)
                 splits = (generate(*table, seed) for seed in seeds)
-                found += measure_case(name, source, splits)
+                cells += average(name, source, splits)
         for source, path in data.data_sets(arguments.data, arguments.only):
             X, y = data.read(path, one_hot=linear)
-            if (linear or source in TREE_SETS) and len(y) <= most:
-                splits = folds_of(X, y, 5 if linear else 3)
-                found += measure_case(name, source, splits)
-    return {"cells": found}
+            if linear or (source in TREE_SETS and len(y) <= most):
+                cells += average(name, source, folds_of(X, y, 5 if linear else 3))
+    return {"cells": cells}
 
 
 HEADINGS = {

@@ -4,8 +4,7 @@ Each data set is split 60/20/20, as often as rounds. Trees of LightGBM and XGBoo
 grown on the first part, with the library's own log loss and with
 ``FocalLossClassifier``. The second part chooses the number of trees by log loss, for
 each loss by itself, since probabilities grow at different speeds. The third part is
-judged. "Raw sigmoid" is of the same trees as the line above, without the way back to
-probabilities. Generated data are 30,000 rows with 1 % positives, drawn anew each time.
+judged. Generated data are 30,000 rows with 1 % positives, drawn anew each time.
 
     python benchmarks/focal.py --data FOLDER
 """
@@ -18,7 +17,6 @@ import data
 import harness
 import numpy as np
 from lightgbm import LGBMClassifier
-from scipy.special import expit
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import train_test_split
 from xgboost import XGBClassifier
@@ -38,14 +36,6 @@ LOSSES = {
 }
 
 
-def raw_sigmoid(model, X):
-    """Take the scores of a focal classifier's trees for log odds."""
-    trees = model.estimator_
-    if isinstance(trees, XGBClassifier):
-        return expit(trees.predict(X, output_margin=True))
-    return expit(trees.predict(X, raw_score=True) + model.raw_init_)
-
-
 def measure_split(X, y, seed, library, sizes):
     """Grow and judge the trees of all losses on one split."""
     split = partial(train_test_split, random_state=seed)
@@ -56,16 +46,10 @@ def measure_split(X, y, seed, library, sizes):
         models = [make(LIBRARIES[library](n_estimators=n)).fit(X, y) for n in sizes]
         losses = [log_loss(y_choose, m.predict_proba(X_choose)[:, 1]) for m in models]
         best = int(np.argmin(losses))
-        found = {loss: models[best].predict_proba(X_judge)[:, 1]}
-        if loss != OWN:
-            found[f"{loss}, raw sigmoid"] = raw_sigmoid(models[best], X_judge)
-        for name, p in found.items():
-            scores = {
-                "log_loss": log_loss(y_judge, p),
-                "auc": roc_auc_score(y_judge, p),
-            }
-            scores["mean_p"] = float(p.mean(dtype=float) / y_judge.mean())
-            yield {"loss": name, "trees": sizes[best], **scores}
+        p = models[best].predict_proba(X_judge)[:, 1]
+        found = {"log_loss": log_loss(y_judge, p), "auc": roc_auc_score(y_judge, p)}
+        found["mean_p"] = float(p.mean(dtype=float) / y_judge.mean())
+        yield {"loss": loss, "trees": sizes[best], **found}
 
 
 def measure(arguments):
@@ -103,14 +87,13 @@ HEADINGS = {
 
 def report(document):
     """Write a table, and the log loss over that of the library's own loss."""
-    lines, ratios = document["lines"], []
-    for own in harness.groups(lines, "data", "library").values():
-        losses = {line["loss"]: line["log_loss"] for line in own}
-        ratios += [losses[name] / losses[OWN] for name in LOSSES if name != OWN]
+    ratios = []
+    for own, *others in harness.groups(document["lines"], "data", "library").values():
+        ratios += [other["log_loss"] / own["log_loss"] for other in others]
     return (
-        f"Log loss of the focal loss over that of the own loss: {harness.span(ratios)}. "
-        "Means and standard deviations over the same splits:\n\n"
-        + harness.table(HEADINGS, lines)
+        "Means and standard deviations over the same splits. Log loss over that of the "
+        f"library's own loss: {harness.span(ratios)}.\n\n"
+        + harness.table(HEADINGS, document["lines"])
     )
 
 
