@@ -143,10 +143,9 @@ def _resample_in_turn(
         if not hasattr(step, "fit_resample"):
             raise TypeError(
                 f"resampler must hold samplers alone; {type(pipeline).__name__} has "
-                f"the step {name!r}, {type(step).__name__}, which changes rows in "
-                "training, and predict would not change them so. Put transformers "
-                f"into the estimator: make_pipeline({type(step).__name__}(...), "
-                "classifier)."
+                f"the step {name!r}, {type(step).__name__}, which would change rows "
+                "in training but not in predict. Put transformers into the "
+                f"estimator: make_pipeline({type(step).__name__}(...), classifier)."
             )
     if samplers and (is_dask(X) or is_dask(y)):
         raise TypeError(

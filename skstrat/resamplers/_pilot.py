@@ -230,8 +230,8 @@ def _asked(
             raise ValueError(
                 "estimator must learn from one half of the pilot's rows and predict "
                 f"the other; got {type(final_estimator(estimator)).__name__}, and "
-                f"{str(error).rstrip('. ')}. Let encoders ignore what they have not "
-                'seen, as with handle_unknown="ignore", or leave estimator out.'
+                f"{str(error).rstrip('. ')}. Let encoders ignore unknown categories, "
+                'as with handle_unknown="ignore", or leave estimator out.'
             ) from error
     return _cross_fitted(default_pilot(rows), rows, drawn, weights, totals, seed)
 
