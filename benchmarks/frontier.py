@@ -52,36 +52,21 @@ from skstrat import (
     correct_prior,
 )
 
+BOOSTING = {"l2_regularization": 1, "early_stopping": False}
 MODELS = {
     "LogisticRegression": LogisticRegression(max_iter=1000),
-    "HistGradientBoosting": HistGradientBoostingClassifier(
-        l2_regularization=1, early_stopping=False
-    ),
+    "HistGradientBoosting": HistGradientBoostingClassifier(**BOOSTING),
     "RandomForest": RandomForestClassifier(min_samples_leaf=5, n_jobs=1),
     "LightGBM": LGBMClassifier(n_jobs=1, verbose=-1),
 }
-OUTSIDE = {
-    "LogisticRegression": {"use_weights": False},
-    "LightGBM": {"prior_correction": "outside"},
-}
 FULL, AUTO, ENSEMBLE = "all rows", '`"auto"`', "ensemble of 3, factor 20"
-UNIFORM = "uniform, factor 5", "uniform, factor 20"
-GUIDED = "guided, factor 20"
-UNDER = (
-    "`RandomUnderSampler`, factor 5, sigmoid calibrator",
-    "`RandomUnderSampler`, factor 20, sigmoid calibrator",
-)
-# Okabe and Ito's colours, which the colour-blind can tell apart.
-STYLES = {
-    FULL: ("#000000", "*"),
-    AUTO: ("#D55E00", "D"),
-    UNIFORM[0]: ("#0072B2", "o"),
-    UNIFORM[1]: ("#0072B2", "s"),
-    GUIDED: ("#009E73", "s"),
-    ENSEMBLE: ("#56B4E9", "^"),
-    UNDER[0]: ("#E69F00", "o"),
-    UNDER[1]: ("#E69F00", "s"),
-}
+UNIFORM, GUIDED = ("uniform, factor 5", "uniform, factor 20"), "guided, factor 20"
+UNDER = [f"`RandomUnderSampler`, factor {n}, sigmoid calibrator" for n in (5, 20)]
+# Okabe and Ito's colours, which the colour-blind can tell apart, and markers.
+DRAWN = (FULL, AUTO, *UNIFORM, GUIDED, ENSEMBLE, *UNDER)
+BLUE, ORANGE = "#0072B2", "#E69F00"
+COLOURS = ("black", "#D55E00", BLUE, BLUE, "#009E73", "#56B4E9", ORANGE, ORANGE)
+MARKERS = "*Dosd^os"
 # Rows and share of positives of the generated tables.
 TABLES = (*product((100_000, 200_000), (0.01, 0.05)), (2_000_000, 0.005))
 FOREST_ROWS, MOST_ROWS_OF_MANY_FITS = 100_000, 60_000
@@ -128,12 +113,9 @@ def make_ways(name, y, seed):
         UNIFORM[1]: resampled(few),
         GUIDED: resampled(guided),
     }
-    if name in OUTSIDE:
-        ways[f"{GUIDED}, corrected outside"] = resampled(guided, **OUTSIDE[name])
     if name == "LogisticRegression":
         ways[f"{UNIFORM[1]}, `full_fit=True`"] = resampled(few, full_fit=True)
     ways[ENSEMBLE] = ResampledEnsembleClassifier(model, few, **three)
-    ways[f"{UNIFORM[1]}, sigmoid calibrator"] = sigmoid(resampled(few))
     for way, factor in zip(UNDER, factors, strict=True):
         share = min(1.0, factor / ratio)
         under = RandomUnderSampler(sampling_strategy=share, random_state=seed)
@@ -151,10 +133,9 @@ def make_ways(name, y, seed):
 
 def set_splits(path, model):
     """Give training and test rows of the folds of a data set."""
-    forest = model == "RandomForest"
     X, y = data.read(path, one_hot=model == "LogisticRegression")
     y, folds = (y == np.bincount(y).argmin()).astype(np.int64), 5
-    if forest and len(y) > FOREST_ROWS:
+    if model == "RandomForest" and len(y) > FOREST_ROWS:
         (X, y), folds = data.sample(X, y, FOREST_ROWS), 2
     for train, test in StratifiedKFold(folds, shuffle=True, random_state=0).split(X, y):
         yield (X[train], y[train]), (X[test], y[test])
@@ -241,29 +222,30 @@ def report(document):
     large = [cell for cell in cells if cell["rows"] >= LARGE]
     small = [cell for cell in cells if cell["rows"] < LARGE]
     parts = [said_of_auto(cells), against_auto(large), mean_predictions(cells)]
-    for cells, size in ((large, f"from {LARGE:,}"), (small, f"below {LARGE:,}")):
-        for (model,), own in harness.groups(cells, "model").items():
+    for size, some in ((f"from {LARGE:,}", large), (f"below {LARGE:,}", small)):
+        for (model,), own in harness.groups(some, "model").items():
             title = f"{model}, {size} training rows, medians:"
             parts += [title, medians([cell["ways"] for cell in own])]
     return "\n\n".join(parts)
+
+
+OTHER = (
+    "\n- {model} on {set}: log loss {loss:.3f} ± {auto_loss_se:.3f}, mean p "
+    "{mean_p:.3f} ± {auto_mean_p_se:.3f}, of all rows {full:.3f}"
+)
 
 
 def said_of_auto(cells):
     """Say where "auto" dropped rows, what it lost there, and the time it took."""
     tried, others = [cell for cell in cells if cell["auto_dropped"]], []
     for cell in tried:
-        auto, full = cell["ways"][AUTO], cell["ways"][FULL]["mean_p"]
-        _, loss, mean_p = auto.values()
+        _, loss, mean_p = cell["ways"][AUTO].values()
+        full = cell["ways"][FULL]["mean_p"]
         if loss > MOST_LOSS or abs(mean_p - 1) > max(MOST_OFF, abs(full - 1)):
-            others.append(
-                f"\n- {cell['model']} on {cell['set']}: log loss {loss:.3f} ± "
-                f"{cell['auto_loss_se']:.3f}, mean p {mean_p:.3f} ± "
-                f"{cell['auto_mean_p_se']:.3f}, of all rows {full:.3f}"
-            )
+            words = cell | {"loss": loss, "mean_p": mean_p, "full": full}
+            others.append(OTHER.format_map(words))
     times = [
-        harness.span(
-            cell["ways"][AUTO]["cpu"] for cell in tried if cell["rows"] >= least
-        )
+        harness.span(c["ways"][AUTO]["cpu"] for c in tried if c["rows"] >= least)
         for least in (LARGE, VERY_LARGE)
     ]
     n, good = len(tried), len(tried) - len(others)
@@ -325,7 +307,7 @@ def picture(document, path):
     for axes, model in zip(panels, MODELS, strict=True):
         cells = [cell for cell in document["cells"] if cell["model"] == model]
         large = [cell["ways"] for cell in cells if cell["rows"] >= LARGE]
-        for way, (colour, marker) in STYLES.items():
+        for way, colour, marker in zip(DRAWN, COLOURS, MARKERS, strict=True):
             points = np.array([(each[way]["cpu"], each[way]["loss"]) for each in large])
             points[:, 1] = points[:, 1].clip(None, MOST_LOSS_DRAWN)
             axes.scatter(*points.T, s=8, color=colour, alpha=0.4, linewidths=0)
