@@ -82,24 +82,22 @@ def _objects(codes):
     return np.array(TEXTS, dtype=object)[codes]
 
 
+def _category(codes):
+    return pd.Series(_objects(codes), dtype="category")
+
+
+def _strings(codes):
+    return pl.Series(_objects(codes), dtype=pl.String)
+
+
 # Kind of labels -> their values, how they are made of 0 and 1, and how the floor reads
 # them in one pass and takes some. Categories are sorted, so "fraud" has the code 0.
 LABELS = {
     "int64": ((0, 1), lambda codes: codes, lambda y: y != 0, "C"),
     "bool": ((False, True), lambda codes: codes != 0, lambda y: y, "C"),
     "object": (TEXTS, _objects, lambda y: y == TEXTS[1], "C"),
-    "pandas category": (
-        TEXTS,
-        lambda codes: pd.Series(_objects(codes), dtype="category"),
-        lambda y: y.array.codes == 0,
-        "pandas",
-    ),
-    "polars string": (
-        TEXTS,
-        lambda codes: pl.Series(_objects(codes), dtype=pl.String),
-        lambda y: (y == TEXTS[1]).to_numpy(),
-        "polars",
-    ),
+    "pandas category": (TEXTS, _category, lambda y: y.array.codes == 0, "pandas"),
+    "polars string": (TEXTS, _strings, lambda y: (y == TEXTS[1]).to_numpy(), "polars"),
     "1000 classes": (range(1000), lambda codes: codes, lambda y: y, "C"),
 }
 

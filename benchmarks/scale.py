@@ -366,12 +366,15 @@ def report(document):
     cases = document["cases"]
     sizes = {row["rows"] for row in cases}.intersection(SHOWN) or QUICK_SIZES
     slope, r_squared = line_of(cases)
+    failed = [
+        f"\n\nNot run: {name} ({why})." for name, why in document["failed"].items()
+    ]
     return (
         f"{harness.table(columns, [row for row in cases if row['rows'] in sizes])}\n\n"
         f"A run of skstrat takes {slope * 1e9:.0f} ns of CPU a row (R squared "
         f"{r_squared:.3f}). The goal is at most {MOST_TO_READ} times the read. Memory "
         f"should be at most {MOST_MB} MB, beside a byte for a row and eight bytes for "
-        "a row kept."
+        "a row kept." + "".join(failed)
     )
 
 
