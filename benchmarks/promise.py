@@ -1,274 +1,314 @@
-"""Hosts, samplers and learners whose every pair is tried, and what a cell shows."""
+"""Whether each way to combine a sampler and a learner is calibrated, or says so.
 
-from __future__ import annotations
+Every pair that there can be of a way, a sampler and a learner is in some combination.
+Each is fitted on 4,000 rows, 4 % of them positive, and predicts 10,000 new ones. It is
+calibrated where mean p / prevalence is 0.8 to 1.25; else it is refused, warned of, or
+silent. The cause is known where a parameter or a class changes the prior or the class
+totals. Goal: no combination with a known cause is silent.
 
-import re
+    python benchmarks/promise.py
+"""
+
 import warnings
-from dataclasses import dataclass
+from functools import partial
+from inspect import signature
 from itertools import product
 
+import harness
 import numpy as np
 import pandas as pd
 import sklearn
-from imblearn.combine import SMOTEENN
-from imblearn.over_sampling import SMOTE, RandomOverSampler
-from imblearn.under_sampling import (
-    ClusterCentroids,
-    NearMiss,
-    RandomUnderSampler,
-    TomekLinks,
-)
-from promise_learners import LEARNERS, PREVALENCE
-from sklearn.base import clone
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import (
-    VotingClassifier,
-)
+from catboost import CatBoostClassifier
+from imblearn.pipeline import make_pipeline as make_imblearn_pipeline
+from imblearn.utils.testing import all_estimators as imblearn_estimators
+from lightgbm import LGBMClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import (
-    GridSearchCV,
-    StratifiedKFold,
-    TunedThresholdClassifierCV,
-)
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import all_estimators
+from xgboost import XGBClassifier
 
-from skstrat import (
-    CombinedResample,
-    DownsampleUpweight,
-    GuidedDownsample,
-    PartialFitClassifier,
-    Pipeline,
-    RandomOversample,
-    ResampledClassifier,
-    ResampledEnsembleClassifier,
-    Weighted,
-)
+import skstrat
+from skstrat import ResampledClassifier
 
-LEAST, MOST = 0.8, 1.25
-N_TRAIN, N_FRESH = 4000, 10_000
-SHUFFLED = StratifiedKFold(3, shuffle=True, random_state=0)
+LEAST, MOST, PREVALENCE = 0.8, 1.25, 0.04
+VERDICTS = "calibrated", "refused", "warned", "silent"
+CLASSES = dict(all_estimators() + imblearn_estimators())
+CLASSES |= {name: getattr(skstrat, name) for name in skstrat.__all__}
+
+
+def make(name, **words):
+    """Make an estimator, with a fixed seed; "Classifier" in its name may be left out.
+
+    What follows a comma is the parameter that the estimator differs in.
+    """
+    name = name.partition(", ")[0]
+    made = CLASSES.get(name) or CLASSES[f"{name}Classifier"]
+    if "random_state" in signature(made).parameters:
+        words = {"random_state": 0, **words}
+    return made(**words)
+
+
+line, balanced = LogisticRegression(), {"class_weight": "balanced"}
+boosting = {"n_estimators": 30, "max_depth": 3, "n_jobs": 1, "random_state": 0}
+catboost = {"iterations": 30, "depth": 3, "thread_count": 1}
+quiet = {"verbose": False, "allow_writing_files": False}
+CLASSES |= {
+    "15 neighbours": partial(CLASSES["KNeighborsClassifier"], 15),
+    "LightGBM": partial(LGBMClassifier, **boosting, reg_lambda=10, verbose=-1),
+    "XGBoost": partial(XGBClassifier, **boosting, reg_lambda=10),
+    "CatBoost": partial(CatBoostClassifier, **catboost, **quiet),
+    "a pipeline that resamples": lambda: make_imblearn_pipeline(
+        make("RandomUnderSampler"), make("GaussianNB")
+    ),
+    "FixedThreshold": partial(CLASSES["FixedThresholdClassifier"], line, threshold=0.1),
+    "TunedThreshold": partial(CLASSES["TunedThresholdClassifierCV"], line),
+    "FrozenEstimator": lambda: FrozenEstimator(line.fit(np.eye(4), [0, 0, 1, 1])),
+}
+LEARNERS = {
+    "LogisticRegression": {},
+    "LogisticRegression, class_weight": balanced,
+    "SGDClassifier": {"loss": "log_loss", "average": True},
+    "LinearDiscriminantAnalysis": {},
+    "LinearDiscriminantAnalysis, priors": {"priors": [1 - PREVALENCE, PREVALENCE]},
+    "QuadraticDiscriminantAnalysis, priors": {"priors": [0.5, 0.5]},
+    "GaussianNB": {},
+    "GaussianNB, priors": {"priors": [1 - PREVALENCE, PREVALENCE]},
+    "BernoulliNB, fit_prior": {"fit_prior": False},
+    "BernoulliNB, class_prior": {"class_prior": [0.5, 0.5]},
+    "15 neighbours": {},
+    "DecisionTree": {},
+    "DecisionTree, leaves of 20": {"min_samples_leaf": 20},
+    "RandomForest": {"n_estimators": 30},
+    "RandomForest, class_weight": {
+        "n_estimators": 30,
+        "class_weight": {0: 1.0, 1: 1 / PREVALENCE - 1},
+        "min_samples_leaf": 10,
+    },
+    "ExtraTrees": {"n_estimators": 30, "min_samples_leaf": 5},
+    "HistGradientBoosting": {"max_iter": 30, "l2_regularization": 10},
+    "HistGradientBoosting, class_weight": {"max_iter": 30, **balanced},
+    "GradientBoosting": {"n_estimators": 30},
+    "AdaBoost": {"n_estimators": 20},
+    "MLP": {"hidden_layer_sizes": (8,), "max_iter": 500, "tol": 1e-3},
+    "LightGBM": {},
+    "LightGBM, scale_pos_weight": {"scale_pos_weight": 24},
+    "LightGBM, is_unbalance": {"is_unbalance": True},
+    "XGBoost": {},
+    "XGBoost, scale_pos_weight": {"scale_pos_weight": 24},
+    "CatBoost": {},
+    "CatBoost, auto_class_weights": {"auto_class_weights": "Balanced"},
+    "CatBoost, class_weights": {"class_weights": (1, 24)},
+    "BalancedRandomForest": {"n_estimators": 20},
+    "BalancedBagging": {"n_estimators": 5},
+    "EasyEnsemble": {"n_estimators": 3},
+    "RUSBoost": {"n_estimators": 5},
+    "a pipeline that resamples": {},
+    "FixedThreshold": {},
+    "TunedThreshold": {},
+    "FrozenEstimator": {},
+}
+# What a message must name where a class is the cause, and the name is not its own.
+CAUSES = {
+    "a pipeline that resamples": "RandomUnderSampler",
+    "FrozenEstimator": "PriorCorrectedClassifier",
+}
+LEARNERS = {name: make(name, **words) for name, words in LEARNERS.items()}
+
+
+def strata(X, y):  # noqa: ARG001
+    """Tell where the first column is positive."""
+    return np.asarray(X)[:, 0] > 0
+
+
+down, over = make("DownsampleUpweight", factor=4), make("RandomOversample")
+over.set_params(sampling_strategy=0.5)
+SAMPLERS = {
+    "None": None,
+    "DownsampleUpweight": make("DownsampleUpweight", factor=10),
+    "DownsampleUpweight, strata": make("DownsampleUpweight", factor=10, strata=strata),
+    "RandomOversample": make("RandomOversample"),
+    "CombinedResample": make("CombinedResample"),
+    "GuidedDownsample": make("GuidedDownsample", factor=10),
+    "Weighted(RandomUnderSampler)": skstrat.Weighted(make("RandomUnderSampler")),
+    "Pipeline of resamplers": skstrat.Pipeline([("down", down), ("over", over)]),
+    "RandomUnderSampler": make("RandomUnderSampler"),
+    "NearMiss": make("NearMiss", sampling_strategy=0.2),
+    "RandomOverSampler": make("RandomOverSampler"),
+    "SMOTE": make("SMOTE"),
+    "SMOTEENN": make("SMOTEENN"),
+    "TomekLinks": make("TomekLinks"),
+    "ClusterCentroids": make("ClusterCentroids", sampling_strategy=0.5),
+}
+
+
+def steps(learner, sampler, *before):
+    """Put the sampler before the learner in a pipeline."""
+    named = ("sampler", sampler or "passthrough"), ("learner", learner)
+    return skstrat.Pipeline([*before, *named])
+
+
+def inside(wrap):
+    """Resample for another estimator, with the learner inside."""
+    return lambda learner, sampler: ResampledClassifier(wrap(learner), sampler)
+
+
+def around(wrap):
+    """Put another estimator around."""
+    return lambda learner, sampler: wrap(ResampledClassifier(learner, sampler))
+
+
+folds = StratifiedKFold(3, shuffle=True, random_state=0)
+search = partial(GridSearchCV, cv=folds)
+scaled = partial(make_pipeline, StandardScaler())
+vote = partial(make, "VotingClassifier", voting="soft")
+tuned = partial(make, "TunedThresholdClassifierCV", cv=0.5, refit=True)
+PLAIN = "to_sklearn", "a frame", "incoming weights", "metadata routing", "Dask"
+WAYS = {
+    "ResampledClassifier": ResampledClassifier,
+    "ResampledEnsembleClassifier": partial(
+        skstrat.ResampledEnsembleClassifier, n_estimators=3, random_state=0
+    ),
+    "Pipeline": steps,
+    "Pipeline, scaled": lambda *both: steps(*both, ("scale", StandardScaler())),
+    "a pipeline inside": inside(scaled),
+    "a search inside": inside(partial(search, param_grid={})),
+    "a vote inside": inside(
+        lambda own: vote(estimators=[("own", own), ("line", line)])
+    ),
+    "a search around": around(partial(search, param_grid={"use_weights": ["auto"]})),
+    "a calibrator around": around(partial(CLASSES["CalibratedClassifierCV"], cv=folds)),
+    "a threshold around": around(lambda model: tuned(estimator=model)),
+    "a pipeline around": around(scaled),
+    **dict.fromkeys(PLAIN, ResampledClassifier),
+    "PartialFitClassifier": lambda learner, _: make(
+        "PartialFitClassifier", estimator=learner, epochs=20
+    ),
+}
+
+
+def applies(way, sampler, learner):
+    """Tell whether there is such a combination at all."""
+    if way == "PartialFitClassifier":
+        return sampler == "None" and hasattr(LEARNERS[learner], "partial_fit")
+    drawn = hasattr(SAMPLERS[sampler], "random_state")
+    return way != "ResampledEnsembleClassifier" or drawn
+
+
+def pairs(way, sampler, learner):
+    """Give the pairs of a combination."""
+    return {(0, way, learner), (1, way, sampler), (2, sampler, learner)}
+
+
+def combinations():
+    """Choose combinations so that all pairs occur, with a fixed seed."""
+    rng, chosen = np.random.default_rng(0), []
+    possible = [each for each in product(WAYS, SAMPLERS, LEARNERS) if applies(*each)]
+    missing = set().union(*(pairs(*each) for each in possible))
+    while missing:
+        first = min(missing)
+        fitting = [each for each in possible if first in pairs(*each)]
+        gains = [len(missing & pairs(*each)) for each in fitting]
+        best = [each for each, n in zip(fitting, gains, strict=True) if n == max(gains)]
+        chosen.append(best[rng.integers(len(best))])
+        missing -= pairs(*chosen[-1])
+    return sorted(chosen)
 
 
 def make_data(n_rows, seed):
     """Draw two normal classes, for which linear models and naive Bayes are right."""
     rng = np.random.default_rng(seed)
-    y = np.zeros(n_rows, dtype=int)
-    y[: round(PREVALENCE * n_rows)] = 1
-    rng.shuffle(y)
-    X = rng.normal(size=(n_rows, 4)) + 0.9 * y[:, np.newaxis]
-    return X, y
+    y = rng.permutation(np.arange(n_rows) < PREVALENCE * n_rows).astype(int)
+    return rng.normal(size=(n_rows, 4)) + 0.9 * y[:, np.newaxis], y
 
 
-TRAIN, FRESH = make_data(N_TRAIN, 0), make_data(N_FRESH, 1)
+def cause_of(way, sampler, learner):
+    """Name what changes the prior, or for samplers without weights the remedy."""
+    model, parameter = LEARNERS[learner], learner.partition(", ")[2]
+    if parameter in model.get_params():
+        return parameter
+    if type(model).__module__.startswith(("imblearn.ens", "sklearn.model_selection")):
+        return type(model).__name__
+    weightless = type(SAMPLERS[sampler]).__module__.startswith("imblearn")
+    changes = weightless and sampler != "TomekLinks" and way.startswith("Pipeline")
+    return CAUSES.get(learner, "Weighted" if changes else None)
 
 
-def _strata_of(X, y):  # noqa: ARG001
-    return np.asarray(X)[:, 0] > 0
+def mean_ratio(way, sampler, learner):
+    """Fit a combination, and divide the mean prediction of new rows by their y."""
+    (X, y), (X_new, y_new) = make_data(4000, 0), make_data(10_000, 1)
+    model = WAYS[way](sklearn.clone(LEARNERS[learner]), SAMPLERS[sampler])
+    words, weights = {}, None
+    if way == "Dask":
+        from dask import array
+
+        X, y = array.from_array(X, (1000, 4)), array.from_array(y, 1000)
+    if way == "a frame":
+        X, X_new = (pd.DataFrame(each, columns=list("abcd")) for each in (X, X_new))
+        y = pd.Series(y)
+    if way == "incoming weights":
+        weights = 1.0 + y_new
+        words = {"sample_weight": (1 + y) * np.tile([0.5, 1.5], len(y) // 2)}
+    if way == "metadata routing":
+        words = {"sample_weight": np.ones(len(y))}
+    with sklearn.config_context(enable_metadata_routing=way == "metadata routing"):
+        model.fit(X, y, **words)
+        if way == "to_sklearn":
+            model = model.to_sklearn()
+        p = model.predict_proba(X_new)[:, 1]
+    return np.average(p, weights=weights) / np.average(y_new, weights=weights)
 
 
-SAMPLERS = {
-    "None": None,
-    "DownsampleUpweight": DownsampleUpweight(factor=10, random_state=0),
-    "DownsampleUpweight, strata": DownsampleUpweight(
-        factor=10, strata=_strata_of, random_state=0
-    ),
-    "RandomOversample": RandomOversample(random_state=0),
-    "CombinedResample": CombinedResample(random_state=0),
-    "GuidedDownsample": GuidedDownsample(factor=10, random_state=0),
-    "Weighted(RandomUnderSampler)": Weighted(RandomUnderSampler(random_state=0)),
-    "Pipeline of resamplers": Pipeline(
-        [
-            ("down", DownsampleUpweight(factor=4, random_state=0)),
-            ("over", RandomOversample(sampling_strategy=0.5, random_state=0)),
-        ]
-    ),
-    "RandomUnderSampler": RandomUnderSampler(random_state=0),
-    "NearMiss": NearMiss(sampling_strategy=0.2),
-    "RandomOverSampler": RandomOverSampler(random_state=0),
-    "SMOTE": SMOTE(random_state=0),
-    "SMOTEENN": SMOTEENN(random_state=0),
-    "TomekLinks": TomekLinks(),
-    "ClusterCentroids": ClusterCentroids(sampling_strategy=0.5, random_state=0),
-}
-
-
-def _resampled(learner, sampler, **words):
-    return ResampledClassifier(learner, sampler, **words)
-
-
-def _steps(learner, sampler, *before):
-    steps = [*before, ("sampler", sampler or "passthrough"), ("learner", learner)]
-    return Pipeline(steps)
-
-
-def _vote(learner):
-    voters = [("learner", learner), ("line", LogisticRegression())]
-    return VotingClassifier(voters, voting="soft")
-
-
-# What takes a learner and a sampler and gives a classifier.
-HOSTS = {
-    "ResampledClassifier": _resampled,
-    "ResampledEnsembleClassifier": lambda learner, sampler: ResampledEnsembleClassifier(
-        learner, sampler, n_estimators=3, random_state=0
-    ),
-    "Pipeline": _steps,
-    "Pipeline, scaled": lambda learner, sampler: _steps(
-        learner, sampler, ("scale", StandardScaler())
-    ),
-    "a pipeline inside": lambda learner, sampler: _resampled(
-        make_pipeline(StandardScaler(), learner), sampler
-    ),
-    "a search inside": lambda learner, sampler: _resampled(
-        GridSearchCV(learner, {}, cv=SHUFFLED), sampler
-    ),
-    "a vote inside": lambda learner, sampler: _resampled(_vote(learner), sampler),
-    "a search around": lambda learner, sampler: GridSearchCV(
-        _resampled(learner, sampler), {"use_weights": ["auto"]}, cv=SHUFFLED
-    ),
-    "a calibrator around": lambda learner, sampler: CalibratedClassifierCV(
-        _resampled(learner, sampler), cv=SHUFFLED
-    ),
-    "a threshold around": lambda learner, sampler: TunedThresholdClassifierCV(
-        _resampled(learner, sampler), cv=0.5, refit=True, random_state=0
-    ),
-    "a pipeline around": lambda learner, sampler: make_pipeline(
-        StandardScaler(), _resampled(learner, sampler)
-    ),
-    "to_sklearn": _resampled,
-    "a frame": _resampled,
-    "incoming weights": _resampled,
-    "metadata routing": _resampled,
-    "Dask": _resampled,
-    "PartialFitClassifier": lambda learner, sampler: PartialFitClassifier(  # noqa: ARG005
-        learner, epochs=20, random_state=0
-    ),
-}
-
-
-def applies(host, sampler, learner):
-    """Tell whether there is such a thing at all."""
-    if host == "PartialFitClassifier":
-        return sampler == "None" and hasattr(LEARNERS[learner].model, "partial_fit")
-    return host != "ResampledEnsembleClassifier" or hasattr(
-        SAMPLERS[sampler], "random_state"
-    )
-
-
-def list_cells():
-    """Choose cells so that all pairs that there can be occur, with a fixed seed."""
-    rng = np.random.default_rng(0)
-    open_pairs = {
-        pair
-        for cell in product(HOSTS, SAMPLERS, LEARNERS)
-        if applies(*cell)
-        for pair in _pairs(cell)
-    }
-    cells = []
-    while open_pairs:
-        first = min(open_pairs)
-        fitting = [
-            cell
-            for cell in product(HOSTS, SAMPLERS, LEARNERS)
-            if applies(*cell) and first in _pairs(cell)
-        ]
-        gains = [len(open_pairs.intersection(_pairs(cell))) for cell in fitting]
-        best = [
-            cell
-            for cell, gain in zip(fitting, gains, strict=True)
-            if gain == max(gains)
-        ]
-        cell = best[rng.integers(len(best))]
-        open_pairs.difference_update(_pairs(cell))
-        cells.append(cell)
-    return sorted(cells)
-
-
-def _pairs(cell):
-    host, sampler, learner = cell
-    return {
-        ("host, sampler", host, sampler),
-        ("host, learner", host, learner),
-        ("sampler, learner", sampler, learner),
-    }
-
-
-@dataclass
-class Outcome:
-    """What became of a cell."""
-
-    host: str
-    sampler: str
-    learner: str
-    cause: str | None
-    verdict: str
-    ratio: float | None
-    said: list[str]
-
-
-def try_cell(host, sampler, learner):
-    """Fit one cell, and look at fresh rows."""
-    known = LEARNERS[learner]
-    cause = known.cause or _cause_of(host, sampler)
+def judge(*combination):
+    """Give the verdict on a combination, mean p / prevalence, and what was said."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            ratio = _ratio(host, clone(known.model), SAMPLERS[sampler])
+            ratio = mean_ratio(*combination)
         except (NotImplementedError, TypeError, ValueError) as error:
-            said = [f"{type(error).__name__}: {words_of(str(error))}"]
-            return Outcome(host, sampler, learner, cause, "refused", None, said)
+            return "refused", None, str(error)
     ours = [each for each in caught if each.category.__module__.startswith("skstrat")]
-    said = sorted({f"{each.category.__name__}: {each.message}" for each in ours})
-    verdict = "warned" if said else "silent"
+    said = " ".join(str(each.message) for each in ours)
     if LEAST <= ratio <= MOST:
-        verdict = "inside"
-    return Outcome(host, sampler, learner, cause, verdict, round(ratio, 3), said)
+        return "calibrated", ratio, said
+    return "warned" if said else "silent", ratio, said
 
 
-def words_of(text):
-    """Leave out the traceback that a search writes into its error."""
-    return text.strip().splitlines()[-1] if "Traceback" in text else text
+def measure(arguments):
+    """Count the verdicts of each way, and name what is silent."""
+    counts = {way: dict.fromkeys(VERDICTS, 0) for way in (*sorted(WAYS), "known cause")}
+    silent, missed = [], []
+    for each in combinations()[:: 60 if arguments.quick else 1]:
+        if arguments.only not in each[0]:
+            continue
+        verdict, ratio, _ = judge(*each)
+        cause = cause_of(*each)
+        for key in (each[0], "known cause") if cause else each[:1]:
+            counts[key][verdict] += 1
+        if verdict == "silent":
+            silent.append(f"{' / '.join(each)}: {ratio:.3g}")
+            missed += silent[-1:] if cause else []
+    parts = {"learners": len(LEARNERS), "samplers": len(SAMPLERS), "ways": len(WAYS)}
+    return {**parts, "counts": counts, "silent": silent, "missed": missed}
 
 
-def _cause_of(host, sampler):
-    """Name the remedy for samplers that change class totals and make no weights."""
-    weightless = type(SAMPLERS[sampler]).__module__.startswith("imblearn")
-    if host.startswith("Pipeline") and weightless and sampler != "TomekLinks":
-        return r"Weighted"
-    return None
+def report(document):
+    """Write the counts, and what is silent."""
+    counts = dict(document["counts"])
+    known = counts.pop("known cause")
+    total = {key: sum(own[key] for own in counts.values()) for key in VERDICTS}
+    counts |= {"all": total, "all with a known cause": known}
+    rows = [(way, sum(own.values()), *own.values()) for way, own in counts.items()]
+    silent = "\n".join(f"- {each}" for each in document["silent"])
+    return (
+        "{learners} learners, {samplers} samplers and {ways} ways to combine them; "
+        "every pair of these is tried.".format_map(document)
+        + f"\n\n{harness.table(('way', 'combinations', *VERDICTS), rows)}\n\nMean p / "
+        f"prevalence of the silent ones, by way, sampler and learner:\n\n{silent}"
+    )
 
 
-def is_told(outcome):
-    """Tell whether what was said names the cause, or what the sampler does to rows."""
-    sampler = type(SAMPLERS[outcome.sampler]).__name__
-    causes = f"{outcome.cause or ''}|{sampler} (chose|gives)|by heart"
-    return re.search(causes, " ".join(outcome.said)) is not None
-
-
-def _ratio(host, learner, sampler):
-    """Divide the mean probability of fresh rows by what there is."""
-    (X, y), (X_fresh, y_fresh) = TRAIN, FRESH
-    model = HOSTS[host](learner, sampler)
-    if host == "metadata routing":
-        with sklearn.config_context(enable_metadata_routing=True):
-            model.fit(X, y, sample_weight=np.ones(len(y)))
-            return model.predict_proba(X_fresh)[:, 1].mean() / y_fresh.mean()
-    if host == "incoming weights":
-        weights = np.where(y == 1, 2.0, 1.0) * np.tile([0.5, 1.5], len(y) // 2)
-        model.fit(X, y, sample_weight=weights)
-        p = model.predict_proba(X_fresh)[:, 1]
-        weights = np.where(y_fresh == 1, 2.0, 1.0)
-        return np.average(p, weights=weights) / np.average(y_fresh, weights=weights)
-    if host == "Dask":
-        from dask import array
-
-        model.fit(array.from_array(X, (1000, 4)), array.from_array(y, 1000))
-    elif host == "a frame":
-        model.fit(pd.DataFrame(X, columns=list("abcd")), pd.Series(y))
-        X_fresh = pd.DataFrame(X_fresh, columns=list("abcd"))
-    else:
-        model.fit(X, y)
-    if host == "to_sklearn":
-        model = model.to_sklearn()
-    return model.predict_proba(X_fresh)[:, 1].mean() / y_fresh.mean()
+if __name__ == "__main__":
+    harness.run(measure, report, rounds=1, uses=("lightgbm", "xgboost", "catboost"))
