@@ -7,8 +7,7 @@ three degrees. Skewed losses are log-normal: mostly a little better, seldom much
 
 Real fits are of generated data of which no strategy can be better. "Seeds" are draws of
 one resampler, in ``compare_strategies``. "Columns" are models that each lack another
-column of the same worth. "Shift" are given predictions of equal expected loss: the log
-odds of one are too high by a constant, those of the others too low by another.
+column of the same worth.
 
 The other rule names the best mean if it leads by one standard error. Goal: at most one
 comparison in ten has a winner, by three standard errors, where folds are normal or fits
@@ -18,24 +17,23 @@ are real.
 """
 
 from functools import partial
-from itertools import islice, product
+from itertools import product
 
 import harness
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier
 
-from skstrat import DownsampleUpweight, Strategy, compare_strategies
+import skstrat
+from skstrat import Strategy
 from skstrat.model_selection._outcome import Outcome  # noqa: PLC2701
 from skstrat.model_selection._verdict import (  # noqa: PLC2701
-    FALSE_WINNERS,
     critical_lead,
     judge,
 )
 
+MOST_WINNERS = 0.1
 ROWS, FOLDS, STRATEGIES, CORRELATIONS = 2_000, 5, (1, 5, 15, 30), (0.0, 0.5, 0.9)
 # Widths of log-normal values.
 SKEWS = {"skewness 1": 0.314, "skewness 6": 1.0}
@@ -54,8 +52,6 @@ FITS = (
     ("columns", "logistic", 2, 5, 0.1),
     ("columns", "logistic", 5, 1, 0.1),
 )
-# Width of the scores, shift up of the first, noise of the others.
-SHIFTS = {"shift, weak model": (0.2, 0.8, 0.3), "shift, strong model": (1.0, 1.0, 0.5)}
 
 
 def draw_values(rng, shape, size, correlation):
@@ -102,28 +98,39 @@ def make_data(rng, n_columns, share):
 def compare_seeds(model, seed, n_folds, n_strategies, share):
     """Compare draws of one resampler; the first is the one to beat."""
     X, y = make_data(np.random.default_rng(seed), 5, share)
-    draws = range(n_strategies + 1)
-    downs = [DownsampleUpweight(factor=5, random_state=draw) for draw in draws]
-    strategies = [Strategy(f"seed {n}", down) for n, down in enumerate(downs)]
-    words = {"strategies": strategies, "cv": n_folds, "scoring": ["neg_log_loss"]}
-    comparison = compare_strategies(
-        model, X, y, random_state=seed, tune_threshold=False, **words
+    downs = [
+        skstrat.DownsampleUpweight(factor=5, random_state=draw)
+        for draw in range(n_strategies + 1)
+    ]
+    compared = skstrat.compare_strategies(
+        *(model, X, y),
+        strategies=[Strategy(f"seed {n}", down) for n, down in enumerate(downs)],
+        cv=n_folds,
+        scoring=["neg_log_loss"],
+        random_state=seed,
+        tune_threshold=False,
     )
-    outcomes = [each for each in comparison.outcomes if each.strategy.resampler]
-    return y, outcomes, np.array([row_losses(y, each.proba[:, 1]) for each in outcomes])
+    outcomes = [each for each in compared.outcomes if each.strategy.resampler]
+    p = np.array([each.proba[:, 1] for each in outcomes])
+    return y, outcomes, row_losses(y, p)
 
 
 def compare_columns(model, seed, n_folds, n_strategies, share):
     """Compare models that each lack another column; the first is the one to beat."""
     X, y = make_data(np.random.default_rng(seed), n_strategies + 1, share)
     splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
-    splits, losses = list(splitter.split(X, y)), []
-    for column in range(n_strategies + 1):
-        part, p = np.delete(X, column, axis=1), np.empty(len(y))
-        for train, test in splits:
-            p[test] = model.fit(part[train], y[train]).predict_proba(part[test])[:, 1]
-        losses.append(row_losses(y, p))
-    return y, outcomes_of(losses, splits), np.array(losses)
+    splits, p = list(splitter.split(X, y)), np.empty((n_strategies + 1, len(y)))
+    for (train, test), column in product(splits, range(n_strategies + 1)):
+        part = np.delete(X, column, axis=1)
+        fitted = model.fit(part[train], y[train])
+        p[column, test] = fitted.predict_proba(part[test])[:, 1]
+    losses, ones, outcomes = row_losses(y, p), np.ones(n_folds), []
+    for column, own in enumerate(losses):
+        folds = np.array([own[test].mean() for _, test in splits])
+        measures = {"log_loss": folds, "rows": ones, "fit_time": ones}
+        strategy, share = Strategy(f"without column {column}"), 1 / (n_folds - 1)
+        outcomes.append(Outcome(strategy, measures, ones, ones, share))
+    return y, outcomes, losses
 
 
 def row_losses(y, p):
@@ -131,51 +138,13 @@ def row_losses(y, p):
     return -np.log(np.where(y == 1, p, 1 - p).clip(np.finfo(float).eps))
 
 
-def outcomes_of(losses, splits):
-    """Make what the verdict judges of row losses."""
-    ones, outcomes = np.ones(len(splits)), []
-    for n, each in enumerate(losses):
-        folds = np.array([each[test].mean() for _, test in splits])
-        measures = {"log_loss": folds, "rows": ones, "fit_time": ones}
-        share = 1 / (len(splits) - 1)
-        outcomes.append(Outcome(Strategy(f"{n}"), measures, ones, ones, share))
-    return outcomes
-
-
-def shifts(settings):
-    """Give rounds of predictions of equal expected loss, one too high, 15 too low."""
-    rng, (width, up, noise) = np.random.default_rng(5), settings
-    n_drawn, share = 400_000, 0.1
-    scores = width * rng.normal(size=n_drawn) + np.log(share / (1 - share))
-    y = rng.random(n_drawn) < expit(scores)
-    weights = np.where(y, share / y.mean(), (1 - share) / (1 - y.mean()))
-    noisy = scores + noise * rng.normal(size=n_drawn)
-
-    def mean_loss(log_odds):
-        return np.mean(weights * (np.logaddexp(0, log_odds) - y * log_odds))
-
-    wanted = mean_loss(scores + up)
-    down = brentq(lambda each: mean_loss(noisy - each) - wanted, 0, 6)
-    positive, negative, n = np.flatnonzero(y), np.flatnonzero(~y), int(ROWS * share)
-    seed = 0
-    while True:
-        rows = np.r_[rng.choice(positive, n), rng.choice(negative, ROWS - n)]
-        low = scores[rows] + noise * rng.normal(size=(15, ROWS)) - down
-        log_odds = np.vstack([scores[rows] + up, low])
-        losses = np.logaddexp(0, log_odds) - y[rows] * log_odds
-        splitter = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-        splits = list(splitter.split(losses.T, y[rows]))
-        yield y[rows], outcomes_of(losses, splits), losses
-        seed += 1
-
-
-def winners(compared):
-    """Tell of comparisons where the verdict, and the other rule, name a winner."""
+def measure_fits(compare, model, n_folds, n_strategies, share, n_repeats):
+    """Tell of real fits where the verdict, and the other rule, name a winner."""
     named, plain = [], []
-    for y, outcomes, losses in compared:
-        verdict = judge(
-            outcomes, "log_loss", loss=True, row_losses=losses, row_classes=y
-        )
+    for seed in range(n_repeats):
+        y, outcomes, losses = compare(MODELS[model], seed, n_folds, n_strategies, share)
+        rows = {"row_losses": losses, "row_classes": y}
+        verdict = judge(outcomes, "log_loss", loss=True, **rows)
         named.append(verdict.best is not outcomes[0])
         folds = np.array([each.folds["log_loss"] for each in outcomes]).T
         plain.append(plain_winners((folds[:, 1:] - folds[:, :1])[None])[0])
@@ -186,24 +155,24 @@ def list_cases(rounds):
     """Give the data, folds, strategies, whether there is a goal, and what counts."""
     drawn = product(("normal",), STRATEGIES, CORRELATIONS)
     others = product(("heavy tails", *SKEWS), STRATEGIES, CORRELATIONS[1:2])
-    for case in (*drawn, *others):
-        shape, n_strategies, correlation = case
+    for shape, n_strategies, correlation in (*drawn, *others):
+        case = shape, n_strategies, correlation, 20 * rounds
         name = f"drawn, {shape}, correlation {correlation:g}"
-        count = partial(measure_drawn, *case, 20 * rounds)
-        yield name, FOLDS, n_strategies, shape == "normal", count
-    for kind, model, n_folds, n_strategies, share in FITS:
-        compare = compare_seeds if kind == "seeds" else compare_columns
-        words = n_folds, n_strategies, share
-        fits = (compare(MODELS[model], seed, *words) for seed in range(rounds))
-        name = f"{kind}, {model}, {share:.0%} positive"
-        yield name, n_folds, n_strategies, True, partial(winners, fits)
-    for name, settings in SHIFTS.items():
         yield (
             name,
             FOLDS,
-            15,
+            n_strategies,
+            shape == "normal",
+            partial(measure_drawn, *case),
+        )
+    for kind, model, *case in FITS:
+        compare = compare_seeds if kind == "seeds" else compare_columns
+        name = f"{kind}, {model}, {case[-1]:.0%} positive"
+        yield (
+            name,
+            *case[:2],
             True,
-            partial(winners, islice(shifts(settings), 5 * rounds)),
+            partial(measure_fits, compare, model, *case, rounds),
         )
 
 
@@ -217,7 +186,7 @@ def measure(arguments):
         share, n = float(np.mean(named)), len(named)
         row = {"data": name, "folds": n_folds, "strategies": n_strategies, "n": n}
         rows.append(row | {"named": share, "plain": float(np.mean(plain))})
-        if goal and share > FALSE_WINNERS + 3 * (share * (1 - share) / n) ** 0.5:
+        if goal and share > MOST_WINNERS + 3 * (share * (1 - share) / n) ** 0.5:
             missed.append(f"{name}, {n_strategies} strategies")
     return {"rows": rows, "missed": missed}
 
