@@ -152,7 +152,7 @@ def paragraphs_of_example(text):
         re.sub(r"^# ?(%%)?", "", line) if line.startswith("#") else ""
         for line in text.splitlines()
     ]
-    yield from paragraphs(lines)
+    yield from paragraphs_of_docstring("\n".join(lines))
 
 
 def read_by_users():
