@@ -128,7 +128,8 @@ class BaseResampler(LinkedEstimator, OneToOneFeatureMixin, BaseEstimator, ABC):
         Parameters
         ----------
         X : array-like of shape (n_rows, ...)
-            Data. Only its length is read.
+            Data. Only :class:`GuidedDownsample`, :class:`Weighted`, ``factor="auto"``
+            and ``strata`` or ``groups`` that are named or callable read its values.
         y : array-like of shape (n_rows,)
             Class labels.
         sample_weight : array-like of shape (n_rows,), default=None
@@ -159,7 +160,7 @@ class BaseResampler(LinkedEstimator, OneToOneFeatureMixin, BaseEstimator, ABC):
         Parameters
         ----------
         X : array-like of shape (n_rows, ...)
-            Data of any kind; rows are taken, values are not read.
+            Data of any kind. Its values are read only where ``fit`` reads them.
 
             Of Dask collections the labels are read into memory, one byte a row.
             Weights, and numeric columns named by ``strata`` or ``groups``, need 8 bytes
