@@ -18,26 +18,16 @@ import pandas as pd
 TRUE, UNDER = "true distribution", "under-sampling 1:1"
 
 
-def compare(path):
+def compare(path, *options):
     """Run the command on one file, and give what the table shows of each model."""
-    command = [Path(sys.executable).with_name("skstrat"), "compare", path.name]
-    done = subprocess.run(
-        [*command, "--target", "target", "--json"],
-        cwd=path.parent,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    command = [Path(sys.executable).with_name("skstrat"), "compare", path, "--json"]
+    command += ["--target", "target", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     if done.stderr:
         raise RuntimeError(f"{path.name}: {done.stderr}")
-    return rows_of(path.name.partition(".")[0], json.loads(done.stdout))
-
-
-def rows_of(name, document):
-    """Give the choice for each model, and what it is compared with."""
-    classes = document["data"]["classes"]
-    facts = {"set": name, "rows": document["data"]["rows"]}
-    facts["share"] = min(each["share"] for each in classes)
+    document = json.loads(done.stdout)
+    facts = {"set": path.name.partition(".")[0], "rows": document["data"]["rows"]}
+    facts["share"] = min(each["share"] for each in document["data"]["classes"])
     for model in document["models"]:
         measured = {each["strategy"]: each["measures"] for each in model["strategies"]}
         best, true = measured[model["best"]], measured[TRUE]
@@ -57,11 +47,11 @@ def measure(arguments):
     for _, path in data.data_sets(arguments.data, arguments.only):
         rows += compare(path)
     if arguments.quick:
-        X, y, _ = data.make_table(1_000, 0, 0.05)
+        X, y, _ = data.make_table(500, 0, 0.05)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "generated.csv")
-            pd.DataFrame(X[:, :3]).add_prefix("x").assign(target=y).to_csv(path)
-            rows += compare(path)
+            pd.DataFrame(X[:, :3]).assign(target=y).to_csv(path, index=False)
+            rows += compare(path, "--model", "logistic", "--cv", "2")
     return {"rows": rows}
 
 

@@ -28,12 +28,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skstrat import (
-    DownsampleUpweight,
-    GuidedDownsample,
-    ResampledClassifier,
-    recommend_factor,
-)
+import skstrat
 
 LINEAR, LOGISTIC = "LogisticRegression", LogisticRegression(max_iter=1000)
 TREES = {
@@ -43,7 +38,7 @@ TREES = {
 }
 MODELS = {LINEAR: make_pipeline(StandardScaler(), LOGISTIC)}
 MODELS |= {name: model.set_params(random_state=0) for name, model in TREES.items()}
-SAMPLERS = {"uniform": DownsampleUpweight, "guided": GuidedDownsample}
+SAMPLERS = {"uniform": skstrat.DownsampleUpweight, "guided": skstrat.GuidedDownsample}
 MAX_LOSS, FACTORS, FRESH = 0.01, (5.0, 20.0, 100.0), 50_000
 FOREST_ROWS, TREE_SETS = 100_000, ("adult", "bank_marketing", "forest_cover")
 # Shape of the truth, rows, share of positives, columns, spread of the true log odds.
@@ -101,10 +96,13 @@ def compare(name, X, y, fresh, truth, seed):
     def observe(rows, factor):
         draws = [3 * seed + draw for draw in range(3 if linear else 1)]
         samplers = [SAMPLERS[rows](factor=factor, random_state=each) for each in draws]
-        resampled = partial(ResampledClassifier, model, calibration_check=False)
+        resampled = partial(skstrat.ResampledClassifier, model, calibration_check=False)
         return mean(loss(resampled(each)) for each in samplers) / whole - 1
 
-    whole, ask = loss(clone(model)), partial(recommend_factor, X, y, model, MAX_LOSS)
+    whole, ask = (
+        loss(clone(model)),
+        partial(skstrat.recommend_factor, X, y, model, MAX_LOSS),
+    )
     for rows in ("uniform",) if linear else SAMPLERS:
         found = ask(guided=rows == "guided", random_state=seed)
         asked = [("1 %", found.factor, found.loss)]

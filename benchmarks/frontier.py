@@ -44,13 +44,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from skstrat import (
-    DownsampleUpweight,
-    GuidedDownsample,
-    ResampledClassifier,
-    ResampledEnsembleClassifier,
-    correct_prior,
-)
+import skstrat
 
 BOOSTING = {"l2_regularization": 1, "early_stopping": False}
 MODELS = {
@@ -79,7 +73,7 @@ def pilot_alone(guided, X, y):
     """Fit what predicts by the pilot of guided rows alone, under the original prior."""
     guided.fit_resample(X, y)
     pilots = list(zip(guided.pilots_, guided._learned, strict=True))
-    correct = partial(correct_prior, target_prior=np.bincount(y))
+    correct = partial(skstrat.correct_prior, target_prior=np.bincount(y))
 
     def predict_proba(X):
         each = [correct(m.predict_proba(X), train_prior=prior) for m, prior in pilots]
@@ -100,11 +94,12 @@ def make_ways(name, y, seed):
     model, ratio = make_model(name, seed), np.ptp(np.bincount(y)) / y.sum() + 1
     # More would leave fewer rows of the big class than of the small one.
     factors = min(5, ratio), min(20, ratio)
-    some, few = (DownsampleUpweight(factor=each, random_state=seed) for each in factors)
-    guided = GuidedDownsample(factor=factors[1], random_state=seed)
+    down = partial(skstrat.DownsampleUpweight, random_state=seed)
+    some, few = (down(factor=each) for each in factors)
+    guided = skstrat.GuidedDownsample(factor=factors[1], random_state=seed)
     folds = StratifiedKFold(3, shuffle=True, random_state=seed)
     sigmoid = partial(CalibratedClassifierCV, method="sigmoid", cv=folds)
-    resampled = partial(ResampledClassifier, model)
+    resampled = partial(skstrat.ResampledClassifier, model)
     three = {"n_estimators": 3, "random_state": seed}
     ways = {
         FULL: model,
@@ -115,7 +110,7 @@ def make_ways(name, y, seed):
     }
     if name == "LogisticRegression":
         ways[f"{UNIFORM[1]}, `full_fit=True`"] = resampled(few, full_fit=True)
-    ways[ENSEMBLE] = ResampledEnsembleClassifier(model, few, **three)
+    ways[ENSEMBLE] = skstrat.ResampledEnsembleClassifier(model, few, **three)
     for way, factor in zip(UNDER, factors, strict=True):
         share = min(1.0, factor / ratio)
         under = RandomUnderSampler(sampling_strategy=share, random_state=seed)

@@ -40,10 +40,10 @@ def source(document):
     """Say how, when and on what a document was measured, as far as it is known."""
     said = f"Measured by `{document['command']}`"
     if "date" in document:
-        on = "on {date}, with {machine[cores]} cores ({machine[cpu]})"
-        versions = ", ".join(f"{name} {v}" for name, v in document["versions"].items())
-        said += f" {on.format_map(document)} and `{versions}`"
-    return f"{said}."
+        on = " on {date}, on {machine[cores]} cores ({machine[cpu]})"
+        said += on.format_map(document)
+    versions = ", ".join(f"{name} {v}" for name, v in document["versions"].items())
+    return f"{said}, with `{versions}`." if versions else f"{said}."
 
 
 def main():
