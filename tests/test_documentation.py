@@ -25,6 +25,7 @@ NEEDS = {
     "boosting.md": ["lightgbm", "xgboost", "catboost"],
     "compare.md": ["pandas"],
     "deploying.md": ["onnxruntime", "shap", "skl2onnx", "skops"],
+    "mlflow.md": ["mlflow", "skops"],
     "files.md": ["click", "dask", "pyarrow", "pyspark"],
     "how_far.md": ["pandas"],
     "pipelines.md": ["pandas"],
@@ -103,9 +104,12 @@ def test_blocks_are_of_a_kind_that_is_checked(page):
 
 def page_cases():
     for page in PAGES:
-        slow = [] if page.name in QUICK else [pytest.mark.slow]
+        marks = [] if page.name in QUICK else [pytest.mark.slow]
+        if page.name == "mlflow.md":
+            # The parts of MLflow warn of one another, which is shown and no error.
+            marks.append(pytest.mark.filterwarnings("default"))
         if any(kind == "python" for kind, _ in blocks(page)):
-            yield pytest.param(page, id=page_name(page), marks=slow)
+            yield pytest.param(page, id=page_name(page), marks=marks)
 
 
 @pytest.mark.filterwarnings("ignore:.*pandas:FutureWarning:pyspark")

@@ -174,11 +174,11 @@ class CorrectedClassifier(CorrectedPredictions):
         Notes
         -----
         ``skl2onnx.to_onnx`` converts the result where it converts the model inside and
-        the pilots; the extra ``onnx`` has the versions that work. Compare the ONNX
-        model with the model on your own rows. skl2onnx 1.20 is wrong about three
-        models, corrected or not. It doubles the log odds of a discriminant analysis of
-        two classes. It ignores where forests and trees send missing values. It converts
-        histogram boosting only for columns of float32.
+        the pilots. The extra ``onnx`` has versions that work. Compare the ONNX model
+        with the model on your own rows. In version 1.20, skl2onnx converts three kinds
+        of models wrongly, corrected or not. They are discriminant analysis of two
+        classes, forests and trees for rows with missing values, and histogram boosting
+        with ``categorical_features``.
 
         Examples
         --------

@@ -594,6 +594,7 @@ EXPORTED = [
     "network",
     "gaussian",
     "bernoulli",
+    "categorical",
     "multinomial",
     "histogram",
     "boosting",
