@@ -43,17 +43,15 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
-# Pages that are still being written.
-suppress_warnings = ["toc.not_readable", "myst.xref_missing", "ref"]
 exclude_patterns = ["_build", "tables", "gallery/sg_execution_times.rst"]
 templates_path = ["_templates"]
 
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
 
-
 # A class page shows what its own class adds: the template lists the methods.
 numpydoc_show_class_members = False
+toc_object_entries_show_parents = "hide"
 # The texts name the types.
 autodoc_typehints = "none"
 # What scikit-learn's own docstrings refer to is not here where the network is not.
@@ -128,8 +126,8 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "write_computation_times": False,
 }
-# A warning in an example would hide among the output; those meant are caught there.
-warnings.filterwarnings("error", module=r"skstrat\..*")
+# An example (its module is __main__) that warns fails; those that mean to, catch it.
+warnings.filterwarnings("error", module=r"__main__|skstrat\..*")
 
 
 def hidden(name):
