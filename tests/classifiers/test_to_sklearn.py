@@ -891,3 +891,49 @@ print(len(models))
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert run.stdout == f"{len(saved)}\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("library", ["lightgbm", "xgboost", "sklearn"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_shap_sums_to_the_corrected_log_odds(library, n_classes):
+    shap = pytest.importorskip("shap")
+    X, y = table(n_classes)
+    if library == "sklearn":
+        estimator = histogram()
+    elif library == "lightgbm":
+        module = pytest.importorskip(library)
+        estimator = module.LGBMClassifier(n_estimators=4, n_jobs=1, verbose=-1)
+    else:
+        module = pytest.importorskip(library)
+        estimator = module.XGBClassifier(n_estimators=4, n_jobs=1)
+    model = ResampledClassifier(estimator, down(), use_weights=False).fit(X, y)
+    explained = shap.TreeExplainer(model.to_sklearn())(X)
+    margin = explained.values.sum(axis=1) + explained.base_values
+    if n_classes == 2:
+        margin = np.column_stack([np.zeros(len(X)), margin])
+    # Of each margin only differences between classes count.
+    expected = np.log(model.predict_proba(X))
+    moved, wanted = (each - each[:, :1] for each in (margin, expected))
+    np.testing.assert_allclose(moved, wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["plain", "wrapped", "by row"])
+def test_skops_asks_for_the_wrapper_alone(kind):
+    io = pytest.importorskip("skops.io")
+    X, _ = table(2)
+    model = by_row(LogisticRegression()) if kind == "by row" else None
+    model = model or fitted("logistic" if kind == "plain" else "forest")
+    saved = io.dumps(model.to_sklearn())
+    types = io.get_untrusted_types(data=saved)
+    ours = {each.rpartition(".")[2] for each in types if each.startswith("skstrat")}
+    assert (
+        ours
+        == {
+            "plain": set(),
+            "wrapped": {"PriorCorrectedClassifier"},
+            "by row": {"RowCorrectedClassifier", "RowOffset"},
+        }[kind]
+    )
+    again = io.loads(saved, trusted=types)
+    np.testing.assert_allclose(again.predict_proba(X), model.predict_proba(X), **CLOSE)
