@@ -177,8 +177,8 @@ def report(document):
     shown = [cell for cell in cells if cell["model"] == LINEAR]
     return (
         "Pairs of model and data where an excess of at most 1 % was asked for and rows "
-        "were dropped. The median error, over the predicted excess, is of all factors:"
-        "\n\n"
+        "were dropped. The median error is divided by the predicted excess, and counts "
+        "all factors.\n\n"
         f"{harness.table(heads, lines)}\n\nLogistic regression, excess predicted and "
         f"observed, with standard errors:\n\n{harness.table(HEADINGS, shown)}"
     )

@@ -266,7 +266,7 @@ def against_auto(cells):
         spans = harness.span(loss), harness.span(cpu)
         lines.append((model, way, *spans, f"{won} of {len(own)}"))
     heads = "model", "way", "log loss", "CPU time", "faster, loss no higher"
-    title = f"Over those of {AUTO}, tables with {LARGE:,} training rows or more:"
+    title = f"Divided by those of {AUTO}, tables from {LARGE:,} training rows on:"
     return f"{title}\n\n{harness.table(heads, lines)}"
 
 
