@@ -199,7 +199,7 @@ def test_hard_votes_pick_real_rows(make):
 
 def test_weights_that_cannot_follow_are_refused_and_equal_ones_are_not():
     resampler = Weighted(ClusterCentroids(random_state=0))
-    text = "class 0, from .* it is not known which of them ClusterCentroids kept"
+    text = "class 0, from .* It is not known which of them ClusterCentroids kept"
     with pytest.raises(ValueError, match=text):
         resampler.fit(numbers(), Y, sample_weight=WEIGHTS)
     _, y_new, weights = resampler.fit_resample(
@@ -759,7 +759,7 @@ def sampled_by(function):
         (
             Weighted(sampled_by(lambda X, y: (X, np.where(y == 0, 9, y)))),
             ValueError,
-            r"labels among those given; .* labels \[1, 2, 9\] for \[0, 1",
+            r"labels among those given\. .* labels \[1, 2, 9\] for \[0, 1",
         ),
         (
             Weighted(sampled_by(lambda X, y: (X[:-1], y))),
