@@ -99,12 +99,10 @@ def compare(name, X, y, fresh, truth, seed):
         resampled = partial(skstrat.ResampledClassifier, model, calibration_check=False)
         return mean(loss(resampled(each)) for each in samplers) / whole - 1
 
-    whole, ask = (
-        loss(clone(model)),
-        partial(skstrat.recommend_factor, X, y, model, MAX_LOSS),
-    )
+    whole = loss(clone(model))
+    ask = partial(skstrat.recommend_factor, X, y, model, MAX_LOSS, random_state=seed)
     for rows in ("uniform",) if linear else SAMPLERS:
-        found = ask(guided=rows == "guided", random_state=seed)
+        found = ask(guided=rows == "guided")
         asked = [("1 %", found.factor, found.loss)]
         table = zip(found.factors, found.loss_by_factor, strict=True)
         asked += [(f"{each:g}", each, loss) for each, loss in table if each in FACTORS]
