@@ -177,7 +177,7 @@ HEADINGS = {
 def report(document):
     """Write the tables of factor 20 and fixed trees, and what the other arms say."""
     table, sets = document["table"], document["sets"]["lines"]
-    title = "Medians of {n} data sets with {positives[0]} to {positives[1]} positives"
+    title = "Medians of {n} data sets, {positives[0]} to {positives[1]} training positives"
     of_table = f"{ROWS:,} generated rows, 0.5 % positives, one run"
     titles = of_table, title.format_map(document["sets"])
     parts, fixed = [], []
