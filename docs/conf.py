@@ -126,8 +126,11 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "write_computation_times": False,
 }
-# An example (its module is __main__) that warns fails; those that mean to, catch it.
-warnings.filterwarnings("error", module=r"__main__|skstrat\..*")
+# An example that warns fails; those that mean to, catch it. Its module is __main__.
+warnings.filterwarnings("error", module="__main__")
+for name in skstrat.__all__:
+    if name.endswith("Warning"):
+        warnings.simplefilter("error", getattr(skstrat, name))
 
 
 def hidden(name):
