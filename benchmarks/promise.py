@@ -39,7 +39,7 @@ CLASSES = dict(all_estimators() + imblearn_estimators())
 CLASSES |= {name: getattr(skstrat, name) for name in skstrat.__all__}
 
 
-def make(name, **words):
+def make(name, *parts, **words):
     """Make an estimator, with a fixed seed; "Classifier" in its name may be left out.
 
     What follows a comma is the parameter that the estimator differs in.
@@ -48,10 +48,11 @@ def make(name, **words):
     made = CLASSES.get(name) or CLASSES[f"{name}Classifier"]
     if "random_state" in signature(made).parameters:
         words = {"random_state": 0, **words}
-    return made(**words)
+    return made(*parts, **words)
 
 
-line, balanced = LogisticRegression(), {"class_weight": "balanced"}
+balanced, observed = {"class_weight": "balanced"}, [1 - PREVALENCE, PREVALENCE]
+heavy = {"class_weight": {0: 1.0, 1: 1 / PREVALENCE - 1}, "min_samples_leaf": 10}
 boosting = {"n_estimators": 30, "max_depth": 3, "n_jobs": 1, "random_state": 0}
 catboost = {"iterations": 30, "depth": 3, "thread_count": 1}
 quiet = {"verbose": False, "allow_writing_files": False}
@@ -60,33 +61,23 @@ CLASSES |= {
     "LightGBM": partial(LGBMClassifier, **boosting, reg_lambda=10, verbose=-1),
     "XGBoost": partial(XGBClassifier, **boosting, reg_lambda=10),
     "CatBoost": partial(CatBoostClassifier, **catboost, **quiet),
-    "a pipeline that resamples": lambda: make_imblearn_pipeline(
-        make("RandomUnderSampler"), make("GaussianNB")
-    ),
-    "FixedThreshold": partial(CLASSES["FixedThresholdClassifier"], line, threshold=0.1),
-    "TunedThreshold": partial(CLASSES["TunedThresholdClassifierCV"], line),
-    "FrozenEstimator": lambda: FrozenEstimator(line.fit(np.eye(4), [0, 0, 1, 1])),
 }
 LEARNERS = {
     "LogisticRegression": {},
     "LogisticRegression, class_weight": balanced,
     "SGDClassifier": {"loss": "log_loss", "average": True},
     "LinearDiscriminantAnalysis": {},
-    "LinearDiscriminantAnalysis, priors": {"priors": [1 - PREVALENCE, PREVALENCE]},
+    "LinearDiscriminantAnalysis, priors": {"priors": observed},
     "QuadraticDiscriminantAnalysis, priors": {"priors": [0.5, 0.5]},
     "GaussianNB": {},
-    "GaussianNB, priors": {"priors": [1 - PREVALENCE, PREVALENCE]},
+    "GaussianNB, priors": {"priors": observed},
     "BernoulliNB, fit_prior": {"fit_prior": False},
     "BernoulliNB, class_prior": {"class_prior": [0.5, 0.5]},
     "15 neighbours": {},
     "DecisionTree": {},
     "DecisionTree, leaves of 20": {"min_samples_leaf": 20},
     "RandomForest": {"n_estimators": 30},
-    "RandomForest, class_weight": {
-        "n_estimators": 30,
-        "class_weight": {0: 1.0, 1: 1 / PREVALENCE - 1},
-        "min_samples_leaf": 10,
-    },
+    "RandomForest, class_weight": {"n_estimators": 30, **heavy},
     "ExtraTrees": {"n_estimators": 30, "min_samples_leaf": 5},
     "HistGradientBoosting": {"max_iter": 30, "l2_regularization": 10},
     "HistGradientBoosting, class_weight": {"max_iter": 30, **balanced},
@@ -105,10 +96,6 @@ LEARNERS = {
     "BalancedBagging": {"n_estimators": 5},
     "EasyEnsemble": {"n_estimators": 3},
     "RUSBoost": {"n_estimators": 5},
-    "a pipeline that resamples": {},
-    "FixedThreshold": {},
-    "TunedThreshold": {},
-    "FrozenEstimator": {},
 }
 # What a message must name where a class is the cause, and the name is not its own.
 CAUSES = {
@@ -116,6 +103,15 @@ CAUSES = {
     "FrozenEstimator": "PriorCorrectedClassifier",
 }
 LEARNERS = {name: make(name, **words) for name, words in LEARNERS.items()}
+line, under = LogisticRegression(), make("RandomUnderSampler")
+LEARNERS |= {
+    "a pipeline that resamples": make_imblearn_pipeline(under, make("GaussianNB")),
+    "FixedThreshold": make("FixedThresholdClassifier", line, threshold=0.1),
+    "TunedThreshold": make("TunedThresholdClassifierCV", line),
+    "FrozenEstimator": FrozenEstimator(
+        sklearn.clone(line).fit(np.eye(4), [0, 0, 1, 1])
+    ),
+}
 
 
 def strata(X, y):  # noqa: ARG001
@@ -132,9 +128,9 @@ SAMPLERS = {
     "RandomOversample": make("RandomOversample"),
     "CombinedResample": make("CombinedResample"),
     "GuidedDownsample": make("GuidedDownsample", factor=10),
-    "Weighted(RandomUnderSampler)": skstrat.Weighted(make("RandomUnderSampler")),
+    "Weighted(RandomUnderSampler)": skstrat.Weighted(under),
     "Pipeline of resamplers": skstrat.Pipeline([("down", down), ("over", over)]),
-    "RandomUnderSampler": make("RandomUnderSampler"),
+    "RandomUnderSampler": under,
     "NearMiss": make("NearMiss", sampling_strategy=0.2),
     "RandomOverSampler": make("RandomOverSampler"),
     "SMOTE": make("SMOTE"),
@@ -163,29 +159,25 @@ def around(wrap):
 folds = StratifiedKFold(3, shuffle=True, random_state=0)
 search = partial(GridSearchCV, cv=folds)
 scaled = partial(make_pipeline, StandardScaler())
+online = partial(make, "PartialFitClassifier", epochs=20)
+ensemble = partial(make, "ResampledEnsembleClassifier", n_estimators=3)
 vote = partial(make, "VotingClassifier", voting="soft")
 tuned = partial(make, "TunedThresholdClassifierCV", cv=0.5, refit=True)
 PLAIN = "to_sklearn", "a frame", "incoming weights", "metadata routing", "Dask"
 WAYS = {
     "ResampledClassifier": ResampledClassifier,
-    "ResampledEnsembleClassifier": partial(
-        skstrat.ResampledEnsembleClassifier, n_estimators=3, random_state=0
-    ),
+    "ResampledEnsembleClassifier": ensemble,
     "Pipeline": steps,
     "Pipeline, scaled": lambda *both: steps(*both, ("scale", StandardScaler())),
     "a pipeline inside": inside(scaled),
     "a search inside": inside(partial(search, param_grid={})),
-    "a vote inside": inside(
-        lambda own: vote(estimators=[("own", own), ("line", line)])
-    ),
+    "a vote inside": inside(lambda own: vote([("own", own), ("line", line)])),
     "a search around": around(partial(search, param_grid={"use_weights": ["auto"]})),
     "a calibrator around": around(partial(CLASSES["CalibratedClassifierCV"], cv=folds)),
-    "a threshold around": around(lambda model: tuned(estimator=model)),
+    "a threshold around": around(tuned),
     "a pipeline around": around(scaled),
     **dict.fromkeys(PLAIN, ResampledClassifier),
-    "PartialFitClassifier": lambda learner, _: make(
-        "PartialFitClassifier", estimator=learner, epochs=20
-    ),
+    "PartialFitClassifier": lambda learner, _: online(learner),
 }
 
 
