@@ -2,8 +2,8 @@
 Imbalanced regression: sample a continuous target by bins
 =========================================================
 
-Most insurance claims are small, and a few are very large. A random sample has almost
-none of the large ones. With bins of the target as strata all large claims are kept, and
+Most insurance claims are small, and a few are very large. A random sample has few of
+the large ones. With bins of the target as strata all large claims are kept, and
 weights make the model predict the mean of all claims.
 
 The data are generated: 100,000 claims, of which about 1 % are above 10,000 euros.

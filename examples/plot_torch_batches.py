@@ -94,14 +94,13 @@ print(f"observed {y_new.mean():.1%}")
 # %%
 # The picture
 # -----------
-# Left: positive rows in the first 60 batches. Right: on the dotted line predictions are
-# right.
+# Left: positive rows in 60 batches. Right: on the dotted line predictions are right.
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(8, 4), layout="constrained")
-for name, batches in {"shuffled": shuffled, "balanced": balanced}.items():
+looks = {"shuffled": (shuffled, "ks"), "balanced": (balanced, "C0o")}
+for name, (batches, look) in looks.items():
     counts = [y[each].sum() for each in islice(batches, 60)]
-    look = {"color": "black", "marker": "s"} if batches is shuffled else {"marker": "o"}
-    left.plot(range(1, 61), counts, linestyle="", markersize=4, label=name, **look)
+    left.plot(range(1, 61), counts, look, markersize=4, label=name)
 left.set(xlabel="Batch", ylabel="Positive rows in a batch of 256", ylim=(-4, 150))
 left.legend(loc="center right")
 ReliabilityDisplay(y_new, p_new).plot(right)
