@@ -20,26 +20,26 @@ __all__ = ["BalancedDataset"]
 
 
 class BalancedDataset(keras.utils.PyDataset):
-    """Balanced batches as a dataset that ``fit`` of a Keras model takes.
+    """Balanced batches as a dataset for ``fit`` of a Keras model.
 
-    Each epoch of training serves that epoch of the batches, from data that stays where
-    it is, with the loss weights as ``sample_weight``.
+    Each epoch of training serves the same epoch of the batches, with the loss weights
+    as ``sample_weight``. Only rows of the current batch are read.
 
     Parameters
     ----------
     X : array-like of shape (n_rows, ...)
-        Data in any container that :func:`skstrat.iter_batches` reads; the rows of a
-        batch become an ndarray, those of a dict or a Hugging Face ``Dataset`` a dict
-        of arrays.
+        Data in any container that :func:`skstrat.iter_batches` reads. The rows of a
+        batch become an ndarray. Those of a dict or a Hugging Face ``Dataset`` become a
+        dict of arrays.
     y : array-like of shape (n_rows,) or (n_rows, n_outputs)
-        What the model is to learn, row by row; the batches know the labels.
+        Targets of the model, row by row. The batches have the labels.
     batches : BalancedBatches
-        Which rows.
+        Batches of row numbers.
 
     Attributes
     ----------
     callback : keras.callbacks.Callback
-        Tells the dataset the epoch; to be given to ``fit``.
+        Sets the epoch of the dataset; give it to ``fit``.
     epoch : int
         The epoch served, from 0.
 
@@ -50,12 +50,12 @@ class BalancedDataset(keras.utils.PyDataset):
 
     Notes
     -----
-    Without the callback each epoch is a new one, too, but their numbers depend on
-    whether the model was built before: Keras asks for a batch to build it.
+    Without the callback each epoch is also a new one. Their numbers then depend on
+    whether the model was built before, because Keras reads a batch to build it.
     ``fit(shuffle=True)``, its default, serves the batches of an epoch in another order.
 
-    Workers of Keras are not used: what they read ahead to build the model is trained on
-    in place of other batches of the first epoch (Keras 3.15).
+    Workers of Keras are not used. Batches that they read ahead to build the model would
+    replace other batches of the first epoch (Keras 3.15).
 
     Examples
     --------
@@ -93,7 +93,7 @@ class BalancedDataset(keras.utils.PyDataset):
         return len(self.batches)
 
     def __getitem__(self, number: int) -> tuple[Any, Any, Floats]:
-        """Give a batch of the epoch: rows of X, of y, and their loss weights."""
+        """Return a batch of the epoch: rows of X, of y, and their loss weights."""
         rows = self.batches.batch(number, self.epoch)
         X = _as_arrays(gather_rows(self.X, rows))
         y = _as_arrays(gather_rows(self.y, rows, "y"))
@@ -110,14 +110,14 @@ class BalancedDataset(keras.utils.PyDataset):
         self.epoch, self._is_chosen = epoch, True
 
     def on_epoch_begin(self) -> None:
-        """Go on to the next epoch if none was chosen; Keras calls it."""
+        """Continue with the next epoch if none was chosen; Keras calls it."""
         if not self._is_chosen:
             self.epoch += 1
         self._is_chosen = False
 
 
 def _as_arrays(data: Any) -> Any:
-    """Make an array of a batch, or a dict of arrays of one with named columns."""
+    """Turn a batch into an array, or into a dict of arrays if columns have names."""
     if is_hugging_face(data, "Dataset") or is_hugging_face(data, "Column"):
         data = data[:]
     if isinstance(data, dict):
