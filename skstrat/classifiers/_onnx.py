@@ -18,7 +18,7 @@ _REFUSALS = KeyError, RuntimeError, TypeError, ValueError
 
 
 def parser_of(model: Any) -> Callable[..., list[Any]]:
-    """Give the function that declares the outputs, and make the option known."""
+    """Return the function that declares the outputs, and register the option."""
     # skl2onnx refuses options for a type that it has not been told of.
     update_registered_converter(
         type(model),
@@ -56,7 +56,7 @@ def _parse(scope: Any, model: Any, inputs: Any, **_: Any) -> Any:
 
 
 def _maps(scope: Any, model: Any) -> bool:
-    """Tell whether probabilities are given as a map from label to probability."""
+    """Tell whether probabilities are a map from label to probability."""
     return bool(scope.get_options(model, {"zipmap": True})["zipmap"])
 
 
@@ -108,7 +108,7 @@ def convert(scope: Any, operator: Any, container: Any) -> None:
 
 
 def _predict(scope: Any, operator: Any, model: Any, opset: dict[str, int]) -> Any:
-    """Add what predicts from the same rows; give its label and probabilities."""
+    """Add an operator for the same rows; return its label and probabilities."""
     # skl2onnx knows how to take a pipeline apart, whatever its steps are.
     inside = scope.declare_local_operator(
         "SklearnPipeline", SklearnPipeline([("estimator", model)])
@@ -143,7 +143,7 @@ def _refuse_pilots(operator: Any, model: Any, opset: int) -> None:
 def _inclusion_probability(
     pilots: list[Any], row_offset: Any, dtype: Any, opset: dict[str, int]
 ) -> Any:
-    """Give the chance of a row to be kept, were it of each class."""
+    """Return the inclusion probability of a row, for each class."""
     proba = pilots[0]
     for each in pilots[1:]:
         proba = onnx_ops.OnnxAdd(proba, each, **opset)
@@ -172,7 +172,7 @@ def _corrected(
 
 
 def _labels(model: Any) -> NDArray[Any]:
-    """Give the labels as ONNX knows them, text or whole numbers."""
+    """Return the labels as ONNX has them, text or whole numbers."""
     classes = np.asarray(model.classes_)
     if classes.dtype.kind in "biuf" and (classes == np.floor(classes)).all():
         return classes.astype(np.int64)
