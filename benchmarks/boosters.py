@@ -177,9 +177,9 @@ HEADINGS = {
 def report(document):
     """Write the tables of factor 20 and fixed trees, and what the other arms say."""
     table, sets = document["table"], document["sets"]["lines"]
-    title = "Medians of {n} data sets, {positives[0]} to {positives[1]} training positives"
+    title = "Medians of {n} data sets, trained on {positives[0]} to {positives[1]}"
     of_table = f"{ROWS:,} generated rows, 0.5 % positives, one run"
-    titles = of_table, title.format_map(document["sets"])
+    titles = of_table, f"{title} positives".format_map(document["sets"])
     parts, fixed = [], []
     for title, lines in zip(titles, (table, sets), strict=True):
         shown = [row for row in lines if row["factor"] != 5 and not row["stopping"]]
