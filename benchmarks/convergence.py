@@ -36,11 +36,12 @@ TRUTHS = {
     # Below the kink most rows are, above it most positives.
     "kink": lambda X: 4 * np.maximum(X[:, 0] - 1, 0) + X[:, 1],
 }
-# Steps by schedule: the exponents of 2 of the learning rates.
-FAST = {"invscaling 0.5": range(-5, 4)}
-SGD = {"constant": range(-9, 0), "invscaling 0.25": range(-7, 2)} | FAST
-ADAM = {"adam": range(-8, -3)}
-# Truth, steps, shares of the loss gap, seeds at most, batches at most.
+# Schedules and learning rates.
+FAST = [("invscaling 0.5", 2.0**power) for power in range(-5, 4)]
+SLOW = [("invscaling 0.25", 2.0**power) for power in range(-7, 2)]
+SGD = [("constant", 2.0**power) for power in range(-9, 0)] + SLOW + FAST
+ADAM = [("adam", 2.0**power) for power in range(-8, -3)]
+# Truth, schedules and rates, shares of the loss gap, seeds at most, batches at most.
 EXPERIMENTS = {
     "SGD, linear truth": ("linear", SGD, (0.9, 0.95), 5, 4096),
     "SGD, linear truth, step 1/√t": ("linear", FAST, (0.95,), 5, 4096),
@@ -116,9 +117,8 @@ def count_visits(model, way, data, most, seed):
     while done < most and np.inf in reached:
         try:
             for rows, weight in islice(batches, until - done):
-                model.partial_fit(
-                    X[rows], y[rows], classes=[0, 1], sample_weight=weight
-                )
+                words = {"classes": [0, 1], "sample_weight": weight}
+                model.partial_fit(X[rows], y[rows], **words)
         except ValueError as error:
             # So scikit-learn tells of a rate that is far too large.
             if "Floating-point" in str(error) or "non-finite" in str(error):
@@ -133,27 +133,26 @@ def count_visits(model, way, data, most, seed):
     return reached
 
 
-@threadpool_limits.wrap(limits=1)
 def experiment(name, rounds, quick):
     """Train in every way, with every step, on the data of every seed."""
     truth, steps, shares, seeds, most = EXPERIMENTS[name]
     sizes, seeds, runs = (ROWS, TEST_ROWS), range(min(seeds, rounds)), {}
     if quick:
         sizes, most = (5_000, 2_000), 8
-    settings = [(key, 2.0**power) for key, powers in steps.items() for power in powers]
     for seed in seeds:
-        data = make_data(truth, "adam" in steps, shares, *sizes, seed)
-        for way, setting in product(WAYS, settings):
-            found = count_visits(make_model(*setting, seed), way, data, most, seed)
-            runs.setdefault((way, setting), []).append(found)
+        data = make_data(truth, steps is ADAM, shares, *sizes, seed)
+        for way, step in product(WAYS, steps):
+            found = count_visits(make_model(*step, seed), way, data, most, seed)
+            runs.setdefault((way, step), []).append(found)
     for index, share in enumerate(shares):
         visits = {}
         for way in WAYS:
-            found = min(median(v[index] for v in runs[way, each]) for each in settings)
+            found = min(median(v[index] for v in runs[way, step]) for step in steps)
             visits[way] = found if np.isfinite(found) else None
         yield {"experiment": name, "seeds": len(seeds), "closed": share, **visits}
 
 
+@threadpool_limits.wrap(limits=1)
 def measure(arguments):
     """Run the experiments."""
     warnings.simplefilter("ignore")
