@@ -191,9 +191,9 @@ def report(document):
     return "\n\n".join(parts) + (
         "\n\nWith and without early stopping: with the correction outside, guided rows "
         f"have the lower log loss in {better} of {len(guided)} arms. To predict, this "
-        f"takes {slower} times the booster's own CPU time. Log loss with early stopping "
-        f"over that without: {fixed[0]} on the generated table, {fixed[1]} on the data "
-        "sets."
+        f"takes {slower} times the booster's own CPU time. Log loss with early "
+        f"stopping over that without: {fixed[0]} on the generated table, {fixed[1]} on "
+        "the data sets."
     )
 
 
