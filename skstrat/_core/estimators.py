@@ -4,37 +4,52 @@ from __future__ import annotations
 
 from typing import Any
 
-from sklearn.base import is_regressor
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import (
     AdaBoostClassifier,
+    AdaBoostRegressor,
     BaggingClassifier,
+    BaggingRegressor,
     ExtraTreesClassifier,
+    ExtraTreesRegressor,
     GradientBoostingClassifier,
+    GradientBoostingRegressor,
     HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
     RandomForestClassifier,
+    RandomForestRegressor,
     StackingClassifier,
     VotingClassifier,
 )
 from sklearn.feature_selection import RFE, RFECV, SelectFromModel
 from sklearn.pipeline import Pipeline as SklearnPipeline
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import has_fit_parameter
 
 from skstrat._core.compat import BaseSearchCV, LinearClassifierMixin, routing_enabled
 from skstrat._core.weights import Floats
 
+_FORESTS = (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 # Bagging and AdaBoost come here only without an estimator of their own: then they
 # grow trees.
 _TREE_MODELS = (
+    *_FORESTS,
     AdaBoostClassifier,
+    AdaBoostRegressor,
     BaggingClassifier,
+    BaggingRegressor,
     DecisionTreeClassifier,
-    ExtraTreesClassifier,
+    DecisionTreeRegressor,
     GradientBoostingClassifier,
+    GradientBoostingRegressor,
     HistGradientBoostingClassifier,
-    RandomForestClassifier,
+    HistGradientBoostingRegressor,
 )
 _BOOSTING_LIBRARIES = frozenset({"lightgbm", "xgboost", "catboost"})
 # Without metadata routing these hand all keyword arguments of fit to their estimator.
@@ -57,7 +72,7 @@ def final_estimator(estimator: Any) -> Any:
 def inner_estimator(estimator: Any) -> Any:
     """Return the estimator inside a meta-estimator; None for other models."""
     # The estimator of a forest is a template that is no parameter.
-    forest = isinstance(estimator, (RandomForestClassifier, ExtraTreesClassifier))
+    forest = isinstance(estimator, _FORESTS)
     return None if forest else getattr(estimator, "estimator", None)
 
 
@@ -67,10 +82,8 @@ def is_linear(estimator: Any) -> bool:
 
 
 def is_tree_model(estimator: Any) -> bool:
-    """Tell whether the model that learns is a classifier of one or many trees."""
+    """Tell whether the model that learns is one tree or many."""
     model = final_estimator(estimator)
-    if is_regressor(model):
-        return False
     return isinstance(model, _TREE_MODELS) or is_boosting_library(model)
 
 

@@ -12,6 +12,7 @@ from inspect import signature
 from typing import Any, Literal
 
 import numpy as np
+from sklearn.base import is_regressor
 
 from skstrat._core.estimators import (
     final_estimator,
@@ -43,6 +44,8 @@ _LEAST_RATIO, _MOST_RATIO = 0.8, 1.25
 # Boosted trees predicted 1.1 to 1.4 times the rate with rows weighted 5 times as
 # high as others, 1.8 to 2.7 times at 20.
 LARGE_WEIGHT_RATIO = 5.0
+# ResampledClassifier takes one label per row.
+_FOR_EACH_LABEL = "MultiOutputClassifier(ResampledClassifier(classifier, resampler))"
 # Weights that went through a class's scale and back differ by this much.
 _ROUNDING = 1e-9
 
@@ -273,24 +276,55 @@ def check_last_step(
         if (weights == 1).all():
             return
         refuse_weightless_last_step(step)
+        if not resampled:
+            _refuse_unused(step, "fit", "sample_weight was given to fit")
         raise UnusedWeightsError(
             f"{type(step).__name__} as last step cannot take sample_weight, and "
-            "without the weights its probabilities are those of the resampled "
-            "rows. Make ResampledClassifier(classifier, resampler) the last step "
-            'instead of the resampler, or resample with weighting="uniform".'
+            "without the weights its predictions are for the resampled rows. "
+            f"{_without_weights(step, resampled)}, or resample with "
+            'weighting="uniform".'
         )
     if any(each.by_row or weighs_classes(each) for each in resampled):
         refuse_own_prior_as_last_step(step)
     if is_tree_model(step) and any(map(_weighs_dropped_rows, resampled)):
         warnings.warn(
             f"{type(final_estimator(step)).__name__} is fitted with weights that stand "
-            "for rows dropped or repeated. Trees then predict too high probabilities "
-            "between the rows kept. Use "
-            "ResampledClassifier(classifier, resampler), which withholds these weights "
-            "and corrects the prior instead.",
+            f"for rows dropped or repeated. {_of_weighted_trees(step, resampled)}.",
             TreeWeightsWarning,
             stacklevel=3,
         )
+
+
+def _without_weights(step: Any, resampled: list[Resampled]) -> str:
+    """Say what to use instead of a last step that takes no weights."""
+    if is_regressor(step):
+        return "Use a regressor whose fit takes sample_weight"
+    if resampled[-1].of_label_sets:
+        return (
+            "Use MultiOutputClassifier(classifier) for linear models. For others make "
+            f"{_FOR_EACH_LABEL} the last step instead of the resampler"
+        )
+    return (
+        "Make ResampledClassifier(classifier, resampler) the last step instead of the "
+        "resampler"
+    )
+
+
+def _of_weighted_trees(step: Any, resampled: list[Resampled]) -> str:
+    """Say what trees do with large weights, and what to use instead."""
+    if is_regressor(step):
+        return (
+            "Trees then predict too near the targets of rows with small weights, so "
+            "the mean prediction is wrong. Use a linear model, or a smaller factor, "
+            "so that the weights differ less"
+        )
+    remedy = "ResampledClassifier(classifier, resampler)"
+    if resampled[-1].of_label_sets:
+        remedy = f"{_FOR_EACH_LABEL} instead of resampler and last step"
+    return (
+        "Trees then predict too high probabilities between the rows kept. Use "
+        f"{remedy}, which withholds these weights and corrects the prior instead"
+    )
 
 
 def _weighs_dropped_rows(resampled: Resampled) -> bool:

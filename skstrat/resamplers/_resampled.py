@@ -120,6 +120,12 @@ class Resampled:
         after[place] = class_totals(labels, self.weights)
         return rows / counts, (after / after.sum()) / (totals / totals.sum())
 
+    @property
+    def of_label_sets(self) -> bool:
+        """Tell whether rows have several labels, and weights depend on all of them."""
+        weighs = self.class_weight is not None
+        return weighs and self.codes is None and self.strata is None
+
     @cached_property
     def adds_rows(self) -> bool:
         """Tell whether any row was repeated or made."""

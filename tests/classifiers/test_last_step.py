@@ -1,0 +1,88 @@
+"""A pipeline's last step and its weights: each message names what works."""
+
+import numpy as np
+import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestRegressor
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import MultiOutputClassifier
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+
+from skstrat import (
+    DownsampleUpweight,
+    ResampledClassifier,
+    TreeWeightsWarning,
+    UnusedWeightsError,
+    make_pipeline,
+)
+
+N_ROWS = 12_000
+DOWN = DownsampleUpweight(factor=20, random_state=0)
+TREES = HistGradientBoostingClassifier(max_iter=10, max_leaf_nodes=7)
+
+
+@pytest.fixture(params=[0, 1])
+def several_labels(request):
+    rng = np.random.default_rng(request.param)
+    X = rng.normal(size=(N_ROWS, 3))
+    chance = 1 / (1 + np.exp([0.5, 2, 3] - X))
+    return X, (rng.random(chance.shape) < chance).astype(int)
+
+
+def amounts(seed):
+    """Gamma amounts, of which a resampler keeps the few large ones."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(20_000, 4))
+    return X, rng.gamma(1, np.exp(3 + X @ [0.5, 0.4, 0.3, 0.2]))
+
+
+def by_amount(factor):
+    return DownsampleUpweight(
+        factor=factor, strata=lambda X, y: np.digitize(y, [50, 200]), random_state=0
+    )
+
+
+def test_several_labels_a_row(several_labels):
+    X, labels = several_labels
+    for_trees = r"MultiOutputClassifier\(ResampledClassifier\(classifier, resampler\)\)"
+    linear = OneVsRestClassifier(LogisticRegression())
+    both = rf"Use MultiOutputClassifier\(classifier\) for linear .* {for_trees}"
+    with pytest.raises(UnusedWeightsError, match=both):
+        make_pipeline(DOWN, linear).fit(X, labels)
+    with pytest.warns(TreeWeightsWarning, match=for_trees):
+        make_pipeline(DOWN, MultiOutputClassifier(TREES)).fit(X, labels)
+    half = N_ROWS // 2
+    # Warnings are errors here, so what is advised is silent.
+    for works in (
+        make_pipeline(DOWN, MultiOutputClassifier(LogisticRegression())),
+        MultiOutputClassifier(ResampledClassifier(TREES, DOWN)),
+    ):
+        columns = works.fit(X[:half], labels[:half]).predict_proba(X[half:])
+        ratios = [each[:, 1].mean() for each in columns] / labels[half:].mean(axis=0)
+        assert ((ratios > 0.8) & (ratios < 1.25)).all()
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_trees_of_numbers_predict_too_much_and_a_pipeline_says_so(seed):
+    train, (X, y) = amounts(seed), amounts(seed + 10)
+    forest = RandomForestRegressor(10, random_state=0)
+    trees = make_pipeline(by_amount(10), forest)
+    with pytest.warns(TreeWeightsWarning, match="^RandomForestRegressor.*smaller fact"):
+        trees.fit(*train)
+    assert trees.predict(X).mean() > 1.2 * y.mean()
+    # Warnings are errors here, so both remedies are silent.
+    for works in (
+        make_pipeline(by_amount(10), LinearRegression()),
+        make_pipeline(by_amount(2), forest),
+    ):
+        assert 0.8 < works.fit(*train).predict(X).mean() / y.mean() < 1.25
+
+
+def test_weights_that_a_last_step_cannot_take():
+    X, y = amounts(0)
+    pipeline = make_pipeline(by_amount(10), KNeighborsRegressor())
+    with pytest.raises(UnusedWeightsError, match="a regressor whose fit takes"):
+        pipeline.fit(X, y)
+    alone = make_pipeline(KNeighborsClassifier())
+    with pytest.raises(UnusedWeightsError, match="sample_weight was given to fit"):
+        alone.fit(X, y > 50, sample_weight=y)
