@@ -120,6 +120,8 @@ class Draw:
         The draw with every weight 1, for other blocks of the same data.
     at_random : bool
         Whether the rows drawn are a random sample of each cell.
+    by_values : str
+        Class of a sampler that may choose rows by their values; "" for others.
     inverse_chance : ndarray of shape (n_drawn,) or None
         One over the inclusion probability of each row, where these differ in a cell.
     X, y : array-like of shape (n_drawn, ...) or None
@@ -136,6 +138,7 @@ class Draw:
     margins: tuple[Indices, ...] = ()
     plan: Plan | None = None
     at_random: bool = False
+    by_values: str = ""
     inverse_chance: Floats | None = None
     X: Any = field(default=None, repr=False)
     y: Any = field(default=None, repr=False)

@@ -15,7 +15,7 @@ from skstrat._core.samples import check_samples
 from skstrat._core.weights import Floats, class_totals
 from skstrat.classifiers._booster_correction import correct_booster
 from skstrat.classifiers._boosters import scores_of, start_parameter
-from skstrat.classifiers._causes import MANY_COPIES, chosen_by_values, times_repeated
+from skstrat.classifiers._causes import MANY_COPIES, times_repeated
 from skstrat.classifiers._eval_sets import encode_eval_labels
 from skstrat.classifiers._policy import weighs_classes, without_class_weight
 from skstrat.classifiers._training_rows import draw_rows
@@ -382,7 +382,7 @@ def _refuse_unsuited(drawn: Resampled, weights: Floats | None) -> None:
             f"learn class weights well; got {name}, which only gives weights. Use "
             "DownsampleUpweight, or None for all rows."
         )
-    if chosen_by_values(drawn):
+    if drawn.chosen_by:
         raise ValueError(
             "resampler must draw rows at random, or weigh them by how it chose them; "
             f"got {name}, which drops rows by their values. Use DownsampleUpweight or "

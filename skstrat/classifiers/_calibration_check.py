@@ -132,6 +132,7 @@ def check_by_rows(
     n_fitted: int,
 ) -> CheckResult:
     """Check a model; predict its rows out of fold ``at_once`` or where it fails."""
+    predict = _explained(predict)
     out_of_fold = cross_fit() if at_once and held.has_rows_trained_on else None
     result = _score(held, predict, out_of_fold, n_fitted)
     if at_once or not (result.in_training and is_off(result)):
@@ -141,6 +142,23 @@ def check_by_rows(
         return result
     # Models of fewer rows are less sure than they should be, as that of all is surer.
     return nearest_to_one(result, _score(held, predict, out_of_fold, n_fitted))
+
+
+def _explained(predict: Predict) -> Predict:
+    """Say, where a model cannot predict rows, that these were dropped."""
+
+    def explained(rows: Indices) -> Floats:
+        try:
+            return predict(rows)
+        except ValueError as error:
+            raise ValueError(
+                "The model cannot predict rows that the resampler dropped: "
+                f"{error}. It is checked by these rows. If they hold a category that "
+                "no kept row has, put the encoder before the resampler. Or let it take "
+                'unknown categories: OneHotEncoder(handle_unknown="ignore").'
+            ) from error
+
+    return explained
 
 
 def _score(

@@ -10,7 +10,7 @@ import numpy as np
 from skstrat._core.estimators import final_estimator, is_tree_model
 from skstrat._core.own_prior import classifiers_inside
 from skstrat._core.weights import Floats, class_totals
-from skstrat.classifiers._policy import GivenWeights, is_near_one
+from skstrat.classifiers._policy import GivenWeights
 from skstrat.exceptions import CalibrationWarning
 from skstrat.resamplers._resampled import Resampled
 
@@ -36,11 +36,11 @@ def known_cause(
                 "repeats or makes many times",
                 "Use DownsampleUpweight as resampler, which repeats no row",
             )
-    if chosen_by_values(resampled):
+    if names := resampled.chosen_by:
         return (
             f"{type(final_estimator(estimator)).__name__} is trained on rows that "
-            f"{resampled.made_by} chose by their values, which are no random sample of "
-            "their class",
+            f"{' and '.join(names)} chose by their values, which are no random sample "
+            "of their class",
             "Use a resampler that draws at random, DownsampleUpweight for one",
         )
     return None
@@ -53,14 +53,6 @@ def times_repeated(resampled: Resampled, weights: Floats | None) -> float:
     # Weights that restore the totals make up for copies.
     copies = class_totals(resampled.labels, weights) / resampled.original[2]
     return float(copies.max())
-
-
-def chosen_by_values(resampled: Resampled) -> bool:
-    """Tell whether rows were dropped by their values, by an unknown rule."""
-    kept = resampled.labels.counts / resampled.original[1]
-    # Whoever makes weights may know what rows chosen by their values stand for.
-    chosen = resampled.class_weight is None and not resampled.at_random
-    return chosen and bool(kept.min() < 1) and not is_near_one(kept / kept.max())
 
 
 def warn_of_cause(cause: Cause | None) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import numpy as np
+
 from skstrat._core.own_prior import own_priors
 from skstrat.classifiers._own_prior import refuse_frozen
 from skstrat.classifiers._policy import is_near_one
@@ -16,8 +18,34 @@ def warn_of_other_shares(classifier: Any, resampled: list[Resampled]) -> None:
     """Warn where a classifier predicts other class shares than those of the data."""
     if resampled:
         refuse_frozen(classifier)
+    _warn_of_chosen_rows(classifier, resampled)
     _warn_of_changed_shares(classifier, resampled)
     _warn_of_own_prior(classifier)
+
+
+def _warn_of_chosen_rows(classifier: Any, resampled: list[Resampled]) -> None:
+    """Warn of samplers whose rows stand for no class, whatever they weigh."""
+    names = [
+        name
+        for each in resampled
+        for part in each.parts or (each,)
+        if not _is_meant(part)
+        for name in part.chosen_by
+    ]
+    if not names:
+        return
+    name, choosers = names[0], " and ".join(dict.fromkeys(names))
+    warnings.warn(
+        f"{choosers} before {type(classifier).__name__}: the sampler chooses rows by "
+        "their values, so no weights of classes restore the distribution of the data. "
+        "Predicted probabilities may be far off. Use a sampler that draws at random, "
+        "DownsampleUpweight for one. Or make the last step "
+        f"ResampledClassifier(classifier, {name}(...)), whose check says how far off "
+        f"they are. If this is wanted, write Weighted({name}(...), "
+        'weighting="uniform").',
+        CalibrationWarning,
+        stacklevel=7,
+    )
 
 
 def _warn_of_changed_shares(classifier: Any, resampled: list[Resampled]) -> None:
@@ -26,7 +54,7 @@ def _warn_of_changed_shares(classifier: Any, resampled: list[Resampled]) -> None
         part.made_by
         for each in resampled
         for part in each.parts or (each,)
-        if _changes_shares(part)
+        if _changes_shares(part) and not part.chosen_by
     ]
     if not names:
         return
@@ -58,6 +86,14 @@ def _warn_of_own_prior(classifier: Any) -> None:
         CalibrationWarning,
         stacklevel=7,
     )
+
+
+def _is_meant(resampled: Resampled) -> bool:
+    """Tell whether weights were asked for that do not restore the class totals."""
+    change = resampled.class_change
+    if resampled.class_weight is None or change is None:
+        return False
+    return not np.allclose(change[1], 1)
 
 
 def _changes_shares(resampled: Resampled) -> bool:

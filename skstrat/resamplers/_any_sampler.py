@@ -17,7 +17,7 @@ from skstrat._core.weights import Floats, class_totals, multiply_weights
 from skstrat.resamplers._base import BaseResampler
 from skstrat.resamplers._joined import join
 from skstrat.resamplers._resampled import Resampled
-from skstrat.resamplers._sampler_output import AT_RANDOM
+from skstrat.resamplers._sampler_output import AT_RANDOM, reads_values
 
 # Weights of one class that differ by less are one weight.
 _ROUNDING = 1e-9
@@ -78,7 +78,7 @@ def _resample_by_others(
         made_by=type(sampler).__name__,
     )
     if made is None:
-        return resampled
+        return replace(resampled, by_values=reads_values(sampler))
     if incoming is not None and not carried:
         made = multiply_weights(made, incoming)
     if before is not None and incoming is None:

@@ -296,6 +296,7 @@ class BaseResampler(LinkedEstimator, OneToOneFeatureMixin, BaseEstimator, ABC):
             rows=self.sample_indices_,
             plan=plan,
             at_random=draw.at_random and of_classes,
+            by_values=draw.by_values,
             cells=None if cells.cells is cells.labels else cells,
             made_by=type(self).__name__,
         )

@@ -16,6 +16,12 @@ from skstrat._core.plan import Plan
 from skstrat._core.samples import CheckedSamples
 from skstrat._core.weights import Floats, class_totals
 
+# Of rows dropped of a class over its rows, or over those of all others if these are
+# fewer. Below it models of cleaned rows predicted 0.82 to 1.22 of the rate, from 0.8 on
+# up to 1.6. At most so many rows are in Tomek links: two thirds of the points on a line
+# are nearest to each other.
+_MANY_DROPPED = 2 / 3
+
 
 @dataclass(frozen=True)
 class Resampled:
@@ -56,6 +62,9 @@ class Resampled:
         The draw.
     at_random : bool
         Whether the rows kept are a random sample of each class, or of each cell.
+    by_values : str
+        Class of a sampler that may choose rows by their values, and weighs all rows of
+        a class alike; "" for others.
     cells : Cells or None
         These cells; None if they are the classes.
     made_by : str
@@ -81,6 +90,7 @@ class Resampled:
     rows: Any = None
     plan: Plan | None = None
     at_random: bool = False
+    by_values: str = ""
     cells: Cells | None = None
     made_by: str = ""
     parts: tuple[Resampled, ...] = ()
@@ -125,6 +135,25 @@ class Resampled:
         """Tell whether rows have several labels, and weights depend on all of them."""
         weighs = self.class_weight is not None
         return weighs and self.codes is None and self.strata is None
+
+    @property
+    def chosen_by(self) -> list[str]:
+        """Name the samplers that dropped many rows by their values."""
+        parts = self.parts or (self,)
+        return [part.by_values for part in parts if part._drops_many_by_values()]
+
+    def _drops_many_by_values(self) -> bool:
+        if not self.by_values or self.class_change is None:
+            return False
+        counts = self.original[1]
+        kept = self.class_change[0] * counts
+        if self.samples is not None and self.rows is not None:
+            rows = np.unique(self.rows[self.rows >= 0])
+            if self.samples.positions is not None:
+                rows = np.searchsorted(self.samples.positions, rows)
+            kept = count_codes(self.samples.labels.codes[rows], len(counts))
+        fewer = np.minimum(counts, counts.sum() - counts)
+        return bool((counts - kept >= _MANY_DROPPED * fewer).any())
 
     @cached_property
     def adds_rows(self) -> bool:

@@ -21,7 +21,7 @@ from scipy import sparse
 from skstrat._core.labels import Labels, count_codes
 from skstrat._core.rows import count_rows, take_rows
 
-# Rows of a class are kept or repeated whatever they are.
+# Rows of a class are kept or repeated whatever they are. All others read X.
 AT_RANDOM = (RandomOverSampler, RandomUnderSampler)
 
 Array = NDArray[Any]
@@ -52,6 +52,11 @@ class Output:
     labels: Labels
     indices: Indices
     known: Mask
+
+
+def reads_values(sampler: Any) -> str:
+    """Name a sampler that may choose rows by their values; "" for others."""
+    return "" if isinstance(sampler, AT_RANDOM) else type(sampler).__name__
 
 
 def run_sampler(sampler: Any, X: Any, labels: Labels) -> Output:

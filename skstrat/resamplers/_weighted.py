@@ -20,7 +20,12 @@ from skstrat._core.samples import CheckedSamples
 from skstrat._core.targets import Targets, targets_from_rows
 from skstrat._core.weights import Floats, Weighting, class_totals
 from skstrat.resamplers._base import BaseResampler
-from skstrat.resamplers._sampler_output import AT_RANDOM, Output, run_sampler
+from skstrat.resamplers._sampler_output import (
+    AT_RANDOM,
+    Output,
+    reads_values,
+    run_sampler,
+)
 
 # Weights that went through a class's scale and back differ by this much.
 _ROUNDING = 1e-9
@@ -164,6 +169,7 @@ class Weighted(BaseResampler):
             incoming=self._own_weights(output, labels, incoming),
             moves_rows=not np.array_equal(indices, np.arange(len(labels.codes))),
             at_random=isinstance(self.sampler, AT_RANDOM),
+            by_values=reads_values(self.sampler),
             X=output.X,
             y=_labels_in_kind(samples, output),
         )

@@ -13,6 +13,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
@@ -510,3 +512,22 @@ def test_what_cannot_be_seen_is_said():
         model.fit(X, y)
     assert model.decision_.check.in_training
     assert "some of the rows scored were trained on" in str(model.decision_.check)
+
+
+def test_a_category_of_which_all_rows_were_dropped_is_explained():
+    y = np.repeat([0, 1], [2000, 100])
+    down = DownsampleUpweight(factor=20, random_state=0)
+    dropped = np.setdiff1d(np.arange(2000), down.fit(y[:, None], y).sample_indices_)
+    X = np.zeros((2100, 1))
+    X[dropped[:900]] = 7
+    encoded = make_pipeline(OneHotEncoder(), LogisticRegression())
+    words = (
+        r"that the resampler dropped.*Found unknown categories \[.*7.*put the encoder"
+    )
+    with pytest.raises(ValueError, match=words):
+        ResampledClassifier(encoded, down).fit(X, y)
+    encoded.set_params(onehotencoder__handle_unknown="ignore")
+    ResampledClassifier(encoded, down).fit(X, y)
+    ResampledClassifier(LogisticRegression(), down).fit(
+        OneHotEncoder().fit_transform(X), y
+    )
