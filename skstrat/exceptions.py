@@ -48,7 +48,8 @@ class TreeWeightsWarning(UserWarning):
 
     With large weights, boosted and bagged trees predict too high between the kept rows,
     and pure leaves ignore weights. So large weights do not restore the original
-    probabilities. The effect of class weights cannot be corrected either.
+    probabilities, nor the mean of numbers with weighted strata. The effect of class
+    weights cannot be corrected either.
     ``ResampledClassifier`` with a downsampling resampler does not need such weights.
     """
 
@@ -59,5 +60,6 @@ class CalibrationWarning(UserWarning):
     The text names the cause and the remedy. It holds no number, so that Python shows it
     once for all folds. ``decision_.check`` of the classifier has the ratios of all
     classes, with their standard errors. The warning is also given for known causes:
-    samplers without weights, and copies of a row on both sides of a split.
+    samplers without weights, or that choose rows by their values. Copies of a row on
+    both sides of a split are one, too.
     """

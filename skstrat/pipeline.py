@@ -160,8 +160,8 @@ class Pipeline(LinkedEstimator, ImblearnPipeline):
             If the last step is a tree model and weights stand for dropped rows.
         CalibrationWarning
             If a classifier learns changed class shares, by a sampler without weights or
-            its own parameters. If a step that splits rows follows one that repeats or
-            makes rows.
+            its own parameters. If a sampler chose rows by their values. If a step that
+            splits rows follows one that repeats or makes rows.
         """
         if sample_weight is not None:
             params["sample_weight"] = np.asarray(sample_weight, dtype=np.float64)
