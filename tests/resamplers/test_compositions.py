@@ -272,7 +272,7 @@ def test_a_composition_is_checked_by_the_rows_it_dropped(chain):
 )
 def test_a_transformer_in_it_is_refused(table, pipeline):
     X, y, _ = table
-    words = r"StandardScaler, which changes rows .* Put transformers into the estimator"
+    words = r"StandardScaler, which would change rows .* Put transformers into the"
     resampled = ResampledClassifier(LogisticRegression(), pipeline())
     ensemble = ResampledEnsembleClassifier(
         LogisticRegression(), pipeline(), n_estimators=2

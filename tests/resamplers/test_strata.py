@@ -30,6 +30,7 @@ from skstrat import (
     RandomOversample,
     ResampledClassifier,
     SmallStrataWarning,
+    TreeWeightsWarning,
     UnusedWeightsError,
     make_pipeline,
 )
@@ -717,11 +718,13 @@ def test_linear_regression_on_bins_is_that_on_all_rows():
     assert np.abs(unweighted - whole).max() > 0.15
 
 
-def test_boosted_regression_on_bins_raises_no_warning_of_tree_weights():
+def test_boosted_regression_on_bins_is_warned_of_from_large_weights_on():
     X, y = continuous(4000, 1)
-    model = make_pipeline(
-        down(strata=tail), HistGradientBoostingRegressor(max_iter=20, random_state=0)
-    )
+    trees = HistGradientBoostingRegressor(max_iter=20, random_state=0)
+    with pytest.warns(TreeWeightsWarning, match="^HistGradientBoostingRegressor is"):
+        make_pipeline(down(strata=tail), trees).fit(X, y)
+    # Warnings are errors here, so small weights give none.
+    model = make_pipeline(down(factor=3, strata=tail), trees)
     assert model.fit(X, y).predict(X).mean() == pytest.approx(y.mean(), rel=0.05)
 
 
