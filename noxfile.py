@@ -1,11 +1,13 @@
 """What is run on every change; ``nox --list`` says what there is."""
 
+import shutil
 from pathlib import Path
 
 import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "venv"
+nox.options.error_on_missing_interpreters = True
 nox.options.sessions = ["lint", "types", "tests", "tests-oldest", "docs", "package"]
 
 
@@ -54,23 +56,36 @@ def docs(session):
     session.run("python", "-m", "sphinx", "-W", "docs", "docs/_build/html")
 
 
+# Relative addresses of README are dead where a package index shows it.
+REPOSITORY = "https://raw.githubusercontent.com/skstrat/skstrat/main"
+PACKAGED = "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "CITATION.cff"
+
+
 @nox.session
 def package(session):
-    """Wheel and source distribution, tried in an environment with nothing else."""
+    """Wheel and source distribution in dist/, tried where nothing else is installed."""
     session.install("build", "twine")
     folder = Path(session.create_tmp()).resolve()
-    built, empty = folder / "dist", folder / "empty"
-    session.run("python", "-m", "build", "--outdir", str(built))
+    source, empty, built = folder / "source", folder / "empty", Path("dist").resolve()
+    for each in (source, built):
+        shutil.rmtree(each, ignore_errors=True)
+    caches = shutil.ignore_patterns("__pycache__")
+    shutil.copytree("skstrat", source / "skstrat", ignore=caches)
+    for name in PACKAGED:
+        shutil.copy(name, source)
+    readme = source / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    readme.write_text(text.replace("](docs/", f"]({REPOSITORY}/docs/"), "utf-8")
+    session.run("python", "-m", "build", "--outdir", str(built), str(source))
     files = sorted(map(str, built.iterdir()))
     session.run("twine", "check", "--strict", *files)
     (wheel,) = (each for each in files if each.endswith(".whl"))
     session.run("python", "-m", "venv", "--clear", str(empty))
     python = str(empty / "bin" / "python")
     session.run(python, "-m", "pip", "install", "--quiet", wheel, external=True)
-    readme = str(Path("README.md").resolve())
     options = "-o", "ELLIPSIS", "-o", "NORMALIZE_WHITESPACE"
     with session.chdir(folder):
-        session.run(python, "-m", "doctest", *options, readme, external=True)
+        session.run(python, "-m", "doctest", *options, str(readme), external=True)
         session.run(
             *(python, "-m", "pip", "install", "--quiet", f"{wheel}[cli]"), external=True
         )

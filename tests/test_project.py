@@ -274,3 +274,23 @@ def test_every_extra_that_is_named_exists():
     }
     assert {"cli", "test"} <= named
     assert named <= project["project"]["optional-dependencies"].keys()
+
+
+def test_the_readme_shows_the_measured_ranges():
+    document = ROOT / "benchmarks" / "results" / "frontier.json"
+    cells = json.loads(document.read_text(encoding="utf-8"))["cells"]
+
+    def ranges(way, *models):
+        found = [
+            cell["ways"][way]["mean_p"]
+            for cell in cells
+            if cell["rows"] >= 50_000 and cell["model"] in models
+        ]
+        return f"{min(found):.2f} to {max(found):.2f}"
+
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    models = "LogisticRegression", "HistGradientBoosting", "LightGBM", "RandomForest"
+    for model in models:
+        assert ranges("uniform, factor 5", model) in readme
+    assert ranges("guided, factor 20", "RandomForest") in readme
+    assert f"On all rows they are {ranges('all rows', *models)}." in readme
