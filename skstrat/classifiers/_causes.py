@@ -39,8 +39,8 @@ def known_cause(
     if names := resampled.chosen_by:
         return (
             f"{type(final_estimator(estimator)).__name__} is trained on rows that "
-            f"{' and '.join(names)} chose by their values, which are no random sample "
-            "of their class",
+            f"{' and '.join(names)} may have chosen by their values, so that they are "
+            "no random sample of their class",
             "Use a resampler that draws at random, DownsampleUpweight for one",
         )
     return None

@@ -24,7 +24,7 @@ def warn_of_other_shares(classifier: Any, resampled: list[Resampled]) -> None:
 
 
 def _warn_of_chosen_rows(classifier: Any, resampled: list[Resampled]) -> None:
-    """Warn of samplers whose rows stand for no class, whatever they weigh."""
+    """Warn of samplers whose rows may stand for no class, whatever they weigh."""
     names = [
         name
         for each in resampled
@@ -36,10 +36,10 @@ def _warn_of_chosen_rows(classifier: Any, resampled: list[Resampled]) -> None:
         return
     name, choosers = names[0], " and ".join(dict.fromkeys(names))
     warnings.warn(
-        f"{choosers} before {type(classifier).__name__}: the sampler chooses rows by "
-        "their values, so no weights of classes restore the distribution of the data. "
-        "Predicted probabilities may be far off. Use a sampler that draws at random, "
-        "DownsampleUpweight for one. Or make the last step "
+        f"{choosers} before {type(classifier).__name__}: the sampler may choose rows "
+        "by their values. Then no weights of classes restore the distribution of the "
+        "data, and predicted probabilities may be far off. Use a sampler that draws at "
+        "random, DownsampleUpweight for one. Or make the last step "
         f"ResampledClassifier(classifier, {name}(...)), whose check says how far off "
         f"they are. If this is wanted, write Weighted({name}(...), "
         'weighting="uniform").',

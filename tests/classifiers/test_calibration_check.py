@@ -473,7 +473,7 @@ CAUSES = {
         LogisticRegression(),
         NearMiss(),
         {},
-        "rows that NearMiss chose by their values.*DownsampleUpweight",
+        "rows that NearMiss may have chosen by their values.*DownsampleUpweight",
     ),
     "wrong form": (
         GaussianNB(),

@@ -527,7 +527,7 @@ def test_labels_have_the_index_of_x():
 
 
 @all_samplers
-@pytest.mark.filterwarnings("ignore:.*chooses rows by:skstrat.CalibrationWarning")
+@pytest.mark.filterwarnings("ignore:.*may choose rows by:skstrat.CalibrationWarning")
 def test_pipeline_fits_with_the_weights(sampler):
     X, incoming = data_for(sampler), weights_for(sampler)
     model = Pipeline([("resample", Weighted(sampler)), ("fit", LogisticRegression())])
