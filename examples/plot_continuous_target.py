@@ -85,8 +85,9 @@ right.set_xticks([0, 1], ratios)
 right.set(xlim=(-0.5, 1.5), xlabel="Sample", ylabel="Predicted over true total")
 
 # %%
-# Trees do not follow weights as large as these and predict too much. No warning says so
-# for a continuous target. For them keep more rows, so that weights are at most about 5.
+# Trees do not follow weights as large as these and predict too much. The pipeline then
+# warns with :class:`~skstrat.TreeWeightsWarning`. For trees keep more rows, so that
+# weights are at most about 5.
 #
 # What to read next: :doc:`/strata` for trees, counts and other strata, and
 # :doc:`/how_far` for how many rows to keep.

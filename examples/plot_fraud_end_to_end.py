@@ -37,7 +37,7 @@ X, X_new, y, y_new = train_test_split(table, fraud, stratify=fraud, random_state
 # predicts for the original distribution, unless ``prior_correction=False``.
 
 trees = HistGradientBoostingClassifier(
-    max_leaf_nodes=7, early_stopping=False, random_state=0
+    max_leaf_nodes=7, l2_regularization=10, early_stopping=False, random_state=0
 )
 under = RandomUnderSampler(random_state=0)
 down = DownsampleUpweight(factor=10, random_state=0)

@@ -60,7 +60,7 @@ print(fill(comparison.recommendation_, 70))
 # The picture
 # -----------
 # Fast is left and good is low. The line is at the loss of the true distribution. This
-# model is slow with any weights in scikit-learn 1.9, and it overpredicts with them.
+# model is slow with any weights, and it overpredicts with them.
 
 fig, ax = plt.subplots(figsize=(6.4, 4.8), layout="constrained")
 TradeOffDisplay.from_comparison(comparison, ax=ax)
