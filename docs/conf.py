@@ -17,9 +17,12 @@ ROOT = Path(__file__).parents[1]
 # Before scikit-learn is imported: with cores that are busy, threads wait for each other
 # and examples take many times as long.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# The backend of Keras that the site is built with; its own default is TensorFlow.
+os.environ.setdefault("KERAS_BACKEND", "torch")
 # Modules whose names stand in a list; the others' all are in that of skstrat.
 ROOMS = [
     "batches",
+    "batches.keras",
     "classifiers",
     "displays",
     "io",
@@ -72,6 +75,10 @@ intersphinx_mapping = {
     name: (address, (None, "_static/empty.inv")) for name, address in OTHERS.items()
 }
 intersphinx_timeout = 10
+# With -W a reference to a name that skstrat does not have fails. Those to other
+# libraries need a network, and numpydoc refers to every attribute.
+nitpicky = True
+nitpick_ignore_regex = [("py:.*", r"(?!skstrat\.)\w+\..*"), ("py:obj", r"[a-z_]+")]
 
 html_title = "skstrat"
 html_theme = "pydata_sphinx_theme"

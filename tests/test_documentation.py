@@ -1,8 +1,10 @@
 """What README and the pages of the site show is what happens."""
 
 import doctest
-import importlib
+import importlib.util
+import itertools
 import os
+import pkgutil
 import re
 import shlex
 import shutil
@@ -16,7 +18,7 @@ import skstrat
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = sorted([ROOT / "README.md", *DOCS.glob("*.md"), *DOCS.glob("reference/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md"), *DOCS.glob("reference/*.md")])
 FENCE = re.compile(r"^```(\{?[\w-]+\}?)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DOCTEST = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 # Optional libraries of a page; where one is absent, the page is skipped.
@@ -59,6 +61,15 @@ def commands(text):
     return [line.strip().removeprefix(".venv/bin/") for line in lines]
 
 
+def all_commands(page):
+    """Give each command in a block of the shell or in a line, split into words."""
+    inline = r"`((?:skstrat|nox|python3?) [^`]*)`"
+    found = re.findall(inline, page.read_text(encoding="utf-8"))
+    for kind, text in blocks(page):
+        found += commands(text) if kind == "sh" else []
+    return [shlex.split(each) for each in found]
+
+
 def outputs(page):
     """Give each command of skstrat with the output shown after it, or None."""
     found = []
@@ -91,13 +102,19 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=page_name)
 
 @each_page
 def test_blocks_are_of_a_kind_that_is_checked(page):
+    lines = page.read_text(encoding="utf-8")
+    fences = re.findall(r"^ *(?:`{3,}|~{3,})", lines, re.MULTILINE)
+    assert len(fences) == 2 * len(blocks(page))
+    before = ""
     for kind, text in blocks(page):
         assert kind in {"python", "sh", "text"} or kind.startswith("{"), text
+        if kind == "text":
+            assert any(each.startswith("skstrat ") for each in commands(before)), text
+        before = text if kind == "sh" else ""
         if kind == "python":
             assert text.startswith(">>> "), text
             assert text.endswith("\n\n"), text
-    prompts = page.read_text(encoding="utf-8").count("\n>>> ")
-    assert prompts == sum(
+    assert lines.count("\n>>> ") == sum(
         f"\n{text}".count("\n>>> ") for kind, text in blocks(page) if kind == "python"
     )
 
@@ -130,7 +147,7 @@ def test_examples_give_what_the_page_shows(page, tmp_path, monkeypatch):
     assert failures == 0
     for command, shown in outputs(page):
         # The examples of the page make the file that the command reads.
-        if shown and Path(shlex.split(command)[2]).exists():
+        if shown and command != DEMO:
             assert_shown(shown, run(command))
 
 
@@ -187,11 +204,27 @@ def test_the_demo_prints_what_pages_show():
 def test_commands_are_those_of_the_command_line(page):
     pytest.importorskip("skrub")
     skstrat_command = importlib.import_module("skstrat.cli._compare").skstrat_command
-    inline = re.findall(r"`(skstrat [^`]* --[^`]*)`", page.read_text(encoding="utf-8"))
-    for command in [*inline, *(command for command, _ in outputs(page))]:
-        name, *arguments = shlex.split(command)[1:]
-        # It raises where an option is not known.
-        skstrat_command.commands[name].make_context(name, arguments)
+    for program, *words in all_commands(page):
+        if program == "skstrat":
+            name, *arguments = words
+            command = skstrat_command.commands[name]
+            if any(each.startswith("--") for each in arguments):
+                # It raises where an option is not known.
+                command.make_context(name, arguments)
+
+
+@each_page
+def test_sessions_and_modules_that_are_run_exist(page):
+    sessions = re.findall(
+        r"^def (\w+)\(session", (ROOT / "noxfile.py").read_text("utf-8"), re.MULTILINE
+    )
+    for program, *words in all_commands(page):
+        if program == "nox":
+            assert words[0] == "-s"
+            named = itertools.takewhile(lambda each: each != "--", words[1:])
+            assert {each.replace("-", "_") for each in named} <= set(sessions), words
+        if program.startswith("python") and words[0] == "-m":
+            assert importlib.util.find_spec(words[1]), words
 
 
 @each_page
@@ -204,17 +237,19 @@ def test_files_and_pages_that_are_named_exist(page):
 
 
 def test_reference_names_everything_public_once():
-    pytest.importorskip("pyarrow")
+    for library in ("keras", "pyarrow", "skrub"):
+        pytest.importorskip(library)
     text = (DOCS / "reference" / "index.md").read_text(encoding="utf-8")
     listed = re.findall(r"^   (\w[\w.]*)$", text, re.MULTILINE)
     modules = re.findall(r"^`skstrat\.(\w+)`", text, re.MULTILINE)
     rooms = {path.stem for path in (ROOT / "skstrat").iterdir() if path.stem[0] != "_"}
     assert set(modules) == rooms - {"cli", "py"}
     public = set(skstrat.__all__)
-    for name in modules:
-        module = importlib.import_module(f"skstrat.{name}")
-        public |= {
-            each if each in public else f"{name}.{each}"
-            for each in getattr(module, "__all__", ())
-        }
+    for found in pkgutil.walk_packages(skstrat.__path__, "skstrat."):
+        if "._" not in found.name and not found.name.startswith("skstrat.cli"):
+            room = found.name.removeprefix("skstrat.")
+            public |= {
+                each if each in public else f"{room}.{each}"
+                for each in getattr(importlib.import_module(found.name), "__all__", ())
+            }
     assert sorted(listed) == sorted(public)

@@ -79,11 +79,12 @@ def resample_file(
     target : str
         Name of the label column.
     resampler : resampler
-        One that picks rows: :class:`DownsampleUpweight`, :class:`GuidedDownsample`,
-        :class:`RandomOversample`, :class:`CombinedResample` or :class:`ClassWeight`.
-        Columns that it names are those of the files. ``factor="auto"`` and
-        :class:`GuidedDownsample` read a part of the rows more than once. It is not
-        changed.
+        One that picks rows: :class:`~skstrat.DownsampleUpweight`,
+        :class:`~skstrat.GuidedDownsample`, :class:`~skstrat.RandomOversample`,
+        :class:`~skstrat.CombinedResample` or :class:`~skstrat.ClassWeight`. Columns
+        that it names are those of the files. ``factor="auto"`` and
+        :class:`~skstrat.GuidedDownsample` read a part of the rows more than once. It is
+        not changed.
     key : str, default=None
         Name of a column of integers or strings without missing values that is different
         in every row. The same rows are then kept when the file is sorted in another

@@ -218,7 +218,7 @@ def scan_file(
     r"""Read the labels of files of any size, and leave the rows in the files.
 
     Rows are read from the files when they are needed. A resampler decides by the labels
-    and reads the rows drawn, and a :class:`ResampledClassifier` trains on them.
+    and reads the rows drawn. A :class:`~skstrat.ResampledClassifier` trains on them.
 
     Parameters
     ----------

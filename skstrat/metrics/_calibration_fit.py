@@ -164,7 +164,7 @@ def calibration_slope_intercept(
 def calibration_slope(
     y_true: Any, y_prob: Any, sample_weight: Any = None, *, pos_label: Any = None
 ) -> float:
-    """Return the slope of :func:`calibration_slope_intercept`.
+    """Return the slope of :func:`~skstrat.metrics.calibration_slope_intercept`.
 
     Parameters
     ----------
