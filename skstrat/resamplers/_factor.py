@@ -168,7 +168,7 @@ def _count_share(pilot: Pilot, n_positives: int, n_classes: int) -> Ranged:
         total = pilot.weights.sum() * pilot.loss / unit
         if pilot.too_wide:
             missed = 1 + _MISSED_PER_COLUMN * pilot.n_columns / n_positives
-            # A pilot that learned its rows by heart says too much of the loss.
+            # A pilot that memorised its rows overstates the loss.
             sums = np.bincount(pilot.positive, pilot.weights)
             total = min(total, float(-sums @ np.log(sums / sums.sum())) / unit)
             share = missed * pilot.n_columns * (n_classes - 1) / (2 * total)
