@@ -160,8 +160,8 @@ def print_reading_help(
     averages = f"{_joined(shown, 'roc_auc', 'average_precision')}: each class against "
     averages += "the rest, averaged. "
     console.print(
-        "\nMeans over the same folds, where there is room ± their standard deviations; "
-        f"only training parts are resampled. Lower is better: {losses}. "
+        "\nMeans over the same folds, ± standard deviations if the terminal is wide "
+        f"enough; only training parts are resampled. Lower is better: {losses}. "
         f"{averages * (len(data['classes']) > 2)}Mean p / prevalence: predicted over "
         f"real share of class {data['smallest_class']}, 1 is right. correction: "
         "predictions turned back to the original class shares."
