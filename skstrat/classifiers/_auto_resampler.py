@@ -19,6 +19,7 @@ from skstrat._core.targets import seed_of
 from skstrat.classifiers._auto import recommend_for
 from skstrat.classifiers._calibration_check import NAIVE_BAYES
 from skstrat.classifiers._full_fit import PASSES_SHARE, full_fit_pays
+from skstrat.classifiers._own_prior import refuse_regressor
 from skstrat.classifiers._policy import TrainingDecision
 from skstrat.classifiers._training_rows import asks_for_dropped
 from skstrat.classifiers._what_pays import dropping_pays, may_pay
@@ -152,6 +153,7 @@ def _refuse_unsuited(estimator: Any, X: Any, y: Any) -> None:
             "Dask collection. Give a resampler, with the factor that recommend_factor "
             "finds on some of its partitions."
         )
+    refuse_regressor(estimator)
     # Of classes that the learner weighs itself it is not known what rows tell.
     refuse_own_prior(estimator, "estimator")
     if not (is_linear(estimator) or hasattr(estimator, "predict_proba")):

@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from sklearn.base import is_regressor
 from sklearn.model_selection import (
     FixedThresholdClassifier,
     TunedThresholdClassifierCV,
 )
 from sklearn.utils.class_weight import compute_class_weight
 
+from skstrat._core.estimators import final_estimator
 from skstrat._core.labels import Labels
 from skstrat._core.own_prior import (
     OwnPrior,
@@ -27,15 +29,37 @@ from skstrat._core.own_prior import (
 from skstrat._core.weights import Floats, class_totals
 
 _THRESHOLDS = (FixedThresholdClassifier, TunedThresholdClassifierCV)
+# Switches, of boosting libraries, that balance two classes.
+_BALANCING = ("is_unbalance", "unbalance", "unbalanced_sets")
 # Totals that went through different products differ by this much.
 _ROUNDING = 1e-9
 
 
 def refuse_unsuited(estimator: Any) -> None:
     """Refuse estimators that cannot be trained on other rows and corrected."""
+    refuse_regressor(estimator)
     _refuse_lost(estimator, "this classifier")
     for own in own_priors(estimator):
         _refuse_unknown(own)
+
+
+def refuse_regressor(estimator: Any) -> None:
+    """Refuse a regressor, which predicts no classes."""
+    if _is_regressor(estimator):
+        raise ValueError(
+            "estimator must be a classifier, because classes are predicted; got the "
+            f"regressor {type(final_estimator(estimator)).__name__}. For a regressor "
+            "use Pipeline: make_pipeline(resampler, regressor)."
+        )
+
+
+def _is_regressor(estimator: Any) -> bool:
+    if not hasattr(estimator, "__sklearn_tags__"):
+        return False
+    try:
+        return bool(is_regressor(estimator))
+    except AttributeError:  # a mixin has tags only together with BaseEstimator
+        return False
 
 
 def refuse_threshold(estimator: Any, around: str = "this classifier") -> None:
@@ -114,9 +138,15 @@ def refuse_own_weights(estimator: Any) -> None:
     """Refuse a model that weighs classes when weights are passed to it."""
     for own in own_priors(estimator):
         if own.effect == "weights":
+            balances = isinstance(own.value, str) or own.name in _BALANCING
+            effect = (
+                "reweights the classes and silently cancels the weights passed to it"
+                if balances
+                else "multiplies the weights passed to it, so its predictions are not "
+                "for the original distribution"
+            )
             raise ValueError(
-                f"{own} reweights the classes and silently cancels the weights passed "
-                f"to it. Leave {own.name} out, or use ClassWeight as the only "
+                f"{own} {effect}. Leave {own.name} out, or use ClassWeight as the only "
                 "resampler."
             )
 
@@ -188,9 +218,9 @@ def _class_weights(own: OwnPrior, totals: Floats, drawn: Labels) -> Floats:
         ratio = float(own.value) if n_classes == 2 else 1.0
         return np.array([1.0] * (n_classes - 1) + [ratio])
     balanced: Floats = totals.mean() / totals
-    if isinstance(own.value, str) and own.name != "is_unbalance":
+    if isinstance(own.value, str) and own.name not in _BALANCING:
         return np.sqrt(balanced) if own.value == "SqrtBalanced" else balanced
-    if own.name in ("is_unbalance", "unbalance", "unbalanced_sets"):
+    if own.name in _BALANCING:
         return balanced if n_classes == 2 else np.ones(n_classes)
     if not isinstance(own.value, Mapping):
         return np.asarray(own.value, dtype=np.float64)

@@ -169,8 +169,16 @@ def _passes_class_weights(
     if use_weights == "auto" and not resampled.moves_rows:
         return True, f"{resampled.made_by} does nothing but weight rows"
     passes, reason = _follows_class_weights(estimator, use_weights)
-    if use_weights == "auto" and resampled.by_row and not passes:
-        reason = "only linear models follow such weights, so each row is corrected"
+    if use_weights == "auto" and not passes:
+        name = type(estimator).__name__
+        weightless = fit_arguments(estimator, resampled.weights) is None
+        kind, corrected = (
+            ("such", "each row") if resampled.by_row else ("class", "the prior")
+        )
+        cause = f"only linear models follow {kind} weights"
+        if weightless:
+            cause = f"{name} takes no sample_weight in fit"
+        reason = f"{cause}, so {corrected} is corrected"
     return passes, reason
 
 

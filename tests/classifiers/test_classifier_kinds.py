@@ -4,7 +4,7 @@ from inspect import signature
 
 import numpy as np
 import pytest
-from sklearn.base import clone
+from sklearn.base import ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import (
     BaggingClassifier,
@@ -12,12 +12,19 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     VotingClassifier,
 )
-from sklearn.linear_model import LogisticRegression, PassiveAggressiveClassifier
+from sklearn.linear_model import (
+    LinearRegression,
+    LogisticRegression,
+    PassiveAggressiveClassifier,
+    Ridge,
+    SGDRegressor,
+)
 from sklearn.model_selection import GridSearchCV
-from sklearn.multiclass import OneVsOneClassifier
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline as make_stock_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeRegressor
 from sklearn.utils import all_estimators
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import has_fit_parameter
@@ -25,12 +32,14 @@ from sklearn.utils.validation import has_fit_parameter
 from skstrat import (
     ClassWeight,
     DownsampleUpweight,
+    PartialFitClassifier,
     Pipeline,
     RandomOversample,
     ResampledClassifier,
     UnusedWeightsError,
     make_pipeline,
 )
+from skstrat._core.estimators import final_estimator
 
 CLASSIFIERS = dict(all_estimators(type_filter="classifier"))
 FACTOR = 8
@@ -219,15 +228,69 @@ def test_who_gets_the_weights(data, estimator, passed, weighted):
     )
 
 
+# Regressors
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        DecisionTreeRegressor(),
+        make_stock_pipeline(StandardScaler(), Ridge()),
+        GridSearchCV(SGDRegressor(), {"alpha": [1e-4]}),
+    ],
+    ids=["tree", "pipeline", "search"],
+)
+@pytest.mark.parametrize("resampler", [down(), "auto", None], ids=["down", "auto", ""])
+def test_a_regressor_is_an_error(data, estimator, resampler):
+    name = type(final_estimator(estimator)).__name__
+    model = ResampledClassifier(estimator, resampler)
+    message = f"estimator must be a classifier.*regressor {name}. .*use Pipeline"
+    with pytest.raises(ValueError, match=message):
+        model.fit(*data)
+
+
+def test_a_regressor_on_batches_is_an_error(data):
+    model = PartialFitClassifier(SGDRegressor())
+    with pytest.raises(ValueError, match="got the regressor SGDRegressor"):
+        model.fit(*data)
+
+
+class Mixed(ClassifierMixin):
+    """A classifier that has a mixin of scikit-learn, but not its base."""
+
+    def get_params(self, deep=True):
+        return {}
+
+    def fit(self, X, y):
+        self.classes_, counts = np.unique(y, return_counts=True)
+        self.shares = counts / len(y)
+        return self
+
+    def predict_proba(self, X):
+        return np.tile(self.shares, (len(X), 1))
+
+
+def test_classifiers_without_tags_and_classifiers_of_regressors_are_none(data):
+    X, y = data
+    model = ResampledClassifier(Mixed()).fit(X, y)
+    assert model.decision_.rows_trained == model.decision_.rows_before
+    over = OneVsRestClassifier(LinearRegression())
+    assert ResampledClassifier(over).fit(X, y).predict(X).shape == y.shape
+
+
 # class_weight
 
 
 @pytest.mark.parametrize("name", CLASS_WEIGHTED)
-@pytest.mark.parametrize("class_weight", ["balanced", {0: 1, 1: 5}], ids=str)
-def test_class_weight_with_weights_is_an_error(data, name, class_weight):
+@pytest.mark.parametrize(
+    ("class_weight", "effect"),
+    [("balanced", "silently cancels the"), ({0: 1, 1: 5}, "multiplies the")],
+    ids=["balanced", "dict"],
+)
+def test_class_weight_with_weights_is_an_error(data, name, class_weight, effect):
     X, y = data
     estimator = make(name, class_weight=class_weight)
-    message = rf"{name}\(class_weight=.*silently cancels"
+    message = rf"{name}\(class_weight=.*{effect} weights passed to it"
     models = [
         ResampledClassifier(estimator, down(), use_weights=True),
         make_pipeline(down(), estimator),

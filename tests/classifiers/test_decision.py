@@ -69,7 +69,7 @@ CASES = {
         ResampledClassifier(KNeighborsClassifier(50), DOWN),
         None,
         "none",
-        "prior is corrected",
+        "KNeighborsClassifier takes no sample_weight in fit, so the prior is corrected",
         "prior",
     ),
     "class weight": (
