@@ -17,7 +17,7 @@ from skstrat._core.weights import Floats, class_totals, multiply_weights
 from skstrat.resamplers._base import BaseResampler
 from skstrat.resamplers._joined import join
 from skstrat.resamplers._resampled import Resampled
-from skstrat.resamplers._sampler_output import AT_RANDOM, reads_values
+from skstrat.resamplers._sampler_output import AT_RANDOM, call_sampler, reads_values
 
 # Weights of one class that differ by less are one weight.
 _ROUNDING = 1e-9
@@ -53,7 +53,8 @@ def _resample_by_others(
     if takes and before is not None:
         params = {**params, "sample_weight": before}
     X, y, made = _three_results(
-        sampler, sampler.fit_resample(samples.take(X), read_column(samples.y), **params)
+        sampler,
+        call_sampler(sampler, samples.take(X), read_column(samples.y), **params),
     )
     indices = getattr(sampler, "sample_indices_", None)
     known = indices is not None and np.min(indices, initial=0) >= 0

@@ -14,15 +14,22 @@ from typing import Any
 
 import numpy as np
 from imblearn.over_sampling import RandomOverSampler
-from imblearn.under_sampling import RandomUnderSampler
+from imblearn.under_sampling import (
+    InstanceHardnessThreshold,
+    NeighbourhoodCleaningRule,
+    RandomUnderSampler,
+)
 from numpy.typing import NDArray
 from scipy import sparse
 
-from skstrat._core.labels import Labels, count_codes
+from skstrat._core.labels import Labels, count_codes, factorize
 from skstrat._core.rows import count_rows, take_rows
 
 # Rows of a class are kept or repeated whatever they are. All others read X.
 AT_RANDOM = (RandomOverSampler, RandomUnderSampler)
+# They use labels as columns of probabilities, and as numbers with a mode. Both only
+# drop rows.
+_COMPUTES_WITH_LABELS = (InstanceHardnessThreshold, NeighbourhoodCleaningRule)
 
 Array = NDArray[Any]
 Indices = NDArray[np.intp]
@@ -59,9 +66,38 @@ def reads_values(sampler: Any) -> str:
     return "" if isinstance(sampler, AT_RANDOM) else type(sampler).__name__
 
 
+def call_sampler(sampler: Any, X: Any, y: Any, **params: Any) -> Any:
+    """Call a sampler; one that computes with labels gets integers for them."""
+    if not isinstance(sampler, _COMPUTES_WITH_LABELS) or getattr(y, "ndim", 1) > 1:
+        return sampler.fit_resample(X, y, **params)
+    codes, classes = factorize(y)
+    wanted = sampler.sampling_strategy
+    sampler.sampling_strategy = _of_codes(wanted, classes)
+    try:
+        X_made, _ = sampler.fit_resample(X, codes.astype(np.intp), **params)
+    finally:
+        sampler.sampling_strategy = wanted
+    rows = sampler.sampling_strategy_.items()
+    sampler.sampling_strategy_ = {classes[code]: count for code, count in rows}
+    y_made = take_rows(y, sampler.sample_indices_, "y")
+    return X_made, y_made.reset_index(drop=True) if hasattr(y, "iloc") else y_made
+
+
+def _of_codes(wanted: Any, classes: Array) -> Any:
+    """Name the classes of a sampling strategy by their codes."""
+    code_of = {label: code for code, label in enumerate(classes.tolist())}
+    if isinstance(wanted, dict):
+        return {code_of.get(label, str(label)): count for label, count in wanted.items()}
+    if isinstance(wanted, (list, tuple)):
+        return [code_of.get(label, str(label)) for label in wanted]
+    if callable(wanted):
+        return lambda codes: _of_codes(wanted(classes[codes]), classes)
+    return wanted
+
+
 def run_sampler(sampler: Any, X: Any, labels: Labels) -> Output:
     """Fit a sampler of two results and find the origin of its rows."""
-    given = sampler.fit_resample(X, labels.classes[labels.codes])
+    given = call_sampler(sampler, X, labels.classes[labels.codes])
     if not (isinstance(given, tuple) and len(given) == 2):
         number = len(given) if isinstance(given, tuple) else 1
         raise TypeError(

@@ -12,7 +12,14 @@ from imblearn import FunctionSampler, combine, over_sampling, under_sampling
 from imblearn.combine import SMOTEENN, SMOTETomek
 from imblearn.over_sampling import ADASYN, SMOTE, SMOTENC, RandomOverSampler
 from imblearn.pipeline import make_pipeline as make_imblearn_pipeline
-from imblearn.under_sampling import ClusterCentroids, NearMiss, RandomUnderSampler
+from imblearn.under_sampling import (
+    ClusterCentroids,
+    EditedNearestNeighbours,
+    InstanceHardnessThreshold,
+    NearMiss,
+    NeighbourhoodCleaningRule,
+    RandomUnderSampler,
+)
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -33,7 +40,6 @@ from skstrat import (
     make_pipeline,
 )
 
-# InstanceHardnessThreshold takes no labels but 0, 1, 2 and so on.
 COUNTS = {0: 160, 1: 60, 2: 30}
 Y = np.random.default_rng(4).permutation(np.repeat(list(COUNTS), list(COUNTS.values())))
 TEXTS = np.array(["a", "b", "c"])
@@ -809,3 +815,51 @@ def test_trees_see_that_synthetic_rows_weigh_less(weighting):
     neighbours = ResampledClassifier(KNeighborsClassifier(), smote)
     with pytest.raises(UnusedWeightsError, match="rows made by Weighted weigh otherw"):
         neighbours.fit(X, y)
+
+
+# Labels of other kinds ----------------------------------------------------------------
+
+HARDNESS = InstanceHardnessThreshold(estimator=LogisticRegression(), random_state=0)
+COMPUTE_WITH_LABELS = {
+    "hardness": HARDNESS,
+    "hardness, dict": clone(HARDNESS).set_params(sampling_strategy={0: 100}),
+    "hardness, callable": clone(HARDNESS).set_params(
+        sampling_strategy=lambda y: {min(y): 90}
+    ),
+    "cleaning": NeighbourhoodCleaningRule(),
+    "cleaning, list": NeighbourhoodCleaningRule(sampling_strategy=[0]),
+    "nearest": EditedNearestNeighbours(),
+    "smote": SMOTE(random_state=0),
+}
+
+
+@pytest.mark.parametrize("name", COMPUTE_WITH_LABELS)
+@pytest.mark.parametrize("labels", [[False, True], ["no", "yes"], [-1, 1]], ids=str)
+def test_labels_of_any_kind_give_the_rows_that_0_and_1_give(name, labels):
+    X, rare = numbers(), (Y > 0).astype(int)
+    by_code = COMPUTE_WITH_LABELS[name]
+    sampler = clone(by_code)
+    wanted = sampler.sampling_strategy
+    if isinstance(wanted, dict):
+        sampler.sampling_strategy = {labels[0]: wanted[0]}
+    if isinstance(wanted, list):
+        sampler.sampling_strategy = labels[:1]
+    expected, codes = clone(by_code).fit_resample(X, rare)
+    y = pd.Series(labels).take(rare).reset_index(drop=True)
+    X_made, y_made, _ = Weighted(sampler).fit_resample(X, y)
+    np.testing.assert_array_equal(X_made, expected)
+    assert y_made.tolist() == np.array(labels)[codes].tolist()
+    assert y_made.dtype == y.dtype
+    model = ResampledClassifier(
+        LogisticRegression(), sampler, calibration_check=False
+    ).fit(X, y)
+    assert model.n_samples_fit_ == len(codes)
+    found = getattr(model.resampler_, "sampling_strategy_", {})
+    assert set(found) <= set(labels)
+    assert model.resampler_.sampling_strategy == sampler.sampling_strategy
+
+
+def test_a_class_that_is_not_there_is_not_taken_for_a_code():
+    sampler = clone(HARDNESS).set_params(sampling_strategy={0: 50})
+    with pytest.raises(ValueError, match="'0'} target class is/are not present"):
+        Weighted(sampler).fit_resample(numbers(), np.where(Y, 7, 5))
