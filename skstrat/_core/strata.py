@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import reprlib
 from numbers import Integral
 from operator import itemgetter
@@ -38,6 +39,8 @@ def read_row_labels(
     """Read one label per row: from columns of X, an array, or a callable."""
     columns = _named_columns(X, named, argument)
     if columns is None:
+        if callable(named):
+            _check_takes_both(named, argument)
         values = named(X, y) if callable(named) else named
         columns = _columns_of(values, argument)
     n_rows, read = count_rows(X), []
@@ -48,6 +51,21 @@ def read_row_labels(
         where = f" of column {name!r}" if len(columns) > 1 else ""
         read.append(_read_column(values, argument, where))
     return cross_columns(read)
+
+
+def _check_takes_both(function: Any, argument: str) -> None:
+    """Refuse a callable of other arguments, before an error inside looks the same."""
+    try:
+        parameters = inspect.signature(function)
+    except ValueError:  # some functions written in C do not say
+        return
+    try:
+        parameters.bind(None, None)
+    except TypeError as error:
+        raise TypeError(
+            f"{argument} must be a callable of two arguments, X and y, for example "
+            f"lambda X, y: X[:, 0]; got one of {parameters} ({error})."
+        ) from None
 
 
 def _read_column(values: Any, argument: str, where: str) -> Labels:

@@ -1251,3 +1251,17 @@ def test_missing_labels_stay_errors():
     y, resampler = np.where(SHOP < 9, None, Y), down(strata=REGION)
     with pytest.raises(MissingLabelsError, match="of 600 labels are missing"):
         resampler.fit(X, y)
+
+
+@pytest.mark.parametrize("argument", ["strata", "groups"])
+def test_a_callable_of_other_arguments_is_refused_with_the_right_ones(argument):
+    resampler = DownsampleUpweight(**{argument: lambda X: X[:, 0]})
+    message = rf"{argument} must be a callable of two arguments.*lambda X, y: .*\(X\)"
+    with pytest.raises(TypeError, match=message):
+        resampler.fit(X, Y)
+
+
+def test_an_error_inside_a_callable_is_not_hidden():
+    resampler = DownsampleUpweight(strata=lambda X, y: len())
+    with pytest.raises(TypeError, match=r"^len\(\) takes exactly one argument"):
+        resampler.fit(X, Y)
