@@ -101,7 +101,8 @@ class BaseResampler(LinkedEstimator, OneToOneFeatureMixin, BaseEstimator, ABC):
     containers and the fitted attributes are here.
     """
 
-    weighting: Weighting
+    _parameter_constraints: dict[str, list[Any]] = {}
+    weighting: Weighting = "original"
     random_state: Any = None
     _seed: int
 

@@ -25,6 +25,8 @@ from skstrat import (
     MissingLabelsError,
     RandomOversample,
 )
+from skstrat._core.targets import targets_from_rows
+from skstrat.resamplers._base import BaseResampler
 
 N_ROWS = 246
 COUNTS = {"a": 200, "b": 40, "c": 6}
@@ -1115,3 +1117,21 @@ def test_a_parameter_without_its_name_is_refused_with_it(make, value, message):
         make(value)
     with pytest.raises(TypeError, match=r"Write ClassWeight\(beta=0\.5\)"):
         ClassWeight("effective", 0.5)
+
+
+# A resampler of the user --------------------------------------------------------------
+
+
+class Half(BaseResampler):
+    """Half of the rows of each class, by the one method that CONTRIBUTING asks for."""
+
+    def _targets(self, labels, y):
+        return targets_from_rows(labels, labels.counts // 2)
+
+
+def test_a_resampler_needs_no_more_than_its_targets():
+    X = np.arange(N_ROWS)[:, None]
+    _, y, weights = Half().fit_resample(X, Y)
+    for label, count in COUNTS.items():
+        assert (y == label).sum() == count // 2
+        assert weights[y == label].sum() == pytest.approx(count)
