@@ -183,6 +183,30 @@ print(down.sampling_strategy_, *sorted(set(sys.modules) & set({OPTIONAL})))
     assert run_python(code) == "{0: 500, 1: 100}\n"
 
 
+@pytest.mark.slow
+def test_what_needs_pandas_names_the_extra():
+    code = """
+import sys
+sys.modules["pandas"] = None
+try:
+    import skstrat.io
+except ModuleNotFoundError as error:
+    print(error)
+import numpy as np
+from skstrat.resamplers import FactorRecommendation
+try:
+    FactorRecommendation.table_.fget(None)
+except ModuleNotFoundError as error:
+    print(error)
+"""
+    install = (
+        'needs pandas, which is not installed. Run: pip install "skstrat[parquet]"'
+    )
+    assert run_python(code) == (
+        f"skstrat.io {install}\nFactorRecommendation.table_ {install}\n"
+    )
+
+
 def public_objects():
     for name in skstrat.__all__:
         yield f"skstrat.{name}"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import numpy as np
 
 from skstrat._core.containers import is_hugging_face
@@ -17,6 +16,27 @@ from skstrat.batches._balanced import BalancedBatches
 from skstrat.batches._iterate import check_batches
 
 __all__ = ["BalancedDataset"]
+
+_REMEDIES = {
+    "keras": 'Run: pip install "skstrat[keras]"',
+    **dict.fromkeys(
+        ("jax", "openvino", "tensorflow", "torch"),
+        "It is the backend of Keras. Install it, or set the environment variable "
+        'KERAS_BACKEND to one that is installed, such as "torch", before Keras is '
+        "imported.",
+    ),
+}
+try:
+    import keras
+except ModuleNotFoundError as error:
+    missing = (error.name or "").partition(".")[0]
+    if missing not in _REMEDIES:
+        raise
+    raise ModuleNotFoundError(
+        f"skstrat.batches.keras needs {missing}, which is not installed. "
+        f"{_REMEDIES[missing]}",
+        name=missing,
+    ) from error
 
 
 class BalancedDataset(keras.utils.PyDataset):

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from skstrat._core.extras import import_optional
 from skstrat._core.labels import factorize, sorted_classes
+
+pd = import_optional("pandas", "skstrat.io", "parquet")
 
 
 def joined(

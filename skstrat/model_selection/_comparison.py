@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skstrat._core.compat import check_pandas_support, is_loss
+from skstrat._core.compat import is_loss
+from skstrat._core.extras import import_optional
 from skstrat._core.labels import Labels
 from skstrat.displays._page import summary_html, write_page
 from skstrat.metrics._imbalance import imbalance_degree
@@ -257,7 +258,7 @@ class Comparison:
         (``_floor``). Last is the ``error`` of a strategy that failed; "" if it did not.
         All columns but those of ``fit_time`` are the same again with the same seed.
         """
-        pandas = check_pandas_support("Comparison.table_")
+        pandas = import_optional("pandas", "Comparison.table_", "parquet")
         rows = [self._row(outcome) for outcome in self.outcomes]
         names = [outcome.strategy.name for outcome in self.outcomes]
         return pandas.DataFrame(rows, index=pandas.Index(names, name="strategy"))
@@ -290,7 +291,7 @@ class Comparison:
         Columns are ``factor``, ``majority_rows`` kept of the biggest class, and all of
         ``table_``.
         """
-        pandas = check_pandas_support("Comparison.learning_curve_")
+        pandas = import_optional("pandas", "Comparison.learning_curve_", "parquet")
         other = self.labels.codes != self.labels.counts.argmax()
         others = [other[train].sum() for train, _ in self.cross_validation.splits]
         rows = [

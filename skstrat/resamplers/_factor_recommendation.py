@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from skstrat._core.compat import check_pandas_support
+from skstrat._core.extras import import_optional
 
 Limit = Literal[
     "max_loss",
@@ -152,7 +152,7 @@ class FactorRecommendation:
         Columns are ``rows`` kept of all classes, predicted ``loss`` and ``efficiency``.
         The index is the factor.
         """
-        pandas = check_pandas_support("FactorRecommendation.table_")
+        pandas = import_optional("pandas", "FactorRecommendation.table_", "parquet")
         columns = {
             "rows": np.array(self.rows_by_factor),
             "loss": np.array(self.loss_by_factor),

@@ -1,6 +1,9 @@
 """Balanced batches in Keras: every epoch of training has its own, exactly."""
 
 import os
+import re
+import subprocess
+import sys
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
@@ -213,3 +216,26 @@ def test_what_is_refused(change, text):
     arguments = {"X": numbers(y), "y": y, "batches": batches} | change
     with pytest.raises(ValueError, match=text):
         BalancedDataset(**arguments)
+
+
+@pytest.mark.slow
+def test_a_backend_that_is_not_installed_is_named_with_the_remedy():
+    code = """
+import sys
+sys.modules["tensorflow"] = None
+try:
+    import skstrat.batches.keras
+except ModuleNotFoundError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"KERAS_BACKEND": "tensorflow"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert re.match(
+        r"skstrat\.batches\.keras needs tensorflow, .* set .* KERAS_BACKEND to one",
+        done.stdout,
+    )
