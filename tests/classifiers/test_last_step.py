@@ -69,13 +69,14 @@ def test_trees_of_numbers_predict_too_much_and_a_pipeline_says_so(seed):
     trees = make_pipeline(by_amount(10), forest)
     with pytest.warns(TreeWeightsWarning, match="^RandomForestRegressor.*smaller fact"):
         trees.fit(*train)
-    assert trees.predict(X).mean() > 1.2 * y.mean()
+    excess = trees.predict(X).mean() / y.mean() - 1
+    assert excess > 0.2
     # Warnings are errors here, so both remedies are silent.
-    for works in (
-        make_pipeline(by_amount(10), LinearRegression()),
-        make_pipeline(by_amount(2), forest),
-    ):
-        assert 0.8 < works.fit(*train).predict(X).mean() / y.mean() < 1.25
+    linear = make_pipeline(by_amount(10), LinearRegression()).fit(*train)
+    assert linear.predict(X).mean() == pytest.approx(y.mean(), rel=0.2)
+    # How much trees predict too much differs between versions of scikit-learn.
+    fewer_dropped = make_pipeline(by_amount(2), forest).fit(*train)
+    assert fewer_dropped.predict(X).mean() / y.mean() - 1 < excess / 2
 
 
 def test_weights_that_a_last_step_cannot_take():
