@@ -102,7 +102,7 @@ class BaseResampler(LinkedEstimator, OneToOneFeatureMixin, BaseEstimator, ABC):
     """
 
     _parameter_constraints: dict[str, list[Any]] = {}
-    weighting: Weighting = "original"
+    weighting: Weighting
     random_state: Any = None
     _seed: int
 

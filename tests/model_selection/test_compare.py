@@ -27,6 +27,7 @@ from skstrat import (
     strategy_grid,
 )
 from skstrat.metrics import expected_calibration_error
+from skstrat.metrics._measures import MEASURES
 from skstrat.model_selection._strategies import (
     as_strategies,
     choose_factors,
@@ -511,7 +512,11 @@ def test_all_else_is_the_same_without_thresholds(rare_events):
     )
     tables = [without_times(each.table_) for each in (with_them, without)]
     missing = set(tables[0]) - set(tables[1])
-    assert {name.partition("_")[0] for name in missing} == {"f2", "threshold"}
+    by_threshold = {key for key, each in MEASURES.items() if each.needs_threshold}
+    ends = ("", "_sd", "_difference", "_se")
+    assert missing == {
+        f"{key}{end}" for key in {*by_threshold, "threshold"} for end in ends
+    }
     assert missing < set(tables[0])
     pd.testing.assert_frame_equal(tables[0][list(tables[1])], tables[1])
     assert without.cross_validation.positive is None

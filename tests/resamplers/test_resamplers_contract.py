@@ -1123,13 +1123,15 @@ def test_a_parameter_without_its_name_is_refused_with_it(make, value, message):
 
 
 class Half(BaseResampler):
-    """Half of the rows of each class, by the one method that CONTRIBUTING asks for."""
+    """Half of the rows of each class, by what CONTRIBUTING asks for alone."""
+
+    weighting = "original"
 
     def _targets(self, labels, y):
         return targets_from_rows(labels, labels.counts // 2)
 
 
-def test_a_resampler_needs_no_more_than_its_targets():
+def test_a_resampler_needs_no_more_than_targets_and_weighting():
     X = np.arange(N_ROWS)[:, None]
     _, y, weights = Half().fit_resample(X, Y)
     for label, count in COUNTS.items():
