@@ -376,7 +376,7 @@ BAD = [
     (
         PartialFitClassifier(SGDClassifier(class_weight={0: 1, 1: 9})),
         ValueError,
-        r"SGDClassifier\(class_weight=\{0: 1, 1: 9\}\) reweights",
+        r"SGDClassifier\(class_weight=\{0: 1, 1: 9\}\) multiplies the weights",
     ),
     (
         PartialFitClassifier(Perceptron(), early_stopping=True),
