@@ -89,8 +89,8 @@ def report(document):
         off, warned = (sum(each[key] for each in own) for key in ("off", "warned"))
         rightly = sum(each["off"] and each["warned"] for each in own)
         shares = [f"{rightly / n:.0%}" if n else "-" for n in (off, warned)]
-        lines.append((name, len(own), off, warned, *shares))
-    heads = "of", "models", "off", "warned of", "recall", "precision"
+        lines.append((name, len(own), off, *shares))
+    heads = "of", "models", "off", "recall", "precision"
     return (
         f"A model is off where mean p / prevalence is outside {LEAST} to {MOST}. "
         "Recall is the share of these that are warned of. Precision is the share of "

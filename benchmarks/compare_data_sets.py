@@ -56,8 +56,7 @@ def measure(arguments):
 
 
 HEADINGS = {
-    "data set, smallest class": "{set}, {share:.2%} of {rows:,}",
-    "model": "{model}",
+    "data set (smallest class), model": "{set} ({share:.2%}), {model}",
     "choice": "{choice}",
     "log loss (true distribution's)": "{loss:.4g} ({true_loss:.4g})",
     "mean p / prevalence": "{mean_p:.2f}",

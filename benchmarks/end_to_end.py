@@ -15,9 +15,7 @@ one. With ``max_delta_step=1`` factor 20 was 1 % behind all rows for XGBoost.
 """
 
 import math
-import time
 import warnings
-from statistics import median
 
 import harness
 from data import make_table
@@ -65,39 +63,26 @@ def make_ways(model, seed):
     }
 
 
-def train_and_judge(estimator, train, test):
-    """Train once, and judge on the test table."""
-    estimator = clone(estimator)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # some ways are wrong on purpose
-        wall, cpu = time.perf_counter(), time.process_time()
-        estimator.fit(*train)
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    p = estimator.predict_proba(test[0])[:, 1]
-    ratio = float(p.mean(dtype=float) / test[1].mean())
-    loss = log_loss(test[1], p)
-    return {"wall_s": wall, "cpu_s": cpu, "log_loss": loss, "mean_p": ratio}
-
-
 def measure_model(name, rounds, train, test):
     """Train one model all ways, round after round, and give a row for each way."""
-    few = tuple(part[:WARM_UP_ROWS] for part in train)
-    runs = {way: [] for way in make_ways(None, 0)}
+    few, runs = tuple(part[:WARM_UP_ROWS] for part in train), []
+    warnings.simplefilter("ignore")  # some ways are wrong on purpose
     # First calls pay for lazy imports and thread pools.
     for estimator in make_ways(MODELS[name](0), 0).values():
-        train_and_judge(estimator, few, few)
+        harness.judge(clone(estimator).fit, few, few)
     for seed in range(rounds):
         ways = make_ways(MODELS[name](seed), seed)
-        for way in list(ways)[:: -1 if seed % 2 else 1]:
-            runs[way].append(train_and_judge(ways[way], train, test))
-    for way, own in runs.items():
-        row = {"model": name, "way": way}
-        row |= {key: median(run[key] for run in own) for key in own[0]}
-        pairs = list(zip(own, runs[FULL], strict=True))
-        for key in ("wall_s", "cpu_s"):
-            row[f"less_{key}"] = median(full[key] / run[key] for run, full in pairs)
-        row["loss"] = median(run["log_loss"] / full["log_loss"] for run, full in pairs)
-        yield row
+        found = {
+            way: harness.judge(clone(ways[way]).fit, train, test)[1]
+            for way in harness.in_turn(ways, seed)
+        }
+        full = found[FULL]
+        for way in ways:
+            run = {"model": name, "way": way} | found[way]
+            for key in ("wall_s", "cpu_s"):
+                run[f"less_{key}"] = full[key] / run[key]
+            runs.append(run | {"loss": run["log_loss"] / full["log_loss"]})
+    return harness.medians(runs, "model", "way")
 
 
 @threadpool_limits.wrap(limits=1)
@@ -124,8 +109,7 @@ def report(document):
         "model and rows": "{model}: {way}",
         "training, s": "{wall_s:.2f}",
         "times less": "{less_wall_s:.1f}",
-        "log loss": "{log_loss:.4f}",
-        "log loss / all rows": "{loss:.3f}",
+        "log loss (/ all rows)": "{log_loss:.4f} ({loss:.3f})",
         "mean p / prevalence": "{mean_p:.2f}",
     }
     table = harness.table(columns, document["cases"])

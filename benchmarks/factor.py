@@ -148,8 +148,7 @@ def measure(arguments):
 
 
 HEADINGS = {
-    "data": "{data}",
-    "asked": "{asked}",
+    "data: asked": "{data}: {asked}",
     "factor": "{factor:.1f}",
     "rows kept": "{kept:,.0f}",
     "predicted": "{predicted:.2%}",
@@ -177,8 +176,11 @@ def report(document):
         "Pairs of model and data where an excess of at most 1 % was asked for and rows "
         "were dropped. The median error is divided by the predicted excess, and counts "
         "all factors.\n\n"
-        f"{harness.table(heads, lines)}\n\nLogistic regression, excess predicted and "
-        f"observed, with standard errors:\n\n{harness.table(HEADINGS, shown)}"
+        f"{harness.table(heads, lines)}\n\n"
+        + harness.folded(
+            "Logistic regression, excess predicted and observed, with standard errors",
+            harness.table(HEADINGS, shown),
+        )
     )
 
 

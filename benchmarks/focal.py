@@ -77,8 +77,7 @@ def measure(arguments):
 
 HEADINGS = {
     "data, library": "{data}, {library}",
-    "loss": "{loss}",
-    "trees": "{trees:g}",
+    "loss, trees": "{loss}, {trees:g}",
     "log loss": "{log_loss:.4f} ± {log_loss_sd:.4f}",
     "AUC": "{auc:.4f} ± {auc_sd:.4f}",
     "mean p / prevalence": "{mean_p:.2f} ± {mean_p_sd:.2f}",

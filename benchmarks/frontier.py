@@ -172,7 +172,7 @@ def measure_cell(name, model, splits):
     found, dropped = [], False
     for turn, ((X, y), test) in enumerate(splits):
         ways = make_ways(model, y, turn)
-        order = list(ways)[:: -1 if turn % 2 else 1]
+        order = harness.in_turn(ways, turn)
         runs = {way: measure_way(ways[way], (X, y), test) for way in order}
         dropped |= runs[AUTO]["model"].resampler_ is not None
         for way in ways:
@@ -219,8 +219,9 @@ def report(document):
     parts = [said_of_auto(cells), against_auto(large), mean_predictions(cells)]
     for size, some in ((f"from {LARGE:,}", large), (f"below {LARGE:,}", small)):
         for (model,), own in harness.groups(some, "model").items():
-            title = f"{model}, {size} training rows, medians:"
-            parts += [title, medians([cell["ways"] for cell in own])]
+            title = f"{model}, {size} training rows, medians"
+            table = medians([cell["ways"] for cell in own])
+            parts.append(harness.folded(title, table))
     return "\n\n".join(parts)
 
 

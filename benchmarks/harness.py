@@ -21,6 +21,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from string import Formatter
 
+from sklearn.metrics import log_loss
+
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 LIBRARIES = ("skstrat", "numpy", "scipy", "scikit-learn", "imbalanced-learn")
@@ -114,6 +116,11 @@ def _fill(template, row):
     return template.format_map(row)
 
 
+def folded(title, text):
+    """Write Markdown that a page shows at a click on its title."""
+    return f"<details>\n<summary>{title}</summary>\n\n{text}\n\n</details>"
+
+
 def rounded(value, digits=4):
     """Round to significant digits."""
     return float(f"{value:.{digits}g}")
@@ -131,6 +138,17 @@ def groups(rows, *keys):
     for row in rows:
         found.setdefault(tuple(row[key] for key in keys), []).append(row)
     return found
+
+
+def medians(runs, *keys):
+    """Give the medians of all other figures of runs, by their values of some keys."""
+    rows = []
+    for values, own in groups(runs, *keys).items():
+        row = dict(zip(keys, values, strict=True))
+        for key in [key for key in own[0] if key not in keys]:
+            row[key] = rounded(statistics.median(run[key] for run in own), 5)
+        rows.append(row)
+    return rows
 
 
 # Timings in one process -----------------------------------------------------------
@@ -151,6 +169,22 @@ def seconds(way, calls=1):
     return spent / calls
 
 
+def in_turn(ways, turn):
+    """Give the names of ways in the order of a round: A B C, C B A and so on."""
+    return list(ways)[:: -1 if turn % 2 else 1]
+
+
+def judge(fit, train, test):
+    """Time a fit, and judge the model on other rows; give it and the figures."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    model = fit(*train)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    p = model.predict_proba(test[0])[:, 1]
+    ratio = float(p.mean(dtype=float) / test[1].mean())
+    found = {"wall_s": wall, "cpu_s": cpu, "mean_p": ratio}
+    return model, found | {"log_loss": log_loss(test[1], p)}
+
+
 def alternate(ways, rounds, budget=math.inf):
     """Time several ways in rounds A B C, C B A, A B C and so on.
 
@@ -163,7 +197,7 @@ def alternate(ways, rounds, budget=math.inf):
     calls = {name: 1 + int(SHORTEST / once[name]) for name in ways}
     spent = {name: [] for name in ways}
     for turn in range(rounds):
-        for name in list(ways)[:: -1 if turn % 2 else 1]:
+        for name in in_turn(ways, turn):
             if turn < turns[name]:
                 spent[name].append(seconds(ways[name], calls[name]))
     return spent
@@ -194,42 +228,23 @@ def fresh(module, function, *arguments):
 
 
 def metered(work):
-    """Measure a call: CPU and wall seconds, and by how many MB memory rose.
+    """Measure a call: CPU seconds of all threads, wall seconds, and the rise in MB.
 
-    It counts the process and all that come from it, which must be there before. Peaks
-    of memory are read from the ``/proc`` of Linux.
+    Peaks of memory are read from the ``/proc`` of Linux.
     """
     time.sleep(REST)
-    processes = list(_family("self"))
-    for process in processes:
-        with suppress(OSError):  # where Linux does not allow it
-            Path(f"/proc/{process}/clear_refs").write_text("5", encoding="ascii")
-    before = [usage(process) for process in processes]
-    start = time.perf_counter()
+    with suppress(OSError):  # where Linux does not allow it
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    _, before = usage()
+    cpu, wall = time.process_time(), time.perf_counter()
     work()
-    wall = time.perf_counter() - start
-    pairs = list(zip(before, map(usage, processes), strict=True))
-    cpu = sum(after[0] - first[0] for first, after in pairs)
-    peak = sum(after[2] - first[1] for first, after in pairs)
-    return {"cpu_s": cpu, "wall_s": wall, "peak_mb": peak / 1e6}
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    peak, _ = usage()
+    return {"cpu_s": cpu, "wall_s": wall, "peak_mb": (peak - before) / 1e6}
 
 
-def _family(process):
-    yield process
-    for file in Path(f"/proc/{process}/task").glob("*/children"):
-        for child in file.read_text(encoding="ascii").split():
-            yield from _family(child)
-
-
-def usage(process="self"):
-    """Give CPU seconds of all threads of a process, its bytes now and at the peak."""
-    folder = Path("/proc", process)
-    lines = (folder / "status").read_text(encoding="utf-8").splitlines()
+def usage():
+    """Give the bytes of the process at the peak, and now."""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     sizes = dict(line.split(":", 1) for line in lines)
-    now, peak = (int(sizes[key].split()[0]) * 1024 for key in ("VmRSS", "VmHWM"))
-    if process == "self":
-        return time.process_time(), now, peak
-    # In hundredths; the name, in brackets, may have spaces.
-    fields = (folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    ticks = int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK"), now, peak
+    return [int(sizes[key].split()[0]) * 1024 for key in ("VmHWM", "VmRSS")]

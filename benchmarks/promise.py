@@ -292,12 +292,14 @@ def report(document):
     known = counts.pop("known cause")
     total = {key: sum(own[key] for own in counts.values()) for key in VERDICTS}
     counts |= {"all": total, "all with a known cause": known}
-    rows = [(way, sum(own.values()), *own.values()) for way, own in counts.items()]
+    rows = [(way, *own.values()) for way, own in counts.items()]
+    n = sum(total.values())
     silent = "\n".join(f"- {each}" for each in document["silent"])
     return (
         "{learners} learners, {samplers} samplers and {ways} ways to combine them; "
-        "every pair of these is tried.".format_map(document)
-        + f"\n\n{harness.table(('way', 'combinations', *VERDICTS), rows)}\n\nMean p / "
+        "every pair of these is in some combination.".format_map(document)
+        + f" Counts of {n} combinations:\n\n{harness.table(('way', *VERDICTS), rows)}"
+        "\n\nMean p / "
         f"prevalence of the silent ones, by way, sampler and learner:\n\n{silent}"
     )
 

@@ -33,7 +33,11 @@ def page(question):
     if "missed" in document:
         missed = "\n".join(f"- {goal}" for goal in document["missed"])
         parts += ["Goals missed:", missed] if missed else ["No goal is missed."]
-    return "\n\n".join([*parts, source(document)]) + "\n"
+    parts.append(source(document))
+    # What was measured at another time.
+    for part in document.get("parts", ()):
+        parts.append(f"{part['of']}: {source(part).replace('Measured', 'measured')}")
+    return "\n\n".join(parts) + "\n"
 
 
 def source(document):

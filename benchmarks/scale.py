@@ -5,15 +5,14 @@
 Files have 20 standard normal float32 columns and an int8 label with 0.5 % ones: snappy,
 no dictionaries, row groups of 1 Mi rows. From each file every way writes all positives,
 a 20th of the negatives and float64 weights as Parquet; the unit is pyarrow's read of
-all columns in bounded memory. Spark needs Java. Files are in a temporary folder, 4 GB
-in all, and in the page cache before the first round.
+all columns in bounded memory. Files are in a temporary folder, 4 GB in all, and in the
+page cache before the first round.
 
-Every run has a process of its own, which imports its libraries and starts Dask's
-processes or Spark's session before anything is measured. Rounds take ways and sizes in
-alternating order. Ratios are to the read in the same round; figures are medians over
-the rounds. CPU seconds are those of all threads and processes, peak memory is what came
-on top of the imports. Only skstrat waits until its file is on the disk; its wall
-seconds have that wait.
+Every run has a process of its own, which imports its libraries before anything is
+measured. Rounds take ways and sizes in alternating order. Ratios are to the read in the
+same round; figures are medians over the rounds. CPU seconds are those of all threads,
+peak memory is what came on top of the imports. Only skstrat waits until its file is on
+the disk; its wall seconds have that wait.
 
 Each output is checked: its columns, all positives, the number of negatives (exact, or
 binomial where another hash decides), the weighted class totals (to 1e-9, or 1 % where
@@ -22,12 +21,10 @@ rows.
 """
 
 import math
-import shutil
 import tempfile
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from statistics import median
 from typing import NamedTuple
 
 import harness
@@ -41,8 +38,8 @@ SIZES = (2_000_000, 4_000_000, 8_000_000, 16_000_000, 20_000_000)
 QUICK_SIZES, GROUP = (20_000,), 1 << 20
 COLUMNS, TARGET, WEIGHT = [f"x{i}" for i in range(20)], "y", "sample_weight"
 FACTOR, SEED = 20, 0
-USES = ("pandas", "polars", "pyarrow", "duckdb", "dask", "distributed", "pyspark")
-SHOWN = (8_000_000, 10_000_000, 20_000_000)
+USES = ("pandas", "polars", "pyarrow", "duckdb")
+SHOWN = (8_000_000, 20_000_000)
 # Goals: times the read's CPU and wall time, and memory beside a byte for a row read
 # and eight bytes for a row kept.
 MOST_TO_READ, MOST_MB = 1.6, 400
@@ -119,83 +116,6 @@ def with_pandas(source, dest, _plan):
     X.assign(**{TARGET: y, WEIGHT: weight}).to_parquet(dest, index=False)
 
 
-def with_dask(source, dest, _plan):
-    """Take the rows of a lazy frame by its row groups."""
-    import dask.dataframe as dd
-
-    # By default one partition may be the whole file.
-    frame = dd.read_parquet(source, split_row_groups=True)
-    sampler = DownsampleUpweight(factor=FACTOR, random_state=SEED)
-    X, y, weight = sampler.fit_resample(frame.drop(columns=TARGET), frame[TARGET])
-    # Dask's own assign would shuffle all rows by an index that is not unique.
-    small = X.map_partitions(_put_together, y, weight, align_dataframes=False)
-    small.to_parquet(dest, write_index=False, compression="snappy")
-
-
-def _put_together(X, y, weight):
-    return X.assign(**{TARGET: y, WEIGHT: weight})
-
-
-def _spark_read(source):
-    from pyspark.sql import SparkSession
-
-    # The place of a row in its Parquet file, which is one file here.
-    frame = SparkSession.active().read.parquet(str(source))
-    return frame.selectExpr("*", "_metadata.row_index AS row")
-
-
-def _spark_write(frame, dest, weight):
-    small = frame.selectExpr("*", f"{weight} AS {WEIGHT}").drop("row")
-    small.write.option("compression", "snappy").parquet(str(dest))
-
-
-def with_spark_plan(source, dest, plan):
-    """Take the rows of skstrat's plan by SQL."""
-    sql = plan.to_sql(label=TARGET, key="row", dialect="spark")
-    _spark_write(_spark_read(source).where(sql.filter), dest, sql.weight)
-
-
-def with_spark_sample(source, dest, _plan):
-    """Take rows by ``sampleBy``, with nominal weights."""
-    frame = _spark_read(source).sampleBy(TARGET, {0: 1 / FACTOR, 1: 1.0}, SEED)
-    _spark_write(frame, dest, f"CASE WHEN {TARGET} = 1 THEN 1D ELSE {FACTOR}D END")
-
-
-# What is started before the job: it must be kept alive. -------------------------------
-
-
-def start_simple_dask(_folder):
-    """Let Dask work in this process."""
-    import dask
-
-    return dask.config.set(scheduler="synchronous")
-
-
-def start_dask(folder):
-    """Start two processes of Dask."""
-    from distributed import Client, LocalCluster
-
-    settings = {"threads_per_worker": 1, "dashboard_address": None}
-    client = Client(LocalCluster(n_workers=2, local_directory=folder, **settings))
-    client.run(lambda: [import_module(name) for name in DASK])
-    return client
-
-
-def start_spark(folder):
-    """Start a session of Spark on two cores, in a process of Java."""
-    from pyspark.sql import SparkSession
-
-    builder = SparkSession.builder.master("local[2]")
-    for name, value in {
-        "spark.ui.enabled": "false",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.host": "127.0.0.1",
-        "spark.local.dir": folder,
-    }.items():
-        builder = builder.config(name, value)
-    return builder.getOrCreate()
-
-
 class Way(NamedTuple):
     """How the job is done, and what rows come of it.
 
@@ -205,11 +125,9 @@ class Way(NamedTuple):
     run: Callable
     rows: str
     modules: tuple = ()
-    start: Callable = lambda _folder: None
 
 
 READ, OURS = "pyarrow, the read alone", "skstrat"
-DASK = ("skstrat.io", "dask.dataframe", "distributed")
 PANDAS = ("pandas", "imblearn.under_sampling")
 WAYS = {
     READ: Way(read_all, "none"),
@@ -218,10 +136,6 @@ WAYS = {
     "DuckDB, its own hash": Way(with_duckdb, "nominal", ("duckdb",)),
     "DuckDB with `plan.to_sql`": Way(with_duckdb_plan, "plan", ("duckdb",)),
     "pandas and imbalanced-learn": Way(with_pandas, "count", PANDAS),
-    "Dask, one process": Way(with_dask, "plan", DASK, start_simple_dask),
-    "Dask, two processes": Way(with_dask, "plan", DASK, start_dask),
-    "Spark with `plan.to_sql`": Way(with_spark_plan, "plan", (), start_spark),
-    "Spark, `sampleBy`": Way(with_spark_sample, "nominal", (), start_spark),
 }
 
 
@@ -231,10 +145,7 @@ def do(name, source, dest, plan):
     plan = Plan.from_json(Path(plan).read_text(encoding="utf-8"))
     for module in way.modules:
         import_module(module)
-    started = way.start(str(Path(dest).parent))
-    found = harness.metered(lambda: way.run(source, dest, plan))
-    del started
-    return found
+    return harness.metered(lambda: way.run(source, dest, plan))
 
 
 # Files, and what must come of them ------------------------------------------------
@@ -294,7 +205,7 @@ def run_all(names, folder, sizes, rounds):
     plans = {size: make_file(folder / f"{size}.parquet", size) for size in sizes}
     once = [(size, name) for size in sizes for name in names]
     for turn in range(rounds):
-        for size, name in once[:: -1 if turn % 2 else 1]:
+        for size, name in harness.in_turn(once, turn):
             source = folder / f"{size}.parquet"
             job = name, source, dest, source.with_suffix(".json")
             try:
@@ -305,23 +216,22 @@ def run_all(names, folder, sizes, rounds):
                 runs.append({"way": name, "rows": size, "round": turn, **found})
             if dest.exists():
                 check(name, source, dest, plans[size])
-                shutil.rmtree(dest) if dest.is_dir() else dest.unlink()
+                dest.unlink()
     return [run for run in runs if run["way"] not in failed], failed
 
 
 def summarise(runs):
     """Give the medians of each way at each size, and of their ratios to the read."""
-    found = {}
+    read = {(run["rows"], run["round"]): run for run in runs if run["way"] == READ}
+    largest, ratios = {}, []
     for run in runs:
-        found.setdefault((run["way"], run["rows"]), {})[run["round"]] = run
-    for (way, rows), own in found.items():
-        row = {"way": way, "rows": rows}
-        for key in ("cpu_s", "wall_s"):
-            base = found[READ, rows]
-            row[key] = median(run[key] for run in own.values())
-            row[f"{key}_to_read"] = median(own[i][key] / base[i][key] for i in own)
-        peaks = [run["peak_mb"] for run in own.values()]
-        yield row | {"peak_mb": median(peaks), "largest_peak_mb": max(peaks)}
+        same, base = (run["way"], run["rows"]), read[run["rows"], run["round"]]
+        largest[same] = max(run["peak_mb"], largest.get(same, 0))
+        both = {f"{key}_to_read": run[key] / base[key] for key in ("cpu_s", "wall_s")}
+        ratios.append(run | both)
+    for row in harness.medians(ratios, "way", "rows"):
+        del row["round"]
+        yield row | {"largest_peak_mb": largest[row["way"], row["rows"]]}
 
 
 def line_of(cases):

@@ -72,11 +72,22 @@ def test_recall_and_precision_on_paper(load):
     for off, warned in ((1, 1), (1, 0), (1, 1), (0, 1)):
         case = {"set": "a", "model": "b", "sampler": "c"}
         fits.append(case | {"off": off, "warned": warned})
-    assert "| all | 4 | 3 | 3 | 67% | 67% |" in check.report({"fits": fits})
+    assert "| all | 4 | 3 | 67% | 67% |" in check.report({"fits": fits})
 
 
-def test_medians_of_boosters_on_paper(load):
-    boosters = load("boosters")
-    arm = dict.fromkeys(boosters.ARM, "one")
+def test_medians_on_paper(load):
+    harness, arm = load("harness"), {"booster": "one", "way": "two"}
     runs = [arm | {"seconds": seconds} for seconds in (1.0, 3.0, 2.0)]
-    assert boosters.medians(runs) == [arm | {"seconds": 2.0}]
+    runs.append(arm | {"booster": "other", "seconds": 4.0})
+    rows = [arm | {"seconds": 2.0}, arm | {"booster": "other", "seconds": 4.0}]
+    assert harness.medians(runs, *arm) == rows
+
+
+def test_a_model_is_judged_on_other_rows(load):
+    harness, rng = load("harness"), np.random.default_rng(0)
+    X, y = rng.normal(size=(300, 2)), rng.integers(2, size=300)
+    train, test = (X[:200], y[:200]), (X[200:], y[200:])
+    model, found = harness.judge(LogisticRegression().fit, train, test)
+    p = model.predict_proba(test[0])[:, 1]
+    assert found["log_loss"] == pytest.approx(log_loss(test[1], p))
+    assert found["mean_p"] == pytest.approx(p.mean() / test[1].mean())
