@@ -94,8 +94,8 @@ class TrainingDecision:
     def __str__(self) -> str:
         lines = [
             f"class {label!r}: {self.rows_trained[label]:,} of "
-            f"{self.rows_before[label]:,} rows, trained on {self.train_prior[label]:g} "
-            f"for {total:g}"
+            f"{self.rows_before[label]:,} rows, total weight trained on "
+            f"{_write(self.train_prior[label])}, original {_write(total)}"
             for label, total in self.target_prior.items()
         ]
         weights = f"weights given: {self.weights} ({self.reason})"
@@ -106,6 +106,10 @@ class TrainingDecision:
         if self.chosen:
             lines.insert(0, f"chosen: {self.chosen}")
         return "\n".join(lines)
+
+
+def _write(total: float) -> str:
+    return f"{total:,.0f}" if total >= 1000 else f"{total:g}"
 
 
 @dataclass(frozen=True)

@@ -140,8 +140,8 @@ def test_the_record_reads_as_text():
         ResampledClassifier(TREES, DOWN, calibration_check=False).fit(X, Y).decision_
     )
     assert text.splitlines() == [
-        "class 'rare': 300 of 300 rows, trained on 300 for 300",
-        "class 'usual': 540 of 2,700 rows, trained on 540 for 2700",
+        "class 'rare': 300 of 300 rows, total weight trained on 300, original 300",
+        "class 'usual': 540 of 2,700 rows, total weight trained on 540, original 2,700",
         "weights given: none (only linear models follow class weights, so the prior is "
         "corrected)",
         "correction: prior",
