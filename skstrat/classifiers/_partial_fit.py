@@ -218,9 +218,9 @@ class PartialFitClassifier(CorrectedClassifier):
             If weights are given or forced and ``partial_fit`` takes none. If it takes
             none and there is no ``predict_proba`` to correct.
         ValueError
-            If the estimator weighs classes by a parameter of its own. If the labels,
-            weights or shares are not usable. If a class is too small to hold out a
-            part.
+            If the estimator is a regressor, or weighs classes by a parameter of its
+            own. If the labels, weights or shares are not usable. If a class is too
+            small to hold out a part.
         """
         self._validate_params()
         estimator = clone(self.estimator)

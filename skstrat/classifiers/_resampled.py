@@ -309,10 +309,10 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
             If weights are given, made or forced and the estimator takes none. If it
             takes none and has no ``predict_proba`` to correct.
         ValueError
-            If the estimator weighs classes by a parameter of its own and gets weights:
-            they cancel silently. If it resamples inside, or is or holds a fitted
-            classifier (:class:`sklearn.frozen.FrozenEstimator`) or a decision
-            threshold. If y holds columns of labels, one-hot or several. If
+            If the estimator is a regressor. If it weighs classes by a parameter of its
+            own and gets weights, which that cancels or multiplies. If it resamples
+            inside, or is or holds a fitted classifier
+            (:class:`sklearn.frozen.FrozenEstimator`) or a decision threshold. If y holds columns of labels, one-hot or several. If
             ``target_prior`` is not one positive number for each class, or is given with
             ``prior_correction=False``; all methods that predict raise it, too. If a fit
             parameter has a value per row, or ``eval_set="dropped"``, and the rows kept
