@@ -157,8 +157,7 @@ def report(document):
         "with a winner": "{named:.1%}",
         "by one standard error": "{plain:.1%}",
     }
-    table = harness.table(headings, document["rows"])
-    return f"{table}\n\n{document.get('note', '')}".strip()
+    return harness.table(headings, document["rows"])
 
 
 if __name__ == "__main__":
