@@ -312,17 +312,17 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
             If the estimator is a regressor. If it weighs classes by a parameter of its
             own and gets weights, which that cancels or multiplies. If it resamples
             inside, or is or holds a fitted classifier
-            (:class:`sklearn.frozen.FrozenEstimator`) or a decision threshold. If y holds columns of labels, one-hot or several. If
-            ``target_prior`` is not one positive number for each class, or is given with
-            ``prior_correction=False``; all methods that predict raise it, too. If a fit
-            parameter has a value per row, or ``eval_set="dropped"``, and the rows kept
-            are not known or rows were made. If ``full_fit`` does not support the
-            estimator, its parameters, the steps before it or the target. If it has over
-            2,000 coefficients or gets no weights, or X is a Dask collection. If
-            ``resampler="auto"`` gets a Dask collection, or an estimator that weighs its
-            classes, or is not linear and has no ``predict_proba``. If files changed
-            since their labels were read, or hold text in a column that had numbers in
-            the rows drawn.
+            (:class:`sklearn.frozen.FrozenEstimator`) or a decision threshold. If y
+            holds columns of labels, one-hot or several. If ``target_prior`` is not one
+            positive number for each class, or is given with ``prior_correction=False``;
+            all methods that predict raise it, too. If a fit parameter has a value per
+            row, or ``eval_set="dropped"``, and the rows kept are not known or rows were
+            made. If ``full_fit`` does not support the estimator, its parameters, the
+            steps before it or the target. If it has over 2,000 coefficients or gets no
+            weights, or X is a Dask collection. If ``resampler="auto"`` gets a Dask
+            collection, or an estimator that weighs its classes, or is not linear and
+            has no ``predict_proba``. If files changed since their labels were read, or
+            hold text in a column that had numbers in the rows drawn.
         TypeError
             If ``resampler`` is a pipeline with a transformer in it, or does not return
             two or three results. If X is rows of files, and ``resampler`` is None or

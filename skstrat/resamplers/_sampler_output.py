@@ -87,7 +87,9 @@ def _of_codes(wanted: Any, classes: Array) -> Any:
     """Name the classes of a sampling strategy by their codes."""
     code_of = {label: code for code, label in enumerate(classes.tolist())}
     if isinstance(wanted, dict):
-        return {code_of.get(label, str(label)): count for label, count in wanted.items()}
+        return {
+            code_of.get(label, str(label)): count for label, count in wanted.items()
+        }
     if isinstance(wanted, (list, tuple)):
         return [code_of.get(label, str(label)) for label in wanted]
     if callable(wanted):

@@ -270,6 +270,8 @@ class Mixed(ClassifierMixin):
         return np.tile(self.shares, (len(X), 1))
 
 
+# scikit-learn 1.6 warns where later ones raise.
+@pytest.mark.filterwarnings("ignore:The following error was raised")
 def test_classifiers_without_tags_and_classifiers_of_regressors_are_none(data):
     X, y = data
     model = ResampledClassifier(Mixed()).fit(X, y)
