@@ -222,7 +222,9 @@ def test_the_mean_of_a_hundred_trees_is_checked():
         n_estimators=100,
         random_state=0,
     )
-    with pytest.warns(CalibrationWarning, match="^DecisionTreeClassifier memorises.*many"):
+    with pytest.warns(
+        CalibrationWarning, match="^DecisionTreeClassifier memorises.*many"
+    ):
         model.fit(X, y)
     check = model.decision_.check
     assert model.calibration_check_ == check.ratio
