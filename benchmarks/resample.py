@@ -63,7 +63,7 @@ def _mixed(n, rng):
 
 
 def _csr(n, rng):
-    return sparse.random_array((n, N_COLUMNS), density=0.2, rng=rng).tocsr()
+    return sparse.random(n, N_COLUMNS, 0.2, "csr", random_state=rng)
 
 
 # Kind of X -> how it is made, and how the floor takes rows of it.
