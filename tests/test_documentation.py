@@ -210,7 +210,7 @@ def test_commands_are_those_of_the_command_line(page):
             command = skstrat_command.commands[name]
             if any(each.startswith("--") for each in arguments):
                 # It raises where an option is not known.
-                command.make_context(name, arguments)
+                assert command.make_context(name, arguments).params
 
 
 @each_page

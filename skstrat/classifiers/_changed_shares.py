@@ -25,13 +25,8 @@ def warn_of_other_shares(classifier: Any, resampled: list[Resampled]) -> None:
 
 def _warn_of_chosen_rows(classifier: Any, resampled: list[Resampled]) -> None:
     """Warn of samplers whose rows may stand for no class, whatever they weigh."""
-    names = [
-        name
-        for each in resampled
-        for part in each.parts or (each,)
-        if not _is_meant(part)
-        for name in part.chosen_by
-    ]
+    parts = _parts(resampled)
+    names = [name for each in parts if not _is_meant(each) for name in each.chosen_by]
     if not names:
         return
     name, choosers = names[0], " and ".join(dict.fromkeys(names))
@@ -48,14 +43,15 @@ def _warn_of_chosen_rows(classifier: Any, resampled: list[Resampled]) -> None:
     )
 
 
+def _parts(resampled: list[Resampled]) -> list[Resampled]:
+    """Return the results of single resamplers, those inside pipelines included."""
+    return [part for each in resampled for part in each.parts or (each,)]
+
+
 def _warn_of_changed_shares(classifier: Any, resampled: list[Resampled]) -> None:
     """Warn of samplers that change the shares and make no weights."""
-    names = [
-        part.made_by
-        for each in resampled
-        for part in each.parts or (each,)
-        if _changes_shares(part) and not part.chosen_by
-    ]
+    parts = (each for each in _parts(resampled) if not each.chosen_by)
+    names = [each.made_by for each in parts if _changes_shares(each)]
     if not names:
         return
     name, changes = names[0], " and ".join(dict.fromkeys(names))
