@@ -1,0 +1,46 @@
+"""Rare classes, and models of resampled rows, for tests of classifiers."""
+
+import numpy as np
+from scipy.special import softmax
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skstrat import DownsampleUpweight, GuidedDownsample, ResampledClassifier
+
+LIBRARIES = ["lightgbm", "xgboost", "catboost"]
+START = {"lightgbm": "init_score", "xgboost": "base_margin", "catboost": "baseline"}
+
+
+def generated(n_rows=2000, n_classes=2, seed=0, labels=None, *, numbered=False):
+    """Draw rows of three columns, and if asked for a last one that numbers them."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_rows, 3))
+    scores = np.column_stack([0 * X[:, 0], 1.5 * X[:, 0] - 3, X[:, 1] - 2])
+    p = softmax(scores[:, :n_classes], axis=1)
+    codes = (rng.random((n_rows, 1)) > p.cumsum(axis=1)).sum(axis=1)
+    X = np.column_stack([X, np.arange(n_rows)]) if numbered else X
+    return X, codes if labels is None else np.array(labels)[codes]
+
+
+def down(factor=5, **params):
+    return DownsampleUpweight(**{"factor": factor, "random_state": 0, **params})
+
+
+def guided(factor=5, **params):
+    pilot = make_pipeline(StandardScaler(), LogisticRegression())
+    params = {"pilot": pilot, "random_state": 0, **params}
+    return GuidedDownsample(factor=factor, **params)
+
+
+def wrapped(estimator, resampler=None, **params):
+    params = {"calibration_check": False, **params}
+    return ResampledClassifier(estimator, resampler or down(), **params)
+
+
+def last_step(model):
+    """Find the fitted model inside a classifier and its pipelines."""
+    model = getattr(model, "estimator_", model)
+    while hasattr(model, "steps"):
+        model = model.steps[-1][1]
+    return model
