@@ -96,7 +96,7 @@ def make_batches(way, y, most, seed):
     share, weighted = WAYS[way]
     shares = {0: 1 - share, 1: share}
     drawn = BalancedBatches(y, shares=shares, random_state=seed, **DRAWN)
-    stream = chain.from_iterable(repeat(drawn))
+    stream = chain.from_iterable(drawn.arrays() for _ in repeat(None))
     if weighted:
         return ((rows, drawn.sample_weight(rows)) for rows in stream), lambda p: p
     priors = {"train_prior": drawn.quota_, "target_prior": drawn.class_counts_}

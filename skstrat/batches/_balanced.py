@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 from zlib import crc32
@@ -18,7 +19,7 @@ from skstrat._core.weights import (
     check_sample_weight,
     class_totals,
 )
-from skstrat.batches._epochs import ResumableEpochs, check_process, check_whole
+from skstrat.batches._epochs import ResumableEpochs, check_whole
 from skstrat.batches._quotas import (
     Counts,
     apportion,
@@ -155,9 +156,9 @@ class BalancedBatches(ResumableEpochs):
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        super().__init__(random_state)
+        super().__init__(random_state, rank, world_size)
+        _refuse_sampler(y)
         labels = encode_labels(y)
-        self.rank, self.world_size = check_process(rank, world_size)
         self.batch_size = check_whole("batch_size", batch_size)
         if not isinstance(drop_last, (bool, np.bool_)):
             raise TypeError(f"drop_last must be True or False; got {drop_last!r}.")
@@ -240,6 +241,25 @@ class BalancedBatches(ResumableEpochs):
         """Batches of this process in an epoch."""
         return self._n_own
 
+    def __iter__(self) -> Iterator[list[int]]:
+        """Serve the next epoch, or the rest of a resumed one, as lists of rows."""
+        return (rows.tolist() for rows in self.arrays())
+
+    def arrays(self) -> Iterator[Rows]:
+        """Serve the next epoch like ``iter()``, as arrays instead of lists.
+
+        Returns
+        -------
+        iterator of ndarray of shape (batch_size,)
+            Row numbers of each batch.
+        """
+        return super().__iter__()
+
+    @property
+    def sampler(self) -> BalancedBatches:
+        """The object itself: trainers set the epoch of a ``batch_sampler.sampler``."""
+        return self
+
     def _items(self, epoch: int, first: int) -> Iterator[Rows]:
         ahead = min(max(_AHEAD, len(self.classes_) * _AHEAD_EACH), _MOST_AHEAD)
         ahead = max(1, ahead // (self.batch_size * self.world_size))
@@ -300,12 +320,12 @@ class BalancedBatches(ResumableEpochs):
         left = self._draw(epoch, self._n_full * self.world_size, 1, self._left)[0]
         return np.array_split(left, self.world_size)[self.rank]
 
-    def sample_weight(self, rows: Rows) -> Floats:
+    def sample_weight(self, rows: Any) -> Floats:
         """Return the loss weights of rows.
 
         Parameters
         ----------
-        rows : ndarray of shape (n_rows,)
+        rows : array-like of shape (n_rows,)
             Row numbers, such as a batch.
 
         Returns
@@ -329,3 +349,15 @@ class BalancedBatches(ResumableEpochs):
     def _reseed(self, seed: int) -> None:
         super()._reseed(seed)
         self._shuffle_classes()
+
+
+def _refuse_sampler(y: Any) -> None:
+    """Refuse the sampler with which Lightning makes a batch sampler anew."""
+    data: Any = sys.modules.get("torch.utils.data")
+    if data and isinstance(y, data.Sampler):
+        raise TypeError(
+            f"y must be labels; got {type(y).__name__}. Lightning makes batch samplers "
+            "anew around a sampler of its own. To train in several processes, set "
+            "use_distributed_sampler=False, and give BalancedBatches the rank= and "
+            "world_size= of the process. To predict, use a loader without it."
+        )

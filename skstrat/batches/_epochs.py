@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -21,14 +23,18 @@ class ResumableEpochs(ABC):
     ----------
     random_state : int, Generator, RandomState or None
         Seed.
+    rank, world_size : int
+        Number of this process, and number of processes.
     """
 
-    def __init__(self, random_state: Any) -> None:
-        self._has_own_seed = random_state is not None
+    def __init__(self, random_state: Any, rank: Any, world_size: Any) -> None:
+        self.rank, self.world_size = check_process(rank, world_size)
+        self._has_own_seed = self._is_same_everywhere = random_state is not None
         self.seed_ = seed_of(random_state)
         self._epoch = 0
         self._place = 0
         self._is_fresh = True
+        self._is_loaded = False
 
     @abstractmethod
     def __len__(self) -> int:
@@ -48,9 +54,14 @@ class ResumableEpochs(ABC):
 
     def __iter__(self) -> Iterator[Any]:
         """Serve the next epoch, or the rest of a resumed one."""
+        if not self._is_same_everywhere and self._n_processes() > 1:
+            raise ValueError(
+                "random_state must be the same number in all processes, so that they "
+                "share one epoch; got None. Give an integer."
+            )
         if not self._is_fresh:
             self._epoch, self._place = self._epoch + 1, 0
-        self._is_fresh = False
+        self._is_fresh = self._is_loaded = False
         first = self._place
         for place, item in enumerate(self._items(self._epoch, first), first + 1):
             # Set before the item is handed out: a state taken while it is used resumes
@@ -58,14 +69,30 @@ class ResumableEpochs(ABC):
             self._place = place
             yield item
 
+    def _n_processes(self) -> int:
+        """Processes that train together, also where a host divides the items."""
+        distributed: Any = sys.modules.get("torch.distributed")
+        if distributed and distributed.is_available() and distributed.is_initialized():
+            return max(self.world_size, distributed.get_world_size())
+        return self.world_size
+
     def set_epoch(self, epoch: int, place: int | None = None) -> None:
         """Choose the epoch that the next ``iter()`` serves."""
         epoch = check_whole("epoch", epoch, least=0)
         if place is None:
+            if self._is_loaded and epoch != self._epoch:
+                warnings.warn(
+                    "set_epoch chose another epoch than that of the loaded state, so "
+                    "the run does not continue where it stopped. Give the training "
+                    "loop or loader the epoch of the state, such as by "
+                    'loader.set_epoch(state["epoch"]). If another is meant, give '
+                    "place= as well.",
+                    stacklevel=2,
+                )
             keeps = self._is_fresh and epoch == self._epoch
             place = self._place if keeps else 0
         self._epoch, self._place = epoch, place
-        self._is_fresh = True
+        self._is_fresh, self._is_loaded = True, False
 
     def state_dict(self) -> dict[str, Any]:
         """Return the position of the iteration, in types that JSON has."""
@@ -93,7 +120,7 @@ class ResumableEpochs(ABC):
         if state_dict["seed"] != self.seed_:
             self._reseed(state_dict["seed"])
         self._epoch, self._place = state_dict["epoch"], state_dict["place"]
-        self._is_fresh = True
+        self._is_fresh = self._is_loaded = self._is_same_everywhere = True
 
 
 def check_process(rank: Any, world_size: Any) -> tuple[int, int]:

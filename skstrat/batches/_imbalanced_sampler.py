@@ -13,7 +13,7 @@ from skstrat._core.hashing import mix_seed
 from skstrat._core.labels import encode_labels
 from skstrat._core.rows import count_rows, take_rows
 from skstrat._core.weights import Floats, check_sample_weight
-from skstrat.batches._epochs import ResumableEpochs, check_process, check_whole
+from skstrat.batches._epochs import ResumableEpochs, check_whole
 from skstrat.batches._shuffled_class import Rows, random_bits
 
 # Draws made at once; part of what a seed means.
@@ -101,8 +101,7 @@ class ImbalancedSampler(ResumableEpochs):
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        super().__init__(random_state)
-        self.rank, self.world_size = check_process(rank, world_size)
+        super().__init__(random_state, rank, world_size)
         rows = _check_indices(indices, count_rows(y, "y"))
         if weights is None:
             codes, chances = _group_by_label(y, rows)

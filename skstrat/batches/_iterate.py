@@ -91,7 +91,7 @@ def _serve(
     X: Any, y: Any, batches: BalancedBatches
 ) -> Iterator[tuple[Any, Any, Floats]]:
     with read_at_random(X):
-        for rows in batches:
+        for rows in batches.arrays():
             yield (
                 gather_rows(X, rows),
                 gather_rows(y, rows, "y"),

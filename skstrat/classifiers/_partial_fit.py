@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
+from dataclasses import replace
 from functools import partial
 from inspect import signature
 from numbers import Integral, Real
@@ -20,7 +21,13 @@ from skstrat._core.weights import class_totals
 from skstrat.batches._balanced import BalancedBatches
 from skstrat.batches._iterate import read_at_random
 from skstrat.batches._quotas import check_shares
+from skstrat.classifiers._calibration_check import (
+    check_by_rows,
+    places_of,
+    warn_of_batches,
+)
 from skstrat.classifiers._corrected import CorrectedClassifier
+from skstrat.classifiers._hold_out import CheckResult, rows_to_check
 from skstrat.classifiers._own_prior import (
     believed_totals,
     refuse_own_weights,
@@ -33,6 +40,7 @@ from skstrat.classifiers._policy import (
     gives_batch_weights,
     takes_batch_weights,
 )
+from skstrat.classifiers._sgd_scale import EpochMean, averages, fit_scale
 
 Rows = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -241,26 +249,44 @@ class PartialFitClassifier(CorrectedClassifier):
         original = class_totals(everything.labels, everything.weights)
         trained = class_totals(train.labels, train.weights)
         if not weighted:
-            trained = trained * list(batches.passes_per_epoch_.values())
+            trained = trained * _passes_of(batches)
         trained = believed_totals(estimator, train.labels, trained)
         priors = {
             "train_prior": trained if self.prior_correction else original,
             "target_prior": original,
         }
-        self._train(
-            estimator,
-            train,
-            batches,
-            weigh,
-            None if held_out is None else partial(held_out.log_loss, priors),
-        )
+        loss_of = None if held_out is None else partial(held_out.log_loss, priors)
+        best = self._train(estimator, train, batches, weigh, loss_of)
+        if averages(estimator):
+            passes = np.ones(len(original)) if weighted else _passes_of(batches)
+            scaled = fit_scale(self.estimator_, train, passes, seed)
+            if loss_of is None or loss_of(scaled) < best:
+                self.estimator_ = scaled
         classes = train.labels.classes
         self._learn_priors(classes, original, trained)
         kind: WeightKind = "all" if weighted else "incoming"
         given = GivenWeights("none" if weigh is None else kind, reason)
         before, after = everything.labels.counts, train.labels.counts
         self._keep_record(classes, before, original, after, trained, given)
+        if self.prior_correction and hasattr(self.estimator_, "predict_proba"):
+            check = self._check(held_out or train, seed, in_training=held_out is None)
+            self.decision_ = replace(self.decision_, check=check)
+            warn_of_batches(check, self.estimator_)
         return self
+
+    def _check(self, part: Part, seed: int, *, in_training: bool) -> CheckResult:
+        """Check by the rows held out, or else by those trained on."""
+        labels = part.labels
+        trained_on = np.full(len(labels.codes), in_training)
+        held = rows_to_check(labels, part.weights, None, trained_on, seed)
+        places = places_of(self.classes_, labels.classes)
+
+        def predict(rows: Rows) -> Floats:
+            return part.predict(self.predict_proba, rows)[:, places]
+
+        return check_by_rows(
+            held, predict, lambda: None, at_once=False, n_fitted=len(labels.codes)
+        )
 
     def _hold_out(self, everything: Part, seed: int) -> tuple[Part, Part | None]:
         """Split off a part in the original shares, for early stopping."""
@@ -303,8 +329,8 @@ class PartialFitClassifier(CorrectedClassifier):
         batches: BalancedBatches,
         weigh: Callable[[Rows], Floats] | None,
         loss_of: Callable[[Any], float] | None,
-    ) -> None:
-        """Train for the epochs, and compute the loss on the part held out."""
+    ) -> float:
+        """Train for the epochs, and return the lowest loss on the part held out."""
         named = {}
         if "classes" in signature(estimator.partial_fit).parameters:
             named["classes"] = train.labels.classes
@@ -312,20 +338,20 @@ class PartialFitClassifier(CorrectedClassifier):
         self.validation_loss_: list[float] = []
         best, self.estimator_, self.n_iter_, last = np.inf, estimator, 0, 0
         for epoch in self.progress(epochs) if self.progress else epochs:
-            _train_epoch(estimator, train, batches, weigh, named)
+            mean = _train_epoch(estimator, train, batches, weigh, named)
             last = epoch + 1
             if loss_of is None:
+                self.estimator_, self.n_iter_ = mean, last
                 continue
-            loss = loss_of(estimator)
+            loss = loss_of(mean)
             self.validation_loss_.append(loss)
             if loss < best * (1 - self.tol):
-                best, self.estimator_, self.n_iter_ = loss, deepcopy(estimator), last
+                best, self.estimator_, self.n_iter_ = loss, deepcopy(mean), last
             elif last - self.n_iter_ >= self.n_iter_no_change:
                 break
-        if loss_of is None:
-            self.n_iter_ = last
-        served = batches.class_counts_ * list(batches.passes_per_epoch_.values())
+        served = batches.class_counts_ * _passes_of(batches)
         self.n_samples_fit_ = self.n_iter_ * round(float(served.sum()))
+        return best
 
 
 def _train_epoch(
@@ -334,17 +360,26 @@ def _train_epoch(
     batches: BalancedBatches,
     weigh: Callable[[Rows], Floats] | None,
     named: dict[str, Any],
-) -> None:
+) -> Any:
+    """Train for an epoch; return SGD with mean coefficients, others as they are."""
     # Batches of the estimator's own would cut these up.
     fits_batch_size = getattr(estimator, "batch_size", None) == "auto"
+    mean = EpochMean() if averages(estimator) else None
     with read_at_random(train.X):
-        for rows in batches:
+        for rows, X, y in train.serve(batches.arrays()):
             if fits_batch_size and estimator.batch_size != len(rows):
                 estimator.set_params(batch_size=len(rows))
             given = {} if weigh is None else {"sample_weight": weigh(rows)}
-            estimator.partial_fit(*train.take(rows), **named, **given)
+            estimator.partial_fit(X, y, **named, **given)
+            if mean is not None:
+                mean.add(estimator)
     if fits_batch_size:
         estimator.set_params(batch_size="auto")
+    return estimator if mean is None else mean.of(estimator)
+
+
+def _passes_of(batches: BalancedBatches) -> Floats:
+    return np.array(list(batches.passes_per_epoch_.values()))
 
 
 def _raised_shares(shares: Floats) -> Floats:

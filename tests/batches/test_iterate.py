@@ -237,7 +237,7 @@ def test_labels_keep_their_kind(convert):
 
 def test_batches_that_are_given_go_on_with_their_next_epoch():
     batches = BalancedBatches(LABELS, **SETTINGS)
-    wanted = [[rows.tolist() for rows in batches] for _ in range(3)]
+    wanted = [list(batches) for _ in range(3)]
     batches.set_epoch(0)
     X = np.arange(N_ROWS)
     for epoch in wanted:

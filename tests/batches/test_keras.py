@@ -66,7 +66,7 @@ def fit(model, dataset, **arguments):
 
 def epochs_of(y, n_epochs=N_EPOCHS):
     batches = BalancedBatches(y, batch_size=8, random_state=0)
-    return [[rows.tolist() for rows in batches] for _ in range(n_epochs)]
+    return [list(batches) for _ in range(n_epochs)]
 
 
 def trained_on(model, n_batches):
