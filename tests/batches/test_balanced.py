@@ -371,7 +371,7 @@ def test_threads_may_ask_for_batches(monkeypatch):
     places = np.random.default_rng(0).integers(len(wanted), size=60).tolist()
     with ThreadPoolExecutor(4) as threads:
         found = threads.map(lambda place: batches.batch(place % 4, place // 4), places)
-        assert lists(found) == [wanted[place] for place in places]
+        assert [rows.tolist() for rows in found] == [wanted[place] for place in places]
 
 
 @pytest.mark.parametrize("seed", [5, 2**63 + 5, 2**64 - 3])

@@ -138,7 +138,7 @@ def test_storage_that_wants_ascending_rows():
     y = np.repeat([0, 1], [50, 10])
     wanted = list(BalancedBatches(y, batch_size=30, random_state=0))
     # Fifteen of ten rows a batch: some come twice.
-    assert len(set(wanted[0].tolist())) < 30
+    assert len(set(wanted[0])) < 30
     for (X_batch, _, _), rows in zip(
         iter_batches(Ascending(), y, batches), wanted, strict=True
     ):
@@ -184,7 +184,7 @@ def test_batches_and_draws_go_by_a_column():
         BalancedBatches(LABELS, **SETTINGS),
         strict=True,
     )
-    assert all((rows == others).all() for rows, others in batches)
+    assert all(rows == others for rows, others in batches)
     for indices in (None, np.arange(0, N_ROWS, 2)):
         draws, others = (
             list(ImbalancedSampler(y, indices=indices, random_state=0))
