@@ -6,6 +6,12 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+_HUGGING_FACE = {
+    "DatasetDict": "dataset_dict",
+    "IterableDatasetDict": "dataset_dict",
+    "IterableDataset": "iterable_dataset",
+}
+
 
 def is_mapping(X: Any) -> bool:
     """Tell whether X gives columns by their names and has no rows of its own."""
@@ -14,11 +20,19 @@ def is_mapping(X: Any) -> bool:
 
 
 def is_hugging_face(X: Any, kind: str) -> bool:
-    """Tell whether X is a ``Dataset`` or ``Column`` of Hugging Face's datasets."""
+    """Tell whether X is of a class of Hugging Face's datasets."""
     # Many a project has a package of its own that is called datasets.
-    library = sys.modules.get("datasets.arrow_dataset")
-    # Before version 4 a column is a list.
-    cls = getattr(library, kind, None)
+    return _is_of(X, f"datasets.{_HUGGING_FACE.get(kind, 'arrow_dataset')}", kind)
+
+
+def is_torch_dataset(X: Any) -> bool:
+    """Tell whether X is a ``Dataset`` of torch, whose items are read one by one."""
+    return _is_of(X, "torch.utils.data", "Dataset")
+
+
+def _is_of(X: Any, module: str, kind: str) -> bool:
+    # Before version 4 a column of Hugging Face is a list.
+    cls = getattr(sys.modules.get(module), kind, None)
     return cls is not None and isinstance(X, cls)
 
 
@@ -31,6 +45,36 @@ def is_xarray(X: Any) -> bool:
 def is_lazy(X: Any) -> bool:
     """Tell whether the rows of X are in files and are read when needed."""
     return hasattr(type(X), "take_rows")
+
+
+def refuse_without_rows(X: Any, argument: str) -> None:
+    """Refuse what has no rows in a fixed order that can be taken by position."""
+    name = type(X).__name__
+    for kind in ("DatasetDict", "IterableDatasetDict"):
+        if is_hugging_face(X, kind):
+            raise TypeError(
+                f"{argument} must be one table; got {name} with the splits {list(X)}. "
+                f"Give one of them: {argument}[{next(iter(X), 'train')!r}]."
+            )
+    if _is_of(X, "polars", "LazyFrame"):
+        raise TypeError(
+            f"{argument} must be in memory; got {name}, a query of polars. Give "
+            f"{argument}.collect(). To read only the rows drawn of Parquet and CSV "
+            "files, use skstrat.io.scan_file."
+        )
+    if is_hugging_face(X, "IterableDataset"):
+        remedy = "Load it without streaming"
+    elif _is_of(X, "torch.utils.data", "IterableDataset") or (
+        is_torch_dataset(X) and not hasattr(X, "__len__")
+    ):
+        remedy = "Give a data set with __len__ and __getitem__"
+    else:
+        return
+    raise TypeError(
+        f"{argument} must be a data set whose rows can be taken by position; got "
+        f"{name}, which gives them one after the other. {remedy}, or read it into "
+        f"memory: list({argument})."
+    )
 
 
 def read_column(values: Any) -> Any:

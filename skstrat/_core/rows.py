@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from skstrat._core.compat import num_samples
-from skstrat._core.containers import is_hugging_face, is_lazy, is_mapping, is_xarray
+from skstrat._core.containers import (
+    is_hugging_face,
+    is_lazy,
+    is_mapping,
+    is_torch_dataset,
+    is_xarray,
+    refuse_without_rows,
+)
 
 Rows = NDArray[np.intp]
 
@@ -25,6 +32,7 @@ _INDEX_ERRORS = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 def count_rows(X: Any, argument: str = "X") -> int:
     """Count the rows of a container."""
+    refuse_without_rows(X, argument)
     if is_xarray(X):
         return int(X.sizes[_row_dimension(X, argument)])
     if is_mapping(X):
@@ -89,6 +97,8 @@ def _taker(X: Any) -> Callable[[Any, Rows], Any] | None:
         return _take_data_set
     if is_hugging_face(X, "Column"):
         return _take_column
+    if is_torch_dataset(X):
+        return _take_items
     return _TAKERS.get(type(X).__module__.partition(".")[0])
 
 
@@ -105,7 +115,16 @@ def _take_arrow(X: Any, rows: Rows) -> Any:
     return X.take(sys.modules["pyarrow"].array(rows))
 
 
-_TAKERS = {"pandas": _take_pandas, "polars": _take_polars, "pyarrow": _take_arrow}
+def _take_tensor(X: Any, rows: Rows) -> Any:
+    return X[rows]
+
+
+_TAKERS = {
+    "pandas": _take_pandas,
+    "polars": _take_polars,
+    "pyarrow": _take_arrow,
+    "torch": _take_tensor,
+}
 
 
 def _take_data_set(X: Any, rows: Rows) -> Any:
@@ -114,6 +133,10 @@ def _take_data_set(X: Any, rows: Rows) -> Any:
 
 def _take_column(X: Any, rows: Rows) -> Any:
     return take_rows(X.source, rows)[X.column_name]
+
+
+def _take_items(X: Any, rows: Rows) -> Any:
+    return sys.modules["torch.utils.data"].Subset(X, rows.tolist())
 
 
 def _take_array(X: NDArray[Any], rows: Rows) -> NDArray[Any]:

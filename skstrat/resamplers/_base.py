@@ -25,7 +25,7 @@ from skstrat._core.compat import (
     check_n_features,
     sampler_tags,
 )
-from skstrat._core.containers import is_lazy, is_mapping
+from skstrat._core.containers import is_lazy, is_mapping, is_torch_dataset
 from skstrat._core.dask import is_dask
 from skstrat._core.labels import Labels, by_label
 from skstrat._core.rows import count_rows, take_rows
@@ -319,7 +319,8 @@ class BaseResampler(LinkedEstimator, OneToOneFeatureMixin, BaseEstimator, ABC):
         X = X.example if is_lazy(X) else X
         if hasattr(self, "n_features_in_"):
             del self.n_features_in_
-        if getattr(X, "ndim", 2) == 2 and not is_mapping(X):
+        has_columns = not (is_mapping(X) or is_torch_dataset(X))
+        if has_columns and getattr(X, "ndim", 2) == 2:
             check_n_features(self, X, reset=True)
         check_feature_names(self, X, reset=True)
 

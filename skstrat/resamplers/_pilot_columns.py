@@ -13,7 +13,12 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from skstrat._core.compat import check_feature_names
-from skstrat._core.containers import is_hugging_face, is_mapping, is_xarray
+from skstrat._core.containers import (
+    is_hugging_face,
+    is_mapping,
+    is_torch_dataset,
+    is_xarray,
+)
 from skstrat._core.factorize import NumpyColumn, is_missing
 from skstrat._core.rows import count_rows, take_rows
 
@@ -93,6 +98,9 @@ def shape_of(X: Any) -> tuple[int, ...]:
     """Return the shape of rows of any kind; rows of one value have one dimension."""
     if is_mapping(X):
         return count_rows(X), len(X)
+    if is_torch_dataset(X):
+        # An item may be an image, or several tensors, and is not read here.
+        return (count_rows(X),)
     shape: tuple[int, ...] = getattr(X, "shape", None) or np.shape(
         take_rows(X, np.array([0]))
     )
@@ -113,6 +121,12 @@ def as_sparse(X: Any) -> Any:
 
 def _blocks_of(X: Any) -> Iterator[tuple[Array, Places]]:
     """Yield the columns, as blocks of single precision numbers or of objects."""
+    if is_torch_dataset(X):
+        raise TypeError(
+            "X must have columns for the default pilot; got "
+            f"{type(X).__name__}, a data set of torch. Give a pilot that reads it, or "
+            "an array of its numbers."
+        )
     for column in _columns_of(X):
         few, places = _distinct_names(column)
         values = _values_of(few)

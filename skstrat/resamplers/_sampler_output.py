@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from skstrat._core.labels import Labels, count_codes, factorize
-from skstrat._core.rows import count_rows, take_rows
+from skstrat._core.rows import count_rows, gather_rows, take_rows
+from skstrat.resamplers._sampler_tables import readable_table, table_like
 
 # Rows of a class are kept or repeated whatever they are. All others read X.
 AT_RANDOM = (RandomOverSampler, RandomUnderSampler)
@@ -67,6 +68,27 @@ def reads_values(sampler: Any) -> str:
 
 
 def call_sampler(sampler: Any, X: Any, y: Any, **params: Any) -> Any:
+    """Call a sampler with a table that it reads, and return rows in the kind of X."""
+    table = readable_table(sampler, X)
+    results = _call_with_labels(sampler, table, y, params)
+    if table is X or not isinstance(results, tuple):
+        return results
+    made = results[0]
+    rows = np.asarray(getattr(sampler, "sample_indices_", ()), dtype=np.intp)
+    picked = rows.shape == (len(made),)
+    picked = picked and bool(_equal_rows(take_rows(table, rows), made).all())
+    return (_in_kind(X, table, made, rows if picked else None), *results[1:])
+
+
+def _in_kind(X: Any, table: Any, made: Any, rows: Indices | None) -> Any:
+    """Return rows of a sampler in the kind of X; ``rows`` are their positions in it."""
+    if table is X:
+        return made
+    # Rows of X itself have their missing values and types as they were.
+    return table_like(X, made) if rows is None else gather_rows(X, rows)
+
+
+def _call_with_labels(sampler: Any, X: Any, y: Any, params: dict[str, Any]) -> Any:
     """Call a sampler; one that computes with labels gets integers for them."""
     if not isinstance(sampler, _COMPUTES_WITH_LABELS) or getattr(y, "ndim", 1) > 1:
         return sampler.fit_resample(X, y, **params)
@@ -99,7 +121,8 @@ def _of_codes(wanted: Any, classes: Array) -> Any:
 
 def run_sampler(sampler: Any, X: Any, labels: Labels) -> Output:
     """Fit a sampler of two results and find the origin of its rows."""
-    given = call_sampler(sampler, X, labels.classes[labels.codes])
+    table = readable_table(sampler, X)
+    given = _call_with_labels(sampler, table, labels.classes[labels.codes], {})
     if not (isinstance(given, tuple) and len(given) == 2):
         number = len(given) if isinstance(given, tuple) else 1
         raise TypeError(
@@ -109,9 +132,18 @@ def run_sampler(sampler: Any, X: Any, labels: Labels) -> Output:
         )
     X_made, y_made = given
     made = _encode_made(sampler, count_rows(X_made), np.asarray(y_made), labels.classes)
-    claimed = _claimed_rows(sampler, X, X_made, labels, made)
-    if claimed is not None:
-        return Output(X_made, made, *claimed)
+    found = _claimed_rows(sampler, table, X_made, labels, made)
+    if found is None:
+        found = _searched_rows(sampler, table, X_made, labels, made)
+    indices, known = found
+    picked = indices if (indices >= 0).all() else None
+    return Output(_in_kind(X, table, X_made, picked), made, indices, known)
+
+
+def _searched_rows(
+    sampler: Any, X: Any, X_made: Any, labels: Labels, made: Labels
+) -> tuple[Indices, Mask]:
+    """Find original rows of each class by their order or values."""
     # Rows picked by hard votes come in no order.
     search = getattr(sampler, "voting_", None) == "hard"
     indices = np.full(len(made.codes), -1)
@@ -122,7 +154,7 @@ def run_sampler(sampler: Any, X: Any, labels: Labels) -> Output:
         known[code] = found is not None
         if found is not None:
             indices[new] = np.where(found >= 0, own[found], -1)
-    return Output(X_made, made, indices, known)
+    return indices, known
 
 
 def _encode_made(sampler: Any, n_rows: int, y: Array, classes: Array) -> Labels:
