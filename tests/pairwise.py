@@ -9,6 +9,7 @@ def pairs(*axes):
     Each row takes the next pair that is not covered. Every other axis then gives the
     value with the most such pairs. So the list is short, and the same in every run.
     """
+    axes = [list(axis) for axis in axes]
     places = [range(len(axis)) for axis in axes]
     open_pairs = {
         pair: None
