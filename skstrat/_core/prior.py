@@ -15,6 +15,10 @@ Floats = NDArray[np.float64]
 _ROW_SUM = 1e-2
 
 
+class NotProbabilitiesError(ValueError):
+    """Predictions are no probabilities of the classes."""
+
+
 def check_prior(name: str, given: Any, classes: Any = None) -> Floats:
     """Check a prior, and sort one by label into the order of the classes."""
     values = _in_order(name, given, classes)
@@ -81,25 +85,27 @@ def prior_shift(train_prior: Any, target_prior: Any) -> Floats:
     return shift - shift[0]
 
 
-def check_probabilities(name: str, given: Any, n_classes: int) -> Floats:
+def check_probabilities(
+    name: str, given: Any, n_classes: int, *, remedy: str = ""
+) -> Floats:
     """Check predicted probabilities; of two classes one dimension is enough."""
     values = np.asarray(given, dtype=np.float64)
     expected = {1: (2,), 2: values.shape[1:]}.get(values.ndim)
     if expected != (n_classes,):
-        raise ValueError(
+        raise NotProbabilitiesError(
             f"{name} must have shape (n_rows, n_classes), or (n_rows,) for two "
-            f"classes; got shape {values.shape} for {n_classes} classes."
+            f"classes; got shape {values.shape} for {n_classes} classes.{remedy}"
         )
     # Probabilities computed in float32 may pass 1 by a rounding.
     if not ((values >= 0) & (values <= 1 + 1e-6)).all():
-        raise ValueError(
+        raise NotProbabilitiesError(
             f"{name} must lie in [0, 1]; got values from {values.min()} to "
-            f"{values.max()}."
+            f"{values.max()}.{remedy}"
         )
     if values.ndim == 2 and (np.abs(values.sum(axis=1) - 1) > _ROW_SUM).any():
-        raise ValueError(
+        raise NotProbabilitiesError(
             f"{name} must sum to 1 in every row; got sums from "
-            f"{values.sum(axis=1).min()} to {values.sum(axis=1).max()}."
+            f"{values.sum(axis=1).min()} to {values.sum(axis=1).max()}.{remedy}"
         )
     return values
 
@@ -143,7 +149,11 @@ def correct_prior(p: Any, *, train_prior: Any, target_prior: Any) -> Floats:
     array([0.048, 0.31 ])
     """
     shift = prior_shift(train_prior, target_prior)
-    values = check_probabilities("p", p, len(shift))
+    return shift_probabilities(check_probabilities("p", p, len(shift)), shift)
+
+
+def shift_probabilities(values: Floats, shift: Floats) -> Floats:
+    """Add to the log probabilities, and make them sum to 1."""
     if values.ndim == 1:
         return np.asarray(expit(logit(np.minimum(values, 1)) + shift[1]))
     with np.errstate(divide="ignore"):

@@ -25,6 +25,7 @@ from sklearn.pipeline import Pipeline as SklearnPipeline
 
 from skstrat._core.cells import Cells
 from skstrat._core.estimators import final_estimator, inner_estimator, is_linear
+from skstrat._core.prior import NotProbabilitiesError
 from skstrat._core.rows import take_rows
 from skstrat._core.samples import CheckedSamples
 from skstrat._core.weights import Floats
@@ -150,6 +151,8 @@ def _explained(predict: Predict) -> Predict:
     def explained(rows: Indices) -> Floats:
         try:
             return predict(rows)
+        except NotProbabilitiesError:
+            raise
         except ValueError as error:
             raise ValueError(
                 "The model cannot predict rows that the resampler dropped: "
@@ -304,6 +307,31 @@ def warn_of_ratio(
         "decision_.check says which classes are off, and how far." + unseen,
         CalibrationWarning,
         stacklevel=4,
+    )
+
+
+def warn_of_batches(result: CheckResult, estimator: Any) -> None:
+    """Warn where a model trained on batches predicts far too many or few of a class.
+
+    The text holds no number, so that Python shows it once for all folds of a search.
+    """
+    if not is_off(result):
+        return
+    name, amount = type(estimator).__name__, "many" if result.ratio > 1 else "few"
+    if isinstance(estimator, NAIVE_BAYES):
+        cause, remedy = f"{name} does not fit these data", "Use an estimator that can"
+    elif getattr(estimator, "fit_intercept", True):
+        cause = f"{name} has not converged"
+        remedy = "Train for more epochs, scale the columns or change the step size"
+    else:
+        cause = f"{name}(fit_intercept=False) cannot learn the shares of the classes"
+        remedy = "Leave fit_intercept out"
+    warnings.warn(
+        f"{cause}, so it predicts far too {amount} rows of a class. {remedy}, or wrap "
+        "this classifier in CalibratedClassifierCV(model, cv=StratifiedKFold(3, "
+        "shuffle=True)). decision_.check says which classes are off, and how far.",
+        CalibrationWarning,
+        stacklevel=3,
     )
 
 

@@ -16,6 +16,35 @@ from sklearn.utils.validation import check_is_fitted
 
 from skstrat._core.compat import LinkedEstimator, estimator_has
 from skstrat._core.dask import refuse_lazy
+from skstrat._core.estimators import final_estimator
+from skstrat._core.prior import NotProbabilitiesError, check_probabilities
+
+_REMEDY = (
+    " Use an estimator and an objective that predict probabilities. LightGBM predicts "
+    "none if its objective is a function, and one-versus-all objectives predict none "
+    "that sum to 1."
+)
+
+
+def columns_of(estimator: Any, proba: Any, n_classes: int) -> NDArray[Any]:
+    """Check that an estimator predicts one column for each class."""
+    values = np.asarray(proba)
+    if values.shape[1:] != (n_classes,):
+        raise NotProbabilitiesError(
+            f"{_method_of(estimator)} must give one column for each of {n_classes} "
+            f"classes; got shape {values.shape}.{_REMEDY}"
+        )
+    return values
+
+
+def probabilities_of(estimator: Any, proba: Any, n_classes: int) -> NDArray[Any]:
+    """Check that an estimator predicts probabilities."""
+    values = columns_of(estimator, proba, n_classes)
+    return check_probabilities(_method_of(estimator), values, n_classes, remedy=_REMEDY)
+
+
+def _method_of(estimator: Any) -> str:
+    return f"{type(final_estimator(estimator)).__name__}.predict_proba"
 
 
 def attribute(compute: Callable[[Any], Any]) -> property:

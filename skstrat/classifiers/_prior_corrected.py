@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
@@ -16,10 +16,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from skstrat._core.compat import estimator_has
 from skstrat._core.dask import refuse_lazy
-from skstrat._core.prior import check_prior, correct_prior, prior_shift
+from skstrat._core.prior import check_prior, prior_shift, shift_probabilities
 from skstrat.classifiers._own_prior import refuse_threshold
 from skstrat.classifiers._plain_model import plain_model
-from skstrat.classifiers._predictions import ProbabilityClassifier, attribute
+from skstrat.classifiers._predictions import (
+    ProbabilityClassifier,
+    attribute,
+    columns_of,
+    probabilities_of,
+)
 
 # Priors that agree to rounding leave predictions as they are, to the last bit.
 _ROUNDING = 1e-9
@@ -78,14 +83,11 @@ class CorrectedPredictions(ProbabilityClassifier):
 
     def _correct(self, proba: Any, X: Any) -> NDArray[Any]:
         """Correct the predictions of an estimator for some rows."""
-        if (shift := self._row_shift(X)) is not None:
-            with np.errstate(divide="ignore"):
-                log_proba = np.log(np.asarray(proba, dtype=np.float64))
-            return softmax(log_proba + shift, axis=1)
-        if not self._shift().any():
-            return np.asarray(proba)
-        train, target = self._priors()
-        return correct_prior(proba, train_prior=train, target_prior=target)
+        shift = self._shift_of(X)
+        if not (self._shifts_rows or shift.any()):
+            return columns_of(self.estimator_, proba, shift.shape[-1])
+        proba = probabilities_of(self.estimator_, proba, shift.shape[-1])
+        return shift_probabilities(proba, shift)
 
     @available_if(estimator_has("predict_log_proba"))
     def predict_log_proba(self, X: Any) -> NDArray[Any]:

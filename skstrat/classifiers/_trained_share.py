@@ -62,8 +62,11 @@ def warn_of_trained_share(
     if _is_at_optimum(fitted):
         return False
     rows, weight, whole = _sample(labels, weights, trained)
-    proba = np.asarray(fitted.predict_proba(take_rows(resampled.X, rows)))
     known = np.asarray(getattr(fitted, "classes_", labels.classes)).tolist()
+    proba = np.asarray(fitted.predict_proba(take_rows(resampled.X, rows)))
+    # Other scores are refused where they are corrected; a pipeline passes them on.
+    if proba.shape[1:] != (len(known),):
+        return False
     proba = proba[:, [known.index(label) for label in labels.classes.tolist()]]
     if undone is not None:
         proba = proba * np.exp(undone if undone.ndim == 1 else undone[rows])

@@ -226,7 +226,7 @@ def fails_for_raw(model, X, y):
     ("estimator", "lost", "message"),
     [
         (GaussianNB(), "raw", "RuntimeError: predicted too often"),
-        (Halved(), "corrected", "ValueError: p must sum to 1 in every row"),
+        (Halved(), "corrected", "NotProbabilitiesError: Halved.predict_proba must sum"),
     ],
     ids=["scoring", "correction"],
 )
