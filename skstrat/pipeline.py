@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skstrat._core.compat import LinkedEstimator, routing_enabled
 from skstrat._core.containers import is_lazy, read_column
+from skstrat._core.estimators import refuse_unread
 from skstrat._core.labels import refuse_one_hot
 from skstrat._core.rows import count_rows
 from skstrat._core.weights import Floats, class_totals
@@ -276,6 +277,8 @@ class Pipeline(LinkedEstimator, ImblearnPipeline):
             refuse_one_hot(y)
         X, y, weights, resampled = self._carry(X, y, routed_params)
         name, step = self.steps[-1]
+        if is_classifier(self):
+            refuse_unread(step, X)
         if weights is not None and self._final_estimator != "passthrough":
             taken = give_weights(step, routed_params[name], weights)
             check_last_step(step, weights, resampled, taken=taken)

@@ -42,6 +42,13 @@ def is_xarray(X: Any) -> bool:
     return library is not None and isinstance(X, (library.DataArray, library.Dataset))
 
 
+def is_no_table(X: Any) -> bool:
+    """Tell whether X has rows but is no array or table that most libraries read."""
+    variables = is_xarray(X) and hasattr(X, "data_vars")
+    data_set = is_hugging_face(X, "Dataset") or is_torch_dataset(X)
+    return variables or data_set or is_mapping(X)
+
+
 def is_lazy(X: Any) -> bool:
     """Tell whether the rows of X are in files and are read when needed."""
     return hasattr(type(X), "take_rows")

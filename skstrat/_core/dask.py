@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from skstrat._core.containers import is_lazy
+from skstrat._core.containers import is_lazy, refuse_without_rows
 
 
 def is_dask(data: Any) -> bool:
@@ -24,6 +24,7 @@ def refuse_lazy(X: Any, model: Any, method: str) -> None:
             f"model.{method}(X.take_rows(numpy.arange(start, stop)))."
         )
     if not is_dask(X):
+        refuse_without_rows(X, "X")
         return
     if hasattr(X, "divisions"):
         call = f"X.map_partitions(model.{method})"

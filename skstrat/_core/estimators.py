@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
     AdaBoostClassifier,
     AdaBoostRegressor,
@@ -28,6 +29,7 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import has_fit_parameter
 
 from skstrat._core.compat import BaseSearchCV, LinearClassifierMixin, routing_enabled
+from skstrat._core.containers import is_no_table, refuse_without_rows
 from skstrat._core.weights import Floats
 
 _FORESTS = (
@@ -52,8 +54,27 @@ _TREE_MODELS = (
     HistGradientBoostingRegressor,
 )
 _BOOSTING_LIBRARIES = frozenset({"lightgbm", "xgboost", "catboost"})
+_READ_TABLES = {"sklearn", "imblearn"} | _BOOSTING_LIBRARIES
 # Without metadata routing these hand all keyword arguments of fit to their estimator.
 _HAND_ON = (BaseSearchCV, SelectFromModel, RFE)
+
+
+def refuse_unread(estimator: Any, X: Any) -> None:
+    """Refuse data sets that a model of a known library does not read."""
+    library = type(estimator).__module__.partition(".")[0]
+    if library not in _READ_TABLES or isinstance(estimator, DummyClassifier):
+        return
+    # What is inside may read anything.
+    if {"estimator", "estimators", "steps"} & set(estimator.get_params(deep=False)):
+        return
+    refuse_without_rows(X, "X")
+    if is_no_table(X):
+        name = type(estimator).__name__
+        raise TypeError(
+            f"X must be an array or a table for {name}; got {type(X).__name__}, which "
+            "it does not read. Make a table of it, for example by pandas.DataFrame, or "
+            f"put a transformer that reads it before {name}."
+        )
 
 
 def final_estimator(estimator: Any) -> Any:

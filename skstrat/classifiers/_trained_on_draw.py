@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import clone
 
 from skstrat._core.compat import routing_enabled
-from skstrat._core.estimators import request_weights
+from skstrat._core.estimators import refuse_unread, request_weights
 from skstrat._core.prior import prior_shift
 from skstrat._core.weights import Floats, class_totals
 from skstrat.classifiers._auto_resampler import AutoChoice, choose_resampler
@@ -49,6 +49,7 @@ class TrainedOnDraw(CheckedClassifier):
         self, X: Any, y: Any, sample_weight: Any, fit_params: dict[str, Any]
     ) -> TrainingRows:
         """Resample with a clone of the resampler, or with the one chosen."""
+        refuse_unread(self.estimator, X)
         self._choice: AutoChoice | None = None
         resampler = self.resampler_ = None
         if isinstance(self.resampler, str):

@@ -9,12 +9,7 @@ import numpy as np
 from imblearn.base import BaseSampler
 from sklearn.pipeline import Pipeline
 
-from skstrat._core.containers import (
-    is_hugging_face,
-    is_mapping,
-    is_torch_dataset,
-    is_xarray,
-)
+from skstrat._core.containers import is_hugging_face, is_no_table
 from skstrat.resamplers._pilot_columns import shape_of
 
 
@@ -49,8 +44,7 @@ def _kind_of(X: Any) -> str:
 
 def _refuse_unreadable(sampler: Any, X: Any) -> None:
     name, got = type(sampler).__name__, type(X).__name__
-    variables = is_xarray(X) and hasattr(X, "data_vars")
-    if variables or is_mapping(X) or is_torch_dataset(X):
+    if is_no_table(X):
         raise TypeError(
             f"X must be an array, a sparse matrix or a table for {name}; got {got}. "
             "Make one table of it, for example by pandas.DataFrame."
