@@ -4,9 +4,9 @@
 
 Labels have 0.5 % ones, or many classes of about equal size; batches have 256 rows, or
 one of each class if these are more. The samplers serve different numbers of rows in an
-epoch, so times are per row number served. ``BalancedBatches`` and the floor serve
-arrays, torch's batch sampler lists of integers, as a ``DataLoader`` gets them of each.
-One thread.
+epoch, so times are per row number served. ``BalancedBatches.arrays`` and the floor
+serve arrays. ``BalancedBatches`` itself and torch's batch sampler serve lists of
+integers, as a ``DataLoader`` gets them. One thread.
 
 The floor is what a person writes who knows that labels are the codes 0, 1, ...: rows
 grouped by one sort, each class permuted whenever it was passed through (of two classes
@@ -37,7 +37,8 @@ from skstrat import BalancedBatches, ImbalancedSampler
 
 ROWS, QUICK_ROWS, CLASSES = 10**7, 2_000, (2, 10, 100, 1000)
 SECONDS = 30  # for a way, a case
-OURS, FLOOR, WEIGHTED = "BalancedBatches", "floor", "torch WeightedRandomSampler"
+OURS, LISTS = "BalancedBatches.arrays", "BalancedBatches, lists"
+FLOOR, WEIGHTED = "floor", "torch WeightedRandomSampler"
 LESS, MOST = 8, 1.5  # goals: times less than the weighted sampler, times the floor
 
 
@@ -122,7 +123,8 @@ def make_ways(y, batch_size):
     ours = BalancedBatches(y, batch_size=batch_size, random_state=0)
     floor = Floor(y, batch_size)
     ways = {
-        OURS: lambda: iter(ours),
+        OURS: ours.arrays,
+        LISTS: lambda: iter(ours),
         FLOOR: lambda: iter(floor),
         "ImbalancedSampler": batched(ImbalancedSampler(y, random_state=0)),
         WEIGHTED: batched(WeightedRandomSampler(weights, len(y))),

@@ -6,11 +6,15 @@ import sys
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from traceback import walk_stack
 from typing import Any
 
 import numpy as np
 
 from skstrat._core.targets import seed_of
+
+# Classes of Accelerate and Lightning that give each process a part of the items.
+_DIVIDERS = {"BatchSamplerShard", "DataLoaderDispatcher", "_DatasetSamplerWrapper"}
 
 
 class ResumableEpochs(ABC):
@@ -54,11 +58,7 @@ class ResumableEpochs(ABC):
 
     def __iter__(self) -> Iterator[Any]:
         """Serve the next epoch, or the rest of a resumed one."""
-        if not self._is_same_everywhere and self._n_processes() > 1:
-            raise ValueError(
-                "random_state must be the same number in all processes, so that they "
-                "share one epoch; got None. Give an integer."
-            )
+        self._check_division()
         if not self._is_fresh:
             self._epoch, self._place = self._epoch + 1, 0
         self._is_fresh = self._is_loaded = False
@@ -69,12 +69,28 @@ class ResumableEpochs(ABC):
             self._place = place
             yield item
 
-    def _n_processes(self) -> int:
-        """Processes that train together, also where a host divides the items."""
-        distributed: Any = sys.modules.get("torch.distributed")
+    def _check_division(self) -> None:
+        """Refuse what would not divide one epoch among the processes."""
+        n_processes, distributed = self.world_size, sys.modules.get("torch.distributed")
         if distributed and distributed.is_available() and distributed.is_initialized():
-            return max(self.world_size, distributed.get_world_size())
-        return self.world_size
+            n_processes = max(n_processes, distributed.get_world_size())
+        if n_processes > 1 and not self._is_same_everywhere:
+            raise ValueError(
+                "random_state must be the same number in all processes, so that they "
+                "divide one epoch; got None. Give an integer."
+            )
+        # A trainer that divides the items asks for them like any other loop.
+        callers = (frame.f_code.co_qualname for frame, _ in walk_stack(None))
+        if self.world_size > 1 and any(
+            name.partition(".")[0] in _DIVIDERS for name in callers
+        ):
+            raise ValueError(
+                "rank and world_size must be left out where the trainer divides the "
+                "rows itself, or each process is served a part of its part; got "
+                f"world_size={self.world_size}. Leave them out. Or give the loader to "
+                "Lightning with use_distributed_sampler=False, and not to prepare() of "
+                "Accelerate."
+            )
 
     def set_epoch(self, epoch: int, place: int | None = None) -> None:
         """Choose the epoch that the next ``iter()`` serves."""
