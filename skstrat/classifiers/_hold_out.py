@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skstrat._core.cells import Cells
-from skstrat._core.labels import by_label, count_codes
+from skstrat._core.labels import Labels, by_label, count_codes
 from skstrat._core.samples import CheckedSamples
 from skstrat._core.weights import Floats, join_small, totals_of
 
@@ -233,7 +233,17 @@ def hold_out(
     """
     if trained_on.all():
         return None
-    labels, incoming = samples.labels, samples.sample_weight
+    return rows_to_check(samples.labels, samples.sample_weight, cells, trained_on, seed)
+
+
+def rows_to_check(
+    labels: Labels,
+    incoming: Floats | None,
+    cells: Cells | None,
+    trained_on: Mask,
+    seed: int,
+) -> HoldOut:
+    """Find rows to check by, of which all may have been trained on."""
     own, class_of = labels, np.arange(len(labels.classes))
     if cells is not None:
         own, class_of = cells.cells, cells.class_of

@@ -16,6 +16,7 @@ from sklearn.base import clone
 from sklearn.model_selection import StratifiedShuffleSplit
 
 from skstrat._core.compat import HasMethods, Interval, StrOptions
+from skstrat._core.estimators import refuse_unread
 from skstrat._core.targets import seed_of
 from skstrat._core.weights import class_totals
 from skstrat.batches._balanced import BalancedBatches
@@ -233,6 +234,7 @@ class PartialFitClassifier(CorrectedClassifier):
         self._validate_params()
         estimator = clone(self.estimator)
         refuse_unsuited(estimator)
+        refuse_unread(estimator, X)
         refuse_own_weights(estimator)
         everything = as_part(X, y, sample_weight)
         seed = seed_of(self.random_state)
@@ -256,11 +258,11 @@ class PartialFitClassifier(CorrectedClassifier):
             "target_prior": original,
         }
         loss_of = None if held_out is None else partial(held_out.log_loss, priors)
-        best = self._train(estimator, train, batches, weigh, loss_of)
+        self.estimator_ = self._train(estimator, train, batches, weigh, loss_of)
         if averages(estimator):
             passes = np.ones(len(original)) if weighted else _passes_of(batches)
             scaled = fit_scale(self.estimator_, train, passes, seed)
-            if loss_of is None or loss_of(scaled) < best:
+            if loss_of is None or loss_of(scaled) < loss_of(self.estimator_):
                 self.estimator_ = scaled
         classes = train.labels.classes
         self._learn_priors(classes, original, trained)
@@ -329,29 +331,29 @@ class PartialFitClassifier(CorrectedClassifier):
         batches: BalancedBatches,
         weigh: Callable[[Rows], Floats] | None,
         loss_of: Callable[[Any], float] | None,
-    ) -> float:
-        """Train for the epochs, and return the lowest loss on the part held out."""
+    ) -> Any:
+        """Train for the epochs, and return the estimator of the best one."""
         named = {}
         if "classes" in signature(estimator.partial_fit).parameters:
             named["classes"] = train.labels.classes
         epochs = range(self.epochs)
         self.validation_loss_: list[float] = []
-        best, self.estimator_, self.n_iter_, last = np.inf, estimator, 0, 0
+        best, kept, self.n_iter_, last = np.inf, estimator, 0, 0
         for epoch in self.progress(epochs) if self.progress else epochs:
             mean = _train_epoch(estimator, train, batches, weigh, named)
             last = epoch + 1
             if loss_of is None:
-                self.estimator_, self.n_iter_ = mean, last
+                kept, self.n_iter_ = mean, last
                 continue
             loss = loss_of(mean)
             self.validation_loss_.append(loss)
             if loss < best * (1 - self.tol):
-                best, self.estimator_, self.n_iter_ = loss, deepcopy(mean), last
+                best, kept, self.n_iter_ = loss, deepcopy(mean), last
             elif last - self.n_iter_ >= self.n_iter_no_change:
                 break
         served = batches.class_counts_ * _passes_of(batches)
         self.n_samples_fit_ = self.n_iter_ * round(float(served.sum()))
-        return best
+        return kept
 
 
 def _train_epoch(

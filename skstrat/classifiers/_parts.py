@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 
+from skstrat._core.containers import is_lazy
 from skstrat._core.labels import Labels, one_label_per_row
 from skstrat._core.prior import correct_prior
 from skstrat._core.rows import gather_rows
@@ -19,6 +22,8 @@ Floats = NDArray[np.float64]
 
 # Rows that are predicted at once.
 _BLOCK = 1 << 14
+# Numbers of files that are read ahead: 128 megabytes of floats.
+_AHEAD = 1 << 24
 # A certain error costs as much as it does in scikit-learn's log loss.
 _TINY = np.finfo(np.float64).eps
 
@@ -59,20 +64,37 @@ class Part:
     def take(self, rows: Rows) -> tuple[Any, Any]:
         """Gather rows."""
         at = rows if self.positions is None else self.positions[rows]
-        return gather_rows(self.X, at), self.labels.classes[self.labels.codes[rows]]
+        X = self.X.take_rows(at) if is_lazy(self.X) else gather_rows(self.X, at)
+        return X, self.labels.classes[self.labels.codes[rows]]
+
+    def serve(self, batches: Iterable[Rows]) -> Iterator[tuple[Rows, Any, Any]]:
+        """Gather the rows of each batch; of files those of many batches in a pass."""
+        if not is_lazy(self.X):
+            for rows in batches:
+                yield rows, *self.take(rows)
+            return
+        rest = iter(batches)
+        for first in rest:
+            numbers = max(1, len(first) * self.X.shape[1])
+            ahead = [first, *islice(rest, _AHEAD // numbers)]
+            wanted = np.unique(np.concatenate(ahead))
+            X, y = self.take(wanted)
+            for rows in ahead:
+                places = np.searchsorted(wanted, rows)
+                yield rows, gather_rows(X, places), y[places]
+
+    def predict(self, method: Callable[[Any], Any], rows: Rows) -> Floats:
+        """Predict rows, some at a time."""
+        blocks = [rows[n : n + _BLOCK] for n in range(0, len(rows), _BLOCK)]
+        return np.concatenate([method(self.take(block)[0]) for block in blocks])
 
     def log_loss(self, priors: dict[str, Floats], estimator: Any) -> float:
-        """Average the log loss of corrected probabilities, some rows at a time."""
-        total = weight = 0.0
+        """Average the log loss of corrected probabilities."""
         codes = self.labels.codes
-        for first in range(0, len(codes), _BLOCK):
-            rows = np.arange(first, min(first + _BLOCK, len(codes)))
-            proba = correct_prior(estimator.predict_proba(self.take(rows)[0]), **priors)
-            likelihood = np.maximum(proba[np.arange(len(rows)), codes[rows]], _TINY)
-            weights = np.ones(len(rows)) if self.weights is None else self.weights[rows]
-            total -= float(weights @ np.log(likelihood))
-            weight += float(weights.sum())
-        return total / weight
+        rows = np.arange(len(codes))
+        proba = correct_prior(self.predict(estimator.predict_proba, rows), **priors)
+        likelihood = np.maximum(proba[rows, codes], _TINY)
+        return -float(np.average(np.log(likelihood), weights=self.weights))
 
 
 def as_part(X: Any, y: Any, sample_weight: Any) -> Part:

@@ -70,7 +70,8 @@ class TrainingDecision:
         How predictions are corrected to the original distribution; "inside" means in
         the scores of a booster.
     check : CheckResult or None
-        Result of the check by dropped rows; None if nothing was checked.
+        Result of the check by rows that were dropped or held out, or by training rows
+        if every row was trained on in batches; None if nothing was checked.
     full_fit : FullFit or None
         Record of the full fit; None if there was none.
     chosen : str
@@ -99,7 +100,10 @@ class TrainingDecision:
             for label, total in self.target_prior.items()
         ]
         weights = f"weights given: {self.weights} ({self.reason})"
-        check = f"check by dropped rows: {self.check or 'none'}"
+        by = "dropped"
+        if self.check is not None and self.rows_trained == self.rows_before:
+            by = "training"
+        check = f"check by {by} rows: {self.check or 'none'}"
         lines += [weights, f"correction: {self.correction}", check]
         if self.full_fit is not None:
             lines.append(f"full fit: {self.full_fit}")
