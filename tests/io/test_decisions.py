@@ -1,9 +1,11 @@
-"""Files decided on by every resampler that picks rows: the rows of memory."""
+"""Decisions by columns of files, and rows of files that stay where they are."""
 
 import json
 
 import numpy as np
 import pytest
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
 
 from skstrat import (
     CombinedResample,
@@ -18,31 +20,30 @@ pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
 pd = pytest.importorskip("pandas")
 
-N_ROWS = 6_000
 
-
-def frame_of(n_rows=N_ROWS):
+def frame_of(n_rows=3_000):
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame(
-        {
-            "a": rng.normal(size=n_rows),
-            "b": rng.normal(size=n_rows),
-            "country": rng.choice(["at", "de", "ch"], n_rows, p=[0.6, 0.3, 0.1]),
-            "month": rng.integers(1, 4, n_rows),
-            "customer": rng.integers(0, n_rows // 5, n_rows),
-            "id": [f"c{i}" for i in rng.integers(0, n_rows // 5, n_rows)],
-            "w": rng.choice([0, 1, 2.5], n_rows),
-        }
-    )
-    chance = 1 / (1 + np.exp(3 - 1.5 * frame["a"]))
-    frame["y"] = (rng.random(n_rows) < chance).astype(int)
-    frame["amount"] = rng.lognormal(size=n_rows)
+    a = rng.normal(size=n_rows)
+    columns = {
+        "a": a,
+        "b": rng.normal(size=n_rows),
+        "country": rng.choice(["at", "de", "ch"], n_rows, p=[0.6, 0.3, 0.1]),
+        "month": rng.integers(1, 4, n_rows),
+        "customer": rng.integers(0, n_rows // 5, n_rows),
+        "id": [f"c{i}" for i in rng.integers(0, n_rows // 5, n_rows)],
+        "long": rng.integers(0, 60, n_rows).astype(np.uint64) + np.uint64(2**63 - 9),
+        "w": rng.choice([0, 1, 2.5], n_rows),
+        "y": (rng.random(n_rows) < 1 / (1 + np.exp(3 - 1.5 * a))).astype(int),
+        "amount": rng.lognormal(size=n_rows),
+    }
     days = pd.to_timedelta(rng.integers(0, 3, n_rows), unit="D")
-    frame["day"] = (pd.Timestamp("2020-02-28") + days).date
-    return frame
+    return pd.DataFrame(columns).assign(day=(pd.Timestamp("2020-02-28") + days).date)
 
 
-def write(frame, folder, ending):
+FRAME = frame_of()
+
+
+def write(frame, folder, ending="parquet"):
     """Write two files, and give their folder."""
     (folder / "big").mkdir()
     half = len(frame) // 2
@@ -56,118 +57,77 @@ def write(frame, folder, ending):
     return folder / "big"
 
 
+def check_rows_of_memory(resampler, frame, folder, ending, target="y", weight=None):
+    source, dest = write(frame, folder, ending), folder / "small.parquet"
+    settings = {"target": target, "sample_weight": weight}
+    summary = resample_file(source, dest, resampler=resampler, **settings)
+    X = frame.drop(columns=[target] if weight is None else [target, weight])
+    given = None if weight is None else frame[weight]
+    _, _, drawn = resampler.fit_resample(X, frame[target], sample_weight=given)
+    small, rows = pd.read_parquet(dest), resampler.sample_indices_
+    np.testing.assert_allclose(small["a"], frame["a"].to_numpy()[rows], rtol=1e-12)
+    np.testing.assert_allclose(small[weight or "sample_weight"], drawn, rtol=1e-6)
+    told = {each["label"]: each["rows"] for each in summary.classes}
+    assert told == resampler.sampling_strategy_
+    before = sum(each["weight_before"] for each in summary.classes)
+    assert before == pytest.approx(len(frame) if weight is None else given.sum())
+    after = sum(each["weight"] for each in summary.classes)
+    assert after == pytest.approx(drawn.sum())
+    return summary
+
+
+def down(factor=5, **settings):
+    return DownsampleUpweight(factor=factor, random_state=1, **settings)
+
+
+BY_NUMBER = {"factor": None, "sampling_strategy": 0.5}
 CASES = {
-    "strata": (DownsampleUpweight(factor=5, strata="country", random_state=1), "y"),
+    "strata": (down(strata="country"), "y"),
     "strata of numbers": (CombinedResample(strata="month", random_state=1), "y"),
-    "groups": (DownsampleUpweight(factor=5, groups="customer", random_state=1), "y"),
-    "groups of text": (DownsampleUpweight(factor=5, groups="id", random_state=1), "y"),
+    "long strata": (down(strata="long"), "y"),
+    "several strata": (down(strata=["month", "day", "country"]), "y"),
+    "groups": (down(groups="customer"), "y"),
+    "groups of text": (down(groups="id"), "y"),
+    "long groups": (down(groups="long"), "y"),
+    "groups of several": (down(groups=("customer", "day"), strata=["day"]), "y"),
     "both": (
-        DownsampleUpweight(
-            factor=5,
-            strata=lambda X, y: np.asarray(X["customer"]) % 3,
-            groups="customer",
-            random_state=1,
-        ),
+        down(strata=lambda X, y: np.asarray(X["customer"]) % 3, groups="customer"),
         "y",
     ),
-    "several strata": (
-        DownsampleUpweight(factor=5, strata=["month", "day", "country"]),
-        "y",
-    ),
-    "groups of several": (
-        DownsampleUpweight(
-            factor=5, groups=("customer", "country"), strata=["country"]
-        ),
-        "y",
-    ),
-    "by position": (RandomOversample(times=2.5, strata=3, random_state=1), "y"),
-    "callable": (
-        DownsampleUpweight(sampling_strategy=lambda y: {0: 2 * sum(y == 1)}),
-        "y",
-    ),
+    "position": (RandomOversample(times=2.5, strata=3, random_state=1), "y"),
+    "callable": (down(None, sampling_strategy=lambda y: {0: 2 * sum(y == 1)}), "y"),
     "continuous": (
-        DownsampleUpweight(
-            sampling_strategy=0.5,
-            strata=lambda X, y: np.digitize(y, [1, 4]),
-            random_state=1,
-        ),
+        down(strata=lambda X, y: np.digitize(y, [1, 4]), **BY_NUMBER),
         "amount",
     ),
-    "whole numbers": (
-        DownsampleUpweight(
-            sampling_strategy=0.5, strata="country", y_numeric=True, random_state=1
-        ),
-        "month",
-    ),
+    "numbers": (down(strata="country", y_numeric=True, **BY_NUMBER), "month"),
 }
-
-
-# In files of the other kind.
-CASES_AGAIN = (
-    "strata",
-    "groups of text",
-    "groups",
-    "several strata",
-    "groups of several",
-)
 
 
 @pytest.mark.parametrize(
     ("case", "ending", "weighted"),
     [
-        (case, ("parquet", "csv")[i % 2], i % 3 == 0)
-        for i, case in enumerate([*CASES, *CASES_AGAIN])
+        (case, ending, (i + j) % 3 == 0)
+        for i, case in enumerate(CASES)
+        for j, ending in enumerate(["parquet", "csv"])
     ],
 )
-def test_the_rows_of_memory(case, ending, weighted, tmp_path):
+def test_columns_decide_as_in_memory(case, ending, weighted, tmp_path):
     resampler, target = CASES[case]
-    if "random_state" in resampler.get_params() and resampler.random_state is None:
-        resampler = resampler.set_params(random_state=1)
-    frame = frame_of()
-    source, dest = write(frame, tmp_path, ending), tmp_path / "small.parquet"
     weight = "w" if weighted else None
-    summary = resample_file(
-        source, dest, target=target, resampler=resampler, sample_weight=weight
-    )
-    X = frame.drop(columns=[target, *([weight] if weight else [])])
-    _, _, weights = resampler.fit_resample(
-        X, frame[target], sample_weight=frame[weight] if weight else None
-    )
-    small = pd.read_parquet(dest)
-    rows = resampler.sample_indices_
-    np.testing.assert_allclose(small["a"], frame["a"].to_numpy()[rows], rtol=1e-12)
-    np.testing.assert_allclose(small[weight or "sample_weight"], weights, rtol=1e-9)
-    told = {each["label"]: each for each in summary.classes}
-    assert {label: each["rows"] for label, each in told.items()} == (
-        resampler.sampling_strategy_
-    )
-    total = frame[weight].sum() if weight else len(frame)
-    before = sum(each["weight_before"] for each in told.values())
-    after = sum(each["weight"] for each in told.values())
-    assert before == pytest.approx(total, rel=1e-9)
-    assert after == pytest.approx(weights.sum(), rel=1e-9)
+    check_rows_of_memory(resampler, FRAME, tmp_path, ending, target, weight)
+
+
+GUIDED = GuidedDownsample(factor=8, random_state=2)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("ending", ["parquet", "csv"])
 @pytest.mark.parametrize(
-    "resampler",
-    [
-        DownsampleUpweight(factor="auto", random_state=2),
-        GuidedDownsample(factor=8, random_state=2),
-    ],
-    ids=["auto", "guided"],
+    ("resampler", "ending"), [(down("auto"), "csv"), (GUIDED, "parquet")]
 )
 def test_what_reads_a_part_of_the_rows(resampler, ending, tmp_path):
     frame = frame_of(60_000)[["a", "b", "y"]]
-    source, dest = write(frame, tmp_path, ending), tmp_path / "small.parquet"
-    summary = resample_file(source, dest, target="y", resampler=resampler)
-    _, _, weights = resampler.fit_resample(frame[["a", "b"]], frame["y"])
-    small = pd.read_parquet(dest)
-    rows = resampler.sample_indices_
-    assert len(rows) < 40_000
-    np.testing.assert_allclose(small["a"], frame["a"].to_numpy()[rows], rtol=1e-12)
-    np.testing.assert_allclose(small["sample_weight"], weights, rtol=1e-6)
+    summary = check_rows_of_memory(resampler, frame, tmp_path, ending)
     guided = isinstance(resampler, GuidedDownsample)
     assert (summary.plan is None) == guided
     told = [] if guided else [str(resampler.recommendation_)]
@@ -175,108 +135,94 @@ def test_what_reads_a_part_of_the_rows(resampler, ending, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("settings", "key", "text"),
+    ("resampler", "settings", "text"),
     [
-        ({"strata": "no"}, None, "strata must name a column of every file; .*'no'"),
-        ({"groups": "no"}, None, "groups must name a column of every file; .*'no'"),
+        ({"strata": "no"}, {}, "strata must name a column of every file; .*'no'"),
+        ({"groups": "no"}, {}, "groups must name a column of every file; .*'no'"),
         (
             {"strata": ["country", "no"]},
-            None,
+            {},
             "strata must name a column of X .* got 'no'. X is LazyRows .*'country'",
         ),
-        ({"groups": "id"}, "a", "key must be None where groups and not the keys"),
+        ({"groups": "id"}, {"key": "a"}, "key must be None where groups and not the"),
+        ({}, {"sample_weight": "y"}, "target must name another column than sample_w"),
+        ({"strata": ["a", "y"]}, {}, "strata must name another column than target"),
+        ({"groups": "w"}, {"sample_weight": "w"}, "groups must name .* sample_weight"),
     ],
 )
-def test_columns_that_a_resampler_names(settings, key, text, tmp_path):
-    source = write(frame_of(600), tmp_path, "parquet")
-    resampler = DownsampleUpweight(factor=3, random_state=0, **settings)
-    dest = tmp_path / "small.parquet"
+def test_columns_that_are_refused(resampler, settings, text, tmp_path):
+    source, dest = write(FRAME[:600], tmp_path), tmp_path / "small.parquet"
+    settings = {"target": "y", "resampler": down(**resampler), **settings}
     with pytest.raises(ValueError, match=text):
-        resample_file(source, dest, target="y", resampler=resampler, key=key)
-
-
-@pytest.mark.parametrize(
-    ("settings", "resampler", "text"),
-    [
-        (
-            {"sample_weight": "y"},
-            {},
-            "target must name another column than sample_weight; got",
-        ),
-        ({}, {"strata": ["a", "y"]}, "strata must name another column than target"),
-        ({}, {"strata": "y"}, "strata must name another column than target; got 'y'"),
-        ({"sample_weight": "w"}, {"groups": "w"}, "groups must name .* sample_weight"),
-    ],
-)
-def test_a_column_in_two_roles_is_refused(settings, resampler, text, tmp_path):
-    source = write(frame_of(600), tmp_path, "parquet")
-    down = DownsampleUpweight(factor=3, random_state=0, **resampler)
-    dest = tmp_path / "small.parquet"
-    with pytest.raises(ValueError, match=text):
-        resample_file(source, dest, target="y", resampler=down, **settings)
+        resample_file(source, dest, **settings)
     assert not dest.exists()
 
 
-def test_an_index_that_pandas_wrote_holds_groups(tmp_path):
-    frame = frame_of()[["a", "customer", "y"]]
-    frame.set_index("customer").to_parquet(tmp_path / "big.parquet")
-    down = DownsampleUpweight(factor=5, groups="customer", random_state=1)
-    dest = tmp_path / "small.parquet"
-    resample_file(tmp_path / "big.parquet", dest, target="y", resampler=down)
-    down.fit(frame, frame["y"])
-    small, rows = pd.read_parquet(dest), down.sample_indices_
+def test_an_index_that_pandas_wrote_holds_groups_and_is_no_feature(tmp_path):
+    frame, path = FRAME[["a", "customer", "y"]], tmp_path / "big.parquet"
+    frame.set_index("customer").to_parquet(path)
+    X, _, _ = scan_file(path, target="y")
+    assert list(X.columns) == ["a"]
+    resampler, dest = down(groups="customer"), tmp_path / "small.parquet"
+    resample_file(path, dest, target="y", resampler=resampler)
+    rows = resampler.fit(frame, frame["y"]).sample_indices_
+    small = pd.read_parquet(dest)
     assert small["a"].tolist() == frame["a"].to_numpy()[rows].tolist()
     assert small.index.tolist() == frame["customer"].to_numpy()[rows].tolist()
 
 
 def test_strata_that_json_does_not_know(tmp_path):
-    frame = frame_of()[["a", "y", "month", "day"]]
-    sizes = pd.cut(frame["a"], [-9, 0, 9])
-    frame["size"] = pd.arrays.IntervalArray(sizes)
-    source, dest = write(frame, tmp_path, "parquet"), tmp_path / "small.parquet"
+    frame = FRAME[["a", "y", "day"]]
+    sizes = pd.arrays.IntervalArray(pd.cut(frame["a"], [-9, 0, 9]))
+    source, dest = write(frame.assign(size=sizes), tmp_path), tmp_path / "small.parquet"
     days = [f"2020-{day}" for day in ("02-28", "02-29", "03-01")]
     both = [[day, size] for day in days for size in ("(-9, 0]", "(0, 9]")]
     for strata, labels in (("day", days), (["day", "size"], both)):
-        down = DownsampleUpweight(
-            factor=5, strata=strata, y_numeric=True, random_state=1
-        )
-        summary = resample_file(
-            source, dest, target="y", resampler=down, overwrite=True
-        )
+        resampler = down(strata=strata, y_numeric=True)
+        settings = {"resampler": resampler, "overwrite": True}
+        summary = resample_file(source, dest, target="y", **settings)
         told = json.loads(json.dumps(summary.to_dict()))
         assert [each["label"] for each in told["classes"]] == labels
         assert told["plan"]["classes"] == labels
-        counts = frame.groupby(strata).size().tolist()
-        assert [each["rows_before"] for each in told["classes"]] == counts
-        down.fit(frame.drop(columns="y"), frame["y"])
-        rows, small = down.sample_indices_, pd.read_parquet(dest)
-        assert small["a"].tolist() == frame["a"].to_numpy()[rows].tolist()
-        assert down.plan_ == summary.plan
+        resampler.fit(frame.assign(size=sizes).drop(columns="y"), frame["y"])
+        assert resampler.plan_ == summary.plan
 
 
-def test_several_columns_are_read_in_one_pass(tmp_path):
-    frame = frame_of(600)
-    X, _, _ = scan_file(write(frame, tmp_path, "csv"), target="y")
-    read = X[["country", "month", "a"]]
-    pd.testing.assert_frame_equal(
-        read.astype({"country": str, "month": int}),
-        frame[["country", "month", "a"]].astype({"country": str}),
-        rtol=1e-12,
-    )
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_rows_are_taken_where_they_are(ending, tmp_path):
+    frame = FRAME.drop(columns="long")
+    source = write(frame, tmp_path, ending)
+    X, y, weights = scan_file(source, target="y", sample_weight="w")
+    features = frame.drop(columns=["y", "w"])
+    assert X.shape == features.shape
+    assert y.tolist() == FRAME["y"].tolist()
+    assert y.cat.codes.dtype == np.int8
+    assert weights.tolist() == FRAME["w"].tolist()
+    for rows in ([5], [2_999, 0, 7, 7, 1_500], range(1_400, 1_600), [], [3, 2_000]):
+        rows = np.array(rows, dtype=np.intp)
+        settings = {"check_dtype": len(rows) > 0, "rtol": 1e-12}
+        pd.testing.assert_frame_equal(
+            X.take_rows(rows), features.iloc[rows], **settings
+        )
+    several = X[["country", "month", "a"]].astype({"country": str, "month": int})
+    expected = features[["country", "month", "a"]].astype({"country": str})
+    pd.testing.assert_frame_equal(several, expected, rtol=1e-12)
     with pytest.raises(KeyError, match="no"):
         X[["country", "no"]]
+    for rows in ([-1], [3_000], [True, False], [0.5]):
+        with pytest.raises(IndexError, match="rows must be positions from 0 to 2999;"):
+            X.take_rows(np.array(rows))
 
 
 @pytest.mark.parametrize("read", ["resample", "rows", "column"])
 def test_files_replaced_since_their_labels_were_read(read, tmp_path):
-    frame = frame_of(40_000)[["a", "b", "y"]]
-    path = tmp_path / "big.parquet"
+    frame, path = frame_of(40_000)[["a", "b", "y"]], tmp_path / "big.parquet"
     frame.to_parquet(path, row_group_size=1_000)
     X, y, _ = scan_file(path, target="y")
     frame.iloc[::-1].to_parquet(tmp_path / "other.parquet", row_group_size=1_000)
     (tmp_path / "other.parquet").replace(path)
     take = {
-        "resample": lambda: DownsampleUpweight(factor=20).fit_resample(X, y),
+        "resample": lambda: down().fit_resample(X, y),
         "rows": lambda: X.take_rows(np.arange(10)),
         "column": lambda: X["a"],
     }
@@ -284,43 +230,12 @@ def test_files_replaced_since_their_labels_were_read(read, tmp_path):
         take[read]()
 
 
-@pytest.mark.parametrize("rows", [[-1], [3_000], [True, False], [0.5]], ids=str)
-def test_rows_that_are_not_there(rows, tmp_path):
-    X, _, _ = scan_file(write(frame_of(3_000), tmp_path, "parquet"), target="y")
-    with pytest.raises(IndexError, match="rows must be positions from 0 to 2999; got"):
-        X.take_rows(np.array(rows))
-
-
-@pytest.mark.parametrize("ending", ["parquet", "csv"])
-def test_rows_are_taken_where_they_are(ending, tmp_path):
-    frame = frame_of(3_000)
-    X, y, weights = scan_file(
-        write(frame, tmp_path, ending), target="y", sample_weight="w"
-    )
-    features = frame.drop(columns=["y", "w"])
-    assert X.shape == features.shape
-    assert list(X.columns) == list(features.columns)
-    assert y.tolist() == frame["y"].tolist()
-    assert y.cat.codes.dtype == np.int8
-    assert weights.tolist() == frame["w"].tolist()
-    for rows in ([5], [2_999, 0, 7, 7, 1_500], range(1_400, 1_600), [], [3, 2_000]):
-        rows = np.array(rows, dtype=np.intp)
-        expected = features.iloc[rows]
-        pd.testing.assert_frame_equal(
-            X.take_rows(rows), expected, check_dtype=len(rows) > 0, rtol=1e-12
-        )
-
-
 def test_a_classifier_trains_on_rows_of_files(tmp_path):
-    from sklearn.linear_model import LogisticRegression
-
-    frame = frame_of()[["a", "b", "y"]]
-    X, y, _ = scan_file(write(frame, tmp_path, "parquet"), target="y")
-    down = DownsampleUpweight(factor=10, random_state=0)
-    model = ResampledClassifier(LogisticRegression(), down).fit(X, y)
-    witness = ResampledClassifier(LogisticRegression(), down)
-    witness.fit(frame[["a", "b"]], frame["y"])
+    frame = FRAME[["a", "b", "y"]]
+    X, y, _ = scan_file(write(frame, tmp_path), target="y")
+    memory, model = frame[["a", "b"]], ResampledClassifier(LogisticRegression(), down())
     proba, expected = (
-        each.predict_proba(frame[["a", "b"]]) for each in (model, witness)
+        clone(model).fit(*data).predict_proba(memory)
+        for data in ((X, y), (memory, frame["y"]))
     )
     np.testing.assert_allclose(proba, expected, rtol=1e-6)
