@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
     AdaBoostClassifier,
@@ -23,6 +24,7 @@ from sklearn.ensemble import (
     VotingClassifier,
 )
 from sklearn.feature_selection import RFE, RFECV, SelectFromModel
+from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import Pipeline as SklearnPipeline
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils.metadata_routing import get_routing_for_object
@@ -56,7 +58,7 @@ _TREE_MODELS = (
 _BOOSTING_LIBRARIES = frozenset({"lightgbm", "xgboost", "catboost"})
 _READ_TABLES = {"sklearn", "imblearn"} | _BOOSTING_LIBRARIES
 # Without metadata routing these hand all keyword arguments of fit to their estimator.
-_HAND_ON = (BaseSearchCV, SelectFromModel, RFE)
+_HAND_ON = (BaseSearchCV, SelectFromModel, RFE, TransformedTargetRegressor)
 
 
 def refuse_unread(estimator: Any, X: Any) -> None:
@@ -72,7 +74,7 @@ def refuse_unread(estimator: Any, X: Any) -> None:
         name = type(estimator).__name__
         raise TypeError(
             f"X must be an array or a table for {name}; got {type(X).__name__}, which "
-            "it does not read. Make a table of it, for example by pandas.DataFrame, or "
+            "it does not read. Make one of it, for example by pandas.DataFrame(X), or "
             f"put a transformer that reads it before {name}."
         )
 
@@ -92,6 +94,9 @@ def final_estimator(estimator: Any) -> Any:
 
 def inner_estimator(estimator: Any) -> Any:
     """Return the estimator inside a meta-estimator; None for other models."""
+    if isinstance(estimator, TransformedTargetRegressor):
+        inside = estimator.regressor
+        return LinearRegression() if inside is None else inside
     # The estimator of a forest is a template that is no parameter.
     forest = isinstance(estimator, _FORESTS)
     return None if forest else getattr(estimator, "estimator", None)
@@ -126,7 +131,7 @@ def fit_arguments(estimator: Any, weights: Floats) -> dict[str, Any] | None:
     if isinstance(estimator, SklearnPipeline) and not _has_weight_parameter(estimator):
         return _pipeline_arguments(estimator, weights)
     if isinstance(estimator, _HAND_ON) and not isinstance(estimator, RFECV):
-        return fit_arguments(estimator.estimator, weights)
+        return fit_arguments(inner_estimator(estimator), weights)
     if isinstance(estimator, (VotingClassifier, StackingClassifier)):
         inside = [inner for _, inner in estimator.estimators if inner != "drop"]
     elif not _has_weight_parameter(estimator):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from skstrat._core.containers import is_hugging_face, is_lazy, is_mapping
+from skstrat._core.containers import is_lazy, is_no_table, refuse_without_rows
 from skstrat._core.dask import is_dask
 from skstrat._core.labels import Labels, by_label, encode_labels, one_label_per_row
 from skstrat._core.strata import read_row_labels
@@ -232,11 +232,12 @@ def _check_arguments(estimator: Any, error_score: Any) -> None:
 def _refuse_elsewhere(**data: Any) -> None:
     """Refuse data that are not in memory, or have no rows that can be taken."""
     for name, each in data.items():
+        refuse_without_rows(each, name)
         if is_dask(each):
             kind, remedy = "a Dask collection", f"Call {name}.compute() first"
         elif is_lazy(each):
             kind, remedy = "rows of files", f"Call {name}.take_rows(rows) first"
-        elif name == "X" and (is_mapping(each) or is_hugging_face(each, "Dataset")):
+        elif name == "X" and is_no_table(each):
             kind, remedy = type(each).__name__, "Make a data frame of it, or an array"
         else:
             continue

@@ -102,7 +102,7 @@ def shape_of(X: Any) -> tuple[int, ...]:
         # An item may be an image, or several tensors, and is not read here.
         return (count_rows(X),)
     shape: tuple[int, ...] = getattr(X, "shape", None) or np.shape(
-        take_rows(X, np.array([0]))
+        take_rows(X, np.arange(min(1, count_rows(X))))
     )
     return shape
 

@@ -47,16 +47,16 @@ def _refuse_unreadable(sampler: Any, X: Any) -> None:
     if is_no_table(X):
         raise TypeError(
             f"X must be an array, a sparse matrix or a table for {name}; got {got}. "
-            "Make one table of it, for example by pandas.DataFrame."
+            "Make one of it, for example by pandas.DataFrame(X)."
         )
-    n_dimensions = len(shape_of(X))
-    if n_dimensions != 2:
-        remedy = "X.reshape(-1, 1)" if n_dimensions == 1 else "X.reshape(len(X), -1)"
+    dimensions = len(shape_of(X))
+    if dimensions != 2:
+        shape = "(-1, 1)" if dimensions == 1 else "(len(X), -1)"
         raise ValueError(
-            f"X must have two dimensions, rows and columns, for {name}; got {got} with "
-            f"{n_dimensions}. Reshape an array of numbers, as in {remedy}. For texts "
-            "and all else, take a resampler that picks rows by their labels, such as "
-            "DownsampleUpweight or RandomOversample."
+            f"X must have rows and columns for {name}; got {got} with {dimensions} "
+            f"dimension(s). Reshape numbers, as in numpy.reshape(X, {shape}). For "
+            "texts and all else, take a resampler that picks rows by their labels, "
+            "such as DownsampleUpweight or RandomOversample."
         )
 
 
