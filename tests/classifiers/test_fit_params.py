@@ -1,35 +1,37 @@
 """Fit parameters reach the estimator, those with a value per row with its rows."""
 
+import threading
+from pathlib import Path
+
 import numpy as np
 import pytest
 import sklearn
 from imblearn.over_sampling import SMOTE
 from imblearn.under_sampling import RandomUnderSampler
+from resampled_models import START, down, generated, guided, last_step, wrapped
 from scipy.special import expit
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.feature_selection import SelectKBest
-from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline as make_stock_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skstrat import (
     ClassWeight,
-    DownsampleUpweight,
-    GuidedDownsample,
+    Pipeline,
     RandomOversample,
-    ResampledClassifier,
     ResampledEnsembleClassifier,
     Weighted,
+    make_pipeline,
 )
-from skstrat import make_pipeline as make_own_pipeline
 
-# How well so few trees are calibrated is not the matter here.
+# How well so few trees are calibrated is tested elsewhere.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::skstrat.CalibrationWarning"),
     pytest.mark.filterwarnings("ignore:The argument 'eval_set' is deprecated"),
 ]
-
-N_ROWS = 1200
 
 
 class Log(list):
@@ -45,10 +47,12 @@ class Recorder(ClassifierMixin, BaseEstimator):
     def __init__(self, log=None):
         self.log = log
 
-    def fit(self, X, y, sample_weight=None, **params):
+    def fit(
+        self, X, y, sample_weight=None, X_val=None, y_val=None, offset=None, **more
+    ):
+        self.got_ = {"X": X, "y": y, "X_val": X_val, "y_val": y_val, "offset": offset}
         if self.log is not None:
-            self.log.append({"X": X, "y": y, "sample_weight": sample_weight, **params})
-        self.params_ = {"X": X, "y": y, **params}
+            self.log.append(self.got_ | more)
         self.classes_, counts = np.unique(y, return_counts=True)
         self.shares_ = counts / len(y)
         return self
@@ -56,177 +60,391 @@ class Recorder(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X):
         return np.tile(self.shares_, (len(X), 1))
 
-    def predict(self, X):
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+def averaged(estimator, resampler=None, n_estimators=2):
+    return ResampledEnsembleClassifier(
+        estimator, resampler or down(), n_estimators=n_estimators, random_state=0
+    )
 
 
-def generated(n_rows=N_ROWS, seed=0, labels=(0, 1)):
-    """Rows with their number as first column."""
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(n_rows, 4))
-    y = (rng.random(n_rows) < expit(X @ [0, 1.5, 0.8, -0.8] - 2)).astype(int)
-    X[:, 0] = np.arange(n_rows)
-    return X, np.array(labels)[y]
+UNDER = RandomUnderSampler(random_state=0)
+RESAMPLERS = {"down": down(), "guided": guided(), "stock": UNDER}
+RESAMPLERS |= {"over": RandomOversample(random_state=0), "wrapped": Weighted(UNDER)}
+RESAMPLERS |= {"pipeline": make_pipeline(down(), down(2)), "weights": ClassWeight()}
 
 
-def down(**params):
-    return DownsampleUpweight(**{"factor": 3, "random_state": 0, **params})
-
-
-def guided():
-    pilot = make_stock_pipeline(StandardScaler(), LogisticRegression())
-    return GuidedDownsample(pilot, factor=3, random_state=0)
-
-
-def wrapped(estimator, resampler=None, **params):
-    params = {"calibration_check": False, **params}
-    return ResampledClassifier(estimator, resampler or down(), **params)
-
-
-RESAMPLERS = {
-    "down": down(),
-    "guided": guided(),
-    "over": RandomOversample(random_state=0),
-    "stock": RandomUnderSampler(random_state=0),
-    "wrapped": Weighted(RandomUnderSampler(random_state=0)),
-    "pipeline": make_own_pipeline(down(), down(factor=2, random_state=1)),
-    "weights": ClassWeight(),
-}
-
-
+@pytest.mark.parametrize("name", [*RESAMPLERS, "ensemble"])
 @pytest.mark.parametrize("some_are_left_out", [False, True])
-@pytest.mark.parametrize("name", RESAMPLERS)
 def test_values_of_rows_follow_them(name, some_are_left_out):
-    X, y = generated()
-    weight = np.arange(N_ROWS) % 3 if some_are_left_out else None
-    X_val, y_val = generated(N_ROWS, seed=1)
+    X, y = generated(1200, numbered=True)
+    X_val, y_val = generated(1200, seed=1, numbered=True)
     log = Log()
-    model = wrapped(Recorder(log), RESAMPLERS[name], calibration_check="cv")
+    model = wrapped(Recorder(log), RESAMPLERS.get(name), calibration_check="cv")
+    if name == "ensemble":
+        model = averaged(Recorder(log))
     model.fit(
         X,
         y,
-        sample_weight=weight,
-        offset=10 * X[:, 0],
+        sample_weight=np.arange(1200) % 3 if some_are_left_out else None,
+        offset=10 * X[:, -1],
         table=X.tolist(),
         X_val=X_val,
         y_val=y_val,
-        cat_features=list(range(N_ROWS)),
+        cat_features=list(range(1200)),
         word="as it is",
     )
     # Three models more predict the rows kept, if any were dropped.
-    assert len(log) == (1 if name in ("over", "weights") else 4)
+    assert len(log) == {"over": 1, "weights": 1, "ensemble": 5}.get(name, 4)
     for fit in log:
-        np.testing.assert_array_equal(fit["offset"], 10 * fit["X"][:, 0])
+        numbers = fit["X"][:, -1]
+        np.testing.assert_array_equal(fit["offset"], 10 * numbers)
         np.testing.assert_array_equal(fit["table"], fit["X"])
-        np.testing.assert_array_equal(fit["y"], y[fit["X"][:, 0].astype(int)])
+        np.testing.assert_array_equal(fit["y"], y[numbers.astype(int)])
         assert fit["X_val"] is X_val
         assert fit["word"] == "as it is"
-        assert len(fit["cat_features"]) == N_ROWS
-        if some_are_left_out:
-            assert (fit["X"][:, 0] % 3).all()
-    assert len(log[0]["X"]) == model.n_samples_fit_ >= max(len(fit["X"]) for fit in log)
+        assert len(fit["cat_features"]) == 1200
+        assert (numbers % 3).all() or not some_are_left_out
+    if name == "ensemble":
+        assert set(log[0]["X"][:, -1]) != set(log[1]["X"][:, -1])
+    else:
+        assert len(log[0]["X"]) == model.n_samples_fit_ >= len(log[-1]["X"])
 
 
-def test_values_of_rows_follow_them_in_every_model_of_an_ensemble():
-    X, y = generated()
-    log = Log()
-    ResampledEnsembleClassifier(
-        Recorder(log), down(), n_estimators=2, random_state=0
-    ).fit(X, y, sample_weight=np.arange(N_ROWS) % 3, offset=10 * X[:, 0])
-    assert len(log) >= 2
-    rows = [set(fit["X"][:, 0]) for fit in log]
-    assert rows[0] != rows[1]
-    for fit in log:
-        np.testing.assert_array_equal(fit["offset"], 10 * fit["X"][:, 0])
-        assert (fit["X"][:, 0] % 3).all()
-
-
-@pytest.mark.parametrize(
-    ("resampler", "params", "text"),
-    [
-        (
-            Weighted(SMOTE(random_state=0)),
-            {"init_score": np.zeros(N_ROWS)},
-            r"init_score must be a value of each row.*Weighted made \d+ rows that have",
-        ),
-        (
-            SMOTE(random_state=0),
-            {"base_margin": np.zeros(N_ROWS)},
-            "base_margin must be .*SMOTE does not say which rows it kept.*Leave base_m",
-        ),
+def test_what_cannot_be_handed_on_is_refused():
+    X, y = generated(1200)
+    made, zeros = Weighted(SMOTE(random_state=0)), np.zeros(1200)
+    unmade = r"init_score must be a value of each row.*Weighted made \d+ rows that have"
+    unknown = (
+        "base_margin must be .*SMOTE does not say which rows it kept.*Leave base_m"
+    )
+    for sampler, params, text in (
+        (made, {"init_score": zeros}, unmade),
+        (SMOTE(random_state=0), {"base_margin": zeros}, unknown),
         (down(), {"a__sample_weight": [1]}, r"a__sample_weight cannot .* Give fit\(X"),
-        (down(), {"eval_set": "file.csv"}, 'must be "dropped" or rows .*got \'file'),
-        (down(), {"eval_set": 3}, "eval_set must be a pair .* got int for a pair"),
-        (down(), {"eval_X": [[1]]}, "given together; got no eval_y"),
-        (down(), {"eval_X": [[1]], "eval_set": "dropped"}, "Eval sets must be given"),
-    ],
-    ids=lambda value: "_".join(value) if isinstance(value, dict) else None,
-)
-def test_what_cannot_be_handed_on_is_refused(resampler, params, text):
-    X, y = generated()
-    for model in (
-        wrapped(Recorder(), resampler),
-        ResampledEnsembleClassifier(Recorder(), resampler, n_estimators=1),
     ):
-        with pytest.raises(ValueError, match=text):
-            model.fit(X, y, **params)
+        for model in (wrapped(Recorder(), sampler), averaged(Recorder(), sampler, 1)):
+            with pytest.raises(ValueError, match=text):
+                model.fit(X, y, **params)
 
 
-def nested():
-    inner = make_stock_pipeline(SelectKBest(k=2), Recorder())
-    return make_stock_pipeline(StandardScaler(), inner)
-
-
-PIPELINES = {
-    "unprefixed": (make_stock_pipeline(StandardScaler(), Recorder()), ""),
-    "prefixed": (make_stock_pipeline(StandardScaler(), Recorder()), "recorder__"),
-    "of this package": (make_own_pipeline(StandardScaler(), Recorder()), "recorder__"),
-    "nested": (nested(), ""),
-    "nested, prefixed": (nested(), "pipeline__recorder__"),
-}
+NESTED = make_stock_pipeline(SelectKBest(k=2), Recorder())
+NESTED = make_stock_pipeline(StandardScaler(), NESTED)
+OWN = make_pipeline(StandardScaler(), Recorder())
+STOCK = make_stock_pipeline(StandardScaler(), Recorder())
 
 
 @pytest.mark.parametrize(
-    ("name", "routing"),
-    [*((name, False) for name in PIPELINES), ("unprefixed", True), ("nested", True)],
+    ("pipeline", "prefix", "routing"),
+    [
+        (STOCK, "", False),
+        (STOCK, "recorder__", False),
+        (OWN, "recorder__", False),
+        (NESTED, "", False),
+        (NESTED, "pipeline__recorder__", False),
+        (STOCK, "recorder", True),
+        (NESTED, "pipeline__recorder", True),
+    ],
+    ids=["stock", "prefixed", "own", "nested", "both", "routed", "nested, routed"],
 )
-def test_eval_rows_pass_the_steps_before_the_model(name, routing):
-    pipeline, prefix = PIPELINES[name]
-    X, y = generated()
-    X_val, y_val = generated(seed=1)
-    given = {"X_val": X_val, "y_val": y_val, "offset": 10 * X[:, 0]}
+def test_eval_rows_pass_the_steps_before_the_model(pipeline, prefix, routing):
+    X, y = generated(1200, numbered=True)
+    X_val, y_val = generated(1200, seed=1, numbered=True)
+    given = {"X_val": X_val, "y_val": y_val, "offset": 10 * X[:, -1]}
     with sklearn.config_context(enable_metadata_routing=routing):
         if routing:
-            requested = Requesting().set_fit_request(
-                X_val=True, y_val=True, offset=True
-            )
-            key = "pipeline__recorder" if "nested" in name else "recorder"
-            pipeline = sklearn.base.clone(pipeline).set_params(**{key: requested})
+            asking = Recorder().set_fit_request(**dict.fromkeys(given, True))
+            pipeline, prefix = clone(pipeline).set_params(**{prefix: asking}), ""
         model = wrapped(pipeline)
         model.fit(X, y, **{prefix + name: value for name, value in given.items()})
     rows, labels, _ = down().fit_resample(X, y)
     scaler = StandardScaler().fit(rows)
-    places, X, X_val = rows[:, 0], scaler.transform(rows), scaler.transform(X_val)
-    if "nested" in name:
+    places, X, X_val = rows[:, -1], scaler.transform(rows), scaler.transform(X_val)
+    if len(pipeline[-1].get_params(deep=False)) > 1:
         best = SelectKBest(k=2).fit(X, labels)
         X, X_val = best.transform(X), best.transform(X_val)
-    got = last(model).params_
+    got = last_step(model).got_
     np.testing.assert_array_equal(got["X_val"], X_val)
     np.testing.assert_array_equal(got["y_val"], y_val)
     np.testing.assert_array_equal(got["X"], X)
     np.testing.assert_array_equal(got["offset"], 10 * places)
 
 
-class Requesting(Recorder):
-    """Names what it takes, so that it can request it."""
+@pytest.mark.parametrize(
+    ("library", "labels", "host", "resampler"),
+    [
+        ("lightgbm", ["no", "yes"], "alone", down()),
+        ("lightgbm", [1, 2], "ensemble", guided()),
+        ("xgboost", [False, True], "alone", guided()),
+        ("xgboost", [0, 1], "ensemble", down()),
+        ("catboost", ["no", "yes"], "ensemble", guided()),
+        ("catboost", [False, True], "alone", guided()),
+    ],
+)
+def test_eval_sets_of_any_labels_reach_every_library(
+    trees, evaluated, eval_losses, library, labels, host, resampler
+):
+    X, y = generated(1200, labels=labels)
+    X_val, y_val = generated(1200, seed=1, labels=labels)
+    before = X_val.copy(), y_val.copy()
+    model = {"alone": wrapped, "ensemble": averaged}[host](trees(library), resampler)
+    model.fit(X, y, **evaluated(library, X_val, y_val))
+    for each in getattr(model, "estimators_", [model]):
+        expected = log_loss(y_val, each.predict_proba(X_val))
+        assert eval_losses(each.estimator_)[-1] == pytest.approx(expected, abs=1e-6)
+    assert model.classes_.tolist() == labels
+    np.testing.assert_array_equal(X_val, before[0])
+    np.testing.assert_array_equal(y_val, before[1])
 
-    def fit(self, X, y, sample_weight=None, X_val=None, y_val=None, offset=None):
-        return super().fit(X, y, X_val=X_val, y_val=y_val, offset=offset)
+
+@pytest.mark.parametrize("library", START)
+def test_scores_of_the_user_follow_the_rows(trees, library):
+    X, y = generated(1200, numbered=True)
+    weight, name = np.arange(1200) % 3, START[library]
+    start = 0.5 * X[:, 1]
+    model = wrapped(trees(library), prior_correction=False)
+    model.fit(X, y, sample_weight=weight, **{name: start})
+    # The weights that came in, without rows of zero weight, and not the resampler's.
+    X_kept, y_kept, _ = down().fit_resample(X[weight > 0], y[weight > 0])
+    rows = X_kept[:, -1].astype(int)
+    own = trees(library)
+    own.fit(X_kept, y_kept, sample_weight=weight[rows], **{name: start[rows]})
+    np.testing.assert_allclose(model.predict_proba(X), own.predict_proba(X), atol=1e-9)
+    # Rows start from one score, so that of guided rows stays outside.
+    taken = wrapped(trees(library), guided()).fit(X, y, **{name: start})
+    assert taken.decision_.correction == "row by row"
 
 
-def last(model):
-    """Find the fitted model itself."""
-    model = model.estimator_
-    while hasattr(model, "steps"):
-        model = model.steps[-1][1]
-    return model
+@pytest.mark.parametrize("library", ["lightgbm", "xgboost"])
+def test_scores_of_the_user_and_the_correction_add_up(trees, eval_losses, library):
+    X, y = generated(1200)
+    X_val, y_val = generated(1200, seed=1)
+    start, of_eval = {START[library]: 0.5 * X[:, 1]}, 0.5 * X_val[:, 1]
+    params = {"eval_set": [(X_val, y_val)], "eval_init_score": [of_eval]}
+    plain = wrapped(trees(library), prior_correction=False).fit(X, y, **start)
+    booster = plain.estimator_
+    if library == "xgboost":
+        params["base_margin_eval_set"] = params.pop("eval_init_score")
+        scores = booster.predict(X_val, output_margin=True, base_margin=of_eval)
+    else:
+        scores = booster.predict(X_val, raw_score=True) + of_eval
+    model = wrapped(trees(library)).fit(X, y, **start, **params)
+    odds = model.decision_.rows_trained[0] / (y == 0).sum() * np.exp(scores)
+    expected = log_loss(y_val, odds / (1 + odds))
+    assert eval_losses(model.estimator_)[-1] == pytest.approx(expected, abs=1e-6)
+
+
+def frame(n_rows=1200, seed=0, kind="category"):
+    pandas = pytest.importorskip("pandas")
+    X, y = generated(n_rows, seed=seed)
+    place = np.digitize(X[:, 0], [-1, 0, 1])
+    if kind == "category":
+        place = pandas.Categorical.from_codes(place, list("dbca"))
+    return pandas.DataFrame({"place": place, "size": X[:, 1]}), pandas.Series(y)
+
+
+@pytest.mark.parametrize(
+    ("form", "resampler"), [("pool", down()), ("pools", guided()), ("both", down())]
+)
+def test_pools_of_catboost_are_eval_sets_and_stay_as_they_are(
+    trees, eval_losses, form, resampler
+):
+    catboost = pytest.importorskip("catboost")
+    (X, y), (X_val, y_val) = frame(kind=int), frame(seed=1, kind=int)
+    weight = np.random.default_rng(2).uniform(1, 2, 1200)
+    pool = catboost.Pool(X_val, y_val, weight=weight, cat_features=["place"])
+    sets = {"pool": pool, "pools": [pool], "both": [(X_val, y_val), pool]}[form]
+    model = wrapped(trees("catboost"), resampler)
+    model.fit(X, y, eval_set=sets, cat_features=["place"], use_best_model=False)
+    assert model.estimator_.get_cat_feature_indices() == [0]
+    if form == "pools":
+        p = model.predict_proba(X_val)
+        expected = log_loss(y_val, p, sample_weight=weight)
+        assert eval_losses(model.estimator_)[-1] == pytest.approx(expected, abs=1e-6)
+    np.testing.assert_array_equal(pool.get_weight(), np.float32(weight))
+    np.testing.assert_array_equal(pool.get_label(), y_val)
+    assert pool.get_baseline().size == 0
+    scaled = wrapped(make_stock_pipeline(StandardScaler(), trees("catboost")))
+    outside = wrapped(trees("catboost"), guided(), prior_correction="outside")
+    for host, given, text in (
+        (scaled, pool, r"got Pool\. Give X and y, for the steps"),
+        (scaled, Path("rows.tsv"), r"got \w*Path\. Read the file, and give"),
+        (outside, pool, r"got Pool\. Give X and y, because the corr"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            host.fit(X, y, eval_set=given)
+
+
+@pytest.mark.parametrize("library", ["lightgbm", "xgboost"])
+def test_frames_keep_their_categories(trees, evaluated, eval_losses, library):
+    own = {"enable_categorical": True} if library == "xgboost" else {}
+    (X, y), (X_val, y_val) = frame(), frame(seed=1)
+    model = wrapped(trees(library, **own)).fit(X, y, **evaluated(library, X_val, y_val))
+    expected = log_loss(y_val, model.predict_proba(X_val))
+    assert eval_losses(model.estimator_)[-1] == pytest.approx(expected, abs=1e-6)
+
+
+class Counter:
+    """Counts its calls; with a lock it cannot be copied."""
+
+    def __init__(self, lock=None):
+        self.calls, self.lock = 0, lock
+
+    def __call__(self, env):
+        self.calls += 1
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names:UserWarning")
+@pytest.mark.parametrize("in_pipeline", [False, True])
+def test_callbacks_and_columns_reach_lightgbm(
+    trees, evaluated, eval_losses, in_pipeline
+):
+    record_evaluation = pytest.importorskip("lightgbm").record_evaluation
+    X, y = generated(1200)
+    X[:, 2] = np.arange(1200) % 5
+    estimator, record, counter = trees("lightgbm"), {}, Counter()
+    if in_pipeline:
+        # It leaves categories as they are.
+        estimator = make_stock_pipeline(FunctionTransformer(), estimator)
+    params = {"callbacks": [record_evaluation(record), counter]}
+    params |= {"feature_name": list("abc"), "categorical_feature": [2]}
+    params |= evaluated("lightgbm", *generated(300, seed=1))
+    model = wrapped(estimator, calibration_check="cv").fit(X, y, **params)
+    # The check makes three fits more, which leave nothing here.
+    assert counter.calls == 8
+    ((losses,),) = (each.values() for each in record.values())
+    np.testing.assert_array_equal(losses, eval_losses(model.estimator_))
+    dump = last_step(model).booster_.dump_model()
+    assert dump["feature_names"] == list("abc")
+    # Only of categories it lists the values.
+    assert len(dump["feature_infos"]["c"]["values"]) > 1
+    # What cannot be copied asks for no further fits.
+    counter = Counter(threading.Lock())
+    model = wrapped(estimator, calibration_check=True)
+    model.fit(X, y, callbacks=[counter])
+    assert counter.calls == 8
+    assert model.decision_.check.in_training
+    model.calibration_check = "cv"
+    with pytest.raises(ValueError, match=r"callbacks must .*Counter.*Set it to True"):
+        model.fit(X, y, callbacks=[counter])
+
+
+def test_verbose_reaches_xgboost_and_catboost(trees, evaluated, capsys):
+    X, y = generated(1200)
+    for library, word in {"xgboost": "_0-logloss", "catboost": "test: "}.items():
+        params = evaluated(library, X, y)
+        for verbose in (False, True):
+            wrapped(trees(library)).fit(X, y, **params | {"verbose": verbose})
+            lines = capsys.readouterr().out.splitlines()
+            assert sum(word in line for line in lines) == 8 * verbose
+
+
+@pytest.mark.parametrize(
+    ("host", "inside"),
+    [("alone", "pipeline"), ("pipeline", "alone"), ("search", "pipeline")],
+)
+def test_routing_brings_an_eval_set_to_the_library(
+    trees, evaluated, eval_losses, host, inside
+):
+    X, y = generated(1200)
+    X_val, y_val = generated(300, seed=1)
+    params = evaluated("lightgbm", X_val, y_val)
+    if "eval_X" not in params:
+        pytest.skip("eval_X came with LightGBM 4.7")
+    weight = np.arange(1200) % 3
+    with sklearn.config_context(enable_metadata_routing=True):
+        inner, resampler = trees("lightgbm"), down()
+        inner.set_fit_request(eval_X=True, eval_y=True)
+        if inside == "pipeline":
+            scale = StandardScaler().set_fit_request(sample_weight=True)
+            inner, resampler = make_stock_pipeline(scale, inner), guided()
+        model = wrapped(inner, resampler).set_score_request(sample_weight=True)
+        if host == "pipeline":
+            steps = [("scale", StandardScaler()), ("model", model)]
+            model = Pipeline(steps, transform_input=["eval_X"])
+        elif host == "search":
+            model = GridSearchCV(model, {"resampler__factor": [2]}, cv=2)
+        (fitted,) = cross_validate(
+            model,
+            X,
+            y,
+            cv=[(np.arange(800), np.arange(800, 1200))],
+            params={**params, "sample_weight": weight},
+            return_estimator=True,
+            error_score="raise",
+        )["estimator"]
+    classifier = getattr(fitted, "best_estimator_", fitted)
+    classifier = classifier[-1] if host == "pipeline" else classifier
+    expected = log_loss(y_val, fitted.predict_proba(X_val))
+    assert eval_losses(classifier.estimator_)[-1] == pytest.approx(expected, abs=1e-6)
+    assert classifier.original_prior_.sum() == weight[:800].sum()
+
+
+def test_with_routing_fit_parameters_are_requested(trees, evaluated, eval_losses):
+    X, y = generated(1200)
+    X_val, y_val = generated(300, seed=1)
+    model = trees("lightgbm")
+    with sklearn.config_context(enable_metadata_routing=True):
+        # What is asked of the classifier itself needs no request.
+        for inner in (model, make_stock_pipeline(StandardScaler(), model)):
+            wrapped(inner).fit(X, y, eval_set="dropped")
+        for host in (wrapped(model), averaged(model)):
+            with pytest.raises(UnsetMetadataPassedError, match="not explicitly set"):
+                host.fit(X, y, **evaluated("lightgbm", X, y))
+        # CatBoost requests nothing, and gets all.
+        host = wrapped(trees("catboost"), guided())
+        host.fit(X, y, **evaluated("catboost", X_val, y_val))
+    expected = log_loss(y_val, host.predict_proba(X_val))
+    assert eval_losses(host.estimator_)[-1] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("with_eval_set", [False, True])
+@pytest.mark.parametrize("nested", [False, True])
+def test_every_pipeline_gives_its_model_the_weights(
+    trees, evaluated, with_eval_set, nested
+):
+    X, y = generated(6000)
+    weights = np.where(X[:, 2] > 0, 3.0, 1.0)
+    params = evaluated("lightgbm", *generated(2000, seed=1)) if with_eval_set else {}
+    for make in (make_stock_pipeline, make_pipeline):
+        for resampler, by_row in ((down(10), False), (guided(10), True)):
+            steps = make(StandardScaler(), trees("lightgbm", boost_from_average=True))
+            steps = make(StandardScaler(), steps) if nested else steps
+            model = wrapped(steps, resampler, use_weights=False)
+            model.fit(X, y, sample_weight=weights, **params)
+            dump = last_step(model).booster_.dump_model()
+            found = dump["tree_info"][0]["tree_structure"]["internal_weight"]
+            # By hand, the sum of second derivatives: weights times p (1 - p) of the
+            # score that training starts from.
+            drawn = model.resampler_.sample_indices_
+            p = np.average(y[drawn], weights=weights[drawn])
+            if by_row:
+                shift = model.resampler_.log_odds_offset(X[drawn])
+                prior = np.average(y, weights=weights)
+                p = expit(np.log(prior / (1 - prior)) - shift[:, 1] + shift[:, 0])
+            by_hand = (weights[drawn] * p * (1 - p)).sum()
+            assert found == pytest.approx(by_hand, rel=1e-5)
+
+
+def ratio(model, positive=1):
+    """Predict fresh rows; give mean p over prevalence."""
+    X, y = generated(20_000, seed=9)
+    place = model.classes_.tolist().index(positive)
+    return model.predict_proba(X)[:, place].mean() / y.mean()
+
+
+def test_classes_in_another_order_and_models_trained_further(trees, evaluated):
+    X, y = generated(8000)
+    params = evaluated("catboost", *generated(4000, seed=1))
+    settings = {"n_trees": 60, "learning_rate": 0.1}
+    for sampler in (down(10), guided(10)):
+        for given in ({}, params):
+            turned = wrapped(trees("catboost", class_names=(1, 0), **settings), sampler)
+            turned.fit(X, y, **given)
+            assert turned.classes_.tolist() == [1, 0]
+            # Of some 740 positives here and 1,900 there 3.5 standard errors.
+            assert ratio(turned) == pytest.approx(1, abs=0.15)
+    for library in ("lightgbm", "catboost"):
+        first = trees(library, 30).fit(X, y)
+        further = wrapped(trees(library, 30), guided(10)).fit(X, y, init_model=first)
+        assert further.decision_.correction == "row by row"
+        assert ratio(further) == pytest.approx(1, abs=0.15)
