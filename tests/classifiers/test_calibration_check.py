@@ -349,7 +349,7 @@ def test_where_no_row_is_dropped_nothing_is_checked(estimator, resampler):
         (LINE, TomekLinks(), {}, True),
         (LINE, over(), {}, True),
         (BAYES, over(), {}, True),
-        (KNeighborsClassifier(15), RandomOverSampler(sampling_strategy=0.2), {}, True),
+        (KNeighborsClassifier(15), RandomOverSampler(sampling_strategy=0.2, random_state=0), {}, True),
         # Weights make up for copies.
         (TREES, over(), {"use_weights": True}, True),
         (TREES, over(), {"prior_correction": False}, False),
@@ -388,8 +388,8 @@ CAUSES = {
     "^GaussianNB does not fit .* an estimator that can": (BAYES, down()),
     "memorises rows that RandomO.* Use DownsampleUpweight": (FOREST, over()),
     "memorises rows that SMOTE": (VOTE, SMOTE(random_state=0)),
-    "memorises rows that CombinedR": (FOREST, CombinedResample(balance=1)),
-    "^KNeighborsClassifier memorises rows that": (NEIGHBOURS, RandomOverSampler()),
+    "memorises rows that CombinedR": (FOREST, CombinedResample(balance=1, random_state=0)),
+    "^KNeighborsClassifier memorises rows that": (NEIGHBOURS, RandomOverSampler(random_state=0)),
 }
 
 
@@ -416,7 +416,7 @@ def test_the_warning_names_the_cause_and_the_remedy_for_it(text):
 
 def test_ensembles_say_it_of_their_members():
     X, y = two_normals(4000, 0)
-    model = ResampledEnsembleClassifier(FOREST, SMOTE(), n_estimators=2, random_state=0)
+    model = ResampledEnsembleClassifier(FOREST, SMOTE(random_state=0), n_estimators=2, random_state=0)
     with pytest.warns(CalibrationWarning, match="ForestClassifier memorises"):
         model.fit(X, y)
     assert on_all_rows(model, *two_normals(20_000, 1)) < 0.8

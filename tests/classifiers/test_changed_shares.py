@@ -55,7 +55,7 @@ def ratio_of(model):
 
 @pytest.mark.parametrize(
     "sampler",
-    [under(), RandomOverSampler(), SMOTE()],
+    [under(), RandomOverSampler(random_state=0), SMOTE(random_state=0)],
     ids=lambda each: type(each).__name__,
 )
 def test_one_warning_names_cause_remedies_and_the_way_to_say_on_purpose(sampler):
@@ -126,7 +126,7 @@ def test_with_memory_nested_and_in_a_search(tmp_path, memory):
     for _ in range(2):
         (message,) = messages(nested)
         assert message.startswith("RandomUnderSampler before LogisticRegression")
-    both = make_pipeline(under(sampling_strategy=0.5), SMOTE(), LINE, memory=cache)
+    both = make_pipeline(under(sampling_strategy=0.5), SMOTE(random_state=0), LINE, memory=cache)
     (message,) = messages(both)
     assert message.startswith("RandomUnderSampler and SMOTE before")
     grid = {"logisticregression__C": [0.1, 1]}
