@@ -28,7 +28,7 @@ from sklearn.utils._param_validation import (
     StrOptions,
 )
 from sklearn.utils._pprint import _EstimatorPrettyPrinter as EstimatorPrinter
-from sklearn.utils.validation import _check_feature_names as check_feature_names
+from sklearn.utils.validation import _check_feature_names
 from sklearn.utils.validation import _check_n_features as check_n_features
 from sklearn.utils.validation import _check_pos_label_consistency as check_pos_label
 from sklearn.utils.validation import _estimator_has as estimator_has
@@ -36,6 +36,19 @@ from sklearn.utils.validation import _num_samples as num_samples
 
 # The frame that a stock imbalanced-learn Pipeline calls a sampler from.
 STOCK_PIPELINE_CALL = ("imblearn.pipeline", "_fit_resample_one")
+
+
+def check_feature_names(estimator: Any, X: Any, *, reset: bool) -> None:
+    """Check the names of columns, if scikit-learn can read them.
+
+    It reads no names of a pandas table that are equal, or text beside numbers.
+    """
+    names: Any = getattr(X, "columns", None)
+    if hasattr(names, "is_unique"):
+        kinds = set(map(type, names))
+        if not names.is_unique or (str in kinds and len(kinds) > 1):
+            X = ()
+    _check_feature_names(estimator, X, reset=reset)
 
 
 class LinkedEstimator:
