@@ -6,7 +6,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skstrat import DownsampleUpweight, GuidedDownsample, ResampledClassifier
+from skstrat import (
+    DownsampleUpweight,
+    GuidedDownsample,
+    ResampledClassifier,
+    ResampledEnsembleClassifier,
+)
 
 LIBRARIES = ["lightgbm", "xgboost", "catboost"]
 START = {"lightgbm": "init_score", "xgboost": "base_margin", "catboost": "baseline"}
@@ -36,6 +41,11 @@ def guided(factor=5, **params):
 def wrapped(estimator, resampler=None, **params):
     params = {"calibration_check": False, **params}
     return ResampledClassifier(estimator, resampler or down(), **params)
+
+
+def averaged(estimator, resampler=None, n_estimators=2, **params):
+    params = {"n_estimators": n_estimators, "random_state": 0, **params}
+    return ResampledEnsembleClassifier(estimator, resampler or down(), **params)
 
 
 def last_step(model):

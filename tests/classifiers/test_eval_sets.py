@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 import sklearn
 from imblearn.over_sampling import SMOTE
-from resampled_models import LIBRARIES, down, generated, guided, last_step, wrapped
+from resampled_models import (
+    LIBRARIES,
+    averaged,
+    down,
+    generated,
+    guided,
+    last_step,
+    wrapped,
+)
 from scipy.special import expit
 from sklearn.ensemble import (
     BaggingClassifier,
@@ -22,7 +30,6 @@ from skstrat import (
     CalibrationWarning,
     ClassWeight,
     ResampledClassifier,
-    ResampledEnsembleClassifier,
 )
 from skstrat import make_pipeline as make_own_pipeline
 from skstrat.classifiers._eval_sets import read_eval_sets, with_eval_sets
@@ -254,9 +261,7 @@ def test_rows_set_aside_are_seen_by_nothing_else(name, check):
 def test_no_model_of_an_ensemble_scores_the_rows_it_stopped_by():
     X, y = generated(numbered=True)
     log = Log()
-    ResampledEnsembleClassifier(
-        Recorder(log), down(), n_estimators=3, random_state=0
-    ).fit(X, y, eval_set="dropped")
+    averaged(Recorder(log), n_estimators=3).fit(X, y, eval_set="dropped")
     big = set(np.flatnonzero(y == 0))
     assert len({frozenset(met["stopped"]) for met in log}) == 3
     for met in log:

@@ -8,7 +8,15 @@ import pytest
 import sklearn
 from imblearn.over_sampling import SMOTE
 from imblearn.under_sampling import RandomUnderSampler
-from resampled_models import START, down, generated, guided, last_step, wrapped
+from resampled_models import (
+    START,
+    averaged,
+    down,
+    generated,
+    guided,
+    last_step,
+    wrapped,
+)
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import UnsetMetadataPassedError
@@ -22,7 +30,6 @@ from skstrat import (
     ClassWeight,
     Pipeline,
     RandomOversample,
-    ResampledEnsembleClassifier,
     Weighted,
     make_pipeline,
 )
@@ -59,12 +66,6 @@ class Recorder(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X):
         return np.tile(self.shares_, (len(X), 1))
-
-
-def averaged(estimator, resampler=None, n_estimators=2):
-    return ResampledEnsembleClassifier(
-        estimator, resampler or down(), n_estimators=n_estimators, random_state=0
-    )
 
 
 UNDER = RandomUnderSampler(random_state=0)

@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 from imblearn.pipeline import make_pipeline as make_imblearn_pipeline
-from resampled_models import down, guided, wrapped
+from resampled_models import averaged, down, guided, wrapped
 from sklearn import discriminant_analysis, ensemble, linear_model, naive_bayes
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -28,7 +28,6 @@ from skstrat import (
     PartialFitClassifier,
     PriorCorrectedClassifier,
     ResampledClassifier,
-    ResampledEnsembleClassifier,
     correct_prior,
     make_pipeline,
 )
@@ -353,17 +352,11 @@ def test_wrapper_is_correct_prior_and_frozen():
     assert model.n_features_in_ == 4
 
 
-def averaged(estimator):
-    return ResampledEnsembleClassifier(
-        estimator, down(), n_estimators=3, use_weights=False, random_state=0
-    )
-
-
 @pytest.mark.parametrize("estimator", [LogisticRegression(), TREE])
 def test_an_ensemble_is_a_plain_vote(estimator):
     X, codes = table(2)
     labels = [0, 1] if estimator is TREE else ["no", "yes"]
-    model = averaged(estimator).fit(X, np.array(labels)[codes])
+    model = averaged(estimator, use_weights=False).fit(X, np.array(labels)[codes])
     before = model.predict_proba(X)
     plain = model.to_sklearn()
     assert type(plain) is ensemble.VotingClassifier
@@ -459,7 +452,8 @@ def test_onnx_of_an_ensemble(name, n_classes, in_pipeline):
     in_pipeline = in_pipeline and name != "histogram"
     X, codes = table(n_classes)
     y = np.array(TEXT)[codes] if in_pipeline else codes
-    model = averaged(INNER["sklearn"](MODELS[name]) if in_pipeline else MODELS[name])
+    estimator = INNER["sklearn"](MODELS[name]) if in_pipeline else MODELS[name]
+    model = averaged(estimator, n_estimators=3, use_weights=False)
     plain = model.fit(X, y).to_sklearn()
     # skl2onnx 1.20 does not convert histogram boosting in float64.
     in_float64 = name != "histogram"
