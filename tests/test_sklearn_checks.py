@@ -95,6 +95,8 @@ def expected_failures(estimator):
     expected_failed_checks=expected_failures,
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+# Of so few rows, ten epochs are too few.
+@pytest.mark.filterwarnings("ignore:SGDClassifier has not converged")
 def test_scikit_learn_check(estimator, check):
     check(estimator)
 

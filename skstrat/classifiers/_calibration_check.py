@@ -36,8 +36,10 @@ from skstrat.classifiers._hold_out import (
     HoldOut,
     hold_out,
     nearest_to_one,
+    rows_to_check,
 )
 from skstrat.classifiers._own_prior import weighs_itself
+from skstrat.classifiers._parts import Part
 from skstrat.classifiers._policy import (
     WeightKind,
     is_near_one,
@@ -307,6 +309,23 @@ def warn_of_ratio(
         "decision_.check says which classes are off, and how far." + unseen,
         CalibrationWarning,
         stacklevel=4,
+    )
+
+
+def check_by_part(
+    model: Any, part: Part, seed: int, *, trained_on: bool
+) -> CheckResult:
+    """Check a fitted model by all rows of a part, which may be trained on."""
+    labels = part.labels
+    in_training = np.full(len(labels.codes), trained_on)
+    held = rows_to_check(labels, part.weights, None, in_training, seed)
+    places = places_of(model.classes_, labels.classes)
+
+    def predict(rows: Indices) -> Floats:
+        return part.predict(model.predict_proba, rows)[:, places]
+
+    return check_by_rows(
+        held, predict, lambda: None, at_once=False, n_fitted=len(labels.codes)
     )
 
 

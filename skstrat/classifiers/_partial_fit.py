@@ -23,12 +23,10 @@ from skstrat.batches._balanced import BalancedBatches
 from skstrat.batches._iterate import read_at_random
 from skstrat.batches._quotas import check_shares
 from skstrat.classifiers._calibration_check import (
-    check_by_rows,
-    places_of,
+    check_by_part,
     warn_of_batches,
 )
 from skstrat.classifiers._corrected import CorrectedClassifier
-from skstrat.classifiers._hold_out import CheckResult, rows_to_check
 from skstrat.classifiers._own_prior import (
     believed_totals,
     refuse_own_weights,
@@ -61,7 +59,13 @@ class PartialFitClassifier(CorrectedClassifier):
 
     with *q* the estimator's probabilities, *M* the original total of each class and *m*
     the total that was served (Saerens, Latinne and Decaestecker, 2002). X is read a
-    batch at a time, so it may be a memory-mapped file larger than memory.
+    batch at a time, so it may be larger than memory.
+
+    ``SGDClassifier(loss="log_loss")`` ends with the mean coefficients of its last
+    epoch. Their scale and the intercept then minimise its loss over the rows, which
+    makes the mean prediction right for any step size. The scale is not raised where it
+    would be overfitted: with more columns than a tenth of the deviance explained. With
+    an L1 penalty the coefficients stay as they are.
 
     Parameters
     ----------
@@ -138,11 +142,15 @@ class PartialFitClassifier(CorrectedClassifier):
 
     Notes
     -----
+    If the rows fit in memory, use ``ResampledClassifier(LogisticRegression())``. It
+    converges, and in measurements SGD ended up to 30 % above its log loss, in median
+    3 %. With ``full_fit=True`` it reads files in a few passes, too.
+
     Shuffled batches are as good or better when positives are not rare, or with weights
     and a step size that decreases fast (``power_t=0.5``). Equal shares need larger loss
     weights than shares of 10 %, and so more rows to come close to the optimum. Without
     weights the fewest rows are needed, but a model that lacks a term may stay away from
-    its optimum. Weights allow larger steps: tune ``eta0`` or ``learning_rate_init``.
+    its optimum. Rows of files are read in one pass for each 2**24 numbers served.
 
     Examples
     --------
@@ -209,7 +217,8 @@ class PartialFitClassifier(CorrectedClassifier):
         Parameters
         ----------
         X : array-like of shape (n_rows, ...)
-            Training data, whatever ``partial_fit`` accepts; read a batch at a time.
+            Training data, whatever ``partial_fit`` accepts; read a batch at a time. Or
+            rows of files (:func:`skstrat.io.scan_file`).
         y : array-like of shape (n_rows,)
             Labels.
         sample_weight : array-like of shape (n_rows,), default=None
@@ -230,6 +239,13 @@ class PartialFitClassifier(CorrectedClassifier):
             If the estimator is a regressor, or weighs classes by a parameter of its
             own. If the labels, weights or shares are not usable. If a class is too
             small to hold out a part.
+
+        Warns
+        -----
+        CalibrationWarning
+            If the model predicts far too many or too few rows of a class. It is checked
+            by the rows held out. Without early stopping it is checked by rows it was
+            trained on, which hides the error of a model that memorises them.
         """
         self._validate_params()
         estimator = clone(self.estimator)
@@ -271,24 +287,11 @@ class PartialFitClassifier(CorrectedClassifier):
         before, after = everything.labels.counts, train.labels.counts
         self._keep_record(classes, before, original, after, trained, given)
         if self.prior_correction and hasattr(self.estimator_, "predict_proba"):
-            check = self._check(held_out or train, seed, in_training=held_out is None)
+            trained_on = held_out is None
+            check = check_by_part(self, held_out or train, seed, trained_on=trained_on)
             self.decision_ = replace(self.decision_, check=check)
             warn_of_batches(check, self.estimator_)
         return self
-
-    def _check(self, part: Part, seed: int, *, in_training: bool) -> CheckResult:
-        """Check by the rows held out, or else by those trained on."""
-        labels = part.labels
-        trained_on = np.full(len(labels.codes), in_training)
-        held = rows_to_check(labels, part.weights, None, trained_on, seed)
-        places = places_of(self.classes_, labels.classes)
-
-        def predict(rows: Rows) -> Floats:
-            return part.predict(self.predict_proba, rows)[:, places]
-
-        return check_by_rows(
-            held, predict, lambda: None, at_once=False, n_fitted=len(labels.codes)
-        )
 
     def _hold_out(self, everything: Part, seed: int) -> tuple[Part, Part | None]:
         """Split off a part in the original shares, for early stopping."""

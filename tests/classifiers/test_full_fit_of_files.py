@@ -8,7 +8,7 @@ from imblearn.under_sampling import RandomUnderSampler
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline as make_sklearn_pipeline
@@ -18,7 +18,6 @@ from skstrat import (
     ClassWeight,
     DownsampleUpweight,
     GuidedDownsample,
-    PartialFitClassifier,
     ResampledClassifier,
     ResampledEnsembleClassifier,
     Weighted,
@@ -179,9 +178,6 @@ NEEDS_ALL = {
     "X must be in memory for ColumnTransformer": make_pipeline(HEAD, DOWN, LINE),
     "take the rows into memory": LINE,
     r"X.take_rows\(numpy.arange\(len\(X\)\)\)": GRID,
-    "because a batch has rows from all parts": PartialFitClassifier(
-        SGDClassifier(loss="log_loss")
-    ),
 }
 
 
