@@ -4,13 +4,10 @@ import pickle
 
 import numpy as np
 import pytest
+from resampled_models import averaged, down, guided, wrapped
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.ensemble import (
-    HistGradientBoostingClassifier,
-    RandomForestClassifier,
-    VotingClassifier,
-)
+from sklearn.ensemble import RandomForestClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
@@ -18,59 +15,32 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline as SklearnPipeline
 from sklearn.preprocessing import StandardScaler
 
-from skstrat import (
-    DownsampleUpweight,
-    GuidedDownsample,
-    PriorCorrectedClassifier,
-    ResampledClassifier,
-    ResampledEnsembleClassifier,
-    make_pipeline,
-)
+from skstrat import ResampledClassifier, make_pipeline
 from skstrat.classifiers._row_corrected import RowCorrectedClassifier
 
-# How well these models are calibrated is not the matter here.
+# How well these models are calibrated is tested elsewhere.
 pytestmark = pytest.mark.filterwarnings("ignore::skstrat.CalibrationWarning")
 EXACT = {"rtol": 1e-12, "atol": 1e-15}
-
-
-def forest():
-    return RandomForestClassifier(5, min_samples_leaf=5, random_state=0)
-
-
-def lightgbm():
-    module = pytest.importorskip("lightgbm")
-    return module.LGBMClassifier(n_estimators=5, n_jobs=1, verbose=-1)
-
-
-LEARNERS = {
-    "forest": forest,
-    "neighbors": KNeighborsClassifier,
-    "logistic": LogisticRegression,
-    "histogram": lambda: HistGradientBoostingClassifier(max_iter=5, random_state=0),
-    "lightgbm": lightgbm,
-    "pipeline": lambda: make_pipeline(
-        StandardScaler(), DownsampleUpweight(factor=2, random_state=1), GaussianNB()
-    ),
-}
-PILOTS = {
-    "default": {},
-    "logistic": {"pilot": LogisticRegression()},
-    "folds": {"pilot": LogisticRegression(), "pilot_folds": 2},
-}
+LINEAR = LogisticRegression()
+FOREST = RandomForestClassifier(5, min_samples_leaf=5, random_state=0)
+PIPELINE = make_pipeline(StandardScaler(), down(2), GaussianNB())
+PILOTS = {"default": {"pilot": None}, "linear": {"pilot": LINEAR}}
+PILOTS["folds"] = {"pilot": LINEAR, "pilot_folds": 2}
+PILOTS["search"] = {"pilot": GridSearchCV(LINEAR, {"C": [0.1, 1]}, cv=2)}
 # Of learner, classes, target and pilot every pair of values.
 CASES = [
-    ("forest", 2, False, "default"),
-    ("forest", 3, True, "logistic"),
-    ("neighbors", 3, False, "folds"),
-    ("neighbors", 2, True, "default"),
-    ("logistic", 3, False, "logistic"),
-    ("logistic", 2, True, "folds"),
-    ("histogram", 2, False, "logistic"),
+    (FOREST, 2, False, "default"),
+    (FOREST, 3, True, "linear"),
+    (KNeighborsClassifier(), 3, False, "folds"),
+    (KNeighborsClassifier(), 2, True, "default"),
+    (LINEAR, 3, False, "linear"),
+    (LINEAR, 2, True, "folds"),
+    ("histogram", 2, False, "linear"),
     ("histogram", 3, True, "default"),
     ("lightgbm", 3, False, "default"),
     ("lightgbm", 2, True, "folds"),
-    ("pipeline", 2, False, "logistic"),
-    ("pipeline", 3, True, "folds"),
+    (PIPELINE, 2, False, "linear"),
+    (PIPELINE, 3, True, "folds"),
 ]
 
 
@@ -82,16 +52,10 @@ def table(n_classes=2, n_rows=3000):
     return X, np.argmax(scores + rng.gumbel(size=scores.shape), axis=1)
 
 
-def fitted(estimator, X, y, target=None, **pilot):
-    resampler = GuidedDownsample(factor=5, random_state=0, **pilot)
-    return ResampledClassifier(
-        estimator,
-        resampler,
-        use_weights=False,
-        prior_correction="outside",
-        calibration_check=False,
-        target_prior=target,
-    ).fit(X, y)
+def fitted(estimator, X, y, pilot="linear", target=None):
+    sampler = guided(**PILOTS[pilot])
+    model = wrapped(estimator, sampler, use_weights=False, target_prior=target)
+    return model.set_params(prior_correction="outside").fit(X, y)
 
 
 def assert_same_predictions(frozen, model, X):
@@ -105,13 +69,15 @@ def assert_same_predictions(frozen, model, X):
             np.testing.assert_allclose(given, expected, **EXACT, err_msg=method)
 
 
-@pytest.mark.parametrize(("learner", "n_classes", "turned", "pilot"), CASES)
+@pytest.mark.parametrize(
+    ("learner", "n_classes", "turned", "pilot"), CASES, ids=range(12)
+)
 def test_predictions_are_those_of_the_resampled_classifier(
-    learner, n_classes, turned, pilot
+    trees, learner, n_classes, turned, pilot
 ):
     X, y = table(n_classes)
-    target = [3, 2, 1][:n_classes] if turned else None
-    model = fitted(LEARNERS[learner](), X, y, target, **PILOTS[pilot])
+    estimator = trees(learner, 5) if isinstance(learner, str) else learner
+    model = fitted(estimator, X, y, pilot, [3, 2, 1][:n_classes] if turned else None)
     assert model.decision_.correction == "row by row"
     frozen = model.to_sklearn()
     assert type(frozen) is RowCorrectedClassifier
@@ -126,13 +92,12 @@ def test_predictions_are_those_of_the_resampled_classifier(
     by_hand = softmax(own + shift, axis=1)
     np.testing.assert_allclose(frozen.predict_proba(fresh), by_hand, rtol=1e-6)
     assert np.ptp(shift, axis=0).max() > 0.5
-    again = pickle.loads(pickle.dumps(frozen))
-    assert_same_predictions(again, model, fresh)
+    assert_same_predictions(pickle.loads(pickle.dumps(frozen)), model, fresh)
 
 
-def test_it_is_frozen():
+def test_it_is_frozen_but_for_its_target():
     X, y = table()
-    model = fitted(forest(), X, y, pilot=LogisticRegression())
+    model = fitted(FOREST, X, y)
     frozen = model.to_sklearn()
     twin = clone(frozen)
     assert twin is not frozen
@@ -142,12 +107,6 @@ def test_it_is_frozen():
     with pytest.raises(ValueError, match="RowCorrectedClassifier is fitted already"):
         ResampledClassifier(frozen).fit(X, y)
     assert not hasattr(frozen, "feature_importances_")
-
-
-def test_the_target_may_be_set_at_any_time():
-    X, y = table()
-    model = fitted(forest(), X, y, pilot=LogisticRegression())
-    frozen = model.to_sklearn()
     frozen.target_prior = model.target_prior = {1: 1, 0: 4}
     assert_same_predictions(frozen, model, X)
     assert frozen.target_prior_.tolist() == [4, 1]
@@ -156,12 +115,10 @@ def test_the_target_may_be_set_at_any_time():
 
 
 def test_no_rows_go_along():
-    sizes = [
-        len(pickle.dumps(fitted(GaussianNB(), *table(2, n_rows)).to_sklearn()))
-        for n_rows in (4000, 40000)
-    ]
+    models = [fitted(GaussianNB(), *table(2, n), "default") for n in (4000, 40_000)]
+    few, many = (len(pickle.dumps(model.to_sklearn())) for model in models)
     # The pilot's trees have a few more leaves; 8 bytes a row would be 288,000 more.
-    assert sizes[1] < sizes[0] + 30_000
+    assert many < few + 30_000
 
 
 class Backwards(ClassifierMixin, BaseEstimator):
@@ -180,9 +137,8 @@ class Backwards(ClassifierMixin, BaseEstimator):
 def test_classes_in_another_order(n_classes):
     X, codes = table(n_classes)
     y = np.array(["ham", "spam", "eggs"])[codes]
-    pilot = {"pilot": LogisticRegression()}
-    frozen = fitted(Backwards(), X, y, **pilot).to_sklearn()
-    forward = fitted(GaussianNB(), X, y, **pilot).to_sklearn()
+    frozen = fitted(Backwards(), X, y).to_sklearn()
+    forward = fitted(GaussianNB(), X, y).to_sklearn()
     np.testing.assert_array_equal(frozen.classes_, forward.classes_[::-1])
     given = frozen.predict_proba(X)[:, ::-1]
     np.testing.assert_allclose(given, forward.predict_proba(X), **EXACT)
@@ -192,21 +148,15 @@ def test_classes_in_another_order(n_classes):
     assert renamed == [label.upper() for label in forward.predict(X).tolist()]
 
 
-def test_columns_by_name():
-    pandas = pytest.importorskip("pandas")
+def test_columns_by_name_and_searches_inside():
     X, y = table()
-    frame = pandas.DataFrame(X, columns=["a", "b", "c"])
-    model = fitted(forest(), frame, y)
+    frame = pytest.importorskip("pandas").DataFrame(X, columns=["a", "b", "c"])
+    model = fitted(FOREST, frame, y, "default")
     frozen = model.to_sklearn()
     assert_same_predictions(frozen, model, frame)
     assert frozen.feature_names_in_.tolist() == ["a", "b", "c"]
     assert frozen.n_features_in_ == 3
-
-
-def test_samplers_and_searches_inside_go():
-    X, y = table()
-    search = GridSearchCV(LogisticRegression(), {"C": [0.1, 1]}, cv=2)
-    model = fitted(LEARNERS["pipeline"](), X, y, pilot=search)
+    model = fitted(PIPELINE, X, y, "search")
     frozen = model.to_sklearn()
     assert type(frozen.estimator) is SklearnPipeline
     assert list(frozen.estimator.named_steps) == ["standardscaler", "gaussiannb"]
@@ -214,41 +164,21 @@ def test_samplers_and_searches_inside_go():
     assert_same_predictions(frozen, model, X)
 
 
-def test_an_ensemble_is_a_plain_vote():
+def test_in_an_ensemble_and_in_a_pipeline():
     X, y = table(3)
-    labels = np.array(["ham", "spam", "eggs"])[y]
-    model = ResampledEnsembleClassifier(
-        forest(),
-        GuidedDownsample(LogisticRegression(), factor=5),
-        n_estimators=2,
-        calibration_check=False,
-        random_state=0,
-    ).fit(X, labels)
-    vote = model.to_sklearn()
+    model = averaged(FOREST, guided(pilot=LINEAR), calibration_check=False)
+    vote = model.fit(X, np.array(["ham", "spam", "eggs"])[y]).to_sklearn()
     assert type(vote) is VotingClassifier
     # In a pipeline of one step each, which skl2onnx converts inside a vote.
     assert {type(each[-1]) for each in vote.estimators_} == {RowCorrectedClassifier}
-    proba = model.predict_proba(X)
-    np.testing.assert_allclose(vote.predict_proba(X), proba, **EXACT)
+    np.testing.assert_allclose(vote.predict_proba(X), model.predict_proba(X), **EXACT)
     np.testing.assert_array_equal(vote.predict(X), model.predict(X))
-
-
-def test_a_pipeline_around_it():
-    X, y = table()
-    inner = ResampledClassifier(
-        forest(), GuidedDownsample(LogisticRegression(), factor=5, random_state=0)
-    )
+    inner = ResampledClassifier(FOREST, guided(pilot=LINEAR))
     model = make_pipeline(StandardScaler(), inner).fit(X, y)
     plain = model.to_sklearn()
     assert type(plain) is SklearnPipeline
     assert type(plain[-1]) is RowCorrectedClassifier
     np.testing.assert_allclose(plain.predict_proba(X), model.predict_proba(X), **EXACT)
-
-
-def test_with_all_weights_or_no_correction_nothing_is_wrapped():
-    X, y = table()
-    guided = GuidedDownsample(LogisticRegression(), factor=5, random_state=0)
     for params in ({"use_weights": True}, {"prior_correction": False}):
-        model = ResampledClassifier(LogisticRegression(), guided, **params).fit(X, y)
+        model = wrapped(LINEAR, guided(), **params).fit(X, y)
         assert model.to_sklearn() is model.estimator_
-    assert not isinstance(model.to_sklearn(), PriorCorrectedClassifier)
