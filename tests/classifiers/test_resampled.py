@@ -8,7 +8,7 @@ import pytest
 import sklearn
 from imblearn.over_sampling import SMOTE
 from imblearn.under_sampling import RandomUnderSampler
-from scipy.special import expit, logit
+from scipy.special import expit, logit, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import (
@@ -23,7 +23,6 @@ from sklearn.model_selection import (
     GridSearchCV,
     RandomizedSearchCV,
     TunedThresholdClassifierCV,
-    cross_val_predict,
 )
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -94,6 +93,10 @@ def unchecked(estimator, resampler=None, **params):
     return wrapped(estimator, resampler, calibration_check=False, **params)
 
 
+def scaled(estimator):
+    return make_stock_pipeline(StandardScaler(), estimator)
+
+
 # Weights
 
 
@@ -103,16 +106,17 @@ def test_true_forces_the_weights_and_false_withholds_the_class_factor(given):
     forced = wrapped(Recording(), down(), use_weights=True).fit(X, Y, given)
     np.testing.assert_array_equal(forced.estimator_.X_, X_kept)
     np.testing.assert_array_equal(forced.estimator_.weights_, weights)
+    with sklearn.config_context(enable_metadata_routing=given is None):
+        piped = wrapped(scaled(Recording()), down(), use_weights=True).fit(X, Y, given)
+    np.testing.assert_array_equal(piped.estimator_[-1].weights_, weights)
+    seen = piped.estimator_[0].n_samples_seen_
+    assert seen == pytest.approx(weights.sum(), rel=1e-12)
     withheld = wrapped(Recording(), down(), use_weights=False).fit(X, Y, given)
     if given is None:
         assert withheld.estimator_.weights_ is None
     else:
         kept = given[withheld.resampler_.sample_indices_]
         np.testing.assert_allclose(withheld.estimator_.weights_, kept, rtol=1e-12)
-
-
-def scaled(estimator):
-    return make_stock_pipeline(StandardScaler(), estimator)
 
 
 @pytest.mark.parametrize(
@@ -137,16 +141,6 @@ def test_auto_knows_who_makes_good_use_of_weights(estimator, passed):
     np.testing.assert_allclose(trained, seen, rtol=1e-12)
     np.testing.assert_array_equal(model.target_prior_, [2000, 100])
     assert model.n_samples_fit_ == 200
-
-
-@pytest.mark.parametrize("routing", [False, True])
-def test_scaler_and_model_in_a_stock_pipeline_get_the_same_weights(routing):
-    _, _, weights = down().fit_resample(X, Y)
-    with sklearn.config_context(enable_metadata_routing=routing):
-        model = wrapped(scaled(Recording()), down(), use_weights=True).fit(X, Y)
-    np.testing.assert_array_equal(model.estimator_[-1].weights_, weights)
-    seen = model.estimator_[0].n_samples_seen_
-    assert seen == pytest.approx(len(X), rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -184,48 +178,38 @@ def test_rows_of_zero_weight_are_ignored():
     assert (model.estimator_.weights_ > 0).all()
     totals = np.bincount(Y, incoming)
     np.testing.assert_allclose(model.target_prior_, totals, rtol=1e-12)
-    knn = unchecked(NEIGHBOURS, RandomUnderSampler(random_state=0))
-    knn.fit(X, Y, sample_weight=(incoming > 0).astype(float))
-    assert knn.target_prior_.tolist() == np.bincount(Y[incoming > 0]).tolist()
 
 
 # Predictions
 
 
-def test_all_ways_to_predict_agree():
-    plain = wrapped(LogisticRegression(), down()).fit(X, Y, INCOMING)
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_all_ways_to_predict_agree(n_classes):
+    y = np.array(["no", "yes", "maybe"])[np.where(X[:, 1] > 3 - n_classes / 2, 2, Y)]
+    line = LogisticRegression()
     # Restored totals leave predictions as they are, to the last bit.
+    plain = wrapped(line, down()).fit(X, y, INCOMING)
     np.testing.assert_array_equal(
         plain.predict_log_proba(X), plain.estimator_.predict_log_proba(X)
     )
-    model = wrapped(LogisticRegression(), down(), use_weights=False).fit(X, Y)
+    model = unchecked(line, down(), use_weights=False).fit(X, y)
     p, raw = model.predict_proba(X), model.estimator_.predict_proba(X)
-    expected = correct_prior(raw, train_prior=[100, 100], target_prior=[2000, 100])
-    np.testing.assert_allclose(p, expected)
-    np.testing.assert_allclose(np.exp(model.predict_log_proba(X)), p, rtol=1e-9)
-    np.testing.assert_allclose(expit(model.decision_function(X)), p[:, 1], rtol=1e-9)
-    np.testing.assert_array_equal(model.predict(X), (p[:, 1] > 0.5).astype(int))
-    assert model.score(X, Y) == (model.predict(X) == Y).mean()
-    # Without a correction the estimator's own are predicted.
-    under = RandomUnderSampler(random_state=0)
-    uncorrected = wrapped(Recording(), under, prior_correction=False).fit(X, Y)
-    np.testing.assert_array_equal(uncorrected.predict_proba(X[:1]), [[0.5, 0.5]])
-
-
-@pytest.mark.parametrize("use_weights", [True, False])
-def test_multiclass_labels_of_any_kind(use_weights):
-    rng = np.random.default_rng(1)
-    y = rng.choice(["no", "maybe", "yes"], p=[0.9, 0.08, 0.02], size=len(X))
-    all_equal = DownsampleUpweight(sampling_strategy="auto", random_state=0)
-    model = wrapped(LogisticRegression(), all_equal, use_weights=use_weights).fit(X, y)
-    assert model.classes_.tolist() == ["maybe", "no", "yes"]
-    # Each class keeps about 40 rows: its mean has a standard error near 16 %.
-    mean = model.predict_proba(X).mean(axis=0)
+    given = {"train_prior": model.train_prior_, "target_prior": model.target_prior_}
+    np.testing.assert_allclose(p, correct_prior(raw, **given))
     shares = [(y == label).mean() for label in model.classes_]
-    np.testing.assert_allclose(mean, shares, rtol=0.5)
-    decision = model.decision_function(X)
-    most = model.classes_[decision.argmax(axis=1)]
-    np.testing.assert_array_equal(most, model.predict(X))
+    np.testing.assert_allclose(p.mean(axis=0), shares, rtol=0.3)
+    np.testing.assert_allclose(np.exp(model.predict_log_proba(X)), p, rtol=1e-9)
+    scores = model.decision_function(X)
+    if scores.ndim == 1:
+        scores = np.column_stack([np.zeros(len(X)), scores])
+    np.testing.assert_allclose(softmax(scores, axis=1), p, rtol=1e-9)
+    np.testing.assert_array_equal(model.predict(X), model.classes_[p.argmax(axis=1)])
+    assert model.score(X, y) == (model.predict(X) == y).mean()
+    # Without a correction the estimator's own are predicted.
+    model.set_params(prior_correction=False).fit(X, y)
+    np.testing.assert_array_equal(
+        model.predict_proba(X), model.estimator_.predict_proba(X)
+    )
 
 
 @pytest.mark.parametrize("class_weight", ["balanced", {0: 1, 1: 7}])
@@ -258,8 +242,10 @@ def test_trees_with_class_weights_of_their_own_or_made_warn():
 PAIRS, THREE = SVC(decision_function_shape="ovo"), np.arange(2100) % 4 % 3
 BALANCED = LogisticRegression(class_weight="balanced")
 OWN = re.escape("LogisticRegression(class_weight='balanced')")
-UNIFORM = over(weighting="uniform")
+FORCED = wrapped(NEIGHBOURS, down(), use_weights=True)
+UNIFORM, TRIPLE = over(weighting="uniform"), ClassWeight({2: 5.0})
 NAN = np.where(np.arange(2100) == 5, np.nan, Y)
+UNUSED = UnusedWeightsError
 
 
 @pytest.mark.parametrize(
@@ -267,35 +253,11 @@ NAN = np.where(np.arange(2100) == 5, np.nan, Y)
     [
         (wrapped(BALANCED, down()), Y, None, ValueError, OWN),
         (wrapped(BALANCED), Y, INCOMING, ValueError, OWN),
-        (wrapped(NEIGHBOURS, down()), Y, INCOMING, UnusedWeightsError, "was given to"),
-        (
-            wrapped(NEIGHBOURS, down(), use_weights=True),
-            Y,
-            None,
-            UnusedWeightsError,
-            "use_weights=True",
-        ),
-        (
-            wrapped(NEIGHBOURS, ClassWeight()),
-            Y,
-            None,
-            UnusedWeightsError,
-            "ClassWeight does nothing but weight",
-        ),
-        (
-            wrapped(RidgeClassifier(), UNIFORM),
-            Y,
-            None,
-            UnusedWeightsError,
-            "wrap the estimator in Calibrated",
-        ),
-        (
-            wrapped(PAIRS, ClassWeight({2: 5.0})),
-            THREE,
-            None,
-            UnusedWeightsError,
-            "has no predict_proba",
-        ),
+        (wrapped(NEIGHBOURS, down()), Y, INCOMING, UNUSED, "weight was given to"),
+        (FORCED, Y, None, UNUSED, "use_weights=True"),
+        (wrapped(NEIGHBOURS, ClassWeight()), Y, None, UNUSED, "does nothing but wei"),
+        (wrapped(RidgeClassifier(), UNIFORM), Y, None, UNUSED, "wrap the .* Calibrat"),
+        (wrapped(PAIRS, TRIPLE), THREE, None, UNUSED, "has no predict_proba"),
         (wrapped(TREES, down()), NAN, None, MissingLabelsError, "1 of 2100 labels are"),
         (wrapped(TREES, down()), Y * 0, None, ValueError, "at least two classes"),
         (wrapped(TREES), Y, -INCOMING, ValueError, "not negative; got -"),
@@ -314,7 +276,7 @@ def test_what_is_not_refused():
     model = wrapped(RidgeClassifier(), UNIFORM, prior_correction=False).fit(X, Y)
     assert not hasattr(model, "predict_proba")
     assert wrapped(RidgeClassifier(), down()).fit(X, Y).predict(X).shape == Y.shape
-    pairs = wrapped(PAIRS, ClassWeight({2: 5.0}), prior_correction=False).fit(X, THREE)
+    pairs = wrapped(PAIRS, TRIPLE, prior_correction=False).fit(X, THREE)
     assert pairs.decision_function(X).shape == (2100, 3)
 
 
@@ -333,11 +295,8 @@ def test_an_ordinary_classifier_in_searches_and_meta_estimators():
     # Every strategy predicts the original distribution, so none is far off.
     assert scores.min() > 1.2 * scores[0]
     nested = {"resampler__factor": [2, 20], "estimator__C": [0.1, 1]}
-    random = RandomizedSearchCV(model, nested, n_iter=3, cv=2, random_state=0)
-    assert 0.9 < random.fit(X, Y).best_score_ <= 1
-    p = cross_val_predict(search, X, Y, cv=2, method="predict_proba")
-    assert p.shape == (len(X), 2)
     for meta in (
+        RandomizedSearchCV(model, nested, n_iter=3, cv=2, random_state=0),
         CalibratedClassifierCV(model, cv=2),
         TunedThresholdClassifierCV(model, scoring="f1", cv=2),
         BaggingClassifier(model, n_estimators=3, random_state=0),
@@ -405,86 +364,40 @@ def test_labels_are_encoded_once_a_fit(monkeypatch, resampler, weight, host):
 
 # The record
 
-# Classifier, incoming weights, weights given, what the reason says, correction.
-CORRECTED = "prior is corrected"
-CASES = {
-    "linear": (wrapped(LogisticRegression(), down(5)), None, "all", "linear", "none"),
-    "trees": (wrapped(TREES, down(5)), None, "none", CORRECTED, "prior"),
-    "weights": (wrapped(TREES, down(5)), INCOMING, "incoming", CORRECTED, "prior"),
-    "forced": (
-        unchecked(TREES, down(5), use_weights=True),
-        None,
-        "all",
-        "use_weights=True",
-        "none",
-    ),
-    "neighbours": (
-        unchecked(NEIGHBOURS, down(5)),
-        None,
-        "none",
-        "KNeighborsClassifier takes no sample_weight in fit, so the prior is corrected",
-        "prior",
-    ),
-    "equal": (
-        unchecked(NEIGHBOURS, down(5)),
-        np.full(2100, 2.0),
-        "none",
-        "KNeighborsClassifier takes none in fit",
-        "prior",
-    ),
-    "class weight": (
-        wrapped(GaussianNB(), ClassWeight()),
-        None,
-        "all",
-        "ClassWeight does nothing but weight",
-        "prior",
-    ),
-    "guided": (wrapped(TREES, guided()), None, "none", "each row is", "row by row"),
-    "by row": (
-        wrapped(TREES, guided(), use_weights=False),
-        None,
-        "none",
-        "use_weights=False",
-        "row by row",
-    ),
-    "two results": (
-        wrapped(GaussianNB(), RandomUnderSampler(random_state=0)),
-        None,
-        "none",
-        "none were given or made",
-        "prior",
-    ),
-    "all": (wrapped(GaussianNB()), INCOMING, "incoming", "those of the rows", "none"),
-    "uncorrected": (
-        wrapped(TREES, down(5), prior_correction=False),
-        None,
-        "none",
-        CORRECTED,
-        "none",
-    ),
-    "batches": (
-        PartialFitClassifier(SGDClassifier(loss="log_loss"), random_state=0),
-        None,
-        "all",
-        "linear",
-        "none",
-    ),
-    "batches, weights": (
-        PartialFitClassifier(GaussianNB(), epochs=1, random_state=0),
-        INCOMING,
-        "incoming",
-        CORRECTED,
-        "prior",
-    ),
-}
+FIVE, BAYES = down(5), GaussianNB()
+PRIOR, NOTHING = "so the prior is corrected", "ClassWeight does nothing but weight"
+NONE_IN_FIT = "KNeighborsClassifier takes none in fit"
+BY_ROW = wrapped(TREES, guided(), use_weights=False)
+SGD = PartialFitClassifier(SGDClassifier(loss="log_loss"), random_state=0)
+BATCHES = PartialFitClassifier(BAYES, epochs=1, random_state=0)
+FORCED_TREES = unchecked(TREES, FIVE, use_weights=True)
+UNCORRECTED = wrapped(TREES, FIVE, prior_correction=False)
+UNDER = RandomUnderSampler(random_state=0)
+# Classifier, incoming weights; weights given, reason, correction.
+CASES = [
+    (wrapped(LogisticRegression(), FIVE), None, "all", "linear", "none"),
+    (wrapped(TREES, FIVE), None, "none", PRIOR, "prior"),
+    (wrapped(TREES, FIVE), INCOMING, "incoming", PRIOR, "prior"),
+    (FORCED_TREES, None, "all", "use_weights=True", "none"),
+    (unchecked(NEIGHBOURS, FIVE), None, "none", f"no sample_weight .*{PRIOR}", "prior"),
+    (unchecked(NEIGHBOURS, FIVE), np.full(2100, 2.0), "none", NONE_IN_FIT, "prior"),
+    (wrapped(BAYES, ClassWeight()), None, "all", NOTHING, "prior"),
+    (wrapped(TREES, guided()), None, "none", "so each row is", "row by row"),
+    (BY_ROW, None, "none", "use_weights=False", "row by row"),
+    (wrapped(BAYES, UNDER), None, "none", "none were given or made", "prior"),
+    (wrapped(BAYES), INCOMING, "incoming", "those of the rows", "none"),
+    (UNCORRECTED, None, "none", PRIOR, "none"),
+    (SGD, None, "all", "linear", "none"),
+    (BATCHES, INCOMING, "incoming", PRIOR, "prior"),
+]
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", CASES, ids=range(14))
 def test_the_record_says_what_was_done(case):
-    model, weight, given, reason, correction = CASES[case]
+    model, weight, given, reason, correction = case
     decision = model.fit(X, Y, sample_weight=weight).decision_
     assert (decision.weights, decision.correction) == (given, correction)
-    assert reason in decision.reason
+    assert re.search(reason, decision.reason)
     assert decision.rows_before == {0: 2000, 1: 100}
     assert list(decision.train_prior.values()) == model.train_prior_.tolist()
     assert list(decision.target_prior.values()) == model.original_prior_.tolist()
@@ -560,62 +473,27 @@ def test_on_the_rows_drawn_the_weighted_mean_prediction_is_the_prevalence(
         )
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_total_weight_keeps_the_penalty_in_proportion(rare_events, seed):
-    X, y, _ = rare_events(seed=seed, n_features=5)
-    resampler = DownsampleUpweight(factor=20, random_state=seed)
-    X_kept, y_kept, weights = resampler.fit_resample(X, y)
-
-    def norm(*data):
-        return np.linalg.norm(LogisticRegression(C=0.01).fit(*data).coef_)
-
-    full = norm(X, y)
-    assert norm(X_kept, y_kept, weights) == pytest.approx(full, rel=0.12)
-    assert norm(X_kept, y_kept, weights / weights.mean()) < 0.75 * full
-
-
+# Section 5's table has 70.07 for under-sampling at .5 %, of a population not quite this
+# one: 5 %. One repeat has a standard deviation of 4 %, so the mean of 20 has .9 %.
 @pytest.mark.slow
-def test_on_all_rows_the_mean_prediction_varies_by_the_chance_of_the_draw(rare_events):
-    line = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-12)
-    X, y, _ = rare_events()
-    p_negative = positive(line.fit(X, y), X[y == 0])
-    n_kept = round(len(p_negative) / 20)
-    expected = p_negative.std() / p_negative.mean() / np.sqrt(n_kept)
-    ratio = np.empty(400)
-    for seed in range(400):
-        resampler = DownsampleUpweight(factor=20, random_state=seed)
-        model = make_pipeline(resampler, line).fit(X, y)
-        ratio[seed] = positive(model, X).mean() / y.mean()
-    assert ratio.std(ddof=1) == pytest.approx(expected, rel=0.15)
-    assert ratio.mean() == pytest.approx(1, abs=0.025)
-    assert np.abs(ratio - 1).max() < 5 * expected
-
-
-# Section 5's table has 70.07 for under-sampling at .5 %, and 7.13 at 5 %, of a
-# population not quite this one: 5 %. One repeat has a standard deviation of 4 %
-# (200 positives) and 1.5 % (2000), so the mean of 20 has an error of .9 % and .3 %.
-@pytest.mark.slow
-@pytest.mark.parametrize(("prevalence", "ratio"), [(0.005, 70), (0.05, 7.1)])
-def test_one_to_one_without_correction_overpredicts_and_ranks_alike(
-    rare_events, prevalence, ratio
-):
+def test_one_to_one_without_correction_overpredicts_and_ranks_alike(rare_events):
     ratios, expected, corrected, auc = np.empty((4, 20))
     train, test = slice(40_000), slice(40_000, None)
     for seed in range(20):
-        X, y, p = rare_events(80_000, prevalence, 1.2, seed=seed)
+        X, y, p = rare_events(80_000, 0.005, 1.2, seed=seed)
         one_to_one = DownsampleUpweight(sampling_strategy="majority", random_state=seed)
         model = unchecked(LogisticRegression(), one_to_one, use_weights=False)
         model.set_params(prior_correction=False).fit(X[train], y[train])
         # The true chances stand for the labels: the same mean, less noise.
         q = positive(model, X[test])
         ratios[seed] = q.mean() / p[test].mean()
-        balanced = expit(logit(p[test]) - logit(prevalence))
+        balanced = expit(logit(p[test]) - logit(0.005))
         expected[seed] = balanced.mean() / p[test].mean()
         whole = positive(LogisticRegression().fit(X[train], y[train]), X[test])
         auc[seed] = roc_auc_score(y[test], q) - roc_auc_score(y[test], whole)
         model.set_params(prior_correction=True)
         corrected[seed] = positive(model, X[test]).mean() / p[test].mean()
-    assert ratios.mean() == pytest.approx(ratio, rel=0.05)
+    assert ratios.mean() == pytest.approx(70, rel=0.05)
     error = ratios.std(ddof=1) / np.sqrt(20)
     assert abs(ratios.mean() - expected.mean()) < 4 * error
     assert corrected.mean() == pytest.approx(1, abs=0.15)
