@@ -2,31 +2,38 @@
 
 import numpy as np
 import pytest
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestRegressor
+from resampled_models import down, wrapped
+from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
-from skstrat import (
-    DownsampleUpweight,
-    ResampledClassifier,
-    TreeWeightsWarning,
-    UnusedWeightsError,
-    make_pipeline,
-)
-
-N_ROWS = 12_000
-DOWN = DownsampleUpweight(factor=20, random_state=0)
-TREES = HistGradientBoostingClassifier(max_iter=10, max_leaf_nodes=7)
+from skstrat import TreeWeightsWarning, UnusedWeightsError, make_pipeline
 
 
-@pytest.fixture(params=[0, 1])
-def several_labels(request):
-    rng = np.random.default_rng(request.param)
-    X = rng.normal(size=(N_ROWS, 3))
+@pytest.mark.parametrize("seed", [0, 1])
+def test_several_labels_a_row(trees, seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(12_000, 3))
     chance = 1 / (1 + np.exp([0.5, 2, 3] - X))
-    return X, (rng.random(chance.shape) < chance).astype(int)
+    labels, trees = (rng.random(chance.shape) < chance).astype(int), trees("histogram")
+    for_trees = r"MultiOutputClassifier\(ResampledClassifier\(classifier, resampler\)\)"
+    both = rf"Use MultiOutputClassifier\(classifier\) for linear .* {for_trees}"
+    with pytest.raises(UnusedWeightsError, match=both):
+        make_pipeline(down(20), OneVsRestClassifier(LogisticRegression())).fit(
+            X, labels
+        )
+    with pytest.warns(TreeWeightsWarning, match=for_trees):
+        make_pipeline(down(20), MultiOutputClassifier(trees)).fit(X, labels)
+    # Warnings are errors here, so what is advised is silent.
+    for works in (
+        make_pipeline(down(20), MultiOutputClassifier(LogisticRegression())),
+        MultiOutputClassifier(wrapped(trees, down(20), calibration_check=True)),
+    ):
+        columns = works.fit(X[:6000], labels[:6000]).predict_proba(X[6000:])
+        ratios = [each[:, 1].mean() for each in columns] / labels[6000:].mean(axis=0)
+        assert ((ratios > 0.8) & (ratios < 1.25)).all()
 
 
 def amounts(seed):
@@ -37,29 +44,7 @@ def amounts(seed):
 
 
 def by_amount(factor):
-    return DownsampleUpweight(
-        factor=factor, strata=lambda X, y: np.digitize(y, [50, 200]), random_state=0
-    )
-
-
-def test_several_labels_a_row(several_labels):
-    X, labels = several_labels
-    for_trees = r"MultiOutputClassifier\(ResampledClassifier\(classifier, resampler\)\)"
-    linear = OneVsRestClassifier(LogisticRegression())
-    both = rf"Use MultiOutputClassifier\(classifier\) for linear .* {for_trees}"
-    with pytest.raises(UnusedWeightsError, match=both):
-        make_pipeline(DOWN, linear).fit(X, labels)
-    with pytest.warns(TreeWeightsWarning, match=for_trees):
-        make_pipeline(DOWN, MultiOutputClassifier(TREES)).fit(X, labels)
-    half = N_ROWS // 2
-    # Warnings are errors here, so what is advised is silent.
-    for works in (
-        make_pipeline(DOWN, MultiOutputClassifier(LogisticRegression())),
-        MultiOutputClassifier(ResampledClassifier(TREES, DOWN)),
-    ):
-        columns = works.fit(X[:half], labels[:half]).predict_proba(X[half:])
-        ratios = [each[:, 1].mean() for each in columns] / labels[half:].mean(axis=0)
-        assert ((ratios > 0.8) & (ratios < 1.25)).all()
+    return down(factor, strata=lambda X, y: np.digitize(y, [50, 200]))
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -77,13 +62,9 @@ def test_trees_of_numbers_predict_too_much_and_a_pipeline_says_so(seed):
     # How much trees predict too much differs between versions of scikit-learn.
     fewer_dropped = make_pipeline(by_amount(2), forest).fit(*train)
     assert fewer_dropped.predict(X).mean() / y.mean() - 1 < excess / 2
-
-
-def test_weights_that_a_last_step_cannot_take():
-    X, y = amounts(0)
-    pipeline = make_pipeline(by_amount(10), KNeighborsRegressor())
+    nearest = make_pipeline(by_amount(10), KNeighborsRegressor())
     with pytest.raises(UnusedWeightsError, match="a regressor whose fit takes"):
-        pipeline.fit(X, y)
+        nearest.fit(*train)
     alone = make_pipeline(KNeighborsClassifier())
     with pytest.raises(UnusedWeightsError, match="sample_weight was given to fit"):
         alone.fit(X, y > 50, sample_weight=y)
