@@ -4,14 +4,12 @@ import os
 import signal
 import threading
 import time
-from contextlib import nullcontext
 
 import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression, SGDClassifier
-from sklearn.neighbors import KNeighborsClassifier
 
 from skstrat import (
     ClassWeight,
@@ -22,7 +20,6 @@ from skstrat import (
     RandomOversample,
     ResampledClassifier,
     ResampledEnsembleClassifier,
-    UnusedWeightsError,
 )
 
 dask = pytest.importorskip("dask")
@@ -33,30 +30,27 @@ pd = pytest.importorskip("pandas")
 
 FEATURES = ["amount", "age"]
 DOWN = DownsampleUpweight(factor=5, random_state=0)
+LOGISTIC, TREES = LogisticRegression(), HistGradientBoostingClassifier(max_iter=5)
+SGD = SGDClassifier(loss="log_loss", random_state=0)
 
 
-def table(n_rows=4000, seed=0):
-    rng = np.random.default_rng(seed)
+def table(n_rows=2000):
+    rng = np.random.default_rng(0)
     data = pd.DataFrame(rng.normal(size=(n_rows, 2)), columns=FEATURES)
     data["y"] = (rng.random(n_rows) < 1 / (1 + np.exp(3 - data["amount"]))).astype(int)
-    data["w"] = rng.choice([0.5, 1.0, 3.0], n_rows)
-    return data
+    return data.assign(w=rng.choice([0.5, 1.0, 3.0], n_rows))
 
 
-def collections(data, kind="frame", n_parts=6):
-    frame = dd.from_pandas(data, npartitions=n_parts)
+DATA = table()
+
+
+def collections(data=DATA, kind="frame"):
+    frame = dd.from_pandas(data, npartitions=6)
     X, y, weights = frame[FEATURES], frame["y"], frame["w"]
     if kind == "frame":
         return X, y, weights
     arrays = [each.to_dask_array(lengths=True) for each in (X, y, weights)]
     return (X, *arrays[1:]) if kind == "mixed" else tuple(arrays)
-
-
-def in_memory(data, kind):
-    X, y, weights = data[FEATURES], data["y"], data["w"]
-    if kind == "array":
-        X = X.to_numpy()
-    return X, y, weights
 
 
 @pytest.fixture
@@ -67,99 +61,83 @@ def this_thread():
 
 @pytest.fixture(scope="module")
 def client():
-    with (
-        distributed.LocalCluster(
-            n_workers=2,
-            threads_per_worker=1,
-            processes=True,
-            dashboard_address=":0",  # two tests may have a cluster each
-            silence_logs=50,
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
+    settings = {"n_workers": 2, "threads_per_worker": 1, "silence_logs": 50}
+    # Two tests may have a cluster each.
+    cluster = distributed.LocalCluster(dashboard_address=":0", **settings)
+    with cluster, distributed.Client(cluster) as client:
         yield client
 
 
 @pytest.mark.usefixtures("this_thread")
 @pytest.mark.parametrize(
-    ("kind", "weighted"), [("frame", False), ("array", True), ("mixed", True)]
-)
-@pytest.mark.parametrize(
-    "model",
+    ("estimator", "resampler", "kind", "weighted"),
     [
-        ResampledClassifier(LogisticRegression(), DOWN),
-        ResampledClassifier(LogisticRegression(), DOWN, use_weights=False),
-        ResampledClassifier(HistGradientBoostingClassifier(max_iter=5), DOWN),
-        ResampledClassifier(LogisticRegression(), RandomOversample(random_state=0)),
-        ResampledClassifier(LogisticRegression(class_weight=None), ClassWeight()),
-        ResampledClassifier(
-            HistGradientBoostingClassifier(max_iter=5),
-            GuidedDownsample(factor=5, random_state=0),
-        ),
+        (LOGISTIC, DOWN, "frame", False),
+        (LOGISTIC, ClassWeight(), "array", True),
+        (TREES, DOWN, "mixed", True),
+        (TREES, GuidedDownsample(factor=5, random_state=0), "frame", True),
+        (LOGISTIC, RandomOversample(random_state=0), "array", False),
+        (PartialFitClassifier(SGD, epochs=3, random_state=0), DOWN, "mixed", False),
     ],
-    ids=["weights", "no weights", "trees", "over", "class weight", "guided"],
+    ids=["weights", "class weight", "trees", "guided", "over", "batches"],
 )
-def test_estimators_in_memory(model, kind, weighted):
-    data = table(1500)
-    X, y, weights = collections(data, kind)
+def test_estimators_are_those_of_memory(estimator, resampler, kind, weighted):
+    X, y, weights = collections(kind=kind)
+    model = ResampledClassifier(estimator, resampler)
+    memory = clone(model)
     model.fit(X, y, sample_weight=weights if weighted else None)
-    mass, trained = model.target_prior_, model.train_prior_
-    drawn, estimator = model.n_samples_fit_, model.estimator_
-    X, y, weights = in_memory(data, kind)
-    predicted, proba = model.predict(X), model.predict_proba(X)
-    model.fit(X, y, sample_weight=weights if weighted else None)
-    assert model.estimator_ is not estimator
-    np.testing.assert_allclose(mass, model.target_prior_, rtol=1e-12)
-    np.testing.assert_allclose(trained, model.train_prior_, rtol=1e-12)
-    assert drawn == model.n_samples_fit_
+    X = DATA[FEATURES].to_numpy() if kind == "array" else DATA[FEATURES]
+    memory.fit(X, DATA["y"], sample_weight=DATA["w"] if weighted else None)
+    for name in ("target_prior_", "train_prior_"):
+        found, expected = (getattr(each, name) for each in (model, memory))
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert model.n_samples_fit_ == memory.n_samples_fit_
+    assert model.calibration_check_ == pytest.approx(memory.calibration_check_)
     # The data are those of the other fit, to the last digit of the weights.
-    np.testing.assert_allclose(proba, model.predict_proba(X), rtol=1e-6)
-    assert (predicted == model.predict(X)).mean() > 0.999
-    assert predicted.dtype == y.dtype
-
-
-METHODS = ["predict", "predict_proba", "predict_log_proba", "decision_function"]
-PREDICTS = {
-    "resampled": lambda: ResampledClassifier(LogisticRegression(), DOWN),
-    "uncorrected": lambda: ResampledClassifier(
-        LogisticRegression(), DOWN, prior_correction=False
-    ),
-    "batches": lambda: PartialFitClassifier(
-        SGDClassifier(loss="log_loss"), epochs=1, random_state=0
-    ),
-    "prior": lambda: PriorCorrectedClassifier(
-        LogisticRegression(), train_prior=[1, 1], target_prior=[9, 1]
-    ),
-    "ensemble": lambda: ResampledEnsembleClassifier(
-        LogisticRegression(), DOWN, n_estimators=2, random_state=0
-    ),
-}
-
-
-def fitted(name, labels, kind):
-    data = table(1500)
-    y = data["y"].to_numpy().copy()
-    y[:100:2] = len(labels) - 1
-    X, y = in_memory(data, kind)[0], np.array(labels)[y]
-    model = PREDICTS[name]()
-    if name == "prior":
-        model.estimator.fit(X, y)
-        mass = np.ones(len(labels))
-        return model.set_params(
-            train_prior=mass, target_prior=mass + np.arange(2, 2 + len(mass))
-        ), X
-    return model.fit(X, y), X
+    proba, expected = (each.predict_proba(X) for each in (model, memory))
+    np.testing.assert_allclose(proba, expected, rtol=1e-6)
+    assert model.predict(X).dtype == DATA["y"].dtype
 
 
 @pytest.mark.usefixtures("this_thread")
-@pytest.mark.parametrize("kind", ["frame", "array"])
-@pytest.mark.parametrize("labels", [["no", "yes"], [10, 3, 5]], ids=str)
-@pytest.mark.parametrize("name", PREDICTS)
-def test_lazy_predictions_are_refused_with_what_dask_does(name, labels, kind):
-    model, X = fitted(name, labels, kind)
-    lazy = collections(table(1500), kind)[0]
+def test_rows_of_zero_weight_are_ignored_but_keep_their_positions():
+    data = DATA.assign(w=DATA["w"].where(DATA.index % 3 > 0, 0.0))
+    X, y, weights = collections(data)
+    model = ResampledClassifier(LOGISTIC, DOWN, use_weights=False)
+    drawn = model.fit(X, y, sample_weight=weights).resampler_
+    down = clone(DOWN).fit(data[FEATURES], data["y"], sample_weight=data["w"])
+    assert drawn.plan_ == down.plan_
+    assert drawn.sample_indices_.tolist() == down.sample_indices_.tolist()
+    totals = data["w"].groupby(data["y"]).sum()
+    np.testing.assert_allclose(model.target_prior_, totals, rtol=1e-12)
+
+
+METHODS = ["predict", "predict_proba", "predict_log_proba", "decision_function"]
+ENSEMBLE = ResampledEnsembleClassifier(LOGISTIC, DOWN, n_estimators=2, random_state=0)
+PRIORS = {"train_prior": [5, 1, 1], "target_prior": [8, 1, 1]}
+
+
+@pytest.mark.usefixtures("this_thread")
+@pytest.mark.parametrize(
+    ("model", "labels", "kind"),
+    [
+        (ResampledClassifier(LOGISTIC, DOWN), ["no", "yes", "maybe"], "frame"),
+        (ResampledClassifier(LOGISTIC, DOWN, prior_correction=False), [0, 1], "array"),
+        (PartialFitClassifier(SGD, epochs=1, random_state=0), [10, 3, 5], "frame"),
+        (PriorCorrectedClassifier(LOGISTIC, **PRIORS), ["a", "b", "c"], "array"),
+        (ENSEMBLE, [10, 3, 5], "frame"),
+    ],
+    ids=["resampled", "uncorrected", "batches", "prior", "ensemble"],
+)
+def test_lazy_predictions_are_refused_with_what_dask_does(model, labels, kind):
+    model, lazy = clone(model), collections(kind=kind)[0]
+    X = DATA[FEATURES].to_numpy() if kind == "array" else DATA[FEATURES]
+    y = np.array(labels)[np.where(DATA.index < 300, len(labels) - 1, DATA["y"])]
+    if isinstance(model, PriorCorrectedClassifier):
+        model.estimator.fit(X, y)
+    model.fit(X, y)
     methods = [method for method in METHODS if hasattr(model, method)]
-    assert methods == METHODS[: 2 if name == "ensemble" else 4]
+    assert methods == METHODS[: 2 if "Ensemble" in type(model).__name__ else 4]
     for method in methods:
         asked = f"for {type(model).__name__}.{method}; got a Dask collection"
         with pytest.raises(TypeError, match=asked) as refused:
@@ -167,21 +145,19 @@ def test_lazy_predictions_are_refused_with_what_dask_does(name, labels, kind):
         call = str(refused.value).partition("where it is: ")[2].rstrip(".")
         way = "map_partitions" if kind == "frame" else "map_blocks"
         assert call.startswith(f"X.{way}(model.{method}")
-        predicted, wanted = (
-            eval(call, {"X": lazy, "model": model}),
-            getattr(model, method)(X),
-        )
+        predicted = eval(call, {"X": lazy, "model": model})
+        wanted = getattr(model, method)(X)
         assert predicted.shape[1:] == wanted.shape[1:]
         assert predicted.dtype == wanted.dtype or wanted.dtype.kind == "U"
         if method == "predict":
             np.testing.assert_array_equal(predicted.compute(), wanted)
         else:
             # Products of matrices differ in the last digit with the number of rows.
-            np.testing.assert_allclose(
-                predicted.compute(), wanted, rtol=1e-9, atol=1e-12
-            )
+            settings = {"rtol": 1e-9, "atol": 1e-12}
+            np.testing.assert_allclose(predicted.compute(), wanted, **settings)
 
 
+@pytest.mark.usefixtures("this_thread")
 def test_an_estimator_of_dask_is_given_rows_in_memory():
     given = []
 
@@ -191,71 +167,43 @@ def test_an_estimator_of_dask_is_given_rows_in_memory():
             return super().fit(X, y, sample_weight)
 
     OnCluster.__module__ = "somewhere.dask"
-    X, y, weights = collections(table(600))
-    with dask.config.set(scheduler="synchronous"):
-        ResampledClassifier(OnCluster(), DOWN).fit(X, y, sample_weight=weights)
+    X, y, weights = collections()
+    ResampledClassifier(OnCluster(), DOWN).fit(X, y, sample_weight=weights)
     assert [type(each) for each in given] == [pd.DataFrame, pd.Series, np.ndarray]
-
-
-@pytest.mark.usefixtures("this_thread")
-def test_rows_without_weight_are_not_there_but_keep_their_positions():
-    data = table(1500)
-    data.loc[::3, "w"] = 0.0
-    X, y, weights = collections(data)
-    model = ResampledClassifier(LogisticRegression(), DOWN, use_weights=False)
-    model.fit(X, y, sample_weight=weights)
-    down = clone(DOWN).fit(data[FEATURES], data["y"], sample_weight=data["w"])
-    assert model.resampler_.plan_ == down.plan_
-    drawn = model.resampler_.sample_indices_
-    assert drawn.tolist() == down.sample_indices_.tolist()
-    mass = data["w"].groupby(data["y"]).sum()
-    np.testing.assert_allclose(model.target_prior_, mass, rtol=1e-12)
-
-
-@pytest.mark.usefixtures("this_thread")
-def test_dropped_rows_of_partitions_check_the_model_as_in_memory():
-    data = table()
-    X, y, _ = collections(data)
-    model = ResampledClassifier(LogisticRegression(), DOWN)
-    lazy = model.fit(X, y).calibration_check_
-    memory = model.fit(data[FEATURES], data["y"]).calibration_check_
-    assert lazy == pytest.approx(memory)
-
-
-@pytest.mark.usefixtures("this_thread")
-def test_batches_of_the_rows_drawn():
-    X, y, _ = collections(table())
-    sgd = PartialFitClassifier(
-        SGDClassifier(loss="log_loss", random_state=0), epochs=3, random_state=0
-    )
-    model = ResampledClassifier(sgd, DOWN, calibration_check=False)
-    data = table()
-    proba = model.fit(X, y).predict_proba(data[FEATURES])
-    wanted = model.fit(data[FEATURES], data["y"]).predict_proba(data[FEATURES])
-    np.testing.assert_allclose(proba, wanted, rtol=1e-9)
-
-
-@pytest.mark.usefixtures("this_thread")
-def test_estimators_that_take_no_weights():
-    X, y, weights = collections(table(600))
-    model = ResampledClassifier(KNeighborsClassifier(), DOWN).fit(X, y)
-    assert model.train_prior_.tolist() == list(model.resampler_.plan_.rows)
-    with pytest.raises(UnusedWeightsError, match="sample_weight was given to fit"):
-        model.fit(X, y, sample_weight=weights)
 
 
 @pytest.mark.usefixtures("this_thread")
 def test_resamplers_that_need_more_than_labels():
     under_sampling = pytest.importorskip("imblearn.under_sampling")
-    X, y, _ = collections(table(600))
-    sampler = under_sampling.RandomUnderSampler()
+    model = ResampledClassifier(LOGISTIC, under_sampling.RandomUnderSampler())
     with pytest.raises(TypeError, match=r"by their labels for .*RandomUnderSampler"):
-        ResampledClassifier(LogisticRegression(), sampler).fit(X, y)
+        model.fit(*collections()[:2])
     with pytest.raises(TypeError, match=r"resampler must be one of .* got None"):
-        ResampledClassifier(LogisticRegression()).fit(X, y)
-    weighted = LogisticRegression(class_weight="balanced")
-    with pytest.raises(ValueError, match="reweights the classes and silently cancels"):
-        ResampledClassifier(weighted, DOWN).fit(X, y)
+        ResampledClassifier(LOGISTIC).fit(*collections()[:2])
+
+
+USES = [
+    lambda X, y, w: (X, y, w),
+    lambda X, y, w: (X["amount"] + X["age"], X.assign(y=y, w=w)),
+    lambda X, y, w: (X.merge(y.to_frame(), left_index=True, right_index=True), w),
+]
+LAZY_USES = [
+    lambda X, y, w: (X.values, y.values, w.values),
+    lambda X, y, w: [each.to_dask_array(lengths=True) for each in (X, y, w)],
+    lambda X, y, w: (X.persist().values, y.persist(), w.persist()),
+]
+
+
+def test_drawn_collections_are_used_like_others():
+    own, (X, y, _) = clone(DOWN), collections()
+    wanted = own.fit_resample(DATA[FEATURES], DATA["y"])
+    with dask.config.set(scheduler="threads"):
+        drawn = own.fit_resample(X, y)
+        assert len(drawn[0]) == len(wanted[0])
+        pairs = [*((use, use) for use in USES), *((use, USES[0]) for use in LAZY_USES)]
+        for use, plain in pairs:
+            for lazy, expected in zip(use(*drawn), plain(*wanted), strict=True):
+                np.testing.assert_array_equal(lazy.compute(), expected)
 
 
 def alive(client):
@@ -264,125 +212,23 @@ def alive(client):
     return client.run(os.getpid)
 
 
-def kill_one(client):
-    before = alive(client)
-    os.kill(next(iter(before.values())), signal.SIGKILL)
-    return before
-
-
-def assert_as_planned(drawn, resampler, data):
-    X, y, weights = dask.compute(*drawn)
-    X2, y2, w2 = resampler.fit_resample(data[FEATURES], data["y"])
-    pd.testing.assert_frame_equal(X, X2)
-    pd.testing.assert_series_equal(y, y2)
-    np.testing.assert_array_equal(weights, w2)
+def check_as_planned(drawn, resampler, **settings):
+    computed = [each.compute(**settings) for each in drawn]
+    X, y, weights = resampler.fit_resample(DATA[FEATURES], DATA["y"])
+    pd.testing.assert_frame_equal(computed[0], X)
+    pd.testing.assert_series_equal(computed[1], y)
+    np.testing.assert_array_equal(computed[2], weights)
 
 
 @pytest.mark.slow
-def test_processes_give_the_rows_of_the_data_in_memory(client):
+def test_every_scheduler_gives_the_rows_of_memory(client):
     alive(client)
-    data = table()
+    X, y, _ = collections()
     for resampler in (DOWN, RandomOversample(random_state=1)):
-        own = resampler.__class__(**resampler.get_params())
-        X, y, _ = collections(data)
+        own = clone(resampler)
         drawn = own.fit_resample(X, y)
-        plan = own.plan_
-        assert_as_planned(drawn, own, data)
-        assert own.plan_ == plan
-        # Nothing stays on the workers.
-        del drawn
-
-
-USES = [
-    lambda X, y, w: (X.values, y.values, w.values),
-    lambda X, y, w: [each.to_dask_array(lengths=True) for each in (X, y, w)],
-    lambda X, y, w: (X.persist().values, w.persist()),
-    lambda X, y, w: (X["amount"] + X["age"], X.assign(y=y, w=w)),
-    lambda X, y, w: (X.merge(y.to_frame(), left_index=True, right_index=True), w),
-]
-WANTED = [
-    lambda X, y, w: (X, y, w),
-    lambda X, y, w: (X, y, w),
-    lambda X, y, w: (X, w),
-    lambda X, y, w: (X["amount"] + X["age"], X.assign(y=y, w=w)),
-    lambda X, y, w: (X.assign(y=y), w),
-]
-
-
-@pytest.mark.parametrize(
-    "scheduler", ["threads", pytest.param("processes", marks=pytest.mark.slow)]
-)
-def test_what_comes_out_is_used_like_other_collections(scheduler, request):
-    if scheduler == "processes":
-        alive(request.getfixturevalue("client"))
-    data = table()
-    own, (X, y, _) = clone(DOWN), collections(data)
-    wanted = own.fit_resample(data[FEATURES], data["y"])
-    with (
-        nullcontext()
-        if scheduler == "processes"
-        else dask.config.set(scheduler=scheduler)
-    ):
-        drawn = own.fit_resample(X, y)
-        assert len(drawn[0]) == len(wanted[0])
-        for use, plain in zip(USES, WANTED, strict=True):
-            for lazy, expected in zip(use(*drawn), plain(*wanted), strict=True):
-                np.testing.assert_array_equal(lazy.compute(), expected)
-
-
-@pytest.mark.slow
-def test_another_scheduler_gives_the_same_rows(client):
-    alive(client)
-    data = table()
-    X, y, _ = collections(data)
-    own = DownsampleUpweight(factor=5, random_state=3)
-    drawn = own.fit_resample(X, y)
-    wanted = [each.compute() for each in drawn]
-    for scheduler in ("synchronous", "threads"):
-        with dask.config.set(scheduler=scheduler):
-            computed = [each.compute() for each in drawn]
-            plan = DownsampleUpweight(factor=5, random_state=3).fit(X, y).plan_
-        assert plan == own.plan_
-        for one, other in zip(computed, wanted, strict=True):
-            assert one.equals(other)
-    with distributed.Client(client.scheduler.address) as other:
-        futures = other.compute(list(drawn))
-        for one, each in zip(other.gather(futures), wanted, strict=True):
-            assert one.equals(each)
-
-
-@pytest.mark.slow
-def test_a_worker_that_dies_before_the_rows_are_taken(client):
-    data = table()
-    X, y, _ = collections(data)
-    own = DownsampleUpweight(factor=5, random_state=0)
-    drawn = own.fit_resample(X, y)
-    before = kill_one(client)
-    assert_as_planned(drawn, own, data)
-    assert alive(client) != before
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("stage", ["labels", "rows"])
-def test_a_worker_that_dies_at_work(client, stage):
-    data = table()
-    X, y, _ = collections(data)
-    own = DownsampleUpweight(factor=5, random_state=0)
-    if stage == "labels":
-        y = y.map_partitions(slowly, meta=y._meta)
-        before = alive(client)
-        with killing(before, after=1.0):
-            drawn = own.fit_resample(X, y)
-    else:
-        X = X.map_partitions(slowly, meta=X._meta)
-        drawn = own.fit_resample(X, y)
-        drawn = [each.persist() for each in drawn]
-        time.sleep(1)
-        states = {each.status for each in distributed.futures_of(drawn)}
-        assert "pending" in states
-        before = kill_one(client)
-    assert_as_planned(drawn, own, data)
-    assert alive(client) != before
+        for settings in ({}, {"scheduler": "synchronous"}, {"scheduler": "threads"}):
+            check_as_planned(drawn, clone(resampler), **settings)
 
 
 def slowly(part):
@@ -390,17 +236,27 @@ def slowly(part):
     return part
 
 
-class killing:  # noqa: N801
-    """Kill a process while something is under way."""
-
-    def __init__(self, processes, after):
-        self.process = next(iter(processes.values()))
-        self.timer = threading.Timer(after, os.kill, (self.process, signal.SIGKILL))
-
-    def __enter__(self):
-        self.timer.start()
-
-    def __exit__(self, *_):
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["labels", "between", "rows"])
+def test_a_worker_that_dies(client, stage):
+    (X, y, _), own, before = collections(), clone(DOWN), alive(client)
+    process = next(iter(before.values()))
+    timer = threading.Timer(1.0, os.kill, (process, signal.SIGKILL))
+    if stage == "labels":
+        timer.start()
+        y = y.map_partitions(slowly, meta=y._meta)
+    if stage == "rows":
+        X = X.map_partitions(slowly, meta=X._meta)
+    drawn = own.fit_resample(X, y)
+    if stage == "labels":
         # It was killed while this went on, not later.
-        assert not self.timer.is_alive()
-        self.timer.join()
+        assert not timer.is_alive()
+    else:
+        if stage == "rows":
+            drawn = [each.persist() for each in drawn]
+            time.sleep(1)
+            states = {each.status for each in distributed.futures_of(drawn)}
+            assert "pending" in states
+        os.kill(process, signal.SIGKILL)
+    check_as_planned(drawn, own)
+    assert alive(client) != before
