@@ -13,9 +13,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_expit, logit
 from sklearn.base import clone
 from sklearn.exceptions import UnsetMetadataPassedError
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss, roc_auc_score
-from sklearn.model_selection import cross_validate
+from sklearn.metrics import log_loss
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -151,63 +149,29 @@ def test_probability_is_the_published_quotient(gamma):
     assert sigmoid == pytest.approx({0.5: sigmoid, 1: 0.073, 2: 0.154}[gamma], abs=5e-4)
 
 
-@pytest.mark.parametrize(
-    ("call", "error", "text"),
-    [
-        (lambda: FocalLoss(-1), ValueError, "gamma must be .* not negative; got -1"),
-        (lambda: FocalLoss(np.nan), ValueError, "gamma must be finite"),
-        (lambda: FocalLoss(np.inf), ValueError, "gamma must be finite"),
-        (lambda: FocalLoss("2"), TypeError, "gamma must be a real number; got '2'"),
-        (lambda: FocalLoss(2, 1), ValueError, "alpha must be between 0 and 1"),
-        (lambda: FocalLoss(2, 0.0), ValueError, "alpha must be between 0 and 1"),
-        (lambda: FocalLoss(2, True), TypeError, "alpha must be a real number"),
-        (
-            lambda: FocalLoss().gradient([0, 2], [0.0, 0.0]),
-            ValueError,
-            r"y must be 0 or 1; got 2\.0",
-        ),
-        (
-            lambda: FocalLoss().loss([0, 1], [[0.0], [0.0]]),
-            ValueError,
-            r"same shape.*got \(2,\) and \(2, 1\)",
-        ),
-        (
-            lambda: FocalLoss().raw_prediction(1.1),
-            ValueError,
-            "probability must be between 0 and 1",
-        ),
-        (lambda: xgboost_objective(2.0), TypeError, r"be a FocalLoss; got 2\.0"),
-        (lambda: lightgbm_objective(2.0), TypeError, r"be a FocalLoss; got 2\.0"),
-    ],
-    ids=range(12),
-)
-def test_the_loss_refuses(call, error, text):
-    with pytest.raises(error, match=text):
-        call()
-
-
-def test_the_loss_is_a_value():
+def test_the_loss_refuses_and_is_a_value():
+    finite, real = "must be finite and not negative; got", "must be a real number; got"
+    between, loss = "must be between 0 and 1", FocalLoss()
+    for error, call, text in (
+        (ValueError, lambda: FocalLoss(-1), f"gamma {finite} -1"),
+        (ValueError, lambda: FocalLoss(np.nan), f"gamma {finite} nan"),
+        (ValueError, lambda: FocalLoss(np.inf), f"gamma {finite} inf"),
+        (TypeError, lambda: FocalLoss("2"), f"gamma {real} '2'"),
+        (ValueError, lambda: FocalLoss(2, 1), f"alpha {between}"),
+        (ValueError, lambda: FocalLoss(2, 0.0), f"alpha {between}"),
+        (TypeError, lambda: FocalLoss(2, True), f"alpha {real}"),
+        (ValueError, lambda: loss.gradient([0, 2], [0.0, 0.0]), r"0 or 1; got 2\.0"),
+        (ValueError, lambda: loss.loss([0, 1], [[0.0]]), r"got \(2,\) and \(1, 1\)"),
+        (ValueError, lambda: loss.raw_prediction(1.1), f"probability {between}"),
+        (TypeError, lambda: xgboost_objective(2.0), r"must be a FocalLoss; got 2\.0"),
+        (TypeError, lambda: lightgbm_objective(2.0), r"must be a FocalLoss; got 2\.0"),
+    ):
+        with pytest.raises(error, match=text):
+            call()
     assert FocalLoss(2) == FocalLoss(2.0, None)
     assert len({FocalLoss(1), FocalLoss(1), FocalLoss(1, 0.25)}) == 2
     with pytest.raises(AttributeError, match="cannot assign"):
-        FocalLoss().gamma = 1
-
-
-@both_libraries
-@pytest.mark.parametrize("weighted", [False, True])
-def test_objectives_train_the_library_s_own_classes(library, weighted):
-    X, y = generated(2000, seed=0)
-    loss = FocalLoss(gamma=1.0)
-    make = xgboost_objective if library == "xgboost" else lightgbm_objective
-    model = trees(library, objective=make(loss))
-    weight = np.where(y == 1, 3.0, 1.0) if weighted else None
-    model.fit(X, y, sample_weight=weight)
-    raw = raw_scores(library, model, X)
-    p, prevalence = loss.probability(raw), np.average(y, weights=weight)
-    assert np.average(p, weights=weight) == pytest.approx(prevalence, rel=0.1)
-    assert roc_auc_score(y, p) > 0.8
-    again = pickle.loads(pickle.dumps(clone(model))).fit(X, y, sample_weight=weight)
-    np.testing.assert_array_equal(raw_scores(library, again, X), raw)
+        loss.gamma = 1
 
 
 @both_libraries
@@ -242,8 +206,6 @@ def test_probabilities_are_calibrated(library, gamma, alpha):
     raw = raw + (0 if library == "xgboost" else model.raw_init_)
     assert expit(raw).mean() / y_fresh.mean() > 3
     # Not on average only.
-    assert log_loss(y_fresh, p) < log_loss(y_fresh, np.full(len(p), y.mean())) - 0.005
-    assert roc_auc_score(y_fresh, p) == roc_auc_score(y_fresh, raw)
     for low, high in pairwise(np.quantile(p, [0.5, 0.9, 1])):
         seen = (p >= low) & (p <= high)
         assert p[seen].mean() == pytest.approx(y_fresh[seen].mean(), rel=0.25)
@@ -303,43 +265,32 @@ def test_labels_containers_and_predictions_agree(library):
         of_frame.predict(frame[["b", "a", "c"]])
 
 
-CLASHES = [
-    ("xgboost", {"objective": "reg:squarederror"}),
-    ("xgboost", {"base_score": 0.5}),
-    ("xgboost", {"scale_pos_weight": 10}),
-    ("lightgbm", {"objective": xgboost_objective(FocalLoss())}),
-    ("lightgbm", {"app": "binary_logloss"}),
-    ("lightgbm", {"is_unbalance": True}),
-    ("lightgbm", {"class_weight": "balanced"}),
-    ("lightgbm", {"class_weight": {0: 1, 1: 5}}),
-]
-ONES = np.ones(60)
-REFUSED = [
-    ("lightgbm", {"init_score": ONES}, "init_score .*ndarray.*raw_init_"),
-    ("lightgbm", {"eval_init_score": [ONES]}, "eval_init_score .*raw_init_"),
-    ("lightgbm", {"init_model": "a.txt"}, "init_model .*got str.*raw_init_"),
-    ("lightgbm", {"eval_class_weight": [5]}, r"alpha weighs classes.*got \[5\]"),
-    ("lightgbm", {"eval_set": "dropped"}, "must hold pairs of rows and their labels"),
-    ("xgboost", {"base_margin": ONES}, "base_margin .*raw_init_"),
-    ("xgboost", {"base_margin_eval_set": [1]}, "base_margin_eval_set .*raw_init_"),
-]
+ONES, OWN = np.ones(60), {"objective": xgboost_objective(FocalLoss())}
+CLASHES = [("xgboost", {"objective": "reg:squarederror"}), ("lightgbm", OWN)]
+CLASHES += [("xgboost", {"base_score": 0.5}), ("lightgbm", {"is_unbalance": True})]
+CLASHES += [("xgboost", {"scale_pos_weight": 10}), ("lightgbm", {"app": "l2"})]
+CLASHES += [("lightgbm", {"class_weight": {0: 1, 1: 5}})]
 
 
 def test_what_clashes_with_the_loss_is_refused():
     X, y = generated(60, seed=10)
     for library, setting in CLASHES:
-        (name,) = setting
-        model = focal(library, **setting)
-        with pytest.raises(ValueError, match=rf"\({name}=.* clashes with the focal lo"):
-            model.fit(X, y)
-    for library, params, text in REFUSED:
-        model = focal(library)
+        text = rf"\({next(iter(setting))}=.* clashes with the focal loss"
         with pytest.raises(ValueError, match=text):
-            model.fit(X, y, **params)
-    for estimator in (LogisticRegression(), lightgbm.LGBMRegressor()):
-        text = f"LGBMClassifier.*{type(estimator).__name__}"
-        with pytest.raises(TypeError, match=text):
-            FocalLossClassifier(estimator).fit(X, y)
+            focal(library, **setting).fit(X, y)
+    for library, name, value, text in (
+        ("lightgbm", "init_score", ONES, "init_score .*ndarray.*raw_init_"),
+        ("lightgbm", "eval_init_score", [ONES], "eval_init_score .*raw_init_"),
+        ("lightgbm", "init_model", "a.txt", "init_model .*got str.*raw_init_"),
+        ("lightgbm", "eval_class_weight", [5], r"alpha weighs classes.*got \[5\]"),
+        ("lightgbm", "eval_set", "dropped", "must hold pairs of rows and their labels"),
+        ("xgboost", "base_margin", ONES, "base_margin .*raw_init_"),
+        ("xgboost", "base_margin_eval_set", [1], "base_margin_eval_set .*raw_init_"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            focal(library).fit(X, y, **{name: value})
+    with pytest.raises(TypeError, match=r"LGBMClassifier.*LGBMRegressor"):
+        FocalLossClassifier(lightgbm.LGBMRegressor()).fit(X, y)
     for model, labels, text in (
         (focal("lightgbm"), np.arange(60) % 3, r"classes; got 3: .*OneVsRestClass"),
         (focal("lightgbm"), y[:-1], "60 in X and 59 in y"),
@@ -359,21 +310,19 @@ def test_lightgbm_without_a_column_is_explained(capfd):
     assert focal("lightgbm", **FEW["lightgbm"]).fit(X, y).score(X, y) > 0.5
 
 
-COLUMN = {"check_supervised_y_2d": "y of one column is taken without a warning"}
 REASONS = {"xgboost": "XGBoost adds up in single precision: off by 1e-7"}
 REASONS["lightgbm"] = "LightGBM bins columns by counts of rows, not by weights"
+CHECKED = [focal(library, n_trees=5, **FEW[library]) for library in LIBRARIES]
 
 
 def expected_failures(model):
     reason = REASONS[type(model.estimator).__module__.partition(".")[0]]
-    name = "check_sample_weight_equivalence_on_{}_data"
-    return COLUMN | dict.fromkeys(map(name.format, ("dense", "sparse")), reason)
+    names = "check_sample_weight_equivalence_on_{}_data".format
+    column = {"check_supervised_y_2d": "y of one column is taken without a warning"}
+    return column | dict.fromkeys(map(names, ("dense", "sparse")), reason)
 
 
-@parametrize_with_checks(
-    [focal(library, n_trees=5, **FEW[library]) for library in LIBRARIES],
-    expected_failed_checks=expected_failures,
-)
+@parametrize_with_checks(CHECKED, expected_failed_checks=expected_failures)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 def test_scikit_learn_check(estimator, check):
     check(estimator)
@@ -464,11 +413,6 @@ def test_the_training_set_may_be_among_the_eval_sets(library):
     if library == "lightgbm":
         # By this name it knows what it must not stop by.
         assert list(model.estimator_.evals_result_) == ["training", "valid_1"]
-    if library == "lightgbm" and NEW:
-        # In this form it takes weights of the training set, too: those of all rows.
-        tables = {"eval_X": (X, X_eval), "eval_y": (y, y_eval), **params}
-        other = clone(model).fit(X, y, sample_weight=weight, **tables)
-        np.testing.assert_allclose(recorded(other), recorded(model), atol=1e-9)
 
 
 @old_argument
@@ -499,55 +443,45 @@ def test_eval_frames_keep_their_categories_and_are_checked(library):
 @pytest.mark.skipif(not NEW, reason="eval_X came with LightGBM 4.7")
 def test_several_eval_tables_and_the_other_parameters_of_lightgbm():
     X, y = generated(1000, seed=6, labels=TEXT)
-    calls = []
-    model = focal("lightgbm", n_trees=5).fit(
-        X,
-        y,
-        eval_X=(X[:300].tolist(), X[300:]),
-        eval_y=(y[:300].tolist(), y[300:]),
-        eval_names=["first", "second"],
-        feature_name=list("abc"),
-        categorical_feature=[2],
-        callbacks=[lambda env: calls.append(env.iteration)],
-    )
+    calls, model = [], focal("lightgbm", n_trees=5)
+    params = {"feature_name": list("abc"), "categorical_feature": [2]}
+    params |= {"eval_X": (X[:300].tolist(), X[300:]), "eval_names": ["one", "two"]}
+    params["callbacks"] = [lambda env: calls.append(env.iteration)]
+    model.fit(X, y, eval_y=(y[:300].tolist(), y[300:]), **params)
     assert calls == list(range(5))
-    booster = model.estimator_.booster_
-    assert booster.feature_name() == list("abc")
+    dump = model.estimator_.booster_.dump_model()
+    assert dump["feature_names"] == list("abc")
     # Only of categories it lists the values.
-    assert {*booster.dump_model()["feature_infos"]["c"]["values"]} >= {*range(5)}
-    losses = model.estimator_.evals_result_
-    for name, rows in {"first": slice(300), "second": slice(300, None)}.items():
+    assert {*dump["feature_infos"]["c"]["values"]} >= {*range(5)}
+    for name, rows in {"one": slice(300), "two": slice(300, None)}.items():
         expected = log_loss(y[rows], model.predict_proba(X[rows]))
-        assert losses[name]["log_loss"][-1] == pytest.approx(expected, abs=1e-6)
+        losses = model.estimator_.evals_result_[name]["log_loss"]
+        assert losses[-1] == pytest.approx(expected, abs=1e-6)
 
 
 def mean_score(y, raw, sample_weight=None):
     return "mean", float(np.mean(raw)), True
 
 
-def mean_of_raw(y_true, y_score, sample_weight=None):
+def mean(y_true, y_score, sample_weight=None):
     return float(np.mean(y_score))
 
 
 @old_argument
-@pytest.mark.parametrize(
-    ("library", "settings", "params", "names"),
-    [
-        ("lightgbm", {}, {"eval_metric": ["auc", mean_score]}, ["auc", "mean"]),
-        ("lightgbm", {"metric": "auc"}, {}, ["auc"]),
-        ("xgboost", {"eval_metric": ["auc", mean_of_raw]}, {}, ["auc", "mean_of_raw"]),
-    ],
-    ids=["lightgbm, fit", "lightgbm, constructor", "xgboost"],
-)
-def test_metrics_of_the_user_get_raw_scores(library, settings, params, names):
+def test_metrics_of_the_user_get_raw_scores():
     X, y = generated(500, seed=7, labels=TEXT)
-    model = focal(library, n_trees=5, **settings)
-    model.fit(X, y, **evaluated(library, X, y), **params)
-    (results,) = results_of(model).values()
-    assert list(results) == names
-    if len(names) > 1:
-        raw = model.loss_.raw_prediction(model.predict_proba(X)[:, 1])
-        assert results[names[1]][-1] == pytest.approx(raw.mean(), abs=1e-5)
+    of_xgboost = {"eval_metric": ["auc", mean]}
+    for library, settings, params in (
+        ("lightgbm", {}, {"eval_metric": ["auc", mean_score]}),
+        ("lightgbm", {"metric": "auc"}, {}),
+        ("xgboost", of_xgboost, {}),
+    ):
+        model = focal(library, n_trees=5, **settings)
+        model.fit(X, y, **evaluated(library, X, y), **params)
+        (results,) = results_of(model).values()
+        assert list(results) == ["auc"] if "metric" in settings else ["auc", "mean"]
+        raw = model.loss_.raw_prediction(model.predict_proba(X)[:, 1]).mean()
+        assert results.get("mean", [raw])[-1] == pytest.approx(raw, abs=1e-5)
 
 
 @old_argument
@@ -564,30 +498,18 @@ def test_routing_brings_eval_sets_and_weights(library):
     with sklearn.config_context(enable_metadata_routing=True):
         for host, proba in zip(hosts, expected, strict=True):
             np.testing.assert_array_equal(clone(host).fit(X, y).predict_proba(X), proba)
-        asked = dict.fromkeys(params, True)
-        inner = trees(library, 5).set_fit_request(**asked)
-        model = FocalLossClassifier(inner).set_score_request(sample_weight=True)
+        inner = trees(library, 5).set_fit_request(**dict.fromkeys(params, True))
         for weighted in (True, False):
-            (routed,) = cross_validate(
-                clone(model).set_fit_request(sample_weight=weighted),
-                X,
-                y,
-                cv=[(np.arange(600), np.arange(600, 900))],
-                params={**params, "sample_weight": weight},
-                return_estimator=True,
-                error_score="raise",
-            )["estimator"]
-            given = weight[:600] if weighted else None
-            directly = clone(model).fit(X[:600], y[:600], sample_weight=given)
-            np.testing.assert_array_equal(
-                routed.predict_proba(X), directly.predict_proba(X)
+            model = FocalLossClassifier(inner).set_fit_request(sample_weight=weighted)
+            words = {"transform_input": ["eval_X"]} if "eval_X" in params else {}
+            host = Pipeline(
+                [("cast", FunctionTransformer()), ("model", model)], **words
             )
+            routed = host.fit(X, y, sample_weight=weight, **params)
+            directly = clone(plain).fit(X, y, weight if weighted else None)
+            proba = routed.predict_proba(X)
+            np.testing.assert_array_equal(proba, directly.predict_proba(X))
             loss = log_loss(y_eval, routed.predict_proba(X_eval))
-            assert recorded(routed)[-1] == pytest.approx(loss, abs=1e-6)
-        if "eval_X" in params:
-            steps = [("scale", StandardScaler()), ("model", model)]
-            scaled = Pipeline(steps, transform_input=["eval_X"]).fit(X, y, **params)
-            loss = log_loss(y_eval, scaled.predict_proba(X_eval))
-            assert recorded(scaled[-1])[-1] == pytest.approx(loss, abs=1e-6)
+            assert recorded(routed[-1])[-1] == pytest.approx(loss, abs=1e-6)
         with pytest.raises(UnsetMetadataPassedError, match="not explicitly set"):
             plain.fit(X, y, **params)
