@@ -16,13 +16,12 @@ from scipy import sparse
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
-from sklearn.tree import DecisionTreeClassifier
 
 from skstrat import DownsampleUpweight, recommend_factor
 from skstrat._core.samples import check_samples
@@ -343,16 +342,6 @@ def test_the_same_seed_gives_the_same_answer_and_the_estimator_is_left_alone():
     assert forest.random_state is None
 
 
-def test_classes_that_never_mix_have_an_efficiency_too():
-    y = (np.arange(20_000) % 50 == 0).astype(int)
-    X = np.random.default_rng(0).normal(size=(len(y), 2)) + 50 * y[:, np.newaxis]
-    trees = HistGradientBoostingClassifier(max_iter=5)
-    for estimator in (None, DecisionTreeClassifier(), GaussianNB(), trees):
-        found = recommend_factor(X, y, estimator, random_state=0)
-        assert 1 <= found.factor < 20
-        assert 0 <= found.loss <= 0.01
-
-
 # Weights
 
 
@@ -470,24 +459,6 @@ def test_sparse_rows_are_not_centred_but_else_the_same(kind):
     assert found.limited_by == "positives_per_column"
     X[::7, 0] = np.nan
     assert recommend_factor(kind(X), y, random_state=0).correction == "offset"
-
-
-@pytest.mark.parametrize("library", [pd, pl], ids=lambda each: each.__name__)
-def test_text_and_missing_values_go_to_trees(library):
-    X, y = rows(0.91, n_positives=400)
-    third = np.digitize(X[:, 2], [-1, 0, 1])
-    columns = {
-        "number": np.where(X[:, 0] > 2, np.nan, X[:, 0] + X[:, 1]).tolist(),
-        "text": [None if i % 50 == 0 else "dcba"[k] for i, k in enumerate(third)],
-        "many": [f"{value:+.3f} km" for value in X[:, 3]],
-        "flag": (X[:, 4] > 0).tolist(),
-        "day": (np.datetime64("2020-01-01") + np.arange(len(y)) % 300).tolist(),
-    }
-    found = recommend_factor(library.DataFrame(columns), y, random_state=0)
-    assert found.correction == "offset"
-    signal = found.efficiency_by_factor[found.factors.index(20.0)]
-    # Half of what logistic regression sees in the bare numbers at least.
-    assert 0.3 < signal < bound(*np.bincount(y)[::-1], 20) - 0.1
 
 
 def test_many_classes_are_set_against_the_biggest():
