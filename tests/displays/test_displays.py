@@ -63,6 +63,11 @@ def rows(n_rows=1500, n_classes=2):
     return X, np.digitize(score, [1.4, 2.1][: n_classes - 1])
 
 
+def compare(*, n_classes=2, **settings):
+    data = rows(n_classes=n_classes)
+    return compare_strategies(GaussianNB(), *data, cv=3, random_state=0, **settings)
+
+
 @pytest.fixture(scope="module")
 def comparison():
     strategies = {
@@ -71,40 +76,21 @@ def comparison():
         "down by 20": DownsampleUpweight(factor=20, random_state=0),
         "oversampled": RandomOverSampler(random_state=0),
     }
-    return compare_strategies(
-        GaussianNB(),
-        *rows(),
-        cv=3,
-        random_state=0,
-        strategies=strategies,
-        learning_curve_by_rows=[1, 2, 5, 10],
-    )
+    return compare(strategies=strategies, learning_curve_by_rows=[1, 2, 5, 10])
 
 
 @pytest.fixture(scope="module")
 def weighted():
     weights = np.random.default_rng(1).exponential(size=1500) + 0.1
-    return compare_strategies(
-        GaussianNB(),
-        *rows(),
-        cv=3,
-        random_state=0,
-        sample_weight=weights,
-        strategies={"half": DownsampleUpweight(factor=2, random_state=0)},
-        scoring=["neg_log_loss"],
-    )
+    half = {"half": DownsampleUpweight(factor=2, random_state=0)}
+    scoring = ["neg_log_loss"]
+    return compare(sample_weight=weights, strategies=half, scoring=scoring)
 
 
 @pytest.fixture(scope="module")
 def three_classes():
-    return compare_strategies(
-        GaussianNB(),
-        *rows(n_classes=3),
-        cv=3,
-        random_state=0,
-        strategies=[DownsampleUpweight(factor=2, random_state=0)],
-        learning_curve_by_rows=[1, 3],
-    )
+    half = [DownsampleUpweight(factor=2, random_state=0)]
+    return compare(n_classes=3, strategies=half, learning_curve_by_rows=[1, 3])
 
 
 def lines_by_label(ax):
@@ -156,95 +142,6 @@ def test_reliability_shows_shares_and_means_of_the_bins(name, request):
     assert display.axes_[1].get_xlabel() == "Predicted probability"
 
 
-def limits_of(display):
-    return [
-        line.get_xydata()
-        for line in display.ax_.get_lines()
-        if line.get_marker() == "v" and len(line.get_xdata())
-    ]
-
-
-def test_bins_without_positives_show_the_rule_of_three():
-    p = np.repeat([0.001, 0.012, 0.2], [300, 9, 100])
-    y = np.repeat([0, 1], [379, 30])
-    display = ReliabilityDisplay(y, {"model": p}, n_bins=3).plot()
-    (limits,) = limits_of(display)
-    # Of 9 rows the limit is 1 / 3, which says nothing.
-    np.testing.assert_allclose(limits, [[0.001, 3 / 300]])
-    assert "95 % limit if no event" in lines_by_label(display.ax_)
-    line = lines_by_label(display.ax_)["model"]
-    np.testing.assert_allclose(line.get_ydata(), [np.nan, np.nan, 0.3])
-    none = ReliabilityDisplay(y[100:], {"model": p[100:]}, n_bins=1).plot()
-    assert "95 % limit if no event" not in lines_by_label(none.ax_)
-    # Three positive rows weigh 6, and the 300 of the bin 3000.
-    heavy = ReliabilityDisplay(
-        y, {"model": p}, n_bins=3, sample_weight=np.where(y, 2, 10)
-    ).plot()
-    (limits,) = limits_of(heavy)
-    assert min(limits[:, 1]) == pytest.approx(6 / 3000)
-
-
-def test_intervals_are_those_of_wilson():
-    y = np.repeat([0, 1, 0, 1], [90, 10, 50, 53])
-    p = np.repeat([0.1, 0.5, 0.9], [100, 100, 3])
-    light, heavy = (
-        ReliabilityDisplay(y, {"a": p, "b": p}, n_bins=5, sample_weight=w).plot()
-        for w in (None, np.where(y, 1, 10))
-    )
-    ends = [
-        np.array(
-            [bar[:, 1] for bar in each.ax_.collections[0].get_segments() if len(bar)]
-        )
-        for each in (light, heavy)
-    ]
-    cases = ((10, 100), (50, 100), (3, 3))
-    found = [binomtest(*each).proportion_ci(method="wilson") for each in cases]
-    np.testing.assert_allclose(ends[0], found, rtol=1e-6)
-    # Ten times the weight of negatives: ten times less the odds, of the ends as well.
-    light_odds, heavy_odds = (each[:2] / (1 - each[:2]) for each in ends)
-    np.testing.assert_allclose(10 * heavy_odds, light_odds)
-
-
-@pytest.mark.parametrize("display", CURVES)
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"y_prob": {}}, "y_prob must be a mapping of at least one name"),
-        ({"y_prob": [0.1, 0.9]}, "y_prob must be a mapping of at least one name"),
-        ({"p": [0.1, 1.5, 0.2]}, r"y_prob must lie in \[0, 1\]; got 1.5"),
-        ({"p": [0.1, np.nan, 0.2]}, r"y_prob must lie in \[0, 1\]; got nan"),
-        ({"p": [0.1, 0.2]}, r"shape \(3,\), .* got shape \(2,\)"),
-        ({"p": [[0.1, 0.9]] * 3}, r"shape \(3,\), .* got shape \(3, 2\)"),
-        ({"y_true": [], "p": []}, "at least one; got shape"),
-        ({"y_true": ["ham", "spam", "ham"]}, "pos_label is not specified"),
-        ({"y_true": [1, 2, 1]}, "pos_label is not specified"),
-        ({"y_true": [0, 1, 2]}, "must have two classes at most; got 3"),
-        ({"pos_label": 7}, r"pos_label must be one of the labels \[0, 1\]; got 7"),
-        ({"sample_weight": [1, 2]}, r"sample_weight must have shape \(3,\)"),
-    ],
-    ids=str,
-)
-def test_curves_refuse_what_is_no_prediction(display, change, message):
-    given = {"y_true": [0, 1, 0], "p": [0.1, 0.9, 0.2], **change}
-    p = given.pop("p")
-    # The fault is found in any curve.
-    given = {"y_prob": {"good": [0.5] * len(given["y_true"]), "other": p}, **given}
-    with pytest.raises(ValueError, match=message) as caught:
-        display(**given).plot()
-    if "p" in change and len(p):
-        assert caught.value.__notes__ == ["It is about y_prob['other']."]
-    assert plt.get_fignums() == []
-
-
-@pytest.mark.parametrize(("n_bins", "kind"), [(0, ValueError), (2.5, TypeError)])
-def test_curves_refuse_what_they_cannot_count(n_bins, kind):
-    with pytest.raises(kind, match="n_bins"):
-        ReliabilityDisplay([0, 1], {"a": [0.1, 0.9]}, n_bins=n_bins).plot()
-    with pytest.raises(ValueError, match="rows of both classes for a ranking; got 0"):
-        RankingDisplay([0, 0], {"a": [0.1, 0.9]}).plot()
-    assert plt.get_fignums() == []
-
-
 @pytest.mark.parametrize("display", CURVES)
 def test_curves_are_the_same_for_labels_of_all_kinds(display):
     rng = np.random.default_rng(0)
@@ -258,14 +155,6 @@ def test_curves_are_the_same_for_labels_of_all_kinds(display):
         named = {"pos_label": None if positive == 1 else positive}
         drawn = display(labels, more, sample_weight=weight, **named).plot()
         np.testing.assert_allclose(drawn.curves_["a"], expected)
-
-
-def test_looks_may_be_given_in_part():
-    y, p = [0, 1, 0, 1], [0.1, 0.9, 0.2, 0.3]
-    for display in CURVES:
-        drawn = display(y, {"a": p, "b": p}, styles={"b": {"color": "red"}}).plot()
-        colors = {line.get_color() for line in drawn.ax_.get_lines()}
-        assert {"black", "red"} <= colors
 
 
 @pytest.mark.parametrize("name", ["comparison", "weighted", "three_classes"])
@@ -296,31 +185,6 @@ def test_ranking_shows_the_curves_of_scikit_learn(kind, name, request):
     assert chance.get_label().startswith("chance")
 
 
-def test_trade_off_shows_times_means_and_errors(comparison):
-    display = TradeOffDisplay.from_comparison(comparison)
-    label = " ".join(display.ax_.get_ylabel().split())
-    assert label.startswith("Log loss, lower is better")
-    assert "corrected standard error of difference to true distribution" in label
-    assert "seconds" in display.ax_.get_xlabel()
-    table = comparison.table_
-    bars = {bar.get_label(): bar for bar in display.ax_.containers}
-    assert list(bars) == list(table.index)
-    true = comparison.outcomes[0].folds["log_loss"]
-    for name, bar in bars.items():
-        row = table.loc[name]
-        (point,) = bar[0].get_xydata()
-        np.testing.assert_allclose(point, [row["fit_time"], row["log_loss"]])
-        (segment,) = bar[2][0].get_segments()
-        # Nadeau and Bengio (2003): of three folds, each half as big as the training.
-        spread = np.std(comparison.outcome(name).folds["log_loss"] - true, ddof=1)
-        ends = row["log_loss"] + np.array([-1, 1]) * spread * np.sqrt(1 / 3 + 1 / 2)
-        np.testing.assert_allclose(segment[:, 1], ends)
-    sizes = [bar[0].get_markersize() for bar in bars.values()]
-    assert sizes[0] > max(sizes[1:])
-    other = TradeOffDisplay.from_comparison(comparison, measure="f2")
-    assert other.ax_.get_ylabel().startswith("F2 score, higher is better")
-
-
 @pytest.mark.parametrize(("less", "scale"), [(0, "log"), (1, "linear")])
 def test_one_bad_strategy_does_not_squeeze_the_others(comparison, less, scale):
     outcomes = [
@@ -329,35 +193,6 @@ def test_one_bad_strategy_does_not_squeeze_the_others(comparison, less, scale):
     ]
     display = TradeOffDisplay.from_comparison(replace(comparison, outcomes=outcomes))
     assert display.ax_.get_yscale() == scale
-
-
-def test_learning_curve_shows_the_table(comparison):
-    display = LearningCurveByRowsDisplay.from_comparison(comparison)
-    table = comparison.learning_curve_
-    for ax, measure in zip(display.axes_, ("log_loss", "fit_time"), strict=True):
-        line = ax.containers[0][0]
-        np.testing.assert_allclose(
-            line.get_xdata().astype(float), table["majority_rows"]
-        )
-        np.testing.assert_allclose(line.get_ydata().astype(float), table[measure])
-    above, below = display.factor_axis_, display.ax_
-    most = table["majority_rows"].max()
-    for factor, kept in zip(table["factor"], table["majority_rows"], strict=True):
-        # Whole rows are kept; each factor stands above its rows.
-        assert abs(most / factor - kept) <= 1
-        places = [
-            each.transData.transform((x, 1))[0]
-            for each, x in ((above, factor), (below, most / factor))
-        ]
-        assert places[0] == pytest.approx(places[1], abs=1e-6)
-    assert "seconds" in display.axes_[1].get_ylabel()
-    assert "Rows" in display.axes_[1].get_xlabel()
-    assert display.ax_.get_xscale() == "log"
-    folds = [each.folds["log_loss"] for each in comparison.curve]
-    spread = np.std(folds[-1] - folds[0], ddof=1) * np.sqrt(1 / 3 + 1 / 2)
-    segments = display.ax_.containers[0][2][0].get_segments()
-    np.testing.assert_allclose(np.ptp(segments[-1][:, 1]), 2 * spread)
-    np.testing.assert_allclose(np.ptp(segments[0][:, 1]), 0)
 
 
 def test_confusion_matrices_count_what_was_predicted(comparison, weighted):
@@ -378,12 +213,6 @@ def test_confusion_matrices_count_what_was_predicted(comparison, weighted):
             ]
             used = found.outcome(name).folds["threshold"]
             assert f"threshold {np.median(used):.2g}" in ax.get_title()
-
-
-def test_confusion_matrices_need_two_classes(three_classes):
-    with pytest.raises(ValueError, match=r"must be of two classes.*got 3 classes"):
-        ConfusionMatricesDisplay.from_comparison(three_classes)
-    assert plt.get_fignums() == []
 
 
 def test_what_failed_is_not_drawn_and_few_curves_are(comparison):
@@ -407,82 +236,179 @@ def test_what_failed_is_not_drawn_and_few_curves_are(comparison):
         TradeOffDisplay.from_comparison(other, strategies=[ranked[-1]])
 
 
+# Machado, Oliveira and Fernandes (2009), full severity, of linear sRGB.
+
+
+def test_limits_and_intervals_of_the_bins():
+    p = np.repeat([0.001, 0.012, 0.2], [300, 9, 100])
+    y = np.repeat([0, 1], [379, 30])
+    # Three positive rows weigh 6, and the 300 of the first bin 3000.
+    for weight, limit in ((None, 3 / 300), (np.where(y, 2, 10), 6 / 3000)):
+        drawn = ReliabilityDisplay(y, {"a": p}, n_bins=3, sample_weight=weight).plot()
+        lines = lines_by_label(drawn.ax_)
+        # The rule of three. Of 9 rows the limit is 1 / 3, which says nothing.
+        assert lines["95 % limit if no event"].get_marker() == "v"
+        (points,) = (
+            line.get_xydata()
+            for line in drawn.ax_.get_lines()
+            if line.get_marker() == "v" and len(line.get_xdata())
+        )
+        np.testing.assert_allclose(points[0], [0.001, limit])
+    y = np.repeat([0, 1, 0, 1], [90, 10, 50, 53])
+    p = np.repeat([0.1, 0.5, 0.9], [100, 100, 3])
+    ends = []
+    for weight in (None, np.where(y, 1, 10)):
+        drawn = ReliabilityDisplay(y, {"a": p}, n_bins=5, sample_weight=weight).plot()
+        bars = drawn.ax_.collections[0].get_segments()
+        ends.append(np.array([bar[:, 1] for bar in bars if len(bar)]))
+    cases = ((10, 100), (50, 100), (3, 3))
+    found = [binomtest(*each).proportion_ci(method="wilson") for each in cases]
+    np.testing.assert_allclose(ends[0], found, rtol=1e-6)
+    # Ten times the weight of negatives: ten times less the odds, of the ends as well.
+    light, heavy = (each[:2] / (1 - each[:2]) for each in ends)
+    np.testing.assert_allclose(10 * heavy, light)
+
+
+@pytest.mark.parametrize("display", CURVES)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"y_prob": [0.1, 0.9]}, "y_prob must be a mapping of at least one name"),
+        ({"p": [0.1, 1.5, 0.2]}, r"y_prob must lie in \[0, 1\]; got 1.5"),
+        ({"p": [0.1, np.nan, 0.2]}, r"y_prob must lie in \[0, 1\]; got nan"),
+        ({"p": [[0.1, 0.9]] * 3}, r"shape \(3,\), .* got shape \(3, 2\)"),
+        ({"y_true": [], "p": []}, "at least one; got shape"),
+        ({"y_true": ["ham", "spam", "ham"]}, "pos_label is not specified"),
+        ({"y_true": [0, 1, 2]}, "must have two classes at most; got 3"),
+        ({"pos_label": 7}, r"pos_label must be one of the labels \[0, 1\]; got 7"),
+        ({"sample_weight": [1, 2]}, r"sample_weight must have shape \(3,\)"),
+    ],
+    ids=str,
+)
+def test_curves_refuse_what_is_no_prediction(display, change, message):
+    given = {"y_true": [0, 1, 0], "p": [0.1, 0.9, 0.2], **change}
+    p = given.pop("p")
+    # The fault is found in any curve.
+    given = {"y_prob": {"good": [0.5] * len(given["y_true"]), "other": p}, **given}
+    with pytest.raises(ValueError, match=message) as caught:
+        display(**given).plot()
+    if "p" in change and len(p):
+        assert caught.value.__notes__ == ["It is about y_prob['other']."]
+    assert plt.get_fignums() == []
+
+
+def test_trade_off_shows_times_means_and_errors(comparison):
+    display = TradeOffDisplay.from_comparison(comparison)
+    label = " ".join(display.ax_.get_ylabel().split())
+    assert label.startswith("Log loss, lower is better")
+    assert "corrected standard error of difference to true distribution" in label
+    assert "seconds" in display.ax_.get_xlabel()
+    table, true = comparison.table_, comparison.outcomes[0].folds["log_loss"]
+    bars = {bar.get_label(): bar for bar in display.ax_.containers}
+    assert list(bars) == list(table.index)
+    for name, bar in bars.items():
+        row = table.loc[name]
+        (point,) = bar[0].get_xydata()
+        np.testing.assert_allclose(point, [row["fit_time"], row["log_loss"]])
+        (segment,) = bar[2][0].get_segments()
+        # Nadeau and Bengio (2003): of three folds, each half as big as the training.
+        spread = np.std(comparison.outcome(name).folds["log_loss"] - true, ddof=1)
+        ends = row["log_loss"] + np.array([-1, 1]) * spread * np.sqrt(1 / 3 + 1 / 2)
+        np.testing.assert_allclose(segment[:, 1], ends)
+    other = TradeOffDisplay.from_comparison(comparison, measure="f2")
+    assert other.ax_.get_ylabel().startswith("F2 score, higher is better")
+
+
+def test_learning_curve_shows_the_table(comparison):
+    display = LearningCurveByRowsDisplay.from_comparison(comparison)
+    table = comparison.learning_curve_
+    for ax, measure in zip(display.axes_, ("log_loss", "fit_time"), strict=True):
+        drawn = np.array(ax.containers[0][0].get_xydata(), float)
+        np.testing.assert_allclose(drawn, table[["majority_rows", measure]])
+    most = table["majority_rows"].max()
+    for factor in table["factor"]:
+        # Each factor stands above its rows.
+        above = display.factor_axis_.transData.transform((factor, 1))[0]
+        below = display.ax_.transData.transform((most / factor, 1))[0]
+        assert above == pytest.approx(below, abs=1e-6)
+    assert "seconds" in display.axes_[1].get_ylabel()
+    folds = [each.folds["log_loss"] for each in comparison.curve]
+    spread = np.std(folds[-1] - folds[0], ddof=1) * np.sqrt(1 / 3 + 1 / 2)
+    segments = display.ax_.containers[0][2][0].get_segments()
+    np.testing.assert_allclose(np.ptp(segments[-1][:, 1]), 2 * spread)
+    np.testing.assert_allclose(np.ptp(segments[0][:, 1]), 0)
+
+
 def test_a_strategy_looks_the_same_everywhere(comparison):
-    points = {
-        bar.get_label().replace("\n", " "): bar[0]
-        for bar in TradeOffDisplay.from_comparison(comparison).ax_.containers
-    }
+    bars = TradeOffDisplay.from_comparison(comparison).ax_.containers
+    points = {bar.get_label().replace("\n", " "): bar[0] for bar in bars}
     few = default_names(comparison)
     other = next(name for name in points if name not in few)
     for names in (None, [other, few[1]]):
-        curves = lines_by_label(
-            ReliabilityDisplay.from_comparison(comparison, strategies=names).ax_
-        )
+        curves = ReliabilityDisplay.from_comparison(comparison, strategies=names)
+        curves = lines_by_label(curves.ax_)
         ranks = RankingDisplay.from_comparison(comparison, strategies=names)
         for rank, name in zip(ranks.ax_.get_lines(), names or few, strict=False):
             color = points[name].get_color()
             assert rank.get_color() == curves[name].get_color() == color
             assert curves[name].get_marker() == points[name].get_marker()
-            assert rank.get_linestyle() == curves[name].get_linestyle()
     assert [points[name].get_color() for name in few] == list(PALETTE[:3])
 
 
-# Machado, Oliveira and Fernandes (2009), full severity, of linear sRGB.
-SEEN_BY = {
-    "deuteranopia": [
-        [0.367322, 0.860646, -0.227968],
-        [0.280085, 0.672501, 0.047413],
-        [-0.011820, 0.042940, 0.968881],
-    ],
-    "protanopia": [
-        [0.152286, 1.052583, -0.204868],
-        [0.114503, 0.786281, 0.099216],
-        [-0.003882, -0.048116, 1.051998],
-    ],
-}
-XYZ = np.array(
-    [
-        [0.4124564, 0.3575761, 0.1804375],
-        [0.2126729, 0.7151522, 0.0721750],
-        [0.0193339, 0.1191920, 0.9503041],
-    ]
-)
+# What deuteranopes and protanopes see of linear sRGB, by Machado, Oliveira and
+# Fernandes (2009), full severity; and linear sRGB as XYZ.
+MATRICES = """
+.367322 .860646 -.227968 .280085 .672501 .047413 -.011820 .042940 .968881
+.152286 1.052583 -.204868 .114503 .786281 .099216 -.003882 -.048116 1.051998
+.4124564 .3575761 .1804375 .2126729 .7151522 .0721750 .0193339 .1191920 .9503041
+"""
+*SEEN, XYZ = np.array(MATRICES.split(), float).reshape(3, 3, 3)
 
 
-def lab(color, seen=None):
+def lab(color, seen):
     rgb = np.array(to_rgb(color))
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    if seen is not None:
-        linear = np.clip(np.array(seen) @ linear, 0, 1)
-    t = XYZ @ linear / [0.95047, 1, 1.08883]
+    t = XYZ @ np.clip(seen @ linear, 0, 1) / [0.95047, 1, 1.08883]
     f = np.where(t > 0.008856, np.cbrt(t), 7.787 * t + 16 / 116)
     return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
 
 
-@pytest.mark.parametrize("kind", SEEN_BY)
-def test_colours_differ_to_the_colour_blind(kind):
-    seen = [lab(color, SEEN_BY[kind]) for color in PALETTE]
-    # 2.3 is a just noticeable difference; plain red and green come to less than 30.
-    assert min(np.linalg.norm(a - b) for a, b in combinations(seen, 2)) > 15
-
-
-def test_styles_differ_without_any_colour():
+def test_looks_differ_to_the_colour_blind_and_without_colour():
+    for seen in SEEN:
+        colors = [lab(color, seen) for color in PALETTE]
+        # 2.3 is a just noticeable difference; plain red and green are within 30.
+        assert min(np.linalg.norm(a - b) for a, b in combinations(colors, 2)) > 15
     styles = list(make_styles(map(str, range(29))).values())
     assert len({(style["color"], style["linestyle"]) for style in styles}) == 29
     assert len({style["marker"] for style in styles[:8]}) == 8
-    assert [style["color"] for style in styles].count("black") == 1
+
+
+def check_apart(boxes):
+    for (one, a), (other, b) in combinations(boxes, 2):
+        width = min(a.x1, b.x1) - max(a.x0, b.x0)
+        height = min(a.y1, b.y1) - max(a.y0, b.y0)
+        assert min(width, height) <= 1, (one, other)
+
+
+def check_texts(figure):
+    found = texts_of(figure)
+    assert len(found) > 8
+    for text, extent in found:
+        assert text.get_fontsize() >= 8, text
+        assert min(extent.x0, extent.y0) >= -1, text
+        assert extent.x1 <= figure.bbox.x1 + 1, text
+        assert extent.y1 <= figure.bbox.y1 + 1, text
+    check_apart(found)
 
 
 @pytest.mark.slow
 def test_texts_are_legible_whole_and_apart(comparison):
     first, *others = comparison.outcomes
-    many = [
-        replace(
-            each, strategy=replace(each.strategy, name=f"{each.strategy.name} {at}")
-        )
-        for at in range(3)
-        for each in others
-    ]
+    many = []
+    for number in range(3):
+        for each in others:
+            name = f"{each.strategy.name} {number}"
+            many.append(replace(each, strategy=replace(each.strategy, name=name)))
     pictures = list(draw_pictures(replace(comparison, outcomes=[first, *many])))
     assert len(pictures) == 6
     for picture in pictures:
@@ -492,29 +418,13 @@ def test_texts_are_legible_whole_and_apart(comparison):
         assert max(len(each.split()) for each in sentences) <= 25
 
 
-def check_texts(figure):
-    found = texts_of(figure)
-    assert len(found) > 8
-    for text, extent in found:
-        assert text.get_fontsize() >= 8, text
-        assert extent.x0 >= -1, text
-        assert extent.y0 >= -1, text
-        assert extent.x1 <= figure.bbox.x1 + 1, text
-        assert extent.y1 <= figure.bbox.y1 + 1, text
-    for (one, a), (other, b) in combinations(found, 2):
-        width = min(a.x1, b.x1) - max(a.x0, b.x0)
-        height = min(a.y1, b.y1) - max(a.y0, b.y0)
-        assert min(width, height) <= 1, (one, other)
-
-
 @pytest.mark.parametrize("display", CURVES)
 def test_long_names_are_kept_apart(display):
     rng = np.random.default_rng(0)
     y, p = rng.random(500) < 0.1, rng.random(500)
     end = "and a name that goes on and on and never seems to come to an end"
-    names = [
-        f"Sampler(strategy={{'a': {at}}}, costs=$5), {end}\x1b {at}" for at in range(14)
-    ]
+    start = "Sampler(strategy={'a': %d}, costs=$5), "
+    names = [f"{start % number}{end}\x1b {number}" for number in range(14)]
     drawn = display(y, dict.fromkeys(names, p)).plot()
     check_texts(drawn.figure_)
     (legend,) = drawn.figure_.legends
@@ -524,13 +434,9 @@ def test_long_names_are_kept_apart(display):
 
 
 @pytest.mark.parametrize("display", DISPLAYS)
-@pytest.mark.parametrize("by_hand", [False, True])
-def test_given_axes_are_used(display, by_hand, comparison):
+def test_given_axes_are_used(display, comparison):
     figure = plt.figure(figsize=(9, 5))
-    if by_hand:
-        axes = [figure.add_axes((x, 0.2, 0.3, 0.7)) for x in (0.1, 0.6)]
-    else:
-        axes = figure.subplots(1, 2)
+    axes = [figure.add_axes((x, 0.2, 0.3, 0.7)) for x in (0.1, 0.6)]
     n_panels = 2 if display is LearningCurveByRowsDisplay else 1
     place = axes[0].get_position(original=True)
     few = {"strategies": "oversampled"} if display is ConfusionMatricesDisplay else {}
@@ -540,35 +446,12 @@ def test_given_axes_are_used(display, by_hand, comparison):
     assert plt.get_fignums() == [figure.number]
     assert figure.get_size_inches().tolist() == [9, 5]
     assert list(drawn.axes_) == list(axes[:n_panels])
-    assert drawn.ax_ is axes[0]
     assert axes[1].has_data() == (n_panels == 2)
     assert axes[0].get_position(original=True).bounds == place.bounds
 
 
-@pytest.mark.parametrize(
-    "display", [LearningCurveByRowsDisplay, ConfusionMatricesDisplay]
-)
-def test_panels_need_axes_each(display, comparison):
-    ax = plt.figure().subplots()
-    with pytest.raises(ValueError, match=r"ax must be an array of \d+ axes.*got 1\."):
-        display.from_comparison(comparison, ax=ax)
-
-
-def test_reliability_has_a_histogram_where_there_are_two_axes(comparison):
-    axes = plt.figure().subplots(2)
-    drawn = ReliabilityDisplay.from_comparison(comparison, ax=axes)
-    assert list(drawn.axes_) == list(axes)
-    assert len(axes[1].patches) == len(drawn.y_prob)
-
-
 @pytest.mark.parametrize("display", OF_STRATEGIES)
 def test_strategies_are_chosen_by_name(display, comparison):
-    with pytest.raises(
-        ValueError, match=r"strategies must be one or more of.*'nothing'"
-    ):
-        display.from_comparison(comparison, strategies=["oversampled", "nothing"])
-    with pytest.raises(ValueError, match=r"strategies must be .* got \[\]"):
-        display.from_comparison(comparison, strategies=[])
     drawn = display.from_comparison(comparison, strategies="oversampled")
     if display is TradeOffDisplay:
         (bar,) = drawn.ax_.containers
@@ -578,15 +461,28 @@ def test_strategies_are_chosen_by_name(display, comparison):
         assert list(shown) == ["oversampled"]
 
 
-def test_wrong_choices_are_named(comparison, weighted):
-    with pytest.raises(
-        ValueError, match=r"measure must be one of.*'log_loss'.*'profit'"
-    ):
-        TradeOffDisplay.from_comparison(comparison, measure="profit")
-    with pytest.raises(ValueError, match=r"kind must be one of.*'lift'"):
-        RankingDisplay.from_comparison(comparison, kind="lift")
-    with pytest.raises(ValueError, match=r"Give learning_curve_by_rows=True"):
-        LearningCurveByRowsDisplay.from_comparison(weighted)
+@pytest.mark.parametrize(
+    ("display", "of", "choice", "message"),
+    [
+        (TradeOffDisplay, "comparison", {"measure": "profit"}, "measure .* 'profit'"),
+        (RankingDisplay, "comparison", {"kind": "lift"}, "kind must .* 'lift'"),
+        (LearningCurveByRowsDisplay, "weighted", {}, "Give learning_curve_by_rows="),
+        (ConfusionMatricesDisplay, "three_classes", {}, r"two classes.* got 3 classes"),
+        (ReliabilityDisplay, "comparison", {"n_bins": 0}, "n_bins == 0"),
+        *((each, "comparison", {"strategies": []}, r"got \[\]") for each in CURVES),
+        *(
+            (each, "comparison", {"strategies": ["half", "no"]}, "strategies .*'no'")
+            for each in OF_STRATEGIES
+        ),
+        *(
+            (each, "comparison", {"ax": object()}, r"ax must be an array of \d+ axes")
+            for each in (LearningCurveByRowsDisplay, ConfusionMatricesDisplay)
+        ),
+    ],
+)
+def test_wrong_choices_are_named(display, of, choice, message, request):
+    with pytest.raises(ValueError, match=message):
+        display.from_comparison(request.getfixturevalue(of), **choice)
     assert plt.get_fignums() == []
 
 
@@ -597,7 +493,7 @@ def test_without_matplotlib_the_error_says_so(display, comparison, monkeypatch):
         display.from_comparison(comparison)
 
 
-@pytest.mark.parametrize("span", [1.001, 1.2, 1.6, 3, 9, 11, 400])
+@pytest.mark.parametrize("span", [1.001, 1.6, 9, 400])
 def test_ticks_of_any_span_are_apart(span):
     figure, ax = plt.subplots(figsize=(5.5, 4), layout="constrained")
     values = 0.0031 * span ** np.linspace(0, 1, 8)
@@ -607,15 +503,11 @@ def test_ticks_of_any_span_are_apart(span):
     figure.canvas.draw()
     for axis in (ax.xaxis, ax.yaxis):
         low, high = axis.get_view_interval()
+        ticks = axis.get_major_ticks() + axis.get_minor_ticks()
         drawn = [
-            label.get_window_extent()
-            for minor in (False, True)
-            for label, place in zip(
-                axis.get_ticklabels(minor), axis.get_ticklocs(minor=minor), strict=True
-            )
-            if label.get_text() and low <= place <= high
+            (tick.get_loc(), tick.label1.get_window_extent())
+            for tick in ticks
+            if tick.label1.get_text() and low <= tick.get_loc() <= high
         ]
         assert len(drawn) >= 2
-        for a, b in combinations(drawn, 2):
-            width = min(a.x1, b.x1) - max(a.x0, b.x0)
-            assert min(width, min(a.y1, b.y1) - max(a.y0, b.y0)) <= 1
+        check_apart(drawn)
