@@ -15,7 +15,6 @@ from sklearn.base import clone
 from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.metrics import log_loss
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skstrat import (
@@ -479,7 +478,7 @@ def test_metrics_of_the_user_get_raw_scores():
         model = focal(library, n_trees=5, **settings)
         model.fit(X, y, **evaluated(library, X, y), **params)
         (results,) = results_of(model).values()
-        assert list(results) == ["auc"] if "metric" in settings else ["auc", "mean"]
+        assert list(results) == (["auc"] if "metric" in settings else ["auc", "mean"])
         raw = model.loss_.raw_prediction(model.predict_proba(X)[:, 1]).mean()
         assert results.get("mean", [raw])[-1] == pytest.approx(raw, abs=1e-5)
 
