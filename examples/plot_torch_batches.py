@@ -34,7 +34,7 @@ rows = TensorDataset(X, torch.tensor(y).float())
 # %%
 # Two ways to make batches
 # ------------------------
-# Both give arrays of row numbers.
+# Both give lists of row numbers.
 
 balanced = BalancedBatches(y, batch_size=256, random_state=0)
 order = RandomSampler(rows, generator=torch.Generator().manual_seed(0))

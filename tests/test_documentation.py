@@ -26,6 +26,7 @@ NEEDS = {
     "batches.md": ["torch", "keras"],
     "boosting.md": ["lightgbm", "xgboost", "catboost"],
     "compare.md": ["pandas"],
+    "distributed.md": ["torch", "accelerate", "lightning"],
     "deploying.md": ["onnxruntime", "shap", "skl2onnx", "skops"],
     "mlflow.md": ["mlflow", "skops"],
     "files.md": ["click", "dask", "pyarrow", "pyspark"],
