@@ -9,7 +9,8 @@ import warnings
 from collections import Counter
 from importlib import import_module
 from importlib.util import find_spec
-from math import inf, nan, prod
+from math import exp, inf, log, nan
+from statistics import fmean
 from types import SimpleNamespace
 
 import numpy as np
@@ -56,7 +57,7 @@ def rows_wanted(cls, params, n):
         by = {**dict.fromkeys(n, 1), **(factor if type(factor) is dict else one)}
         return {c: max(1, round(n[c] / by[c] if down else n[c] * by[c])) for c in n}
     if cls is CombinedResample and asked is None:
-        b, mean = params.get("balance", 0.5), prod(n.values()) ** (1 / len(n))
+        b, mean = params.get("balance", 0.5), exp(fmean(map(log, n.values())))
         return {c: max(1, round(n[c] ** (1 - b) * mean**b)) for c in n}
     if type(asked) is dict:
         wanted = {**n, **asked}

@@ -11,14 +11,12 @@ from sklearn.ensemble import (
     HistGradientBoostingRegressor,
 )
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 
 from skstrat import (
     CombinedResample,
     DownsampleUpweight,
-    Pipeline,
     RandomOversample,
     ResampledClassifier,
     SmallStrataWarning,
@@ -119,28 +117,6 @@ def test_small_strata_say_that_rows_drawn_are_not_those_asked_for(size, times, t
     np.testing.assert_allclose(in_cells(weights, y[drawn]), in_cells(weight, y))
 
 
-@pytest.mark.parametrize("name", ["strata", "groups"])
-@pytest.mark.parametrize("weighting", ["original", {"a": 1, "b": 2, "c": 5}])
-def test_a_weight_is_the_product_of_its_parts(name, weighting):
-    resampler = down(weighting=weighting, **{name: SHOP % 9})
-    resampled = resampler._resample(X, Y, WEIGHT)
-    product = resampled.class_weight[resampled.codes] * resampled.within_class
-    product *= resampled.incoming
-    np.testing.assert_allclose(resampled.weights, product, rtol=1e-12)
-    own = Y[resampler.sample_indices_]
-    of_class = in_cells(resampled.weights, own) / in_cells(resampled.incoming, own)
-    assert resampler.class_weight_ == pytest.approx(of_class.to_dict(), rel=1e-12)
-
-
-@pytest.mark.parametrize("name", ["strata", "groups"])
-def test_rows_that_do_not_move_are_not_copied(name):
-    resampler = down(factor=1, **{name: SHOP})
-    X_res, y_res, weights = resampler.fit_resample(X, Y, sample_weight=WEIGHT)
-    assert X_res is X
-    assert y_res is Y
-    assert weights.tolist() == WEIGHT.tolist()
-
-
 @small_strata
 @pytest.mark.parametrize("n_strata", [1, 85, 86, 128, 129, 256, 257, 1300])
 def test_many_strata_of_narrow_codes(n_strata):
@@ -150,35 +126,6 @@ def test_many_strata_of_narrow_codes(n_strata):
     held = in_cells(weights, y[drawn], strata[drawn])
     np.testing.assert_allclose(held, in_cells(np.ones(3900), y, strata), rtol=1e-12)
     assert len(resampler.plan_.classes) == (2 if n_strata == 1 else 2 * n_strata)
-
-
-def test_groups_by_hand():
-    # Groups 0 to 9 are of "a" alone; "b", of which all rows are kept, decides 10 to 12.
-    groups = np.repeat(np.arange(13), 2)
-    y = np.where((groups > 9) & (np.arange(26) % 2 == 1), "b", "a")
-    for seed in range(5):
-        resampler = down(factor=5, random_state=seed, groups=groups)
-        drawn, weights = draw(resampler, y, y)
-        assert np.isin(np.arange(20, 26), drawn).all()
-        plan = resampler.plan_
-        assert resampler.sampling_strategy_ == {"a": 4 + 3, "b": 3}
-        assert plan.classes == (("a", "a"), ("a", "b"), ("b", "b"))
-        assert (plan.rows, plan.class_weight) == ((4, 3, 3), (5.0, 1.0, 1.0))
-        assert weights.tolist() == [5.0] * 4 + [1.0] * 6
-
-
-def test_the_weight_of_a_lost_cell_goes_to_its_class():
-    # "a" decides over the first group, with ten rows of "b"; "b" over the others.
-    y = np.repeat(["b", "a", "b"], [10, 990, 200])
-    groups = np.append(np.arange(1000) // 20, 100 + np.arange(200) // 4)
-    weight, lost = np.random.default_rng(0).lognormal(size=1200), []
-    for seed in range(8):
-        resampler = down(factor={"a": 3, "b": 6}, random_state=seed, groups=groups)
-        drawn, weights = draw(resampler, y, y, weight)
-        np.testing.assert_allclose(in_cells(weights, y[drawn]), in_cells(weight, y))
-        assert np.isfinite(resampler.plan_.class_weight).all()
-        lost.append(resampler.plan_.rows[1] == 0)
-    assert set(lost) == {True, False}
 
 
 @pytest.mark.parametrize(
@@ -366,11 +313,6 @@ def tail(X, y):
     return np.digitize(y, np.quantile(y, [0.9, 0.99]))
 
 
-def halves(X, y):
-    """Cut a target into bins of 80 and 20 %."""
-    return np.digitize(y, np.quantile(y, [0.8]))
-
-
 @pytest.mark.slow
 def test_linear_regression_on_bins_is_that_on_all_rows():
     X, y = continuous(4000, 0)
@@ -398,14 +340,6 @@ def test_boosted_regression_on_bins_is_warned_of_from_large_weights_on():
     # Warnings are errors here, so small weights give none.
     model = make_pipeline(down(factor=3, strata=tail), trees)
     assert model.fit(X, y).predict(X).mean() == pytest.approx(y.mean(), rel=0.05)
-
-
-def test_strata_are_searched_over_as_callables():
-    X, y = continuous(600, 2)
-    model = Pipeline([("down", down(factor=4)), ("fit", LinearRegression())])
-    search = GridSearchCV(model, {"down__strata": [tail, halves]}, cv=3).fit(X, y)
-    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
-    assert search.best_params_["down__strata"] in (tail, halves)
 
 
 # Classifiers ------------------------------------------------------------------------
@@ -456,22 +390,6 @@ def test_probabilities_are_calibrated(estimator, words, rare_events):
     assert abs(np.mean(ratios) - 1) < 0.4
 
 
-@pytest.mark.slow
-def test_rows_dropped_by_strata_judge_fairly():
-    judged, real = [], []
-    for seed in range(5):
-        rng = np.random.default_rng(seed)
-        home = np.repeat(rng.normal(size=4000), 10)
-        X = np.column_stack([home, rng.normal(size=40_000)])
-        p = 1 / (1 + np.exp(5 - 1.5 * X[:, 0] - X[:, 1]))
-        y = (rng.random(40_000) < p).astype(int)
-        apart = down(factor=10, random_state=seed, strata=corner)
-        model = ResampledClassifier(LogisticRegression(), apart).fit(X, y)
-        judged.append(model.calibration_check_)
-        real.append(model.predict_proba(X)[:, 1].mean() / y.mean())
-    assert [np.mean(real), np.mean(judged)] == pytest.approx([1, 1], abs=0.1)
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_rows_dropped_by_groups_judge_with_those_kept(seed, rare_events):
     X, y, _ = rare_events(n_rows=4000, prevalence=0.05, seed=seed)
@@ -519,14 +437,6 @@ def test_a_classifier_counts_its_classes_where_strata_take_their_place():
 def lonely(X, y):
     """Put one row into a stratum of its own."""
     return np.arange(len(y)) == np.flatnonzero(np.asarray(y) == 0)[0]
-
-
-def test_neighbours_go_by_strata_that_differ_by_rounding(rare_events):
-    X, y, _ = rare_events(n_rows=4000, prevalence=0.05, signal=0.5)
-    halved = down(factor=5, strata=lambda X, y: X[:, 0] > 0)
-    model = ResampledClassifier(KNeighborsClassifier(100), halved).fit(X, y)
-    assert len(set(model.resampler_.plan_.class_weight[:2])) == 2
-    assert model.predict_proba(X)[:, 1].mean() / y.mean() == pytest.approx(1, abs=0.1)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Weighted: every sampler of imbalanced-learn, its rows known and its totals kept."""
 
 import pickle
-from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -16,16 +15,15 @@ from imblearn.under_sampling import (
     ClusterCentroids,
     EditedNearestNeighbours,
     InstanceHardnessThreshold,
-    NearMiss,
     NeighbourhoodCleaningRule,
     RandomUnderSampler,
 )
+from pairwise import pairs
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
@@ -44,6 +42,7 @@ COUNTS = {0: 160, 1: 60, 2: 30}
 Y = np.random.default_rng(4).permutation(np.repeat(list(COUNTS), list(COUNTS.values())))
 TEXTS = np.array(["a", "b", "c"])
 N_ROWS = len(Y)
+ROW = np.arange(N_ROWS)
 WEIGHTS = np.random.default_rng(5).lognormal(size=N_ROWS)
 SPECIAL = {
     "InstanceHardnessThreshold": {"estimator": LogisticRegression()},
@@ -53,27 +52,21 @@ SPECIAL = {
 
 
 def numbers():
-    rng = np.random.default_rng(0)
-    shift = 1.2 * Y
-    return rng.normal(size=(N_ROWS, 2)) + np.column_stack([shift, np.zeros(N_ROWS)])
+    X = np.random.default_rng(0).normal(size=(N_ROWS, 2))
+    return X + np.column_stack([1.2 * Y, np.zeros(N_ROWS)])
 
 
-def every_sampler(*modules):
-    """Make one of each class with fit_resample that imbalanced-learn's modules have."""
-    found = []
-    for module in modules:
-        for name in sorted(module.__all__):
-            params = dict(SPECIAL.get(name, {}))
-            cls = getattr(module, name)
-            if "random_state" in cls(**params).get_params():
-                params["random_state"] = 0
-            found.append(cls(**params))
-    return found
+def every_sampler(module):
+    """Make one of each class with fit_resample that imbalanced-learn's module has."""
+    for name in sorted(module.__all__):
+        params, cls = dict(SPECIAL.get(name, {})), getattr(module, name)
+        if "random_state" in cls(**params).get_params():
+            params["random_state"] = 0
+        yield cls(**params)
 
 
-OVER, UNDER, COMBINED = map(every_sampler, (over_sampling, under_sampling, combine))
-all_samplers = pytest.mark.parametrize(
-    "sampler", [*OVER, *UNDER, *COMBINED], ids=lambda its: type(its).__name__
+OVER, UNDER, COMBINED = (
+    list(every_sampler(module)) for module in (over_sampling, under_sampling, combine)
 )
 
 
@@ -86,48 +79,38 @@ def data_for(sampler):
     return X
 
 
-def weights_for(sampler):
-    """Give weights that differ within classes where they can follow the rows."""
-    if isinstance(sampler, ClusterCentroids):
-        return np.where(Y == 2, WEIGHTS, np.array([3.0, 0.5, 0])[Y])
-    return WEIGHTS
-
-
 def totals(y, weights):
     return np.array([weights[np.asarray(y) == label].sum() for label in COUNTS])
 
 
-def test_imbalanced_learn_has_nothing_else():
-    for module, known in ((over_sampling, OVER), (under_sampling, UNDER)):
-        with_fit = {
-            value
-            for value in vars(module).values()
-            if isinstance(value, type) and hasattr(value, "fit_resample")
-        }
-        assert with_fit == {type(sampler) for sampler in known}
-    assert {type(sampler) for sampler in COMBINED} == {SMOTEENN, SMOTETomek}
+def assert_totals_kept(y, weights, incoming=WEIGHTS):
+    np.testing.assert_allclose(totals(y, weights), totals(Y, incoming), rtol=1e-12)
 
 
-# Rows and weights ------------------------------------------------------------------
+def dense(X):
+    return X.toarray() if sparse.issparse(X) else np.asarray(X)
 
 
-@all_samplers
+# Rows and weights -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "sampler", [*OVER, *UNDER, *COMBINED], ids=lambda s: str(s)[:9]
+)
 @pytest.mark.parametrize(("weighted", "part"), [(False, 1.0), (True, 0.3)])
-def test_totals_are_restored_and_rows_known(sampler, weighted, part):
-    X, incoming = data_for(sampler), weights_for(sampler) if weighted else None
+def test_every_sampler_of_imbalanced_learn(sampler, weighted, part):
+    X, incoming = data_for(sampler), WEIGHTS if weighted else None
+    if weighted and isinstance(sampler, ClusterCentroids):
+        # Weights that differ could not follow the rows.
+        incoming = np.where(Y == 2, WEIGHTS, np.array([3.0, 0.5, 0])[Y])
     given = np.ones(N_ROWS) if incoming is None else incoming
     resampler = Weighted(sampler, synthetic_weight=part)
     X_new, y_new, weights = resampler.fit_resample(X, Y, sample_weight=incoming)
     X_plain, y_plain = clone(sampler).fit_resample(X, Y)
     np.testing.assert_array_equal(X_new, X_plain)
     np.testing.assert_array_equal(y_new, y_plain)
-    assert y_new.dtype == Y.dtype
-    assert weights.dtype == np.float64
-    assert weights.shape == y_new.shape
-    assert (weights > 0).all()
-    assert np.isfinite(weights).all()
-    np.testing.assert_allclose(totals(y_new, weights), totals(Y, given), rtol=1e-12)
-
+    assert (y_new.dtype, weights.dtype) == (Y.dtype, np.float64)
+    assert_totals_kept(y_new, weights, given)
     indices = resampler.sample_indices_
     real = indices >= 0
     np.testing.assert_array_equal(X_new[real], X[indices[real]])
@@ -136,33 +119,35 @@ def test_totals_are_restored_and_rows_known(sampler, weighted, part):
     own = np.where(real, given[indices], part * mean[y_new])
     factor = np.array(list(resampler.class_weight_.values()))[y_new]
     np.testing.assert_allclose(weights, own * factor, rtol=1e-12)
+    counts = {label: int((y_new == label).sum()) for label in COUNTS}
+    assert resampler.sampling_strategy_ == counts
+    assert resampler.class_counts_ == COUNTS
+    assert_origin(sampler, indices)
+    again = pickle.loads(
+        pickle.dumps(clone(resampler).fit(X, Y, sample_weight=incoming))
+    )
+    assert again.class_weight_ == resampler.class_weight_
+    np.testing.assert_array_equal(again.sample_indices_, indices)
+    assert again.n_features_in_ == 2
 
 
-@all_samplers
-def test_over_samplers_keep_every_row_and_selectors_make_none(sampler):
-    resampler = Weighted(sampler)
-    _, y_new, _ = resampler.fit_resample(data_for(sampler), Y)
-    indices = resampler.sample_indices_
+def assert_origin(sampler, indices):
+    """Over-samplers keep every row, selectors make none."""
+    kept = indices[indices >= 0]
     if sampler in OVER:
-        np.testing.assert_array_equal(indices[:N_ROWS], np.arange(N_ROWS))
+        np.testing.assert_array_equal(indices[:N_ROWS], ROW)
         repeats = isinstance(sampler, RandomOverSampler)
-        assert (indices[N_ROWS:] >= 0).all() == repeats
-        assert (indices[N_ROWS:] < 0).all() != repeats
-    elif isinstance(sampler, ClusterCentroids):
+        assert ((indices[N_ROWS:] >= 0) == repeats).all()
+        return
+    assert len(set(kept)) == len(kept)
+    if isinstance(sampler, ClusterCentroids):
         # The smallest class is left as it is.
         np.testing.assert_array_equal(indices[-30:], np.flatnonzero(Y == 2))
         assert (indices[:-30] < 0).all()
     elif sampler in UNDER:
-        assert (indices >= 0).all()
-        assert len(set(indices)) == len(indices) < N_ROWS
+        assert len(kept) == len(indices) < N_ROWS
     else:
-        kept = indices[indices >= 0]
-        assert len(set(kept)) == len(kept)
         assert len(indices) > len(kept) > 0
-    assert resampler.sampling_strategy_ == {
-        label: (y_new == label).sum() for label in COUNTS
-    }
-    assert resampler.class_counts_ == COUNTS
 
 
 @pytest.mark.parametrize(
@@ -177,63 +162,56 @@ def test_rows_made_and_rows_kept_by_a_cleaning(sampler, cleaning):
 
 
 @pytest.mark.parametrize("make", [np.asarray, sparse.csr_matrix], ids=["dense", "csr"])
-def test_rows_moved_by_noise_are_not_original(make):
+def test_rows_moved_by_noise_are_made_and_hard_votes_pick_real_rows(make):
+    X = np.round(numbers(), 1)  # zeros, too
     sampler = RandomOverSampler(shrinkage={1: 0.5, 2: 0}, random_state=0)
     resampler = Weighted(sampler)
-    X_new, y_new, _ = resampler.fit_resample(make(numbers()), Y)
-    new = resampler.sample_indices_[N_ROWS:]
-    assert (new[y_new[N_ROWS:] == 1] == -1).all()
-    copied = new[y_new[N_ROWS:] == 2]
-    rows = X_new[N_ROWS:][y_new[N_ROWS:] == 2]
-    dense = rows.toarray() if sparse.issparse(rows) else rows
-    np.testing.assert_array_equal(dense, numbers()[copied])
-
-
-@pytest.mark.parametrize("make", [np.asarray, sparse.csr_matrix], ids=["dense", "csr"])
-def test_hard_votes_pick_real_rows(make):
-    X = np.round(numbers(), 1)  # zeros, too
-    sampler = ClusterCentroids(voting="hard", random_state=0)
-    resampler = Weighted(sampler)
+    X_new, y_new, _ = resampler.fit_resample(make(X), Y)
+    new, labels = resampler.sample_indices_[N_ROWS:], y_new[N_ROWS:]
+    assert (new[labels == 1] == -1).all()
+    rows = dense(X_new)[N_ROWS:][labels == 2]
+    np.testing.assert_array_equal(rows, X[new[labels == 2]])
+    resampler = Weighted(ClusterCentroids(voting="hard", random_state=0))
     X_new, y_new, weights = resampler.fit_resample(make(X), Y, sample_weight=WEIGHTS)
     indices = resampler.sample_indices_
     assert (indices >= 0).all()
-    dense = X_new.toarray() if sparse.issparse(X_new) else X_new
-    np.testing.assert_array_equal(dense, X[indices])
+    np.testing.assert_array_equal(dense(X_new), X[indices])
     np.testing.assert_array_equal(y_new, Y[indices])
-    np.testing.assert_allclose(totals(y_new, weights), totals(Y, WEIGHTS), rtol=1e-12)
+    assert_totals_kept(y_new, weights)
 
 
-def test_weights_that_cannot_follow_are_refused_and_equal_ones_are_not():
-    resampler = Weighted(ClusterCentroids(random_state=0))
-    text = "class 0, from .* It is not known which of them ClusterCentroids kept"
-    with pytest.raises(ValueError, match=text):
-        resampler.fit(numbers(), Y, sample_weight=WEIGHTS)
-    _, y_new, weights = resampler.fit_resample(
-        numbers(), Y, sample_weight=np.full(N_ROWS, 0.7)
-    )
-    np.testing.assert_allclose(totals(y_new, weights), [112, 42, 21], rtol=1e-12)
+class Rounds(RandomUnderSampler):
+    def fit_resample(self, X, y):
+        X, y = super().fit_resample(X, y)
+        return np.round(X), y
 
 
-def test_a_claim_that_is_not_true_is_not_believed():
-    class Rounds(RandomUnderSampler):
-        def fit_resample(self, X, y):
-            X, y = super().fit_resample(X, y)
-            return np.round(X), y
-
-    resampler = Weighted(Rounds(random_state=0)).fit(numbers(), Y)
-    assert (resampler.sample_indices_ == -1).all()
-    with pytest.raises(ValueError, match="not known which of them Rounds kept"):
-        resampler.fit(numbers(), Y, sample_weight=WEIGHTS)
+class Relabels(RandomUnderSampler):
+    def fit_resample(self, X, y):
+        X, y = super().fit_resample(X, y)
+        return X, (y + 1) % 3
 
 
-def test_a_row_with_another_label_is_another_row():
-    class Relabels(RandomUnderSampler):
-        def fit_resample(self, X, y):
-            X, y = super().fit_resample(X, y)
-            return X, (y + 1) % 3
+class Stale(SMOTE):
+    sample_indices_ = np.arange(3)
 
-    resampler = Weighted(Relabels(random_state=0)).fit(numbers(), Y)
-    assert (resampler.sample_indices_ == -1).all()
+
+def sampled_by(function):
+    return FunctionSampler(func=function, validate=False)
+
+
+def test_claims_that_are_not_true_are_not_believed():
+    reverse = sampled_by(lambda X, y: (X[::-1], y[::-1]))
+    texts = np.array([[f"text {row}"] for row in ROW])
+    for sampler, X, n_known in (
+        (Rounds(random_state=0), numbers(), 0),
+        (Relabels(random_state=0), numbers(), 0),
+        (reverse, texts, 0),
+        (Stale(random_state=0), numbers(), N_ROWS),
+    ):
+        indices = Weighted(sampler).fit(X, Y).sample_indices_
+        np.testing.assert_array_equal(indices[:n_known], ROW[:n_known])
+        assert (indices[n_known:] == -1).all()
 
 
 class SaysMade(FunctionSampler):
@@ -246,43 +224,27 @@ class SaysMade(FunctionSampler):
 
 
 def test_rows_called_made_are_believed_to_be():
-    resampler = Weighted(SaysMade())
     # Rows all alike could be taken for any row.
-    _, y_new, weights = resampler.fit_resample(
-        np.zeros((N_ROWS, 2)), Y, sample_weight=WEIGHTS
-    )
+    resampler, X = Weighted(SaysMade()), np.zeros((N_ROWS, 2))
+    _, y_new, weights = resampler.fit_resample(X, Y, sample_weight=WEIGHTS)
     indices = resampler.sample_indices_
     assert (indices[y_new == 2] == -1).all()
     np.testing.assert_array_equal(Y[indices[y_new < 2]], y_new[y_new < 2])
     assert np.ptp(weights[y_new == 2]) == 0
-    np.testing.assert_allclose(totals(y_new, weights), totals(Y, WEIGHTS), rtol=1e-12)
+    assert_totals_kept(y_new, weights)
 
 
-def test_a_claim_of_another_length_is_not_believed():
-    class Stale(SMOTE):
-        sample_indices_ = np.arange(3)
-
-    resampler = Weighted(Stale(random_state=0)).fit(numbers(), Y)
-    np.testing.assert_array_equal(resampler.sample_indices_[:N_ROWS], np.arange(N_ROWS))
-    assert (resampler.sample_indices_[N_ROWS:] == -1).all()
-
-
-def test_texts_in_another_order():
-    def reverse(X, y):
-        return X[::-1], y[::-1]
-
-    X = np.array([[f"text {row}"] for row in range(N_ROWS)])
-    resampler = Weighted(FunctionSampler(func=reverse, validate=False)).fit(X, Y)
-    assert (resampler.sample_indices_ == -1).all()
-
-
-def test_weights_equal_but_for_rounding_are_equal():
-    uneven = np.full(N_ROWS, 0.1)
-    uneven[::2] = 0.1 * 3 / 3
-    assert np.ptp(uneven) > 0
-    resampler = Weighted(ClusterCentroids(random_state=0))
-    _, y_new, weights = resampler.fit_resample(numbers(), Y, sample_weight=uneven)
-    np.testing.assert_allclose(totals(y_new, weights), totals(Y, uneven), rtol=1e-12)
+def test_weights_that_cannot_follow_are_refused_and_equal_ones_are_not():
+    text = "class 0, from .* It is not known which of them {} kept"
+    for sampler in (ClusterCentroids(random_state=0), Rounds(random_state=0)):
+        resampler = Weighted(sampler)
+        with pytest.raises(ValueError, match=text.format(type(sampler).__name__)):
+            resampler.fit(numbers(), Y, sample_weight=WEIGHTS)
+    # They are equal but for rounding.
+    even = np.where(ROW % 2, 0.1, 0.1 * 3 / 3)
+    assert np.ptp(even) > 0
+    _, y_new, weights = resampler.fit_resample(numbers(), Y, sample_weight=even)
+    assert_totals_kept(y_new, weights, even)
 
 
 def test_a_sampler_that_moves_no_row_is_a_class_weight():
@@ -291,20 +253,17 @@ def test_a_sampler_that_moves_no_row_is_a_class_weight():
     np.testing.assert_array_equal(X_new, numbers())
     np.testing.assert_array_equal(y_new, Y)
     np.testing.assert_allclose(totals(Y, weights), np.full(3, N_ROWS / 3), rtol=1e-12)
-    assert stays.sample_indices_.tolist() == list(range(N_ROWS))
+    assert stays.sample_indices_.tolist() == ROW.tolist()
     trees = HistGradientBoostingClassifier(max_iter=2)
     with pytest.warns(TreeWeightsWarning):
         model = ResampledClassifier(trees, stays).fit(numbers(), Y)
     np.testing.assert_allclose(model.train_prior_, np.full(3, N_ROWS / 3), rtol=1e-12)
 
 
-@pytest.mark.parametrize("sampler", [SMOTE, SMOTEENN, RandomUnderSampler, NearMiss])
-def test_a_row_of_zero_weight_is_not_there(sampler):
-    resampler = Weighted(sampler())
-    if "random_state" in resampler.sampler.get_params():
-        resampler.set_params(sampler__random_state=0)
-    X, kept = numbers(), np.flatnonzero(np.arange(N_ROWS) % 5 > 0)
-    zeros = np.where(np.arange(N_ROWS) % 5, WEIGHTS, 0)
+@pytest.mark.parametrize("sampler", [SMOTE, SMOTEENN, RandomUnderSampler])
+def test_rows_of_zero_weight_are_ignored(sampler):
+    X, kept = numbers(), np.flatnonzero(ROW % 5)
+    resampler, zeros = Weighted(sampler(random_state=0)), np.where(ROW % 5, WEIGHTS, 0)
     with_zeros = resampler.fit_resample(X, list(Y), sample_weight=zeros)
     indices = resampler.sample_indices_
     without = resampler.fit_resample(X[kept], Y[kept], sample_weight=WEIGHTS[kept])
@@ -314,24 +273,7 @@ def test_a_row_of_zero_weight_is_not_there(sampler):
     np.testing.assert_array_equal(indices, np.where(below >= 0, kept[below], -1))
 
 
-def test_incoming_weights_are_multiplied():
-    resampler = Weighted(SMOTE(random_state=0), synthetic_weight=0.4)
-    X = numbers()
-    _, _, weights = resampler.fit_resample(X, Y, sample_weight=WEIGHTS)
-    _, _, tripled = resampler.fit_resample(X, Y, sample_weight=3 * WEIGHTS)
-    np.testing.assert_allclose(tripled, 3 * weights, rtol=1e-13)
-    _, _, none = resampler.fit_resample(X, Y)
-    _, _, ones = resampler.fit_resample(X, Y, sample_weight=np.ones(N_ROWS))
-    np.testing.assert_array_equal(none, ones)
-
-
-def test_untouched_classes_keep_their_weights_to_the_last_bit():
-    resampler = Weighted(SMOTE(random_state=0))
-    _, y_new, weights = resampler.fit_resample(numbers(), Y, sample_weight=WEIGHTS)
-    np.testing.assert_array_equal(weights[y_new == 0], WEIGHTS[Y == 0])
-
-
-def test_synthetic_weight_by_hand():
+def test_weights_by_hand():
     X, y = np.arange(6.0).reshape(-1, 1), [0, 0, 0, 0, 1, 1]
     smote = SMOTE(k_neighbors=1, random_state=0)
     incoming = [1, 1, 1, 1, 1, 3]
@@ -340,110 +282,103 @@ def test_synthetic_weight_by_hand():
     # Two new rows at a quarter of the mean weight 2 of their class.
     assert weights.tolist() == [1, 1, 1, 1, 1, 3, 0.5, 0.5]
     assert set(resampler.class_weight_.values()) == {1.0}
-    resampler.set_params(weighting="original")
-    _, _, weights = resampler.fit_resample(X, y, sample_weight=incoming)
-    np.testing.assert_allclose(weights[4:], [0.8, 2.4, 0.4, 0.4], rtol=1e-12)
+    for weighting, big, small in (
+        ("original", [1] * 4, [0.8, 2.4, 0.4, 0.4]),
+        ("balanced", [1] * 4, [0.8, 2.4, 0.4, 0.4]),
+        ({0: 3, 1: 1}, [1.5] * 4, [0.4, 1.2, 0.2, 0.2]),
+    ):
+        resampler.set_params(weighting=weighting)
+        _, _, weights = resampler.fit_resample(X, y, sample_weight=incoming)
+        np.testing.assert_allclose(weights, [*big, *small], rtol=1e-12)
+    _, _, without = resampler.fit_resample(X, y)
+    _, _, ones = resampler.fit_resample(X, y, sample_weight=np.ones(6))
+    assert without.tolist() == ones.tolist()
 
 
-@pytest.mark.parametrize(
-    ("weighting", "shares"),
-    [
-        ("balanced", [1 / 3, 1 / 3, 1 / 3]),
-        ({0: 1, 1: 2, 2: 5}, [1 / 8, 2 / 8, 5 / 8]),
-    ],
-    ids=str,
-)
-@pytest.mark.parametrize("sampler", [SMOTE(), RandomUnderSampler(), SMOTETomek()])
-def test_other_totals(sampler, weighting, shares):
-    resampler = Weighted(sampler, weighting=weighting, synthetic_weight=2)
-    _, y_new, weights = resampler.fit_resample(numbers(), Y, sample_weight=WEIGHTS)
-    expected = WEIGHTS.sum() * np.array(shares)
-    np.testing.assert_allclose(totals(y_new, weights), expected, rtol=1e-12)
-
-
-# Containers ------------------------------------------------------------------------
+# Containers -------------------------------------------------------------------------
 
 
 def frame():
-    values = numbers()
-    index = [f"row {row}" for row in range(N_ROWS)]
-    return pd.DataFrame(
-        {"x": values[:, 0], "z": values[:, 1].astype(np.float32)}, index=index
-    )
+    values, index = numbers(), ROW + 5
+    columns = {"x": values[:, 0], "z": values[:, 1].astype(np.float32)}
+    return pd.DataFrame(columns, index=index)
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        numbers,
-        frame,
-        lambda: numbers().tolist(),
-        lambda: sparse.csr_matrix(np.round(numbers())),
-        lambda: sparse.csc_array(np.round(numbers())),
-        lambda: np.asfortranarray(numbers()).astype(np.float32),
-    ],
-    ids=["array", "frame", "list", "csr", "csc", "float32"],
-)
-@pytest.mark.parametrize(
-    "sampler",
-    [SMOTE, ADASYN, RandomUnderSampler, RandomOverSampler, SMOTEENN, SMOTETomek],
-)
+X_OF = {
+    "array": numbers,
+    "frame": frame,
+    "list": lambda: numbers().tolist(),
+    "csr": lambda: sparse.csr_matrix(np.round(numbers())),
+    "csc": lambda: sparse.csc_array(np.round(numbers())),
+    "float32": lambda: np.asfortranarray(numbers()).astype(np.float32),
+}
+Y_OF = {
+    "list": list,
+    "tuple": tuple,
+    "str": np.asarray,
+    "object": lambda y: np.asarray(y, dtype=object),
+    "int8": lambda y: np.searchsorted(TEXTS, y).astype(np.int8),
+    "float": lambda y: np.searchsorted(TEXTS, y).astype(float),
+    "bool": lambda y: np.asarray(y) == "c",
+    "one-hot": lambda y: np.eye(3, dtype=int)[np.searchsorted(TEXTS, y)],
+    "series": lambda y: pd.Series(y, name="label", index=range(7, 7 + len(y))),
+    "categories": lambda y: pd.Series(y, dtype="category", name="label"),
+    "nullable": lambda y: pd.Series(np.asarray(y) == "c", dtype="boolean"),
+    "data frame": lambda y: pd.DataFrame({"label": y}),
+    "polars": lambda y: pl.Series("label", y, dtype=pl.Enum(["c", "b", "a"])),
+    "arrow": lambda y: pa.chunked_array([y[:50], y[50:]]),
+}
+SAMPLERS = [SMOTE, RandomUnderSampler, RandomOverSampler, SMOTEENN]
+
+
+@pytest.mark.parametrize(("y_kind", "x_kind", "sampler"), pairs(Y_OF, X_OF, SAMPLERS))
 @pytest.mark.filterwarnings("ignore:.*sparse.*:FutureWarning")
-def test_rows_are_known_in_every_container_of_x(make, sampler):
-    X = make()
-    resampler = Weighted(sampler(random_state=0))
-    X_new, y_new, weights = resampler.fit_resample(X, Y, sample_weight=WEIGHTS)
-    assert type(X_new) is type(X)
-    np.testing.assert_allclose(totals(y_new, weights), totals(Y, WEIGHTS), rtol=1e-12)
+def test_containers_come_back_and_rows_are_known(y_kind, x_kind, sampler):
+    X, y, resampler = (
+        X_OF[x_kind](),
+        Y_OF[y_kind](TEXTS[Y].tolist()),
+        Weighted(sampler(random_state=0)),
+    )
+    X_new, y_new, weights = resampler.fit_resample(X, y, sample_weight=WEIGHTS)
+    assert (type(X_new), type(y_new)) == (type(X), type(y))
+    for name in ("dtype", "name"):
+        assert getattr(y_new, name, 0) == getattr(y, name, 0)
+    if hasattr(y_new, "iloc"):
+        index = X_new.index if x_kind == "frame" else pd.RangeIndex(len(y_new))
+        assert y_new.index.equals(index)
     indices = resampler.sample_indices_
     real = indices >= 0
     assert real.any()
     assert real.all() == sampler.__name__.startswith("Random")
-    values = [
-        each.toarray() if sparse.issparse(each) else np.asarray(each)
-        for each in (X, X_new)
-    ]
-    np.testing.assert_array_equal(values[1][real], values[0][indices[real]])
-
-
-def test_mixed_columns():
-    X = frame().assign(
-        shop=np.where(np.arange(N_ROWS) % 3, "north", "south"),
-        kind=pd.Categorical(np.where(np.arange(N_ROWS) % 4, "p", "q")),
-        count=np.arange(N_ROWS) % 7,
-    )
-    sampler = SMOTENC(categorical_features=["shop", "kind"], random_state=0)
-    resampler = Weighted(sampler)
-    X_new, y_new, weights = resampler.fit_resample(
-        X, pd.Series(Y), sample_weight=WEIGHTS
-    )
-    np.testing.assert_array_equal(resampler.sample_indices_[:N_ROWS], np.arange(N_ROWS))
-    assert (resampler.sample_indices_[N_ROWS:] == -1).all()
-    assert (X_new.dtypes == X.dtypes).all()
-    np.testing.assert_allclose(totals(y_new, weights), totals(Y, WEIGHTS), rtol=1e-12)
+    np.testing.assert_array_equal(dense(X_new)[real], dense(X)[indices[real]])
+    old, new = ([str(each) for each in np.asarray(labels)] for labels in (y, y_new))
+    old, new = np.array(old), np.array(new)
+    assert new[real].tolist() == old[indices[real]].tolist()
+    for label in set(old):
+        total = WEIGHTS[old == label].sum()
+        assert weights[new == label].sum() == pytest.approx(total, rel=1e-12)
+    if sampler is SMOTE:
+        assert len(set(np.unique(new, return_counts=True)[1])) == 1
 
 
 def test_missing_values_are_equal_to_themselves():
     day = pd.Timestamp("2024-03-01", tz="Europe/Warsaw")
-    row = np.arange(N_ROWS)
+    holes = np.where(ROW % 3, ROW, np.nan)[:, np.newaxis]
     X = pd.DataFrame(
         {
-            "number": np.where(row % 3, row, np.nan),
-            "whole": pd.array(np.where(row % 4, row, None), dtype="Int64"),
-            "text": [f"t{each}" if each % 5 else None for each in row],
-            "date": pd.Series(day + pd.to_timedelta(row, "D")).where(row % 2 == 0),
-            "kind": pd.Categorical(np.where(row % 6, "p", None)),
+            "number": holes[:, 0],
+            "whole": pd.array(np.where(ROW % 4, ROW, None), dtype="Int64"),
+            "text": [f"t{each}" if each % 5 else None for each in ROW],
+            "date": pd.Series(day + pd.to_timedelta(ROW, "D")).where(ROW % 2 == 0),
+            "kind": pd.Categorical(np.where(ROW % 6, "p", None)),
         }
     )
-    holes = np.where(row % 3, row, np.nan)[:, np.newaxis]
     for table in (X, X.to_numpy(), holes, sparse.csr_matrix(holes)):
-        for sampler in (RandomUnderSampler, RandomOverSampler):
-            resampler = Weighted(sampler(random_state=0)).fit(table, Y)
-            expected = sampler(random_state=0)
-            expected.fit_resample(table, Y)
-            np.testing.assert_array_equal(
-                resampler.sample_indices_, expected.sample_indices_
-            )
+        resampler = Weighted(RandomUnderSampler(random_state=0)).fit(table, Y)
+        expected = RandomUnderSampler(random_state=0)
+        expected.fit_resample(table, Y)
+        found = resampler.sample_indices_
+        np.testing.assert_array_equal(found, expected.sample_indices_)
 
 
 def filled(X, y):
@@ -459,349 +394,46 @@ def with_its_own_missing_values(X, y):
 def test_missing_values_are_equal_to_no_value():
     column = [[1.0], [np.nan], [3.0], [4.0], [5.0]]
     objects = np.array(column, dtype=object)
-    with_na = objects.copy()
-    with_na[1] = pd.NA
-    for X, function, known in (
-        (np.array(column), filled, False),
-        (objects, filled, False),
-        (with_na, filled, False),
-        (sparse.csr_matrix(column), filled, False),
-        (objects, with_its_own_missing_values, True),
+    with_na = np.where(objects == objects, objects, pd.NA)
+    for X, function, start in (
+        (np.array(column), filled, [-1, -1]),
+        (objects, filled, [-1, -1]),
+        (with_na, filled, [-1, -1]),
+        (sparse.csr_matrix(column), filled, [-1, -1]),
+        (objects, with_its_own_missing_values, [0, 1]),
     ):
-        resampler = Weighted(FunctionSampler(func=function, validate=False))
-        resampler.fit(X, [0, 0, 1, 1, 1])
-        start = [0, 1] if known else [-1, -1]
+        resampler = Weighted(sampled_by(function)).fit(X, [0, 0, 1, 1, 1])
         assert resampler.sample_indices_.tolist() == [*start, 2, 3, 4]
 
 
+# A step of other things -------------------------------------------------------------
+
+
 @pytest.mark.parametrize(
-    "make",
-    [
-        list,
-        tuple,
-        np.asarray,
-        lambda y: np.asarray(y, dtype=object),
-        lambda y: np.searchsorted(TEXTS, y).astype(np.int8),
-        lambda y: np.searchsorted(TEXTS, y).astype(float),
-        lambda y: np.asarray(y) == "c",
-        lambda y: np.eye(3, dtype=int)[np.searchsorted(TEXTS, y)],
-        lambda y: pd.Series(y, name="label", index=range(7, 7 + len(y))),
-        lambda y: pd.Series(y, dtype="category", name="label"),
-        lambda y: pd.Series(np.asarray(y) == "c", dtype="boolean"),
-        lambda y: pd.DataFrame({"label": y}),
-        lambda y: pl.Series("label", y, dtype=pl.Enum(["c", "b", "a"])),
-        lambda y: pa.chunked_array([y[:50], y[50:]]),
-    ],
-    ids=[
-        *("list", "tuple", "str", "object", "int8", "float", "bool", "one-hot"),
-        *("series", "categories", "nullable", "frame", "polars", "arrow"),
-    ],
+    "sampler",
+    [SMOTE(random_state=0), SMOTETomek(random_state=0)],
+    ids=["SMOTE", "Tomek"],
 )
-@pytest.mark.parametrize("sampler", [SMOTE, RandomUnderSampler, SMOTEENN])
-def test_labels_come_back_in_their_container(make, sampler):
-    y = make(TEXTS[Y].tolist())
-    resampler = Weighted(sampler(random_state=0))
-    X_new, y_new, weights = resampler.fit_resample(frame(), y, sample_weight=WEIGHTS)
-    assert type(y_new) is type(y)
-    assert getattr(y_new, "dtype", 0) == getattr(y, "dtype", 0)
-    assert getattr(y_new, "name", 0) == getattr(y, "name", 0)
-    if hasattr(y_new, "iloc"):
-        assert y_new.index.equals(X_new.index)
-    by_row = [str(each) for each in np.asarray(y)]
-    new = np.array([str(each) for each in np.asarray(y_new)])
-    indices = resampler.sample_indices_
-    real = indices >= 0
-    assert new[real].tolist() == [by_row[row] for row in indices[real]]
-    for label in set(by_row):
-        total = WEIGHTS[np.array(by_row) == label].sum()
-        assert weights[new == label].sum() == pytest.approx(total, rel=1e-12)
-    if sampler is SMOTE:
-        assert len(set(np.unique(new, return_counts=True)[1])) == 1
-
-
-def test_labels_have_the_index_of_x():
-    y = pd.Series(Y, index=np.arange(N_ROWS) + 1000)
-    for sampler in (SMOTE(random_state=0), RandomUnderSampler(random_state=0)):
-        _, y_new, _ = Weighted(sampler).fit_resample(numbers(), y)
-        assert y_new.index.equals(pd.RangeIndex(len(y_new)))
-        X_new, y_new, _ = Weighted(sampler).fit_resample(frame(), y)
-        assert y_new.index.equals(X_new.index)
-    assert set(X_new.index) < set(frame().index)
-
-
-# A step of other things --------------------------------------------------------------
-
-
-@all_samplers
 @pytest.mark.filterwarnings("ignore:.*may choose rows by:skstrat.CalibrationWarning")
-def test_pipeline_fits_with_the_weights(sampler):
-    X, incoming = data_for(sampler), weights_for(sampler)
-    model = Pipeline([("resample", Weighted(sampler)), ("fit", LogisticRegression())])
-    model.fit(X, Y, sample_weight=incoming)
-    X_new, y_new, weights = Weighted(sampler).fit_resample(X, Y, sample_weight=incoming)
+def test_pipelines_and_classifiers_fit_with_the_weights(sampler):
+    X, resampler = numbers(), Weighted(sampler, synthetic_weight=0.5)
+    X_new, y_new, weights = resampler.fit_resample(X, Y, sample_weight=WEIGHTS)
     expected = LogisticRegression().fit(X_new, y_new, sample_weight=weights)
+    model = Pipeline([("resample", resampler), ("fit", LogisticRegression())])
+    model.fit(X, Y, sample_weight=WEIGHTS)
     np.testing.assert_allclose(model[-1].coef_, expected.coef_, rtol=1e-9)
-
-
-def test_two_samplers_one_after_the_other():
-    model = make_pipeline(
-        StandardScaler(),
-        Weighted(SMOTE(random_state=0), synthetic_weight=0.5),
-        Weighted(RandomUnderSampler(sampling_strategy={0: 90}, random_state=0)),
-    )
-    X_new, y_new, weights = model.fit_resample(numbers(), Y, sample_weight=WEIGHTS)
-    np.testing.assert_allclose(totals(y_new, weights), totals(Y, WEIGHTS), rtol=1e-12)
-    assert len(X_new) == 90 + 160 + 160
-
-
-def test_grid_over_samplers_and_synthetic_weights():
-    model = Pipeline(
-        [("resample", Weighted(SMOTE())), ("fit", LogisticRegression(max_iter=500))]
-    )
-    samplers = [SMOTE(random_state=0), SMOTETomek(random_state=0)]
-    grid = {
-        "resample__sampler": samplers,
-        "resample__synthetic_weight": [1e-6, 1.0],
-        "resample__weighting": ["original", "balanced"],
-    }
-    search = GridSearchCV(model, grid, scoring="neg_log_loss", cv=3).fit(numbers(), Y)
-    assert len(np.unique(search.cv_results_["mean_test_score"].round(6))) > 5
-    assert search.best_params_["resample__weighting"] == "original"
-    assert search.best_estimator_["resample"].class_weight_[0] > 0
-
-
-@all_samplers
-def test_classifier_restores_the_mass_for_linear_models(sampler):
-    X, incoming = data_for(sampler), weights_for(sampler)
-    resampler = Weighted(sampler)
-    model = ResampledClassifier(
-        LogisticRegression(), resampler, prior_correction=False, calibration_check=False
-    ).fit(X, Y, incoming)
-    np.testing.assert_allclose(model.original_prior_, totals(Y, incoming), rtol=1e-12)
-    np.testing.assert_allclose(model.train_prior_, model.original_prior_, rtol=1e-9)
-    X_new, y_new, weights = resampler.fit_resample(X, Y, sample_weight=incoming)
-    expected = LogisticRegression().fit(X_new, y_new, sample_weight=weights)
-    np.testing.assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
-
-
-@all_samplers
-@pytest.mark.parametrize("weighted", [False, True])
-def test_classifier_withholds_the_class_factor_from_trees(sampler, weighted):
-    X, incoming = data_for(sampler), weights_for(sampler) if weighted else None
+    words = {"prior_correction": False, "calibration_check": False}
+    linear = ResampledClassifier(LogisticRegression(), resampler, **words)
+    linear.fit(X, Y, WEIGHTS)
+    np.testing.assert_array_equal(linear.predict_proba(X), expected.predict_proba(X))
+    np.testing.assert_allclose(linear.original_prior_, totals(Y, WEIGHTS), rtol=1e-12)
+    np.testing.assert_allclose(linear.train_prior_, linear.original_prior_, rtol=1e-9)
+    # The factor of the class is withheld from trees.
     trees = HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=5)
-    model = ResampledClassifier(
-        trees, Weighted(sampler), prior_correction=False, calibration_check=False
-    ).fit(X, Y, incoming)
-    _, y_new, weights = Weighted(sampler).fit_resample(X, Y, sample_weight=incoming)
+    model = ResampledClassifier(trees, resampler, **words).fit(X, Y, WEIGHTS)
     factors = np.array(list(model.resampler_.class_weight_.values()))[y_new]
     seen = totals(y_new, weights / factors)
     np.testing.assert_allclose(model.train_prior_, seen, rtol=1e-12)
-    if not weighted:
-        rows = list(model.resampler_.sampling_strategy_.values())
-        assert seen.round(9).tolist() == rows
-    given = np.ones(N_ROWS) if incoming is None else incoming
-    np.testing.assert_allclose(model.original_prior_, totals(Y, given), rtol=1e-12)
-
-
-# Statistics ------------------------------------------------------------------------
-
-
-@cache
-def big_table():
-    rng = np.random.default_rng(8)
-    X = rng.normal(size=(3000, 3))
-    y = (rng.random(3000) < 1 / (1 + np.exp(2.5 - X[:, 0] - X[:, 1] ** 2))).astype(int)
-    return X, y
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_smote_draws_a_class_together(seed):
-    # E[(1 - u)^2 + u^2] = 2/3 for neighbours that are any other row of the class.
-    n = 400
-    X = np.random.default_rng(seed).normal(size=(20_000 + n, 10))
-    y = np.repeat([0, 1], [20_000, n])
-    resampler = Weighted(SMOTE(k_neighbors=n - 1, random_state=seed))
-    X_new, y_new, weights = resampler.fit_resample(X, y)
-    made = X_new[resampler.sample_indices_ < 0]
-    ratio = made.var(axis=0).mean() / X[y == 1].var(axis=0).mean()
-    assert ratio == pytest.approx(2 / 3, abs=0.02)
-    assert weights[y_new == 1].sum() == pytest.approx(n, rel=1e-12)
-    assert np.ptp(weights[y_new == 1]) == 0
-
-
-@pytest.mark.parametrize("sampler", [SMOTE(random_state=0), ADASYN(random_state=0)])
-def test_a_small_synthetic_weight_gives_the_true_distribution(sampler):
-    X, y = big_table()
-    truth = LogisticRegression(tol=1e-8).fit(X, y)
-    distance = {}
-    for part in (1.0, 0.01, 1e-6):
-        model = make_pipeline(
-            Weighted(sampler, synthetic_weight=part), LogisticRegression(tol=1e-8)
-        ).fit(X, y)
-        distance[part] = np.abs(model[-1].coef_ - truth.coef_).max()
-    assert distance[1e-6] < 1e-3 < distance[1.0]
-    assert distance[1e-6] < distance[0.01] < distance[1.0]
-
-
-def test_mean_probability_is_the_rate():
-    X, y = big_table()
-    model = make_pipeline(
-        Weighted(SMOTE(random_state=0)), LogisticRegression(C=np.inf, tol=1e-8)
-    ).fit(X, y)
-    assert model.predict_proba(X)[:, 1].mean() == pytest.approx(y.mean(), rel=0.1)
-    plain = LogisticRegression().fit(*SMOTE(random_state=0).fit_resample(X, y))
-    assert plain.predict_proba(X)[:, 1].mean() > 1.5 * y.mean()
-
-
-# An estimator ----------------------------------------------------------------------
-
-
-def test_random_state_of_the_sampler_decides():
-    X = numbers()
-    first, again, other = (
-        Weighted(SMOTE(random_state=seed)).fit_resample(X, Y)[0] for seed in (1, 1, 2)
-    )
-    np.testing.assert_array_equal(first, again)
-    assert not np.array_equal(first, other)
-
-
-def test_sampler_is_cloned_and_parameters_reach_it():
-    sampler = SMOTE(k_neighbors=3, random_state=0)
-    resampler = Weighted(sampler).fit(numbers(), Y)
-    assert not hasattr(sampler, "n_features_in_")
-    assert resampler.sampler_ is not sampler
-    assert resampler.get_params()["sampler__k_neighbors"] == 3
-    copy = clone(resampler).set_params(sampler__k_neighbors=4, synthetic_weight=0.5)
-    assert (copy.sampler.k_neighbors, sampler.k_neighbors) == (4, 3)
-    assert repr(copy.sampler) == "SMOTE(k_neighbors=4, random_state=0)"
-
-
-@all_samplers
-def test_pickle_and_fit_without_rows(sampler):
-    X = data_for(sampler)
-    fitted = Weighted(sampler).fit(X, Y)
-    resampled = Weighted(sampler)
-    resampled.fit_resample(X, Y)
-    again = pickle.loads(pickle.dumps(fitted))
-    learned = (fitted.sampling_strategy_, fitted.class_counts_)
-    for each in (again, resampled):
-        assert (each.sampling_strategy_, each.class_counts_) == learned
-    assert again.class_weight_ == resampled.class_weight_
-    np.testing.assert_array_equal(again.sample_indices_, resampled.sample_indices_)
-    np.testing.assert_array_equal(again.classes_, list(COUNTS))
-    assert again.n_features_in_ == 2
-
-
-def test_feature_names_and_tags():
-    resampler = Weighted(SMOTE(random_state=0)).fit(frame(), Y)
-    assert resampler.feature_names_in_.tolist() == ["x", "z"]
-    assert resampler.get_feature_names_out().tolist() == ["x", "z"]
-    with pytest.raises(NotFittedError):
-        Weighted(SMOTE()).get_feature_names_out()
-    steps = make_imblearn_pipeline(SMOTE(), RandomUnderSampler())
-    resampler = Weighted(steps).fit(frame(), Y)
-    assert resampler.get_feature_names_out().tolist() == ["x", "z"]
-    assert "RandomUnderSampler" in resampler._repr_html_()
-    for sampler in (SMOTE(), RandomOverSampler(), SMOTENC([0])):
-        tags, own = get_tags(Weighted(sampler)), get_tags(sampler)
-        assert tags.input_tags == own.input_tags
-        assert tags.estimator_type == "sampler"
-        assert tags.sampler_tags.sample_indices
-
-
-# Errors ----------------------------------------------------------------------------
-
-
-class DropsOne(RandomUnderSampler):
-    def fit_resample(self, X, y):
-        X, y = super().fit_resample(X, y)
-        return X[y != 1], y[y != 1]
-
-
-def sampled_by(function):
-    return FunctionSampler(func=function, validate=False)
-
-
-@pytest.mark.parametrize(
-    ("resampler", "error", "text"),
-    [
-        (
-            Weighted(SMOTE(), weighting="factor"),
-            ValueError,
-            'weighting must be .* for Weighted: a synthetic .* got "factor"',
-        ),
-        (Weighted(SMOTE(), weighting="even"), ValueError, "'weighting' parameter"),
-        (
-            Weighted(SMOTE(), weighting={0: 1, 1: 1}),
-            ValueError,
-            "share for every class .*none for .2",
-        ),
-        (Weighted(SMOTE(), synthetic_weight=0), ValueError, "'synthetic_weight' par"),
-        (
-            Weighted(SMOTE(), synthetic_weight=np.inf),
-            ValueError,
-            "'synthetic_weight' parameter",
-        ),
-        (
-            Weighted(SMOTE(), synthetic_weight=1e308),
-            ValueError,
-            "range that float64 can scale",
-        ),
-        (Weighted(StandardScaler()), ValueError, "'sampler' parameter"),
-        (
-            Weighted(DownsampleUpweight()),
-            TypeError,
-            "DownsampleUpweight gives weights itself. Use DownsampleUpweight without",
-        ),
-        (
-            Weighted(make_pipeline(DownsampleUpweight())),
-            TypeError,
-            r"must return X and y .*; Pipeline returned 3 result\(s\)",
-        ),
-        (
-            Weighted(DropsOne(random_state=0)),
-            ValueError,
-            r"keep rows of every class; DropsOne dropped all of \[1\]",
-        ),
-        (
-            Weighted(sampled_by(lambda X, y: (X, np.where(y == 0, 9, y)))),
-            ValueError,
-            r"labels among those given\. .* labels \[1, 2, 9\] for \[0, 1",
-        ),
-        (
-            Weighted(sampled_by(lambda X, y: (X[:-1], y))),
-            ValueError,
-            "FunctionSampler returned 249 rows of X and 250 of y",
-        ),
-    ],
-)
-def test_what_makes_no_sense(resampler, error, text):
-    with pytest.raises(error, match=text):
-        resampler.fit_resample(numbers(), Y)
-
-
-def test_data_out_of_memory():
-    array = pytest.importorskip("dask.array")
-    X, y = array.from_array(numbers()), array.from_array(Y)
-    for use in (Weighted(SMOTE()).fit, Weighted(SMOTE()).fit_resample):
-        with pytest.raises(TypeError, match=r"SMOTE reads the values .* in memory"):
-            use(X, y)
-
-
-def test_a_stock_pipeline_is_told_what_to_use():
-    stock = make_imblearn_pipeline(Weighted(SMOTE()), LogisticRegression())
-    with pytest.raises(
-        TypeError, match=r"Weighted.fit_resample returns X, y and sample"
-    ):
-        stock.fit(numbers(), Y)
-
-
-def test_lengths_and_weights_are_checked():
-    resampler = Weighted(SMOTE())
-    with pytest.raises(ValueError, match=r"250 in X and 249 in y"):
-        resampler.fit(numbers(), Y[1:])
-    with pytest.raises(ValueError, match=r"finite and not negative; got -1.0 in row 0"):
-        resampler.fit(numbers(), Y, sample_weight=-np.ones(N_ROWS))
 
 
 @pytest.mark.parametrize("weighting", ["original", "balanced", "uniform"])
@@ -817,46 +449,162 @@ def test_trees_see_that_synthetic_rows_weigh_less(weighting):
         neighbours.fit(X, y)
 
 
-# Labels of other kinds ----------------------------------------------------------------
+# Statistics -------------------------------------------------------------------------
+
+
+def test_smote_draws_a_class_together():
+    # E[(1 - u)^2 + u^2] = 2/3 for neighbours that are any other row of the class.
+    n = 400
+    X = np.random.default_rng(0).normal(size=(20_000 + n, 10))
+    y = np.repeat([0, 1], [20_000, n])
+    resampler = Weighted(SMOTE(k_neighbors=n - 1, random_state=0))
+    X_new, y_new, weights = resampler.fit_resample(X, y)
+    made = X_new[resampler.sample_indices_ < 0]
+    ratio = made.var(axis=0).mean() / X[y == 1].var(axis=0).mean()
+    assert ratio == pytest.approx(2 / 3, abs=0.02)
+    assert weights[y_new == 1].sum() == pytest.approx(n, rel=1e-12)
+
+
+def test_a_small_synthetic_weight_gives_the_true_distribution():
+    rng = np.random.default_rng(8)
+    X = rng.normal(size=(3000, 3))
+    y = (rng.random(3000) < 1 / (1 + np.exp(2.5 - X[:, 0] - X[:, 1] ** 2))).astype(int)
+    linear = LogisticRegression(C=np.inf, tol=1e-8)
+    truth, distance = clone(linear).fit(X, y), {}
+    for part in (1.0, 0.01, 1e-6):
+        smote = Weighted(ADASYN(random_state=0), synthetic_weight=part)
+        model = make_pipeline(smote, clone(linear)).fit(X, y)
+        distance[part] = np.abs(model[-1].coef_ - truth.coef_).max()
+        assert model.predict_proba(X)[:, 1].mean() == pytest.approx(y.mean(), rel=0.1)
+    assert distance[1e-6] < 1e-3 < distance[1.0]
+    assert distance[1e-6] < distance[0.01] < distance[1.0]
+
+
+# An estimator -----------------------------------------------------------------------
+
+
+def test_feature_names_and_tags():
+    steps = make_imblearn_pipeline(SMOTE(), RandomUnderSampler())
+    for sampler in (SMOTE(random_state=0), steps):
+        resampler = Weighted(sampler)
+        with pytest.raises(NotFittedError):
+            resampler.get_feature_names_out()
+        resampler.fit(frame(), Y)
+        assert resampler.feature_names_in_.tolist() == ["x", "z"]
+        assert resampler.get_feature_names_out().tolist() == ["x", "z"]
+    assert "RandomUnderSampler" in resampler._repr_html_()
+    for sampler in (SMOTE(), RandomOverSampler(), SMOTENC([0])):
+        tags, own = get_tags(Weighted(sampler)), get_tags(sampler)
+        assert tags.input_tags == own.input_tags
+        assert tags.estimator_type == "sampler"
+        assert tags.sampler_tags.sample_indices
+
+
+# Errors -----------------------------------------------------------------------------
+
+
+class DropsOne(RandomUnderSampler):
+    def fit_resample(self, X, y):
+        X, y = super().fit_resample(X, y)
+        return X[y != 1], y[y != 1]
+
+
+@pytest.mark.parametrize(
+    ("sampler", "words", "text"),
+    [
+        (
+            SMOTE(),
+            {"weighting": "factor"},
+            'weighting must .* for Weighted: .* "factor"',
+        ),
+        (SMOTE(), {"weighting": "even"}, "'weighting' parameter"),
+        (SMOTE(), {"weighting": {0: 1, 1: 1}}, "share for every class .*none for .2"),
+        (SMOTE(), {"synthetic_weight": 0}, "'synthetic_weight' parameter"),
+        (SMOTE(), {"synthetic_weight": np.inf}, "'synthetic_weight' parameter"),
+        (SMOTE(), {"synthetic_weight": 1e308}, "range that float64 can scale"),
+        (StandardScaler(), {}, "'sampler' parameter"),
+        (
+            DownsampleUpweight(),
+            {},
+            "gives weights itself. Use DownsampleUpweight without",
+        ),
+        (
+            make_pipeline(DownsampleUpweight()),
+            {},
+            r"X and y .*; Pipeline returned 3 res",
+        ),
+        (
+            DropsOne(random_state=0),
+            {},
+            r"of every class; DropsOne dropped all of \[1\]",
+        ),
+        (
+            sampled_by(lambda X, y: (X, np.where(y == 0, 9, y))),
+            {},
+            r"labels among those given\. .* labels \[1, 2, 9\] for \[0, 1",
+        ),
+        (
+            sampled_by(lambda X, y: (X[:-1], y)),
+            {},
+            "returned 249 rows of X and 250 of y",
+        ),
+    ],
+)
+def test_what_makes_no_sense(sampler, words, text):
+    resampler = Weighted(sampler, **words)
+    with pytest.raises((ValueError, TypeError), match=text):
+        resampler.fit_resample(numbers(), Y)
+
+
+def test_hosts_that_cannot_hold_it():
+    array = pytest.importorskip("dask.array")
+    X, y = array.from_array(numbers()), array.from_array(Y)
+    for use in (Weighted(SMOTE()).fit, Weighted(SMOTE()).fit_resample):
+        with pytest.raises(TypeError, match=r"SMOTE reads the values .* in memory"):
+            use(X, y)
+    stock = make_imblearn_pipeline(Weighted(SMOTE()), LogisticRegression())
+    with pytest.raises(TypeError, match=r"Weighted.fit_resample returns X, y and samp"):
+        stock.fit(numbers(), Y)
+
+
+# Labels of other kinds --------------------------------------------------------------
 
 HARDNESS = InstanceHardnessThreshold(estimator=LogisticRegression(), random_state=0)
 COMPUTE_WITH_LABELS = {
-    "hardness": HARDNESS,
-    "hardness, dict": clone(HARDNESS).set_params(sampling_strategy={0: 100}),
-    "hardness, callable": clone(HARDNESS).set_params(
-        sampling_strategy=lambda y: {min(y): 90}
-    ),
-    "cleaning": NeighbourhoodCleaningRule(),
-    "cleaning, list": NeighbourhoodCleaningRule(sampling_strategy=[0]),
-    "nearest": EditedNearestNeighbours(),
-    "smote": SMOTE(random_state=0),
+    "hardness": (HARDNESS, "auto"),
+    "hardness, dict": (HARDNESS, {0: 100}),
+    "hardness, callable": (HARDNESS, lambda y: {min(y): 90}),
+    "cleaning": (NeighbourhoodCleaningRule(), "auto"),
+    "cleaning, list": (NeighbourhoodCleaningRule(), [0]),
+    "nearest": (EditedNearestNeighbours(), "auto"),
+    "smote": (SMOTE(random_state=0), "auto"),
 }
+LABELS = [[False, True], ["no", "yes"], [-1, 1]]
 
 
 @pytest.mark.parametrize("name", COMPUTE_WITH_LABELS)
-@pytest.mark.parametrize("labels", [[False, True], ["no", "yes"], [-1, 1]], ids=str)
-def test_labels_of_any_kind_give_the_rows_that_0_and_1_give(name, labels):
+def test_labels_of_any_kind_give_the_rows_that_0_and_1_give(name):
     X, rare = numbers(), (Y > 0).astype(int)
-    by_code = COMPUTE_WITH_LABELS[name]
-    sampler = clone(by_code)
-    wanted = sampler.sampling_strategy
-    if isinstance(wanted, dict):
-        sampler.sampling_strategy = {labels[0]: wanted[0]}
-    if isinstance(wanted, list):
-        sampler.sampling_strategy = labels[:1]
-    expected, codes = clone(by_code).fit_resample(X, rare)
-    y = pd.Series(labels).take(rare).reset_index(drop=True)
-    X_made, y_made, _ = Weighted(sampler).fit_resample(X, y)
-    np.testing.assert_array_equal(X_made, expected)
-    assert y_made.tolist() == np.array(labels)[codes].tolist()
-    assert y_made.dtype == y.dtype
-    model = ResampledClassifier(
-        LogisticRegression(), sampler, calibration_check=False
-    ).fit(X, y)
-    assert model.n_samples_fit_ == len(codes)
-    found = getattr(model.resampler_, "sampling_strategy_", {})
-    assert set(found) <= set(labels)
-    assert model.resampler_.sampling_strategy == sampler.sampling_strategy
+    sampler, wanted = COMPUTE_WITH_LABELS[name]
+    by_code = clone(sampler).set_params(sampling_strategy=wanted)
+    expected, codes = by_code.fit_resample(X, rare)
+    for labels in LABELS:
+        named = wanted
+        if isinstance(wanted, dict):
+            named = {labels[0]: wanted[0]}
+        if isinstance(wanted, list):
+            named = labels[:1]
+        own = clone(sampler).set_params(sampling_strategy=named)
+        y = pd.Series(labels).take(rare).reset_index(drop=True)
+        X_made, y_made, _ = Weighted(own).fit_resample(X, y)
+        np.testing.assert_array_equal(X_made, expected)
+        assert y_made.tolist() == np.array(labels)[codes].tolist()
+        assert y_made.dtype == y.dtype
+        linear = LogisticRegression()
+        model = ResampledClassifier(linear, own, calibration_check=False).fit(X, y)
+        assert model.n_samples_fit_ == len(codes)
+        assert set(getattr(model.resampler_, "sampling_strategy_", {})) <= set(labels)
+        assert model.resampler_.sampling_strategy == named
 
 
 def test_a_class_that_is_not_there_is_not_taken_for_a_code():
