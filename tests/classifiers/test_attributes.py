@@ -3,15 +3,13 @@
 import numpy as np
 import pytest
 from resampled_models import averaged, down, guided, wrapped
-from sklearn import discriminant_analysis, ensemble, linear_model, metrics
+from sklearn import discriminant_analysis, ensemble, linear_model
 from sklearn.base import clone
-from sklearn.calibration import CalibrationDisplay
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_selection import RFE, RFECV, SelectFromModel
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
-    GridSearchCV,
     StratifiedKFold,
     TunedThresholdClassifierCV,
     cross_val_predict,
@@ -216,23 +214,6 @@ def test_fitted_models_and_weights_in_a_selector():
     model = selector.fit(X, y, sample_weight=weights).estimator_
     np.testing.assert_allclose(model.target_prior_, np.bincount(y, weights), rtol=1e-12)
     np.testing.assert_allclose(model.train_prior_, model.target_prior_, rtol=1e-9)
-
-
-def test_displays_and_searches():
-    plt = pytest.importorskip("matplotlib.pyplot")
-    X, y = rows(labels=["no", "yes"])
-    model = resampled(LogisticRegression()).fit(X, y)
-    for name in ("RocCurve", "PrecisionRecall", "ConfusionMatrix"):
-        assert getattr(metrics, f"{name}Display").from_estimator(model, X, y).figure_
-    shown = CalibrationDisplay.from_estimator(model, X, y, pos_label="yes", n_bins=5)
-    # Five bins of some hundred rows each: what is said is what happens.
-    np.testing.assert_allclose(shown.prob_pred[0], shown.prob_true[0], atol=0.02)
-    plt.close("all")
-    grid = {"estimator__C": [1e-4, 1.0], "resampler__factor": [2.0, 5.0]}
-    found = GridSearchCV(model, grid, scoring="neg_log_loss", cv=FOLDS).fit(X, y)
-    assert found.best_params_["estimator__C"] == 1.0
-    share = found.predict_proba(X)[:, 1].mean()
-    assert share == pytest.approx((y == "yes").mean(), rel=0.15)
 
 
 @pytest.mark.slow

@@ -59,14 +59,6 @@ def test_every_form_is_read_and_written_back(params, sets, back):
     assert with_eval_sets(params, [(X[:1], y[:1]) for X, y in sets]) == back
 
 
-def test_pools_are_handed_through():
-    pool = pytest.importorskip("catboost").Pool(*A)
-    for given, own in [(pool, [pool]), ([A, pool], [A, pool]), ("a.csv", ["a.csv"])]:
-        sets = read_eval_sets({"eval_set": given})
-        assert sets[-1] == (own[-1], None)
-        assert with_eval_sets({"eval_set": given}, sets) == {"eval_set": own}
-
-
 STRATA = down({0: 4, 1: 2}, strata=lambda X, y: X[:, 1] > 0)
 RESAMPLERS = {"down": down(), "guided": guided(), "strata": STRATA}
 EXACT = [

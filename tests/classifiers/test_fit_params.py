@@ -22,7 +22,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.feature_selection import SelectKBest
 from sklearn.metrics import log_loss
-from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline as make_stock_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
@@ -329,55 +329,28 @@ def test_callbacks_and_columns_reach_lightgbm(
         model.fit(X, y, callbacks=[counter])
 
 
-def test_verbose_reaches_xgboost_and_catboost(trees, evaluated, capsys):
-    X, y = generated(1200)
-    for library, word in {"xgboost": "_0-logloss", "catboost": "test: "}.items():
-        params = evaluated(library, X, y)
-        for verbose in (False, True):
-            wrapped(trees(library)).fit(X, y, **params | {"verbose": verbose})
-            lines = capsys.readouterr().out.splitlines()
-            assert sum(word in line for line in lines) == 8 * verbose
-
-
-@pytest.mark.parametrize(
-    ("host", "inside"),
-    [("alone", "pipeline"), ("pipeline", "alone"), ("search", "pipeline")],
-)
-def test_routing_brings_an_eval_set_to_the_library(
-    trees, evaluated, eval_losses, host, inside
-):
+def test_routing_brings_an_eval_set_to_the_library(trees, evaluated, eval_losses):
     X, y = generated(1200)
     X_val, y_val = generated(300, seed=1)
     params = evaluated("lightgbm", X_val, y_val)
-    if "eval_X" not in params:
-        pytest.skip("eval_X came with LightGBM 4.7")
     weight = np.arange(1200) % 3
     with sklearn.config_context(enable_metadata_routing=True):
-        inner, resampler = trees("lightgbm"), down()
-        inner.set_fit_request(eval_X=True, eval_y=True)
-        if inside == "pipeline":
-            scale = StandardScaler().set_fit_request(sample_weight=True)
-            inner, resampler = make_stock_pipeline(scale, inner), guided()
-        model = wrapped(inner, resampler).set_score_request(sample_weight=True)
-        if host == "pipeline":
-            steps = [("scale", StandardScaler()), ("model", model)]
-            model = Pipeline(steps, transform_input=["eval_X"])
-        elif host == "search":
-            model = GridSearchCV(model, {"resampler__factor": [2]}, cv=2)
-        (fitted,) = cross_validate(
-            model,
-            X,
-            y,
-            cv=[(np.arange(800), np.arange(800, 1200))],
-            params={**params, "sample_weight": weight},
-            return_estimator=True,
-            error_score="raise",
-        )["estimator"]
-    classifier = getattr(fitted, "best_estimator_", fitted)
-    classifier = classifier[-1] if host == "pipeline" else classifier
-    expected = log_loss(y_val, fitted.predict_proba(X_val))
-    assert eval_losses(classifier.estimator_)[-1] == pytest.approx(expected, abs=1e-6)
-    assert classifier.original_prior_.sum() == weight[:800].sum()
+        inner = trees("lightgbm").set_fit_request(**dict.fromkeys(params, True))
+        scale = StandardScaler().set_fit_request(sample_weight=True)
+        inner = make_stock_pipeline(scale, inner)
+        model = wrapped(inner, guided()).set_score_request(sample_weight=True)
+        search = GridSearchCV(model, {"resampler__factor": [2]}, cv=2)
+        search.fit(X, y, sample_weight=weight, **params)
+        steps = [("scale", StandardScaler()), ("model", wrapped(inner))]
+        words = {"transform_input": ["eval_X"]} if "eval_X" in params else {}
+        around = Pipeline(steps, **words).fit(X, y, sample_weight=weight, **params)
+    found = [(search, search.best_estimator_)]
+    found += [(around, around[-1])] if "eval_X" in params else []
+    for fitted, classifier in found:
+        expected = log_loss(y_val, fitted.predict_proba(X_val))
+        curve = eval_losses(classifier.estimator_)
+        assert curve[-1] == pytest.approx(expected, abs=1e-6)
+        assert classifier.original_prior_.sum() == weight.sum()
 
 
 def test_with_routing_fit_parameters_are_requested(trees, evaluated, eval_losses):
