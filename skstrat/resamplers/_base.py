@@ -161,7 +161,8 @@ class BaseResampler(LinkedEstimator, OneToOneFeatureMixin, BaseEstimator, ABC):
         Parameters
         ----------
         X : array-like of shape (n_rows, ...)
-            Data of any kind. Its values are read only where ``fit`` reads them.
+            Data of any kind. Its values are read only where ``fit`` reads them. A torch
+            ``Dataset`` with positions is resampled by index, as a ``Subset``.
 
             Of Dask collections the labels are read into memory, one byte a row.
             Weights, and numeric columns named by ``strata`` or ``groups``, need 8 bytes

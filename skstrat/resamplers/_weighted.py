@@ -92,6 +92,10 @@ class Weighted(BaseResampler):
     are returned first and in order, as over-samplers do. Wrap several samplers one by
     one, as steps of :class:`Pipeline`, rather than together.
 
+    X must be an array, a sparse matrix or a table. Tables of polars, pyarrow and
+    Hugging Face are given to samplers of imbalanced-learn as pandas frames, and torch
+    tensors as arrays. The result has the kind and the types of X.
+
     Examples
     --------
     >>> import numpy as np
