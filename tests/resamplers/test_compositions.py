@@ -22,7 +22,6 @@ from skstrat import (
     ResampledClassifier,
     ResampledEnsembleClassifier,
     Weighted,
-    compare_strategies,
     correct_prior,
     make_pipeline,
 )
@@ -53,14 +52,12 @@ class WeightedOddRows(OddRows):
         return X, y, weights if sample_weight is None else weights * sample_weight[1::2]
 
 
-@pytest.fixture(params=[0, 1, 2])
-def table(request):
-    """Rows that say who they are, of three classes, and incoming weights."""
-    rng = np.random.default_rng(request.param)
-    y = rng.permutation(np.repeat(["a", "b", "c"], [3000, 300, 60]))
-    X = np.column_stack([np.arange(len(y)), rng.normal(size=(len(y), 2))])
-    X[:, 1] += y == "c"
-    return X, y, rng.lognormal(size=len(y))
+# Rows that say who they are, of three classes, and incoming weights.
+RNG = np.random.default_rng(0)
+Y = RNG.permutation(np.repeat(["a", "b", "c"], [3000, 300, 60]))
+X = np.column_stack([np.arange(len(Y)), RNG.normal(size=(len(Y), 2))])
+X[:, 1] += Y == "c"
+WEIGHT = RNG.lognormal(size=len(Y))
 
 
 def down(factor, seed=0, **params):
@@ -76,15 +73,18 @@ def under(ratio, seed=0):
 
 
 def smote(seed=0):
-    return Weighted(
-        SMOTE(sampling_strategy={"c": 90}, random_state=seed), synthetic_weight=0.5
-    )
+    sampler = SMOTE(sampling_strategy={"c": 90}, random_state=seed)
+    return Weighted(sampler, synthetic_weight=0.5)
+
+
+def second_half(X, y):
+    return X[:, 2] > 0
 
 
 CHAINS = {
-    "two draws": lambda: [down(4), down(5, 1)],
     "three": lambda: [down(3), ClassWeight({"c": 3.0}), down({"b": 2.0}, 1)],
     "repeated rows": lambda: [down(5), RandomOversample(random_state=0)],
+    "strata": lambda: [down(3, strata=second_half), down(2, 1)],
     "two results first": lambda: [under(0.5), down(4)],
     "two results last": lambda: [down(4), under(0.5)],
     "two results alone": lambda: [under(0.5), under(0.5, 1)],
@@ -95,19 +95,19 @@ CHAINS = {
 }
 
 
-@pytest.mark.parametrize("given", [False, True], ids=["unweighted", "weighted"])
+@pytest.mark.parametrize("given", ["no weights", "weights", "zeros"])
 @pytest.mark.parametrize("chain", CHAINS)
 @pytest.mark.parametrize("kind", [Pipeline, StockPipeline], ids=["ours", "stock"])
-def test_rows_and_parts_of_weights_are_those_of_the_data(table, chain, given, kind):
-    X, y, incoming = table
-    incoming = incoming if given else None
-    if given and chain.startswith("made"):
-        incoming = np.where(y == "a", 2.0, 3.0)
-    samplers = CHAINS[chain]()
-    steps = [(str(number), sampler) for number, sampler in enumerate(samplers)]
-    resampled = resample(kind(steps), X, y, incoming)
-
-    by_hand = X, y, incoming
+def test_rows_and_parts_of_weights_are_those_of_the_data(chain, given, kind):
+    incoming = None if given == "no weights" else WEIGHT
+    if given != "no weights" and chain.startswith("made"):
+        incoming = np.where(Y == "a", 2.0, 3.0)
+    if given == "zeros":
+        incoming = np.where(X[:, 2] > 1, 0.0, incoming)
+    steps = [(str(number), sampler) for number, sampler in enumerate(CHAINS[chain]())]
+    steps.insert(1, ("nothing", "passthrough"))
+    resampled = resample(kind(steps), X, Y, incoming)
+    by_hand = X, Y, incoming
     for sampler in CHAINS[chain]():
         step = resample(sampler, *by_hand)
         by_hand = step.X, step.y, step.weights
@@ -116,16 +116,14 @@ def test_rows_and_parts_of_weights_are_those_of_the_data(table, chain, given, ki
     real = resampled.rows >= 0
     np.testing.assert_array_equal(resampled.X[real, 0], resampled.rows[real])
     assert real.all() == (not chain.startswith("made"))
-    assert resampled.samples.y is y
-    assert resampled.original[1].tolist() == [3000, 300, 60]
     if by_hand[2] is None:
         assert resampled.weights is None
         return
     np.testing.assert_array_equal(resampled.weights, by_hand[2])
     product = np.ones(len(real))
-    if given or not real.all():
+    if incoming is not None or not real.all():
         product = resampled.incoming.copy()
-        own = np.ones(len(y)) if incoming is None else incoming
+        own = np.ones(len(Y)) if incoming is None else incoming
         np.testing.assert_array_equal(product[real], own[resampled.rows[real]])
     else:
         assert resampled.incoming is None
@@ -136,284 +134,179 @@ def test_rows_and_parts_of_weights_are_those_of_the_data(table, chain, given, ki
     np.testing.assert_allclose(product, resampled.weights, rtol=1e-12)
 
 
-def test_a_draw_at_random_stays_one_and_no_other_becomes_one(table):
-    X, y, _ = table
-    assert resample(make_pipeline(down(4), down(2, 1)), X, y, None).at_random
-    assert resample(make_pipeline(down(4), under(0.5)), X, y, None).at_random
-    for other in (OddRows(), smote()):
-        assert not resample(make_pipeline(down(4), other), X, y, None).at_random
-    strata = down(2, 1, strata=lambda X, y: X[:, 2] > 0)
-    assert not resample(make_pipeline(down(4), strata), X, y, None).at_random
-    first = resample(make_pipeline(strata, down(4)), X, y, None)
-    assert first.at_random
-    assert first.cells is not None
-
-
-def test_one_sampler_or_none_is_as_without_a_pipeline(table):
-    X, y, incoming = table
-    alone = resample(down(4), X, y, incoming)
-    steps = [("nothing", None), ("down", down(4)), ("also", "passthrough")]
-    piped = resample(Pipeline(steps), X, y, incoming)
-    np.testing.assert_array_equal(alone.rows, piped.rows)
-    np.testing.assert_array_equal(alone.weights, piped.weights)
-    assert piped.plan == alone.plan
-    empty = resample(Pipeline([("nothing", "passthrough")]), X, y, incoming)
+def test_a_draw_at_random_stays_one_and_no_other_becomes_one():
+    strata = down(2, 1, strata=second_half)
+    for chain, at_random in (
+        ([down(4), down(2, 1)], True),
+        ([down(4), under(0.5)], True),
+        ([strata, down(4)], True),
+        ([down(4), strata], False),
+        ([down(4), OddRows()], False),
+        ([down(4), smote()], False),
+    ):
+        assert resample(make_pipeline(*chain), X, Y, None).at_random == at_random
+    empty = resample(Pipeline([("nothing", "passthrough")]), X, Y, WEIGHT)
     assert empty.X is X
     assert not empty.moves_rows
 
 
-def test_rows_of_zero_weight_are_not_there(table):
-    X, y, incoming = table
-    incoming = np.where(X[:, 2] > 1, 0.0, incoming)
-    resampled = resample(make_pipeline(down(4), down(2, 1)), X, y, incoming)
-    assert (incoming[resampled.rows] > 0).all()
-    np.testing.assert_array_equal(resampled.X[:, 0], resampled.rows)
-    for label in "abc":
-        total = resampled.weights[resampled.y == label].sum()
-        assert total == pytest.approx(incoming[y == label].sum(), rel=1e-12)
+def test_which_samplers_add_rows():
+    for sampler, adds in (
+        (RandomOversample(random_state=0), True),
+        (RandomOverSampler(random_state=0), True),
+        (SMOTE(random_state=0), True),
+        (smote(), True),
+        (make_pipeline(down(4), RandomOversample(random_state=0)), True),
+        (StockPipeline([("a", under(0.5)), ("b", SMOTE(random_state=0))]), True),
+        (None, False),
+        (down(4), False),
+        (under(0.5), False),
+        (OddRows(says_rows=False), False),
+        (RandomOversample(sampling_strategy={"c": 60}, random_state=0), False),
+        (make_pipeline(down(4), under(0.5)), False),
+    ):
+        assert resample(sampler, X, Y, None).adds_rows == adds, sampler
 
 
-def test_the_classifier_withholds_the_class_part_and_corrects_the_prior(table):
-    X, y, _ = table
-    X = X[:, 1:]
+def test_the_classifier_withholds_the_class_part_and_corrects_the_prior():
     chain = make_pipeline(down(4), under(0.5), ClassWeight({"c": 3.0}))
     model = ResampledClassifier(GaussianNB(), chain, calibration_check=False)
-    model.fit(X, y)
-    resampled = resample(chain, X, y, None)
-    witness = GaussianNB().fit(resampled.X, resampled.y)
+    p = model.fit(X[:, 1:], Y).predict_proba(X[:, 1:])
+    resampled = resample(chain, X[:, 1:], Y, None)
+    q = GaussianNB().fit(resampled.X, resampled.y).predict_proba(X[:, 1:])
     counts = np.unique(resampled.y, return_counts=True)[1]
     assert model.decision_.weights == "none"
     np.testing.assert_array_equal(model.train_prior_, counts)
     np.testing.assert_array_equal(model.target_prior_, [3000, 300, 60])
-    np.testing.assert_allclose(
-        model.predict_proba(X),
-        correct_prior(
-            witness.predict_proba(X), train_prior=counts, target_prior=[3000, 300, 60]
-        ),
-        atol=1e-12,
-    )
-
-
-def test_the_classifier_passes_all_weights_to_a_linear_model(table):
-    X, y, incoming = table
-    X = X[:, 1:]
+    priors = {"train_prior": counts, "target_prior": [3000, 300, 60]}
+    np.testing.assert_allclose(p, correct_prior(q, **priors), atol=1e-12)
     chain = make_pipeline(down(4), down(2, 1))
-    model = ResampledClassifier(LogisticRegression(), chain).fit(X, y, incoming)
-    drawn, labels, weights = chain.fit_resample(X, y, sample_weight=incoming)
-    witness = LogisticRegression().fit(drawn, labels, sample_weight=weights)
-    np.testing.assert_allclose(
-        model.predict_proba(X), witness.predict_proba(X), atol=1e-6
-    )
+    linear = ResampledClassifier(LogisticRegression(), chain).fit(X[:, 1:], Y, WEIGHT)
+    drawn, labels, w = chain.fit_resample(X[:, 1:], Y, sample_weight=WEIGHT)
+    witness = LogisticRegression().fit(drawn, labels, sample_weight=w)
+    expected = witness.predict_proba(X[:, 1:])
+    np.testing.assert_allclose(linear.predict_proba(X[:, 1:]), expected, atol=1e-6)
+
+
+def two_normal_columns(seed):
+    rng = np.random.default_rng(seed)
+    y = (rng.random(20_000) < 0.05).astype(int)
+    return rng.normal(size=(20_000, 2)) + y[:, None], y
 
 
 @pytest.mark.parametrize(
     "chain",
     [
-        lambda seed: make_pipeline(down(4, seed), down(3, seed + 7)),
-        lambda seed: make_pipeline(under(0.3, seed), down(3, seed)),
-        lambda seed: make_pipeline(down(3, seed), under(0.3, seed)),
-        lambda seed: StockPipeline([("a", under(0.3, seed)), ("b", under(0.5, seed))]),
-        lambda seed: make_pipeline(down(4, seed), OddRows()),
+        [down(4), down(2, 1)],
+        [RandomUnderSampler(random_state=0), down(2, 1)],
+        [down(4), RandomUnderSampler(random_state=0)],
+        [down(4, strata=lambda X, y: X[:, 0] > 0), down(2, 1)],
+        [down(4), OddRows()],
     ],
-    ids=["ours", "stock first", "stock last", "stock alone", "three results"],
+    ids=["ours", "stock first", "stock last", "strata", "three results"],
 )
-@pytest.mark.parametrize("learner", [LogisticRegression, GaussianNB])
-def test_probabilities_are_those_of_the_data(chain, learner):
-    # Two independent normal columns: naive Bayes and logistic regression are right.
-    for seed in range(3):
-        rng = np.random.default_rng(seed)
-        y = np.where(rng.random(20_000) < 0.05, "b", "a")
-        X = rng.normal(size=(20_000, 2)) + (y == "b")[:, None]
-        model = ResampledClassifier(learner(), chain(seed)).fit(X, y)
-        fresh_y = rng.random(20_000) < 0.05
-        fresh = rng.normal(size=(20_000, 2)) + fresh_y[:, None]
+def test_probabilities_are_those_of_the_data_and_checked(chain):
+    X, y = two_normal_columns(0)
+    fresh, told = two_normal_columns(1)
+    dropped = "" if isinstance(chain[-1], OddRows) else "by the rows that were dropped"
+    chain = make_pipeline(*chain)
+    # Both models are right. One of 1000 positives and 1500 or more negatives is off by
+    # 4 %, the fresh share by 3 %; three standard errors of both.
+    for learner in (LogisticRegression(), GaussianNB()):
+        model = ResampledClassifier(learner, chain).fit(X, y)
         p = model.predict_proba(fresh)[:, 1]
-        # A model of 1000 positives and 1500 or more negatives is off by 4 %, the fresh
-        # share by 3 %; three standard errors of both.
-        assert p.mean() == pytest.approx(fresh_y.mean(), rel=0.15)
-
-
-@pytest.mark.parametrize(
-    "chain",
-    [
-        make_pipeline(down(4), down(2, 1)),
-        make_pipeline(RandomUnderSampler(random_state=0), down(2, 1)),
-        make_pipeline(down(4, strata=lambda X, y: X[:, 0] > 0), down(2, 1)),
-        make_pipeline(down(4), down(2, 1, strata=lambda X, y: X[:, 0] > 0)),
-    ],
-    ids=["ours", "stock first", "strata first", "strata last"],
-)
-def test_a_composition_is_checked_by_the_rows_it_dropped(chain):
-    for seed in range(3):
-        rng = np.random.default_rng(seed)
-        y = (rng.random(20_000) < 0.05).astype(int)
-        X = rng.normal(size=(20_000, 2)) + y[:, None]
-        model = ResampledClassifier(LogisticRegression(), chain).fit(X, y)
-        check = model.decision_.check
-        for label, error in check.standard_errors.items():
-            assert error < 0.06
-            assert check.ratios[label] == pytest.approx(1, abs=3 * error)
-        wrong = ResampledClassifier(DecisionTreeClassifier(random_state=0), chain)
-        with pytest.warns(CalibrationWarning, match="by the rows that were dropped"):
-            wrong.fit(X, y)
+        assert p.mean() == pytest.approx(told.mean(), rel=0.15)
+    check = model.decision_.check
+    for label, error in check.standard_errors.items():
+        assert check.ratios[label] == pytest.approx(1, abs=3 * error)
+    wrong = ResampledClassifier(DecisionTreeClassifier(random_state=0), chain)
+    with pytest.warns(CalibrationWarning, match=dropped):
+        wrong.fit(X, y)
 
 
 @pytest.mark.parametrize(
     "pipeline",
     [
-        lambda: make_pipeline(StandardScaler(), down(4)),
-        lambda: make_pipeline(down(4), StandardScaler(), down(2)),
-        lambda: make_pipeline(down(4), make_pipeline(StandardScaler(), down(2))),
-        lambda: StockPipeline(
-            [("scale", StandardScaler()), ("under", RandomUnderSampler())]
-        ),
+        make_pipeline(StandardScaler(), down(4)),
+        make_pipeline(down(4), make_pipeline(StandardScaler(), down(2))),
+        StockPipeline([("scale", StandardScaler()), ("under", RandomUnderSampler())]),
     ],
-    ids=["before", "between", "nested", "stock"],
+    ids=["before", "nested", "stock"],
 )
-def test_a_transformer_in_it_is_refused(table, pipeline):
-    X, y, _ = table
-    words = r"StandardScaler, which would change rows .* Put transformers into the"
-    resampled = ResampledClassifier(LogisticRegression(), pipeline())
-    ensemble = ResampledEnsembleClassifier(
-        LogisticRegression(), pipeline(), n_estimators=2
-    )
-    around = Pipeline([("inside", pipeline()), ("last", LogisticRegression())])
-    for model in (resampled, ensemble, around):
-        with pytest.raises(TypeError, match=words):
-            model.fit(X, y)
+def test_a_transformer_in_it_is_refused(pipeline):
+    linear = LogisticRegression()
+    for model in (
+        ResampledClassifier(linear, pipeline),
+        ResampledEnsembleClassifier(linear, pipeline, n_estimators=2),
+        Pipeline([("inside", pipeline), ("last", linear)]),
+    ):
+        with pytest.raises(
+            TypeError, match=r"StandardScaler, which would change rows .* Put transform"
+        ):
+            model.fit(X, Y)
 
 
-def test_a_nested_pipeline_is_as_its_steps_in_the_outer_one(table, tmp_path):
-    X, y, incoming = table
-    inner = make_pipeline(down(4), ClassWeight({"c": 2.0}))
+def test_a_nested_pipeline_is_as_its_steps_in_the_outer_one(tmp_path):
+    samplers, rest = [down(4), ClassWeight({"c": 2.0})], [StandardScaler()]
+    rest.append(LogisticRegression())
+    flat = make_pipeline(*samplers, *rest)
     for memory in (None, str(tmp_path / "cache")):
-        nested = Pipeline(
-            [("in", inner), ("z", StandardScaler()), ("lr", LogisticRegression())],
-            memory=memory,
-        )
-        flat = make_pipeline(
-            down(4), ClassWeight({"c": 2.0}), StandardScaler(), LogisticRegression()
-        )
-        for weights in (None, incoming):
-            nested.fit(X, y, sample_weight=weights)
-            flat.fit(X, y, sample_weight=weights)
-            np.testing.assert_array_equal(
-                nested.predict_proba(X), flat.predict_proba(X)
-            )
-    result = Pipeline([("in", inner), ("more", down(2, 1))]).fit_resample(X, y)
-    assert len(result) == 3
-    plain = nested.to_sklearn()
-    np.testing.assert_array_equal(plain.predict_proba(X), nested.predict_proba(X))
+        nested = make_pipeline(make_pipeline(*samplers), *rest, memory=memory)
+        for weights in (None, WEIGHT):
+            p = nested.fit(X, Y, sample_weight=weights).predict_proba(X)
+            expected = flat.fit(X, Y, sample_weight=weights).predict_proba(X)
+            np.testing.assert_array_equal(p, expected)
+    np.testing.assert_array_equal(nested.to_sklearn().predict_proba(X), p)
+    assert len(make_pipeline(make_pipeline(*samplers), down(2)).fit_resample(X, Y)) == 3
 
 
-def test_ensembles_and_comparisons_take_a_composition(table):
-    X, y, _ = table
-    X, y = X[:, 1:], np.where(y == "a", "a", "b")
-    chain = make_pipeline(down(2), down(2))
+def test_ensembles_seed_every_sampler_and_guided_rows_are_refused():
     ensemble = ResampledEnsembleClassifier(
-        GaussianNB(), chain, n_estimators=3, random_state=0
-    ).fit(X, y)
-    assert ensemble.predict_proba(X)[:, 1].mean() == pytest.approx(0.107, rel=0.15)
-    seeds = {
-        model.resampler_.steps[place][1].random_state
-        for model in ensemble.estimators_
-        for place in (0, 1)
-    }
-    assert len(seeds) == 6
-    compared = compare_strategies(
-        GaussianNB(), X, y, strategies={"two draws": chain}, cv=2, random_state=0
-    )
-    assert list(compared.table_.index) == ["true distribution", "two draws"]
-
-
-def test_guided_rows_in_a_composition_are_refused_by_the_classifier(table):
-    X, y, _ = table
-    X = X[:, 1:]
+        GaussianNB(), make_pipeline(down(2), down(2)), n_estimators=3, random_state=0
+    ).fit(X[:, 1:], Y)
+    steps = [step for model in ensemble.estimators_ for step in model.resampler_.steps]
+    assert len({step.random_state for _, step in steps}) == 6
     guided = GuidedDownsample(factor=4, random_state=0, pilot=LogisticRegression())
-    chain = make_pipeline(down(2), guided)
-    model = ResampledClassifier(HistGradientBoostingClassifier(max_iter=2), chain)
+    trees = HistGradientBoostingClassifier(max_iter=2)
+    model = ResampledClassifier(trees, make_pipeline(down(2), guided))
     with pytest.raises(ValueError, match="GuidedDownsample alone, not in a pipeline"):
-        model.fit(X, y)
-    nested = make_pipeline(chain, LogisticRegression()).fit(X, y)
-    assert nested.predict_proba(X).shape == (len(X), 3)
+        model.fit(X[:, 1:], Y)
 
 
-@pytest.mark.parametrize("sampler", [OddRows(), WeightedOddRows()])
-def test_weights_of_a_sampler_of_three_results_are_taken_as_its_own(table, sampler):
-    X, y, incoming = table
-    for given in (None, incoming):
-        resampled = resample(sampler, X, y, given)
-        own = np.ones(len(y)) if given is None else given
-        np.testing.assert_allclose(
-            resampled.weights, 2 * own[resampled.rows], rtol=1e-15
-        )
-        np.testing.assert_allclose(resampled.class_weight, 2, rtol=1e-12)
-        assert resampled.within_class is None
-    features = X[:, 1:]
-    model = make_pipeline(sampler, LogisticRegression()).fit(features, y)
-    witness = LogisticRegression().fit(
-        features[1::2], y[1::2], sample_weight=np.full(len(y) // 2, 2.0)
-    )
-    np.testing.assert_allclose(
-        model.predict_proba(features), witness.predict_proba(features), atol=1e-6
-    )
+class OwnWeights(OddRows):
+    def fit_resample(self, X, y):
+        return X, y, 1 + (np.arange(len(X)) % 3)
 
 
-def test_weights_that_differ_within_a_class_are_passed_to_every_model(table):
-    X, y, _ = table
-
-    class OwnWeights(OddRows):
-        def fit_resample(self, X, y):
-            return X, y, 1 + (np.arange(len(X)) % 3)
-
-    model = ResampledClassifier(GaussianNB(), OwnWeights()).fit(X, y)
+def test_weights_of_a_sampler_of_three_results_are_its_own():
+    for sampler in (OddRows(), WeightedOddRows()):
+        for given in (None, WEIGHT):
+            resampled = resample(sampler, X, Y, given)
+            own = np.ones(len(Y)) if given is None else given
+            expected = 2 * own[resampled.rows]
+            np.testing.assert_allclose(resampled.weights, expected, rtol=1e-15)
+            np.testing.assert_allclose(resampled.class_weight, 2, rtol=1e-12)
+            assert resampled.within_class is None
+    # Those that differ within a class are passed to every model.
+    model = ResampledClassifier(GaussianNB(), OwnWeights()).fit(X, Y)
     assert model.decision_.weights == "incoming"
-    resampled = resample(OwnWeights(), X, y, None)
+    resampled = resample(OwnWeights(), X, Y, None)
     product = resampled.within_class * resampled.class_weight[resampled.labels.codes]
     np.testing.assert_allclose(product, resampled.weights, rtol=1e-12)
 
 
-def test_another_number_of_results_is_refused_in_words(table):
-    X, y, incoming = table
-    for number in (1, 4):
-        model = ResampledClassifier(GaussianNB(), OddRows(results=number))
-        with pytest.raises(TypeError, match=rf"OddRows returned {number} result\(s\)"):
-            model.fit(X, y)
-    with pytest.raises(ValueError, match="finite and positive weight for each row"):
-        ResampledClassifier(GaussianNB(), OddRows(weight=0.0)).fit(X, y)
-    with pytest.raises(TypeError, match=r"returned 3 result\(s\).*needs no Weighted"):
-        Weighted(OddRows()).fit_resample(X, y)
-    silent = OddRows(says_rows=False)
-    assert resample(silent, X, y, None).rows is None
-    with pytest.raises(ValueError, match="OddRows does not say which rows it kept"):
-        resample(silent, X, y, incoming)
-    told = WeightedOddRows(says_rows=False)
-    np.testing.assert_array_equal(
-        resample(told, X, y, incoming).weights, 2 * incoming[1::2]
-    )
-
-
-def test_which_samplers_add_rows(table):
-    X, y, _ = table
-    adding = [
-        RandomOversample(random_state=0),
-        RandomOverSampler(random_state=0),
-        SMOTE(random_state=0),
-        smote(),
-        make_pipeline(down(4), RandomOversample(random_state=0)),
-        StockPipeline([("a", under(0.5)), ("b", SMOTE(random_state=0))]),
-    ]
-    for sampler in adding:
-        assert resample(sampler, X, y, None).adds_rows, sampler
-    others = [
-        None,
-        down(4),
-        under(0.5),
-        ClassWeight(),
-        OddRows(),
-        OddRows(says_rows=False),
-        RandomOversample(sampling_strategy={"c": 60}, random_state=0),
-        make_pipeline(down(4), under(0.5)),
-    ]
-    for sampler in others:
-        assert not resample(sampler, X, y, None).adds_rows, sampler
+@pytest.mark.parametrize(
+    ("sampler", "weight", "text"),
+    [
+        (OddRows(results=1), None, r"OddRows returned 1 result\(s\)"),
+        (OddRows(results=4), None, r"OddRows returned 4 result\(s\)"),
+        (OddRows(weight=0.0), None, "finite and positive weight for each row"),
+        (Weighted(OddRows()), None, r"returned 3 result\(s\).*needs no Weighted"),
+        (OddRows(says_rows=False), WEIGHT, "OddRows does not say which rows it kept"),
+    ],
+)
+def test_what_is_refused(sampler, weight, text):
+    with pytest.raises((TypeError, ValueError), match=text):
+        resample(sampler, X, Y, weight)
+    told = resample(WeightedOddRows(says_rows=False), X, Y, WEIGHT)
+    np.testing.assert_array_equal(told.weights, 2 * WEIGHT[1::2])
