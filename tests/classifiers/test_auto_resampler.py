@@ -4,11 +4,9 @@ import pickle
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy.special import expit
 from sklearn.base import clone
-from sklearn.compose import make_column_transformer
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.ensemble import (
     ExtraTreesClassifier,
@@ -201,21 +199,6 @@ def test_weights_that_came_in_are_counted(large):
     assert model.decision_.weights == "incoming"
     assert model.decision_.recommendation.n_rows == np.count_nonzero(weights)
     assert model.original_prior_ == pytest.approx(np.bincount(y, weights))
-
-
-@pytest.mark.slow
-def test_columns_of_text_and_named_classes(large):
-    X, y = large
-    frame = pd.DataFrame(X, columns=list("abcde"))
-    frame["kind"] = np.where(X[:, 0] > 1, "high", "low")
-    frame.loc[::50, "a"] = np.nan
-    names = np.where(y == 1, "rare", np.where(X[:, 1] > 1.2, "some", "most"))
-    drop_text = make_column_transformer(("passthrough", list("abcde")))
-    model = auto(make_pipeline(drop_text, forest())).fit(frame, names)
-    assert isinstance(model.resampler_, GuidedDownsample)
-    shares = model.predict_proba(frame).mean(axis=0)
-    expected = [(names == name).mean() for name in model.classes_]
-    assert shares == pytest.approx(expected, rel=0.15)
 
 
 class Given(KNeighborsClassifier):

@@ -386,26 +386,6 @@ def test_categories_that_the_rows_drawn_do_not_have_are_refused():
     assert model.fit(X, y).decision_.full_fit.converged
 
 
-def test_steps_that_all_rows_would_fit_alike():
-    rng = np.random.default_rng(0)
-    X, y = data()
-    X = np.column_stack([rng.integers(0, 30, len(y)), X])
-    X[(rng.random(X.shape) < 0.3) & (X < 0)] = np.nan
-    filled = make_pipeline(
-        SimpleImputer(add_indicator=True), StandardScaler(), PolynomialFeatures(2)
-    )
-    one_hot = OneHotEncoder(categories=[np.arange(30)], handle_unknown="ignore")
-    head = make_column_transformer(
-        (one_hot, [0]), (filled, [1, 2]), remainder=SimpleImputer(strategy="constant")
-    )
-    pipeline = make_pipeline(head, LogisticRegression(max_iter=2000))
-    model = finished(pipeline).fit(X, y)
-    assert model.decision_.full_fit.converged
-    best = log_loss_of(pipeline.fit(X, y), X, y)
-    # Scales of the rows drawn change the penalty a little.
-    assert log_loss_of(model.estimator_, X, y) < (1 + WITHIN) * best
-
-
 def test_where_auto_finishes():
     assert has_full_fit(make_pipeline(StandardScaler(), line()), "auto")
     for step in (KBinsDiscretizer(140), PolynomialFeatures(), OneHotEncoder()):

@@ -236,17 +236,6 @@ def test_a_pass_is_one_read_of_the_files_in_bounded_memory(tmp_path):
     assert np.allclose(found.gradient, expected.look(at, hessian=False).gradient)
 
 
-@pytest.mark.parametrize("kind", ["parquet", "csv"])
-def test_files_that_changed_since_their_labels_were_read_are_refused(kind, tmp_path):
-    data = frame().drop(columns=["code", "w"])
-    X, y, _ = scan_file(write(data, tmp_path / "big", kind), target="y")
-    DOWN.fit_resample(X, y)
-    write(data.iloc[::-1], tmp_path / "big", kind)
-    model = ResampledClassifier(LINE, DOWN, full_fit=True)
-    with pytest.raises(ValueError, match=r"0\.\w+ changed while it was read"):
-        model.fit(X, y)
-
-
 def test_columns_of_csv_files_are_the_same_in_all_rows(tmp_path):
     data = frame()
     X, *_ = scan_file(write(data, tmp_path / "big", "csv"), target="y")
@@ -265,13 +254,3 @@ def test_columns_of_csv_files_are_the_same_in_all_rows(tmp_path):
     X, *_ = scan_file(write(written, tmp_path / "numbers", "csv"), target="y")
     assert X.take_rows(np.arange(100))["b"].dtype == np.int64
     assert np.array_equal(X.take_rows(np.arange(N_ROWS))["b"], data["b"])
-
-
-def test_an_index_of_pandas_is_no_feature_and_rows_keep_their_places(tmp_path):
-    data = frame().drop(columns=["code", "w"]).iloc[::2]
-    data.to_parquet(tmp_path / "big.parquet")
-    X, y, _ = scan_file(tmp_path / "big.parquet", target="y")
-    assert X.columns == ["a", "b", "c"]
-    small, labels, _ = DOWN.fit_resample(X, y)
-    assert np.array_equal(small.index, labels.index)
-    assert np.array_equal(small.index, DOWN.sample_indices_)

@@ -21,8 +21,7 @@ from sklearn.tree import DecisionTreeClassifier
 from skstrat import ResampledClassifier, recommend_factor
 from skstrat._core.samples import check_samples
 from skstrat.classifiers._auto import recommend_for
-from skstrat.classifiers._fit_time import predict_seconds
-from skstrat.classifiers._learning_curve import _draw, measured_share
+from skstrat.classifiers._learning_curve import measured_share
 from skstrat.resamplers._efficiency import guided_efficiency, offset_efficiency
 from skstrat.resamplers._factor import split_majority
 from skstrat.resamplers._pilot import run_pilot
@@ -154,18 +153,6 @@ def test_words_of_texts_are_columns_too():
         needs.fit(texts, y, given__level=1)
 
 
-def test_time_goes_by_the_columns_that_the_model_sees():
-    X, y = rows(10_000)
-    squares = recommend_factor(X, y, make_pipeline(PolynomialFeatures(2), LINE))
-    assert squares.n_columns == 21
-    assert squares.full_seconds == predict_seconds(LINE, len(y), 21, 2)
-    wide = sparse.random(len(y), 500, density=0.01, format="csr", random_state=0)
-    found = recommend_factor(wide, y, LINE, random_state=0)
-    assert found.n_columns == 500
-    expected = predict_seconds(LINE, len(y), 5, 2)
-    assert found.full_seconds == pytest.approx(expected, rel=0.02)
-
-
 def test_categories_that_half_of_the_pilot_lacks_are_no_hindrance():
     X, y = rows(slope=2.5)
     names = np.array([f"c{i}" for i in range(200)])
@@ -260,20 +247,6 @@ def test_more_parameters_have_a_larger_share(seed):
     assert 0 <= low < many < high <= 1
     nothing = share(DummyClassifier(strategy="prior"), X, y)
     assert nothing == pytest.approx((0, 0, 0), abs=1e-6)
-
-
-def test_parts_are_nested_and_disjoint_from_the_rows_to_test_with():
-    _, y = frequent(20_000)
-    samples = check_samples(y, y, None)
-    drawn = _draw(split_majority(samples.labels), samples, float, np.inf, seed=0)
-    small, middle, large = (drawn.rows_of(0, part) for part in (1, 2, 4))
-    test = drawn.rows_of(4, 8)
-    assert set(small) < set(middle) < set(large)
-    assert not set(large) & set(test)
-    positives = [y[part].sum() for part in (small, middle, large, test)]
-    np.testing.assert_array_equal(positives, drawn.positives * np.array([1, 2, 4, 4]))
-    for part in (small, middle, large, test):
-        assert len(part) == pytest.approx(11 * y[part].sum(), abs=1)
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -209,25 +209,24 @@ def test_the_record_and_the_check_are_of_the_training_data(host):
 
 # What is refused
 
-POSITIVE = "target_prior must be positive and finite"
-REFUSED = [
-    (
-        {"ok": 0.9, "scam": 0.1},
-        "target_prior must name every class of ['fraud', 'ok'], and no other; got "
-        "['ok', 'scam']. Give shares",
-    ),
-    ({"ok": 0.9}, "and no other; got ['ok']"),
-    (
-        [1, 2, 3],
-        "target_prior must hold one value for each class of ['fraud', 'ok'], in this "
-        "order; got 3 values: [1, 2, 3]",
-    ),
-    ([0, 1], f"{POSITIVE}; got [0, 1]. Give a"),
-    ({"ok": 1, "fraud": -1}, POSITIVE),
-    ([np.nan, 1], f"{POSITIVE}; got [nan, 1]"),
-    ([[1, 1]], "must have shape (n_classes,)"),
-    (["a", "b"], "target_prior must hold a number for each class; got ['a'"),
-]
+POSITIVE, NAMES = "target_prior must be positive and finite", "['fraud', 'ok']"
+REFUSED = {
+    f"must name every class of {NAMES}, and no other; got ['ok', 'scam']. Give": {
+        "ok": 0.9,
+        "scam": 0.1,
+    },
+    "and no other; got ['ok']": {"ok": 0.9},
+    f"must hold one value for each class of {NAMES}, in this order; got 3 values": [
+        1,
+        2,
+        3,
+    ],
+    f"{POSITIVE}; got [0, 1]. Give a": [0, 1],
+    f"{POSITIVE}; got {{'ok'": {"ok": 1, "fraud": -1},
+    f"{POSITIVE}; got [nan, 1]": [np.nan, 1],
+    "must have shape (n_classes,)": [[1, 1]],
+    "target_prior must hold a number for each class; got ['a'": ["a", "b"],
+}
 
 
 class Untrained(GaussianNB):
@@ -237,8 +236,9 @@ class Untrained(GaussianNB):
         raise AssertionError("trained")
 
 
-@pytest.mark.parametrize(("prior", "message"), REFUSED, ids=range(8))
-def test_what_is_no_prior_is_refused_at_fit_and_at_prediction(prior, message):
+@pytest.mark.parametrize("message", REFUSED)
+def test_what_is_no_prior_is_refused_at_fit_and_at_prediction(message):
+    prior = REFUSED[message]
     X, y = table(2, 500)
     inside = GaussianNB().fit(X, y)
     wrapper = PriorCorrectedClassifier(inside, train_prior=[1, 1], target_prior=prior)
@@ -337,27 +337,6 @@ def test_a_fitted_model_takes_priors_by_label():
     np.testing.assert_array_equal(model.predict_proba(X), inside.predict_proba(X))
 
 
-def test_onnx_is_for_the_target():
-    onnx_of = pytest.importorskip("skl2onnx").to_onnx
-    runtime = pytest.importorskip("onnxruntime")
-    X, y = table(3, 3_000)
-    X = X.astype(np.float32)
-    model = clone(HOSTS["forest"]).fit(X, y)
-    prior = by_label(model, TARGETS[3])
-    wrapper = model.to_sklearn().set_params(target_prior=prior)
-    model.target_prior = prior
-    expected = model.predict_proba(X)
-    for exported in (model.to_sklearn(), wrapper):
-        onnx = onnx_of(exported, X[:1], options={"zipmap": False})
-        session = runtime.InferenceSession(
-            onnx.SerializeToString(), providers=["CPUExecutionProvider"]
-        )
-        labels, proba = session.run(None, {"X": X})
-        # In float32, an error of the forest grows with the ratio of the factors.
-        np.testing.assert_allclose(proba, expected, rtol=1e-4, atol=3e-6)
-        assert (labels == model.predict(X)).mean() > 0.999
-
-
 @pytest.mark.parametrize(
     ("library", "n_classes"), [("lightgbm", 2), ("xgboost", 2), ("catboost", 3)]
 )
@@ -444,7 +423,7 @@ def test_a_hard_likelihood_is_maximised(seed):
 
 
 @pytest.mark.parametrize(
-    ("n_high", "n_rows"), [(1000, 4000), (40_000, 160_000), (3990, 4000)]
+    ("n_high", "n_rows"), [(1000, 4000), (25_000, 100_000), (3990, 4000)]
 )
 def test_of_two_values_it_is_arithmetic(n_high, n_rows):
     low, high, trained = 0.01, 0.8, 0.1
@@ -463,6 +442,7 @@ def test_of_two_values_it_is_arithmetic(n_high, n_rows):
     np.testing.assert_allclose(found.standard_error, error, rtol=0.15, atol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rate", "auc"), [(0.06, 0.9), (0.3, 0.75)])
 def test_the_standard_error_is_that_of_repeats(rate, auc):
     found = [
