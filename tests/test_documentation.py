@@ -33,6 +33,7 @@ NEEDS = {
     "how_far.md": ["pandas"],
     "pipelines.md": ["pandas"],
     "same_rows.md": ["duckdb", "pyarrow"],
+    "start.md": ["polars"],
     "strata.md": ["pandas"],
 }
 QUICK = {"changes.md", "contributing.md", "index.md", "limits.md"}
@@ -123,8 +124,9 @@ def test_blocks_are_of_a_kind_that_is_checked(page):
 def page_cases():
     for page in PAGES:
         marks = [] if page.name in QUICK else [pytest.mark.slow]
-        if page.name == "mlflow.md":
+        if page.name in {"distributed.md", "mlflow.md"}:
             # The parts of MLflow warn of one another, which is shown and no error.
+            # Lightning and Accelerate call what torch gives up.
             marks.append(pytest.mark.filterwarnings("default"))
         if any(kind == "python" for kind, _ in blocks(page)):
             yield pytest.param(page, id=page_name(page), marks=marks)
