@@ -39,7 +39,7 @@ from skstrat.classifiers._policy import (
     gives_batch_weights,
     takes_batch_weights,
 )
-from skstrat.classifiers._sgd_scale import EpochMean, averages, fit_scale
+from skstrat.classifiers._sgd_scale import EpochMean, averages, scaled
 
 Rows = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -64,8 +64,8 @@ class PartialFitClassifier(CorrectedClassifier):
     ``SGDClassifier(loss="log_loss")`` ends with the mean coefficients of its last
     epoch. Their scale and the intercept then minimise its loss over the rows, which
     makes the mean prediction right for any step size. The scale is not raised where it
-    would be overfitted: with more columns than a tenth of the deviance explained. With
-    an L1 penalty the coefficients stay as they are.
+    would be overfitted: with more columns than a tenth of the deviance explained. Then
+    and with an L1 penalty the coefficients stay as they are.
 
     Parameters
     ----------
@@ -266,20 +266,15 @@ class PartialFitClassifier(CorrectedClassifier):
             weigh = train.weights.__getitem__
         original = class_totals(everything.labels, everything.weights)
         trained = class_totals(train.labels, train.weights)
-        if not weighted:
-            trained = trained * _passes_of(batches)
-        trained = believed_totals(estimator, train.labels, trained)
+        passes = np.ones(len(original)) if weighted else _passes_of(batches)
+        trained = believed_totals(estimator, train.labels, trained * passes)
         priors = {
             "train_prior": trained if self.prior_correction else original,
             "target_prior": original,
         }
         loss_of = None if held_out is None else partial(held_out.log_loss, priors)
-        self.estimator_ = self._train(estimator, train, batches, weigh, loss_of)
-        if averages(estimator):
-            passes = np.ones(len(original)) if weighted else _passes_of(batches)
-            scaled = fit_scale(self.estimator_, train, passes, seed)
-            if loss_of is None or loss_of(scaled) < loss_of(self.estimator_):
-                self.estimator_ = scaled
+        mean, last = self._train(estimator, train, batches, weigh, loss_of)
+        self.estimator_ = scaled(mean, last, train, passes, seed, loss_of)
         classes = train.labels.classes
         self._learn_priors(classes, original, trained)
         kind: WeightKind = "all" if weighted else "incoming"
@@ -334,24 +329,24 @@ class PartialFitClassifier(CorrectedClassifier):
         batches: BalancedBatches,
         weigh: Callable[[Rows], Floats] | None,
         loss_of: Callable[[Any], float] | None,
-    ) -> Any:
-        """Train for the epochs, and return the estimator of the best one."""
+    ) -> tuple[Any, Any]:
+        """Train; return the estimator of the best epoch with mean coefficients, too."""
         named = {}
         if "classes" in signature(estimator.partial_fit).parameters:
             named["classes"] = train.labels.classes
         epochs = range(self.epochs)
         self.validation_loss_: list[float] = []
-        best, kept, self.n_iter_, last = np.inf, estimator, 0, 0
+        best, kept, self.n_iter_, last = np.inf, (estimator, estimator), 0, 0
         for epoch in self.progress(epochs) if self.progress else epochs:
             mean = _train_epoch(estimator, train, batches, weigh, named)
             last = epoch + 1
             if loss_of is None:
-                kept, self.n_iter_ = mean, last
+                kept, self.n_iter_ = (mean, estimator), last
                 continue
             loss = loss_of(mean)
             self.validation_loss_.append(loss)
             if loss < best * (1 - self.tol):
-                best, kept, self.n_iter_ = loss, deepcopy(mean), last
+                best, kept, self.n_iter_ = loss, deepcopy((mean, estimator)), last
             elif last - self.n_iter_ >= self.n_iter_no_change:
                 break
         served = batches.class_counts_ * _passes_of(batches)

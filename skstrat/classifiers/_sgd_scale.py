@@ -11,6 +11,7 @@ share of the class, however far SGD still is from its optimum.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
@@ -72,37 +73,54 @@ def _with(estimator: Any, coef: Floats, intercept: Floats) -> Any:
     return changed
 
 
-def fit_scale(estimator: Any, train: Part, passes: Floats, seed: int) -> Any:
-    """Return a copy with the scale and intercept of each class fitted to the rows.
+def scaled(
+    mean: Any,
+    last: Any,
+    train: Part,
+    passes: Floats,
+    seed: int,
+    loss_of: Callable[[Any], float] | None,
+) -> Any:
+    """Scale SGD, unless that loses on a part held out; return others as they are."""
+    if not averages(mean):
+        return mean
+    fitted = _fit_scale(mean, last, train, passes, seed)
+    better = loss_of is None or loss_of(fitted) < loss_of(mean)
+    return fitted if better else mean
 
-    ``passes`` is how often each class counts.
+
+def _fit_scale(mean: Any, last: Any, train: Part, passes: Floats, seed: int) -> Any:
+    """Return mean coefficients with the scale and intercept fitted to the rows.
+
+    ``passes`` is how often each class counts. Where a larger scale would be overfitted,
+    the last coefficients are kept: they lag behind less than their mean.
     """
     labels = train.labels
     rows, weights = _choose_rows(train, passes, seed)
-    scores = train.predict(estimator.decision_function, rows).reshape(len(rows), -1)
+    scores = train.predict(mean.decision_function, rows).reshape(len(rows), -1)
     y = labels.classes[labels.codes[rows]]
-    penalty = _strength(estimator) * float(passes @ labels.counts)
+    penalty = _strength(mean) * float(passes @ labels.counts)
     line = LogisticRegression(
         C=1 / penalty if penalty else np.inf,
-        fit_intercept=estimator.fit_intercept,
+        fit_intercept=mean.fit_intercept,
         solver="newton-cholesky",
         max_iter=200,
     )
-    coef, intercept = estimator.coef_.copy(), estimator.intercept_.copy()
-    positive = estimator.classes_[-scores.shape[1] :]
-    for place, (row, label) in enumerate(zip(coef, positive, strict=True)):
+    coef, intercept = last.coef_.copy(), last.intercept_.copy()
+    positive = mean.classes_[-scores.shape[1] :]
+    for place, (row, label) in enumerate(zip(mean.coef_, positive, strict=True)):
         length = np.linalg.norm(row)
         if not length:
             continue
         # Divided by its length, the penalty of the line is that of the coefficients.
-        distance = (scores[:, [place]] - intercept[place]) / length
+        distance = (scores[:, [place]] - mean.intercept_[place]) / length
         _fit_line(line, distance, y == label, weights)
         scale = line.coef_[0, 0] / length
         chi2 = len(labels.codes) * _deviance(line, distance, y == label, weights)
         if scale <= 1 or len(row) <= _MOST_SHRINKAGE * chi2:
-            row *= scale
+            coef[place] = row * scale
             intercept[place] = np.ravel(line.intercept_)[0]
-    return _with(estimator, coef, intercept)
+    return _with(mean, coef, intercept)
 
 
 def _strength(estimator: Any) -> float:
