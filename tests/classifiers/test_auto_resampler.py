@@ -201,22 +201,6 @@ def test_weights_that_came_in_are_counted(large):
     assert model.original_prior_ == pytest.approx(np.bincount(y, weights))
 
 
-class Given(KNeighborsClassifier):
-    """Neighbours that need a fit parameter."""
-
-    def fit(self, X, y, level):
-        return super().fit(X, y)
-
-
-def test_what_needs_fit_parameters_is_not_fitted_without():
-    X, y = rows(120_000, intercept=-4.5)
-    model = auto(Given(), calibration_check=False).fit(X, y, level=1)
-    found = model.decision_.recommendation
-    assert found.limited_by == "max_loss"
-    # That of the assumed parameters, 100 to 1,600 for 700.
-    assert found.loss_range == pytest.approx((found.loss / 7, found.loss * 16 / 7))
-
-
 def test_texts_and_what_learns_distributions_get_rows_drawn_evenly(large, texts):
     model = auto(make_pipeline(TfidfVectorizer(), forest())).fit(texts, large[1])
     assert isinstance(model.resampler_, DownsampleUpweight)

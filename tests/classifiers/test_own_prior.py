@@ -22,7 +22,12 @@ from sklearn.ensemble import (
 )
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, SGDClassifier
-from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    RandomizedSearchCV,
+    TunedThresholdClassifierCV,
+)
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import BernoulliNB, ComplementNB, GaussianNB
 from sklearn.neighbors import NearestCentroid
@@ -36,6 +41,7 @@ from skstrat import (
     DownsampleUpweight,
     GuidedDownsample,
     PartialFitClassifier,
+    PriorCorrectedClassifier,
     ResampledClassifier,
     ResampledEnsembleClassifier,
     TreeWeightsWarning,
@@ -437,3 +443,53 @@ def test_boosting_that_stopped_too_early_is_caught(data):
     short = booster("catboost", iterations=2, learning_rate=0.05)
     with pytest.warns(CalibrationWarning, match="training stopped too early"):
         ResampledClassifier(short).fit(*data)
+
+
+# Thresholds go around, never inside
+
+BAYES = GaussianNB()
+FIXED = FixedThresholdClassifier(BAYES, threshold=0.1)
+TUNED = TunedThresholdClassifierCV(BAYES, scoring="f1", cv=2)
+SCALED = make_stock_pipeline(StandardScaler(), FIXED)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        ResampledClassifier(FIXED),
+        ResampledClassifier(SCALED, down(), prior_correction=False),
+        ResampledClassifier(search(TUNED, estimator__var_smoothing=[1e-9]), down()),
+        HOSTS["ensemble"](search(make_stock_pipeline(BAYES), gaussiannb=[TUNED])),
+        ResampledClassifier(CalibratedClassifierCV(FIXED), down()),
+        ResampledClassifier(vote(TUNED), under()),
+        make_pipeline(down(), SCALED),
+        make_pipeline(down(), TunedThresholdClassifierCV(LogisticRegression())),
+    ],
+    ids=range(8),
+)
+def test_thresholds_inside_are_refused(data, model):
+    around = "this classifier" if hasattr(model, "resampler") else "the pipeline"
+    message = rf"^(\w+) holds a .* lost inside.* put \1 around {around}"
+    with pytest.raises(ValueError, match=message) as caught:
+        model.fit(*data)
+    assert "ResampledClassifier" not in str(caught.value)
+
+
+def test_thresholds_of_fitted_models_and_comparisons(data):
+    inside = FixedThresholdClassifier(BAYES, threshold=0.1).fit(*data)
+    model = PriorCorrectedClassifier(inside, train_prior=[1, 1], target_prior=[9, 1])
+    for use in (model.fit, model.predict, lambda X: compare_strategies(FIXED, *data)):
+        with pytest.raises(ValueError, match=r"^FixedThresholdC.* around this class"):
+            use(data[0])
+
+
+@pytest.mark.parametrize("host", ["down", "ensemble", "pipeline"])
+def test_a_threshold_around_is_obeyed(data, host):
+    (X, y), inner = data, HOSTS[host](BAYES)
+    model = FixedThresholdClassifier(inner, threshold=0.1).fit(X, y)
+    p = model.predict_proba(X)[:, 1]
+    np.testing.assert_array_equal(model.predict(X), (p >= 0.1).astype(int))
+    plain = make_stock_pipeline(StandardScaler(), model).fit(X, y)
+    again = make_pipeline(StandardScaler(), model).fit(X, y).to_sklearn()
+    np.testing.assert_array_equal(again.predict(X), plain.predict(X))
+    assert plain.predict(X).sum() > inner.fit(X, y).predict(X).sum()
