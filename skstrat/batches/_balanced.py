@@ -77,9 +77,10 @@ class BalancedBatches(ResumableEpochs):
         Weights of the rows; the original total of a class is their sum. They do not
         change how often rows are served: they multiply the loss weight of the class.
     random_state : int, Generator, RandomState or None, default=None
-        Seed of the orders.
+        Seed of the orders. Several processes need the same.
     rank, world_size : int, default=0 and 1
-        Number of this process, and number of processes. Each is served every
+        Number of this process, and number of processes. Leave them out if the trainer
+        divides the batches, as Accelerate does. Each process is served every
         ``world_size``-th batch. The rest at the end of an epoch is divided evenly. So
         all have the same number of batches and together serve what one process would.
         The last batch of a process then has the shares only if its rows suffice. A
@@ -106,9 +107,11 @@ class BalancedBatches(ResumableEpochs):
     ValueError
         If there is one class, or more classes than rows in a batch. If a batch needs
         more rows of a class than there are, without ``replacement``. If an argument is
-        out of range.
+        out of range. When iterated: if several processes have no common
+        ``random_state``, or a trainer divides what ``rank`` has divided.
     TypeError
-        If ``drop_last`` is not a bool.
+        If ``drop_last`` is not a bool. If y is a sampler: Lightning gives one unless
+        its ``use_distributed_sampler`` is False.
 
     See Also
     --------
@@ -122,7 +125,8 @@ class BalancedBatches(ResumableEpochs):
     small classes, set ``epoch`` to a number of batches.
 
     Each ``iter()`` is a new epoch, also after an incomplete one. It works as
-    ``batch_sampler`` of a torch ``DataLoader``.
+    ``batch_sampler`` of a torch ``DataLoader``, so a batch is a list of integers, as
+    torch's ``BatchSampler`` gives them. :meth:`arrays` gives arrays.
 
     Examples
     --------

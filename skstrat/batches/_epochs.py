@@ -93,7 +93,21 @@ class ResumableEpochs(ABC):
             )
 
     def set_epoch(self, epoch: int, place: int | None = None) -> None:
-        """Choose the epoch that the next ``iter()`` serves."""
+        """Choose the epoch that the next ``iter()`` serves, and the place in it.
+
+        Parameters
+        ----------
+        epoch : int
+            Number of the epoch, from 0.
+        place : int, default=None
+            Number of items to leave out, of this process. None for 0, but a place that
+            was loaded for this epoch is kept.
+
+        Warns
+        -----
+        UserWarning
+            If a loaded state is of another epoch, and ``place`` is None.
+        """
         epoch = check_whole("epoch", epoch, least=0)
         if place is None:
             if self._is_loaded and epoch != self._epoch:

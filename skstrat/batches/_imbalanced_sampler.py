@@ -45,9 +45,10 @@ class ImbalancedSampler(ResumableEpochs):
         Probabilities of rows, up to a factor; rows of weight zero are never drawn. None
         for 1 / rows of the label. For several labels it is that of the rarest.
     random_state : int, Generator, RandomState or None, default=None
-        Seed of the draws.
+        Seed of the draws. Several processes need the same.
     rank, world_size : int, default=0 and 1
-        Number of this process, and number of processes. Each is served every
+        Number of this process, and number of processes. Leave them out if the trainer
+        divides the draws, as Accelerate and Lightning do. Each process is served every
         ``world_size``-th draw. All get the same number of draws: ``num_samples`` is
         rounded up for that.
 
@@ -62,7 +63,9 @@ class ImbalancedSampler(ResumableEpochs):
     ------
     ValueError
         If a row has no label, or indices are not row numbers of ``y``. If weights are
-        negative, not finite or all zero, or a number is out of range.
+        negative, not finite or all zero, or a number is out of range. When iterated: if
+        several processes have no common ``random_state``, or a trainer divides what
+        ``rank`` has divided.
 
     See Also
     --------
