@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 
-from skstrat import CombinedResample, DownsampleUpweight, RandomOversample
+from skstrat import DownsampleUpweight, RandomOversample
 
 N_SEEDS = 400
 
@@ -72,44 +72,6 @@ def test_blocks_strides_and_seeds_are_as_uneven_as_chance(kept):
         assert np.abs(common - expected).max() < 5.5 * sd
 
 
-def test_which_row_is_repeated_once_more_is_chance():
-    y, times = np.repeat([0, 1], [400, 97]), np.zeros(497)
-    for seed in range(N_SEEDS):
-        over = RandomOversample(sampling_strategy={1: 250}, random_state=seed)
-        times += np.bincount(over.fit(y, y).sample_indices_)
-    share = 250 / 97 - 2
-    sd = np.sqrt(N_SEEDS * share * (1 - share))
-    assert np.abs(times[400:] - N_SEEDS * (2 + share)).max() <= 5.5 * sd
-    assert (times[:400] == N_SEEDS).all()
-
-
-@pytest.mark.parametrize(("factor", "per_positive"), [(20, 10), (10, 20)])
-@pytest.mark.parametrize("weighting", ["original", "factor"])
-def test_worked_example_of_200_negatives_per_positive(factor, per_positive, weighting):
-    y = np.arange(201 * 50) % 201 == 0
-    down = DownsampleUpweight(factor=factor, weighting=weighting, random_state=0)
-    _, y_kept, weights = down.fit_resample(y, y)
-    assert np.bincount(y_kept).tolist() == [50 * per_positive, 50]
-    assert set(weights[~y_kept]) == {factor}
-    assert set(weights[y_kept]) == {1}
-
-
-def test_factor_weighting_keeps_totals_on_average():
-    n_rows, n_seeds, factor = 5_000, 400, 20
-    y = np.repeat([0, 1], [n_rows, 10])
-    incoming, ratio = np.random.default_rng(1).lognormal(size=len(y)), []
-    negatives = incoming[:n_rows]
-    for seed in range(n_seeds):
-        down = DownsampleUpweight(factor=20, weighting="factor", random_state=seed)
-        _, y_kept, weights = down.fit_resample(y, y, sample_weight=incoming)
-        ratio.append(weights[y_kept == 0].sum() / negatives.sum())
-    # Horvitz and Thompson, simple random sampling without replacement.
-    variation = negatives.std(ddof=1) / negatives.mean()
-    expected = variation * np.sqrt((1 - 1 / factor) / (n_rows / factor))
-    assert abs(np.mean(ratio) - 1) < 4 * expected / np.sqrt(n_seeds)
-    assert np.std(ratio, ddof=1) == pytest.approx(expected, rel=0.12)
-
-
 def test_weights_of_any_size_stay_finite():
     y = np.repeat([0, 1], [20_000, 100])
     for exponent in (1, 100):
@@ -171,19 +133,3 @@ def test_repeats_with_weights_reproduce_the_full_fit(weighted):
         repeated = GaussianNB(var_smoothing=0).fit(X_drawn, y_drawn, w)
         p, q = repeated.predict_proba(X), full.predict_proba(X)
         np.testing.assert_allclose(p, q, rtol=0, atol=1e-9)
-
-
-@pytest.mark.parametrize(("repeats", "factor"), [(5, 20), (13, 10)])
-def test_combined_equals_down_only(repeats, factor):
-    for seed in range(3):
-        X, y = gaussians((4000, 50), seed)
-        before = np.random.default_rng(seed).lognormal(size=len(y))
-        rows = {0: 4000 // factor, 1: 50 * repeats}
-        combined = CombinedResample(sampling_strategy=rows, random_state=seed)
-        down = DownsampleUpweight(factor=factor, random_state=seed)
-        fits = [
-            fitted(*resampler.fit_resample(X, y, sample_weight=before))
-            for resampler in (combined, down)
-        ]
-        assert combined.sampling_strategy_ == rows
-        np.testing.assert_allclose(*fits, rtol=0, atol=1e-6)
