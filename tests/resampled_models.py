@@ -54,3 +54,22 @@ def last_step(model):
     while hasattr(model, "steps"):
         model = model.steps[-1][1]
     return model
+
+
+class Log(list):
+    """A list that clones of its owner share."""
+
+    def __deepcopy__(self, memo):
+        return self
+
+
+def assert_same_predictions(plain, model, X, **close):
+    np.testing.assert_array_equal(plain.predict(X), model.predict(X))
+    np.testing.assert_array_equal(plain.classes_, model.classes_)
+    for method in ("predict_proba", "predict_log_proba", "decision_function"):
+        assert hasattr(plain, method) == hasattr(model, method), method
+        if hasattr(model, method):
+            with np.errstate(divide="ignore"):  # trees and neighbors give zeros
+                given, expected = (getattr(each, method)(X) for each in (plain, model))
+            assert given.shape == expected.shape
+            np.testing.assert_allclose(given, expected, **close, err_msg=method)

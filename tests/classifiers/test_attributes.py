@@ -11,8 +11,6 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     StratifiedKFold,
-    TunedThresholdClassifierCV,
-    cross_val_predict,
 )
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
@@ -214,23 +212,6 @@ def test_fitted_models_and_weights_in_a_selector():
     model = selector.fit(X, y, sample_weight=weights).estimator_
     np.testing.assert_allclose(model.target_prior_, np.bincount(y, weights), rtol=1e-12)
     np.testing.assert_allclose(model.train_prior_, model.target_prior_, rtol=1e-9)
-
-
-@pytest.mark.slow
-def test_stacking_voting_and_thresholds():
-    X, y = rows(4000)
-    line = resampled(LogisticRegression())
-    members = [("line", line), ("forest", resampled(FOREST))]
-    for host in (
-        ensemble.StackingClassifier(members, LogisticRegression(), cv=FOLDS),
-        ensemble.VotingClassifier(members, voting="soft"),
-    ):
-        p = cross_val_predict(host, X, y, cv=FOLDS, method="predict_proba")[:, 1]
-        assert 0.85 < p.mean() / y.mean() < 1.15
-    tuned = TunedThresholdClassifierCV(line, scoring="f1", cv=FOLDS).fit(X, y)
-    # The rare class is found by a threshold below one half.
-    assert tuned.best_threshold_ < 0.5
-    assert tuned.predict(X).sum() > line.fit(X, y).predict(X).sum()
 
 
 class ColumnOfLabels(DecisionTreeClassifier):

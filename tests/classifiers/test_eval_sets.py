@@ -8,6 +8,7 @@ import sklearn
 from imblearn.over_sampling import SMOTE
 from resampled_models import (
     LIBRARIES,
+    Log,
     averaged,
     down,
     generated,
@@ -197,13 +198,6 @@ def test_it_is_said_where_the_loss_cannot_be_corrected(trees, evaluated, name):
         # Without a resampler there is nothing to correct.
         if name != "sampler inside":
             ResampledClassifier(inner).fit(X, y, **params)
-
-
-class Log(list):
-    """A list that clones of its owner share."""
-
-    def __deepcopy__(self, memo):
-        return self
 
 
 class Recorder(HistGradientBoostingClassifier):

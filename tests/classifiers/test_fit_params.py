@@ -10,6 +10,7 @@ from imblearn.over_sampling import SMOTE
 from imblearn.under_sampling import RandomUnderSampler
 from resampled_models import (
     START,
+    Log,
     averaged,
     down,
     generated,
@@ -39,13 +40,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::skstrat.CalibrationWarning"),
     pytest.mark.filterwarnings("ignore:The argument 'eval_set' is deprecated"),
 ]
-
-
-class Log(list):
-    """A list that clones of its owner share."""
-
-    def __deepcopy__(self, memo):
-        return self
 
 
 class Recorder(ClassifierMixin, BaseEstimator):
@@ -234,12 +228,10 @@ def test_scores_of_the_user_and_the_correction_add_up(trees, eval_losses, librar
     assert eval_losses(model.estimator_)[-1] == pytest.approx(expected, abs=1e-6)
 
 
-def frame(n_rows=1200, seed=0, kind="category"):
+def frame(seed):
     pandas = pytest.importorskip("pandas")
-    X, y = generated(n_rows, seed=seed)
+    X, y = generated(1200, seed=seed)
     place = np.digitize(X[:, 0], [-1, 0, 1])
-    if kind == "category":
-        place = pandas.Categorical.from_codes(place, list("dbca"))
     return pandas.DataFrame({"place": place, "size": X[:, 1]}), pandas.Series(y)
 
 
@@ -250,7 +242,7 @@ def test_pools_of_catboost_are_eval_sets_and_stay_as_they_are(
     trees, eval_losses, form, resampler
 ):
     catboost = pytest.importorskip("catboost")
-    (X, y), (X_val, y_val) = frame(kind=int), frame(seed=1, kind=int)
+    (X, y), (X_val, y_val) = frame(0), frame(1)
     weight = np.random.default_rng(2).uniform(1, 2, 1200)
     pool = catboost.Pool(X_val, y_val, weight=weight, cat_features=["place"])
     sets = {"pool": pool, "pools": [pool], "both": [(X_val, y_val), pool]}[form]
@@ -273,15 +265,6 @@ def test_pools_of_catboost_are_eval_sets_and_stay_as_they_are(
     ):
         with pytest.raises(ValueError, match=text):
             host.fit(X, y, eval_set=given)
-
-
-@pytest.mark.parametrize("library", ["lightgbm", "xgboost"])
-def test_frames_keep_their_categories(trees, evaluated, eval_losses, library):
-    own = {"enable_categorical": True} if library == "xgboost" else {}
-    (X, y), (X_val, y_val) = frame(), frame(seed=1)
-    model = wrapped(trees(library, **own)).fit(X, y, **evaluated(library, X_val, y_val))
-    expected = log_loss(y_val, model.predict_proba(X_val))
-    assert eval_losses(model.estimator_)[-1] == pytest.approx(expected, abs=1e-6)
 
 
 class Counter:

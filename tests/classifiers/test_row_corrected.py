@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from resampled_models import assert_same_predictions as compare_predictions
 from resampled_models import averaged, down, guided, wrapped
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
@@ -59,14 +60,7 @@ def fitted(estimator, X, y, pilot="linear", target=None):
 
 
 def assert_same_predictions(frozen, model, X):
-    np.testing.assert_array_equal(frozen.classes_, model.classes_)
-    np.testing.assert_array_equal(frozen.predict(X), model.predict(X))
-    for method in ("predict_proba", "predict_log_proba", "decision_function"):
-        assert hasattr(frozen, method) == hasattr(model, method), method
-        if hasattr(model, method):
-            with np.errstate(divide="ignore"):  # trees and neighbors give zeros
-                given, expected = (getattr(each, method)(X) for each in (frozen, model))
-            np.testing.assert_allclose(given, expected, **EXACT, err_msg=method)
+    compare_predictions(frozen, model, X, **EXACT)
 
 
 @pytest.mark.parametrize(
