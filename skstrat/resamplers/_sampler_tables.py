@@ -20,16 +20,17 @@ def readable_table(sampler: Any, X: Any) -> Any:
     if not (checks or isinstance(sampler, Pipeline)):
         return X
     kind = _kind_of(X)
-    if kind in _TO_PANDAS:
-        return _TO_PANDAS[kind](X)
-    if checks:
+    if kind in _READERS:
+        return _READERS[kind](X)
+    # Other libraries' samplers of this base may read more.
+    if checks and type(sampler).__module__.startswith("imblearn."):
         _refuse_unreadable(sampler, X)
     return X
 
 
 def table_like(X: Any, made: Any) -> Any:
     """Return rows that a sampler made as a table of the kind and types of X."""
-    return _FROM_PANDAS[_kind_of(X)](X, made)
+    return _WRITERS[_kind_of(X)](X, made)
 
 
 def _kind_of(X: Any) -> str:
@@ -109,13 +110,13 @@ def _tensor_like(X: Any, made: Any) -> Any:
     return X.new_tensor(np.asarray(made))
 
 
-_TO_PANDAS = {
+_READERS = {
     "polars": _pandas_of_polars,
     "pyarrow": _pandas_of_arrow,
     "datasets": _pandas_of_data_set,
     "torch": _array_of_tensor,
 }
-_FROM_PANDAS = {
+_WRITERS = {
     "polars": _polars_like,
     "pyarrow": _arrow_like,
     "datasets": _data_set_like,
