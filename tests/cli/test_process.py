@@ -1,6 +1,8 @@
-"""The command as a process: signals, and streams that are closed or full."""
+"""The commands as processes: signals, and streams that are closed or full."""
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,46 +12,52 @@ import numpy as np
 import pandas as pd
 import pytest
 
-# What the console script does.
+# Ordinary tests cannot see what the console script does.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="needs the signals"),
+]
 START = "from skstrat.cli import main; main()"
 UNWRITTEN = "Error: standard output cannot be written: Bad file descriptor\n"
-POSIX = pytest.mark.skipif(sys.platform == "win32", reason="needs the signal")
 
 
-def start(*arguments, python=(), **options):
-    command = [sys.executable, *python, "-c", START, *map(str, arguments)]
-    return subprocess.Popen(
-        command, **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-    )
+def start(*arguments, python=(), code=START, **options):
+    command = [sys.executable, *python, "-c", code, *map(str, arguments)]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, **{**streams, **options})
+
+
+def finish(running):
+    out, err = running.communicate(timeout=120)
+    return running.returncode, out, (err or b"").decode()
 
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory):
     path = tmp_path_factory.mktemp("large") / "large.parquet"
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"x": rng.random(2_000_000)})
+    frame = pd.DataFrame({"x": np.random.default_rng(0).random(2_000_000)})
     frame.assign(y=np.arange(2_000_000) % 9 == 0).to_parquet(path)
     return path
 
 
-@POSIX
-@pytest.mark.slow
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    path = tmp_path_factory.mktemp("small") / "small.csv"
+    frame = pd.DataFrame({"é": range(3000)})
+    frame.assign(y=frame["é"] % 50 == 0).to_csv(path, index=False)
+    return path
+
+
 @pytest.mark.parametrize(
     ("name", "expected", "said"),
     [("SIGINT", 1, "Aborted!"), ("SIGTERM", 143, ""), ("SIGHUP", 129, "")],
 )
 def test_stopped_while_it_writes(large, tmp_path, name, expected, said):
-    dest = tmp_path / "small.csv"
-    options = ("--target=y", "--factor=1.01")
-    # A signal between two lines may leave a file to the garbage collector.
-    python = ("-W", "error", "-W", "ignore::ResourceWarning")
     sent = getattr(signal, name)
     running = start(
-        "downsample",
-        large,
-        dest,
-        *options,
-        python=python,
+        *("downsample", large, tmp_path / "small.csv", "--target=y", "--factor=1.01"),
+        # A signal between two lines may leave a file to the garbage collector.
+        python=("-W", "error", "-W", "ignore::ResourceWarning"),
         # Behind nohup, processes would begin with SIGHUP ignored.
         preexec_fn=lambda: signal.signal(sent, signal.SIG_DFL),
     )
@@ -60,25 +68,21 @@ def test_stopped_while_it_writes(large, tmp_path, name, expected, said):
         assert time.monotonic() < end
         time.sleep(0.001)
     running.send_signal(sent)
-    out, err = running.communicate(timeout=60)
-    assert (running.returncode, out, err.decode().strip()) == (expected, b"", said)
+    code, out, err = finish(running)
+    assert (code, out, err.strip()) == (expected, b"", said)
     assert list(tmp_path.iterdir()) == []
 
 
-@POSIX
-@pytest.mark.slow
-@pytest.mark.parametrize("library", ["sklearn", "rich"])
-def test_interrupted_during_imports(library):
+def test_interrupted_during_imports():
     # It tells on standard error which module was imported.
     running = start("compare", "--demo", python=("-X", "importtime"))
     for line in running.stderr:
-        if line.split(b"|")[-1].strip().startswith(library.encode()):
+        if line.split(b"|")[-1].strip().startswith(b"rich"):
             break
     running.send_signal(signal.SIGINT)
-    out, err = running.communicate(timeout=60)
-    assert running.returncode == -signal.SIGINT
-    assert not out
-    assert b"Traceback" not in err
+    code, out, err = finish(running)
+    assert (code, out) == (-signal.SIGINT, b"")
+    assert "Traceback" not in err
 
 
 def closed_pipe():
@@ -92,38 +96,120 @@ def read_only():
     return os.open(os.devnull, os.O_RDONLY)
 
 
-@POSIX
-@pytest.mark.slow
+DOWNSAMPLE = ("downsample", "{small}", "{dest}", "--target=y", "--factor=20")
+
+
 @pytest.mark.parametrize(
-    ("output", "options", "expected", "said"),
+    ("words", "output", "expected", "said"),
     [
-        (closed_pipe, [], 1, ""),
-        (read_only, [], 1, UNWRITTEN),
-        (None, ["--json"], 0, ""),
+        (DOWNSAMPLE, closed_pipe, 1, ""),
+        (DOWNSAMPLE, read_only, 1, UNWRITTEN),
+        ((*DOWNSAMPLE, "--json"), None, 0, ""),
+        (["downsample", "--help"], read_only, 1, UNWRITTEN),
+        (["--version"], read_only, 1, UNWRITTEN),
     ],
-    ids=["nobody reads", "read only", "closed"],
+    ids=["nobody reads", "read only", "closed", "help", "version"],
 )
-def test_output_that_cannot_be_written(tmp_path, output, options, expected, said):
-    source, dest = tmp_path / "big.csv", tmp_path / "small.csv"
-    frame = pd.DataFrame({"x": range(3000)})
-    frame.assign(y=frame["x"] % 50 == 0).to_csv(source, index=False)
+def test_output_that_cannot_be_written(words, output, expected, said, small, tmp_path):
+    dest = tmp_path / "small.csv"
     closed = {} if output else {"preexec_fn": lambda: os.close(1)}
     stdout = output() if output else None
-    arguments = ("downsample", source, dest, "--target=y", "--factor=20", *options)
-    running = start(*arguments, stdout=stdout, **closed)
-    _, err = running.communicate(timeout=60)
+    words = [word.format(small=small, dest=dest) for word in words]
+    code, _, err = finish(start(*words, stdout=stdout, **closed))
     if stdout is not None:
         os.close(stdout)
-    assert (running.returncode, err.decode()) == (expected, said)
-    assert len(pd.read_csv(dest)) == 60 + 2940 // 20
+    assert (code, err) == (expected, said)
+    if str(dest) in words:
+        assert len(pd.read_csv(dest)) == 60 + 2940 // 20
 
 
-@POSIX
-@pytest.mark.slow
-@pytest.mark.parametrize("words", [["--help"], ["--version"], ["downsample", "--help"]])
-def test_help_that_cannot_be_written(words):
-    stdout = read_only()
-    running = start(*words, stdout=stdout)
-    _, err = running.communicate(timeout=60)
-    os.close(stdout)
-    assert (running.returncode, err.decode()) == (1, UNWRITTEN)
+def test_a_disk_that_is_full(small, tmp_path):
+    resource = pytest.importorskip("resource")
+    words = ("downsample", small, tmp_path / "o.csv", "--target=y", "--factor=2")
+    limit = (resource.RLIMIT_FSIZE, (1000, 1000))
+    code, out, err = finish(
+        start(*words, preexec_fn=lambda: resource.setrlimit(*limit))
+    )
+    assert (code, out) == (1, b"")
+    assert err.startswith(f"Error: {tmp_path / 'o.csv'} cannot be written: ")
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pipe_has_no_progress_bar_and_takes_any_text(small):
+    words = ("compare", small, "--target=y", "--model=logistic", "--cv=2", "--n-jobs=1")
+    env = {**os.environ, "FORCE_COLOR": "1", "PYTHONIOENCODING": "ascii"}
+    code, out, err = finish(start(*words, python=("-W", "error"), env=env))
+    assert (code, err) == (0, "")
+    assert b"true distribution" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (
+            (
+                "compare",
+                "{small}",
+                "--target=y",
+                "--model=logistic",
+                "--cv=2",
+                "--json",
+            ),
+            [r"(\d+)/\1\b"],
+        ),
+        (
+            ("downsample", "{large}", "{dest}", "--target=y", "--factor=2", "--json"),
+            ["2,000,000 of 2,000,000 rows", r"([0-9.]+ MB) of \1", "reading labels"],
+        ),
+    ],
+    ids=["compare", "downsample"],
+)
+def test_progress_on_a_terminal(words, shown, small, large, tmp_path):
+    controller, terminal = os.openpty()
+    names = {"small": small, "large": large, "dest": tmp_path / "small.parquet"}
+    env = {**os.environ, "TERM": "xterm", "COLUMNS": "150"}
+    words = [word.format(**names) for word in words]
+    running = start(*words, stderr=terminal, env=env)
+    os.close(terminal)
+    seen = b""
+    try:
+        while block := os.read(controller, 4096):
+            seen += block
+    except OSError:
+        # Linux's way to say that the other end is closed.
+        pass
+    code, out, _ = finish(running)
+    os.close(controller)
+    assert code == 0
+    assert json.loads(out)
+    for pattern in shown:
+        assert re.search(pattern, seen.decode())
+
+
+def test_demo_shows_what_it_is_for_and_needs_no_pyarrow():
+    code = f"import sys; sys.modules['pyarrow'] = None; {START}"
+    words = ("compare", "--demo", "--model=logistic", "--cv=3", "--json")
+    status, out, err = finish(start(*words, code=code))
+    assert (status, err) == (0, "")
+    document = json.loads(out)
+    many, few = (entry["rows"] for entry in document["data"]["classes"])
+    assert many == 200 * few
+    (model,) = document["models"]
+    measures = {entry["strategy"]: entry["measures"] for entry in model["strategies"]}
+    ratio = {name: own["mean_probability_ratio"] for name, own in measures.items()}
+    assert ratio["under-sampling 1:1"]["mean"] > 10
+    assert ratio["downsample 20 + upweight"]["mean"] == pytest.approx(1, abs=0.3)
+    rows = {name: own["rows"]["mean"] for name, own in measures.items()}
+    assert rows["downsample 20 + upweight"] < rows["true distribution"] / 15
+
+
+@pytest.mark.parametrize("library", ["click", "pandas"])
+def test_a_missing_library_is_one_line(library):
+    code = f"import sys; sys.modules[{library!r}] = None; {START}"
+    assert finish(start(code=code)) == (
+        1,
+        b"",
+        f"skstrat: the command line needs {library}, which is not installed. "
+        'Run: pip install "skstrat[cli]"\n',
+    )
