@@ -5,15 +5,12 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from imblearn.over_sampling import SMOTE
-from imblearn.under_sampling import ClusterCentroids
 from scipy import sparse
 
 from skstrat import (
     ClassWeight,
     DownsampleUpweight,
     RandomOversample,
-    Weighted,
     make_pipeline,
 )
 from skstrat.resamplers._any_sampler import resample
@@ -80,28 +77,3 @@ def test_what_is_no_value_per_row_stays_the_same_object():
     assert all(taken[name] is value for name, value in given.items())
     unmoved = resample(ClassWeight(), X, Y, None)
     assert resample_fit_params({"group": LONG}, unmoved, 100)["group"] is LONG
-
-
-@pytest.mark.parametrize(
-    ("sampler", "name", "text"),
-    [
-        (
-            Weighted(SMOTE(random_state=0)),
-            "init_score",
-            "must be .* got 100 values, but Weighted made 80 rows that have none",
-        ),
-        (
-            ClusterCentroids(random_state=0),
-            "init_score",
-            "must be .* got 100 values, but ClusterCentroids does not say which",
-        ),
-        (DOWN, "group", "must not be given beside a resampler"),
-    ],
-    ids=["made", "unknown", "numbers of rows"],
-)
-def test_values_that_cannot_follow_are_refused(sampler, name, text):
-    resampled = resample(sampler, X, Y, None)
-    kept = resample_fit_params({"eval_set": [(X, Y)]}, resampled, 100, "model__")
-    assert list(kept) == ["eval_set"]
-    with pytest.raises(ValueError, match=f"^model__{name} {text}"):
-        resample_fit_params({name: LONG}, resampled, 100, "model__")

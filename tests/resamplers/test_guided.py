@@ -1,10 +1,8 @@
 """Guided downsampling: chances that follow a pilot, weights that undo them."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from pairwise import pairs
-from scipy import sparse
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.dummy import DummyClassifier
@@ -174,21 +172,6 @@ def test_with_folds_no_row_is_scored_by_a_pilot_that_was_trained_on_it():
     rare = X[y == 1]
     assert seen.pilots_[0].predict(rare).all()
     assert not all(pilot.predict(rare).all() for pilot in apart.pilots_)
-
-
-def test_missing_values_and_frames_and_sparse():
-    X, y, _ = logistic_data(5_000, 7, intercept=-4)
-    X[::7, 0] = np.nan
-    frame = pd.DataFrame(X, columns=list("abcde"))
-    guided = GuidedDownsample(factor=5, random_state=0)
-    kept, _, w = guided.fit_resample(frame, pd.Series(y))
-    array, _, same = clone(guided).fit_resample(X, y)
-    np.testing.assert_array_equal(kept.to_numpy(), array)
-    np.testing.assert_allclose(w, same)
-    assert guided.feature_names_in_.tolist() == list("abcde")
-    kept, _, _ = guided.fit_resample(sparse.csr_array(np.nan_to_num(X)), y)
-    assert sparse.issparse(kept)
-    assert kept.shape == (len(guided.sample_indices_), 5)
 
 
 # Two phases: of a large class the pilot scores a part -------------------------------

@@ -149,17 +149,6 @@ def assert_origin(sampler, indices):
         assert len(indices) > len(kept) > 0
 
 
-@pytest.mark.parametrize(
-    ("sampler", "cleaning"), [(SMOTEENN, "enn_"), (SMOTETomek, "tomek_")]
-)
-def test_rows_made_and_rows_kept_by_a_cleaning(sampler, cleaning):
-    resampler = Weighted(sampler(random_state=0)).fit(numbers(), Y)
-    kept = getattr(resampler.sampler_, cleaning).sample_indices_
-    expected = np.where(kept < N_ROWS, kept, -1)
-    np.testing.assert_array_equal(resampler.sample_indices_, expected)
-    assert (expected < 0).any()
-
-
 @pytest.mark.parametrize("make", [np.asarray, sparse.csr_matrix], ids=["dense", "csr"])
 def test_rows_moved_by_noise_are_made_and_hard_votes_pick_real_rows(make):
     X = np.round(numbers(), 1)  # zeros, too
