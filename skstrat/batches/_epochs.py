@@ -86,9 +86,9 @@ class ResumableEpochs(ABC):
         ):
             raise ValueError(
                 "rank and world_size must be left out where the trainer divides the "
-                "rows itself, or each process is served a part of its part; got "
-                f"world_size={self.world_size}. Leave them out. Or give the loader to "
-                "Lightning with use_distributed_sampler=False, and not to prepare() of "
+                f"rows; got world_size={self.world_size}. Each process would be served "
+                "a part of its part. Leave them out. Or give the loader to Lightning "
+                "with use_distributed_sampler=False, and not to prepare() of "
                 "Accelerate."
             )
 

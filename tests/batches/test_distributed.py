@@ -238,15 +238,14 @@ def check(ranks, kind, n_large=60, n_batches=2):
         optimiser.zero_grad()
         loss_of(model, X, y, weights).backward()
         optimiser.step()
-    first, second = (rank["parameters"] for rank in ranks)
-    assert first == second
+    assert ranks[0]["parameters"] == ranks[1]["parameters"]
     # Sums of 16 numbers in another order differ by rounding only.
     wanted = result_of(model, steps)["parameters"]
-    np.testing.assert_allclose(first, wanted, rtol=1e-11)
+    np.testing.assert_allclose(ranks[0]["parameters"], wanted, rtol=1e-11)
 
 
 UNSEEDED = "random_state must be the same number in all processes, so that they divide"
-TWICE = "rank and world_size must be left out where the trainer divides the rows itself"
+TWICE = "rank and world_size must be left out where the trainer divides the rows; got"
 REBUILT = (
     "y must be labels; got DistributedSampler. Lightning makes batch samplers anew "
     "around a sampler of its own. To train in several processes, set "
