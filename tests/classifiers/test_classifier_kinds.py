@@ -27,7 +27,6 @@ from sklearn.utils.validation import has_fit_parameter
 from skstrat import (
     ClassWeight,
     PartialFitClassifier,
-    RandomOversample,
     ResampledClassifier,
     UnusedWeightsError,
     make_pipeline,
@@ -249,8 +248,8 @@ def test_class_weight_without_weights_is_accounted_for(data, name, class_weight)
     X, y = data
     estimator = make(name, class_weight=class_weight)
     for resampler in (down(8), None) if name == "LogisticRegression" else (down(8),):
-        model = ResampledClassifier(estimator, resampler, use_weights=False)
-        model.set_params(calibration_check=False).fit(X, y)
+        model = ResampledClassifier(estimator, resampler, calibration_check=False)
+        model.set_params(use_weights=resampler is None and "auto").fit(X, y)
         y_kept = y if resampler is None else resampler.fit_resample(X, y)[1]
         trained = np.bincount(y_kept, compute_sample_weight(class_weight, y_kept))
         found = model.train_prior_ / model.train_prior_.sum()
@@ -267,15 +266,3 @@ def test_class_weight_does_not_spoil_the_mean_prediction(rare_events):
         # Without class weights it is within 2 % here, the uncorrected at 5 to 10.
         ratio = model.predict_proba(X)[:, 1].mean() / y.mean()
         assert ratio == pytest.approx(1, abs=0.25)
-
-
-def test_class_weight_is_fine_where_no_weight_is_passed(data):
-    estimator, counts = (
-        LogisticRegression(class_weight={0: 1, 1: 2}),
-        np.bincount(data[1]),
-    )
-    model = ResampledClassifier(estimator, None).fit(*data)
-    np.testing.assert_allclose(model.train_prior_, counts * [1, 2], rtol=1e-12)
-    over = RandomOversample(weighting="uniform")
-    model = ResampledClassifier(estimator, over).fit(*data)
-    np.testing.assert_allclose(model.train_prior_, counts.max() * np.array([1, 2]))

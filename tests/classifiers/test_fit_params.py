@@ -77,17 +77,10 @@ def test_values_of_rows_follow_them(name, some_are_left_out):
     model = wrapped(Recorder(log), RESAMPLERS.get(name), calibration_check="cv")
     if name == "ensemble":
         model = averaged(Recorder(log))
-    model.fit(
-        X,
-        y,
-        sample_weight=np.arange(1200) % 3 if some_are_left_out else None,
-        offset=10 * X[:, -1],
-        table=X.tolist(),
-        X_val=X_val,
-        y_val=y_val,
-        cat_features=list(range(1200)),
-        word="as it is",
-    )
+    of_rows = {"offset": 10 * X[:, -1], "table": X.tolist()}
+    others = {"cat_features": list(range(1200)), "word": "as it is"}
+    weight = np.arange(1200) % 3 if some_are_left_out else None
+    model.fit(X, y, sample_weight=weight, X_val=X_val, y_val=y_val, **of_rows, **others)
     # Three models more predict the rows kept, if any were dropped.
     assert len(log) == {"over": 1, "weights": 1, "ensemble": 5}.get(name, 4)
     for fit in log:
@@ -96,8 +89,7 @@ def test_values_of_rows_follow_them(name, some_are_left_out):
         np.testing.assert_array_equal(fit["table"], fit["X"])
         np.testing.assert_array_equal(fit["y"], y[numbers.astype(int)])
         assert fit["X_val"] is X_val
-        assert fit["word"] == "as it is"
-        assert len(fit["cat_features"]) == 1200
+        assert {name: fit[name] for name in others} == others
         assert (numbers % 3).all() or not some_are_left_out
     if name == "ensemble":
         assert set(log[0]["X"][:, -1]) != set(log[1]["X"][:, -1])
