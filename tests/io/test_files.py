@@ -171,15 +171,6 @@ def test_a_generator_gives_the_seed_once(tmp_path):
     assert small["row"].to_pylist() == witness.fit(y, y).sample_indices_.tolist()
 
 
-def test_a_result_is_resampled_again_with_its_weights(tmp_path):
-    y = labels(5_000)
-    small, _ = resample(table_of(y), tmp_path)
-    settings = {"resampler": DOWN(factor=3), "sample_weight": "sample_weight"}
-    _, summary = resample(small, tmp_path, **settings)
-    totals = [each["weight"] for each in summary.classes]
-    np.testing.assert_allclose(totals, np.bincount(y), rtol=1e-9)
-
-
 def label_kinds():
     y = labels(800, (0.9, 0.1))
     texts = np.where(y == 0, "ok", "fraud")
@@ -215,16 +206,6 @@ def test_labels_of_every_type(kind, tmp_path):
     assert list(plan.class_total) == [counts[each] for each in plan.classes]
     majority = max(counts.values())
     assert sorted(plan.rows) == sorted([round(majority / 7), len(y) - majority])
-
-
-def test_factors_of_labels_beyond_the_sign_bit(tmp_path):
-    big = 2**63 + 5
-    resampler = DOWN(factor={big: 2})
-    _, summary = resample(
-        table_of(label_kinds()["sign bit"]), tmp_path, resampler=resampler
-    )
-    n_rows = np.bincount(labels(800, (0.9, 0.1)))
-    assert summary.plan.rows == (n_rows[0], round(n_rows[1] / 2))
 
 
 KEYS = {
@@ -505,40 +486,30 @@ def test_the_summary_in_types_that_json_knows(tmp_path):
 
 
 MEMORY = """
-import sys
-import numpy as np, pandas, pyarrow as pa, pyarrow.parquet as pq
+import resource, sys
 from skstrat import DownsampleUpweight
 from skstrat.io import resample_file
 
-def status(name):
-    lines = open("/proc/self/status", encoding="ascii").read().splitlines()
-    return next(int(each.split()[1]) for each in lines if each.startswith(name))
-
-folder, name = sys.argv[1:]
-warm = pa.table({"x": np.arange(100.0), "y": np.arange(100) % 10 == 0})
-pq.write_table(warm, f"{folder}/warm.parquet")
+source, dest = sys.argv[1:]
 resampler = DownsampleUpweight(factor=20, random_state=0)
-settings = {"target": "y", "resampler": resampler, "overwrite": True}
-resample_file(f"{folder}/warm.parquet", f"{folder}/out.parquet", **settings)
-before = status("VmRSS:")
-resample_file(f"{folder}/{name}", f"{folder}/out.parquet", **settings)
-print(status("VmHWM:") - before)
+resample_file(source, dest, target="y", resampler=resampler)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="reads kilobytes")
 def test_memory_does_not_grow_with_the_rows(tmp_path):
-    rng, million, grown = np.random.default_rng(0), 1 << 20, []
+    rng, million, peaks = np.random.default_rng(0), 1 << 20, []
     columns = {f"x{i}": rng.random(million, dtype=np.float32) for i in range(20)}
-    columns["word"] = pa.array(["u", "v"] * (million // 2)).dictionary_encode()
     table = pa.table({**columns, "y": rng.random(million) < 0.02})
     for times in (1, 4):
-        path = tmp_path / f"{times}.parquet"
+        path, dest = (tmp_path / f"{name}{times}.parquet" for name in ("big", "small"))
         with pq.ParquetWriter(path, table.schema) as writer:
             for _ in range(times):
                 writer.write_table(table, row_group_size=1 << 18)
-        command = [sys.executable, "-c", MEMORY, tmp_path, path.name]
+        command = [sys.executable, "-c", MEMORY, path, dest]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
-        grown.append(int(done.stdout) / 1024)
-    assert grown[1] < 1.5 * grown[0] + 20, grown
+        peaks.append(int(done.stdout) / 1024)
+    # The rows added hold 240 megabytes.
+    assert peaks[1] - peaks[0] < 60, peaks
