@@ -47,7 +47,7 @@ NEIGHBOURS = KNeighborsClassifier(15)
 TEN_TIMES = FunctionTransformer(lambda X: X[:, [*range(10), *[0] * 10]])
 LINE, BAYES = LogisticRegression(), GaussianNB()
 TREE = DecisionTreeClassifier(random_state=0)
-FOREST = RandomForestClassifier(30, random_state=0)
+FOREST = RandomForestClassifier(15, random_state=0)
 TREES = HistGradientBoostingClassifier(
     max_iter=50, max_leaf_nodes=15, l2_regularization=10, early_stopping=False
 )
@@ -109,14 +109,16 @@ def test_the_rows_to_check_by_take_few_bytes_a_row():
 # What is measured
 
 
-@pytest.mark.parametrize("check", [True, "cv"])
+GUIDED = GuidedDownsample(factor=5, random_state=0)
+
+
 @pytest.mark.parametrize(
-    ("resampler", "use_weights"),
+    ("resampler", "use_weights", "check"),
     [
-        (down(), True),
-        (down(), False),
-        (GuidedDownsample(factor=5, random_state=0), "auto"),
-        (GuidedDownsample(factor=5, random_state=0), True),
+        (down(), True, True),
+        (down(), False, "cv"),
+        (GUIDED, "auto", "cv"),
+        (GUIDED, True, True),
     ],
     ids=["weights", "prior", "guided", "guided weights"],
 )
@@ -384,7 +386,7 @@ def test_the_warning_names_the_cause_and_the_remedy_for_it(text):
         model.fit(X, y)
     (said,) = caught
     assert ('use_weights="auto"' in str(said.message)) == bool(words)
-    ratio = on_all_rows(model, strong_signal(20_000, 5)[0], y)
+    ratio = on_all_rows(model, strong_signal(6_000, 5)[0], y)
     assert not 0.8 < ratio < 1.25
     if model.calibration_check_ is not None:
         assert (model.calibration_check_ > 1) == (ratio > 1)
@@ -401,6 +403,7 @@ def test_the_warning_has_one_text_for_all_fits():
     assert len({(str(each.message), each.lineno) for each in caught}) == 1
 
 
+@pytest.mark.slow
 def test_what_cannot_be_seen_is_said():
     X, y, _ = strong_signal(30_000, 5)
     # Many rows of many positives, by a search, which is not fitted again.
