@@ -21,7 +21,7 @@ from skstrat._core.containers import is_lazy, read_column
 from skstrat._core.estimators import refuse_unread
 from skstrat._core.labels import refuse_one_hot
 from skstrat._core.rows import count_rows
-from skstrat._core.weights import Floats, class_totals
+from skstrat._core.weights import Floats, as_weights, class_totals
 from skstrat.classifiers._changed_shares import warn_of_other_shares
 from skstrat.classifiers._inner_validation import warn_of_split_copies
 from skstrat.classifiers._plain_model import plain_pipeline
@@ -165,7 +165,7 @@ class Pipeline(LinkedEstimator, ImblearnPipeline):
             splits rows follows one that repeats or makes rows.
         """
         if sample_weight is not None:
-            params["sample_weight"] = np.asarray(sample_weight, dtype=np.float64)
+            params["sample_weight"] = as_weights(sample_weight)
         try:
             super().fit(X, y, **params)
             if self._trained_on is not None:

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.ensemble import RandomForestRegressor
-from sklearn.linear_model import Ridge
-from sklearn.model_selection import GridSearchCV
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import StandardScaler
+from sklearn.semi_supervised import SelfTrainingClassifier
 
 from skstrat import (
     DownsampleUpweight,
@@ -36,6 +36,14 @@ class RawScores(GaussianNB):
 
     def predict_proba(self, X):
         return np.log(super().predict_proba(X)[:, 1])
+
+
+class FourClasses(GaussianNB):
+    """Has a class that the data lack, as networks of a fixed size do."""
+
+    def fit(self, X, y):
+        super().fit(X, y).classes_ = np.arange(4)
+        return self
 
 
 class OneVersusAll(GaussianNB):
@@ -78,13 +86,8 @@ def test_column_names_are_not_read_where_rows_are_picked(resampler, columns):
 
 @pytest.mark.parametrize(
     "inside",
-    [
-        None,
-        Ridge(alpha=0),
-        make_pipeline(StandardScaler(), Ridge(alpha=0)),
-        GridSearchCV(Ridge(), {"alpha": [0]}),
-    ],
-    ids=["default", "regressor", "pipeline", "search"],
+    [None, make_pipeline(StandardScaler(), Ridge(alpha=0))],
+    ids=["default", "pipeline"],
 )
 def test_a_transformed_target_gets_the_weights(inside):
     X, _ = rows()
@@ -108,3 +111,74 @@ def test_weighted_trees_behind_a_transformed_target_are_warned_of():
     trees = TransformedTargetRegressor(RandomForestRegressor(2, random_state=0))
     with pytest.warns(TreeWeightsWarning, match="RandomForestRegressor"):
         make_pipeline(down, trees).fit(X, y)
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize(
+    ("estimator", "learned"),
+    [(SelfTrainingClassifier(GaussianNB()), "0, 1"), (FourClasses(), "0, 1, 2, 3")],
+    ids=["fewer", "more"],
+)
+def test_an_estimator_learns_the_classes_of_y(estimator, learned, check):
+    X, y = rows()
+    y[::2] = -1
+    model = ResampledClassifier(estimator, DOWN, calibration_check=check)
+    text = (
+        rf"{type(estimator).__name__} must learn the classes of y, \[-1, 0, 1\]; its "
+        rf"classes_ are \[{learned}\]. If a label marks rows without a class"
+    )
+    with pytest.raises(ValueError, match=text):
+        model.fit(X, y)
+
+
+def test_trees_with_one_weight_for_each_class_are_warned_of():
+    X, y = rows(40_000)
+    kept = (y == 1) | (np.arange(len(y)) % 20 == 0)
+    X, y = X[kept], y[kept]
+    totals = np.bincount(y) * [20, 1]
+    model = ResampledClassifier(HistGradientBoostingClassifier(random_state=0))
+    with pytest.warns(TreeWeightsWarning, match="one value for each class.*target_pri"):
+        model.fit(X, y, sample_weight=np.where(y == 1, 1, 20))
+    new, share = rows(40_000, seed=1)[0], totals[1] / totals.sum()
+    assert model.predict_proba(new)[:, 1].mean() / share > 1.25
+    remedy = ResampledClassifier(model.estimator, target_prior=totals).fit(X, y)
+    assert 0.8 < remedy.predict_proba(new)[:, 1].mean() / share < 1.25
+
+
+@pytest.mark.parametrize(
+    ("estimator", "weight", "use_weights"),
+    [
+        (LogisticRegression(), 20, "auto"),
+        (HistGradientBoostingClassifier(), 3, "auto"),
+        (HistGradientBoostingClassifier(), 20, True),
+    ],
+    ids=["linear", "small weights", "asked for"],
+)
+def test_other_given_weights_are_not_warned_of(estimator, weight, use_weights):
+    X, y = rows()
+    model = ResampledClassifier(estimator, use_weights=use_weights)
+    model.fit(X, y, sample_weight=np.where(y == 1, 1, weight))
+    assert model.decision_.weights == "incoming"
+
+
+@pytest.mark.parametrize("n_rows", [1_000, 10_000])
+def test_labels_of_several_parts_are_refused(n_rows):
+    X, y = rows(n_rows)
+    with pytest.raises(ValueError, match="Unknown label type: y must hold"):
+        DOWN.fit(X, np.rec.fromarrays([y, y]))
+
+
+@pytest.mark.parametrize("pipeline", [False, True])
+@pytest.mark.parametrize(
+    ("weights", "error", "text"),
+    [
+        ({0: 1, 1: 5}, TypeError, "one number for each row of X; got dict"),
+        (np.ma.masked_less(np.arange(4_000), 3), ValueError, ".*nan in row 0 and 3"),
+    ],
+    ids=["dict", "masked"],
+)
+def test_what_is_no_weight_is_refused(pipeline, weights, error, text):
+    fit = make_pipeline(DOWN, LogisticRegression()).fit if pipeline else DOWN.fit
+    X, y = rows()
+    with pytest.raises(error, match=f"sample_weight must be {text}"):
+        fit(X, y, sample_weight=weights)

@@ -141,12 +141,18 @@ def factorize_times(values: Array) -> Codes:
 
 def _tally(labels: list[Any]) -> Counter[Any]:
     try:
-        return Counter(labels)
+        tally = Counter(labels)
     except TypeError:
         raise ValueError(
             "Unknown label type: y must hold labels that can be hashed and sorted; "
             f"got {type(labels[0]).__name__}."
         ) from None
+    if any(isinstance(label, tuple) for label in tally):
+        raise ValueError(
+            "Unknown label type: y must hold one label in each row; got tuples. Join "
+            "each to one text, or number them."
+        )
+    return tally
 
 
 def _count_in_table(values: Array, low: int, high: int) -> Codes:

@@ -28,18 +28,32 @@ _MOST_STEPS = 100
 _TOLERANCE = 1e-10
 
 
+def as_weights(given: Any, argument: str = "sample_weight") -> Floats:
+    """Turn weights into floats; masked ones become NaN."""
+    if isinstance(given, np.ma.MaskedArray):
+        given = np.ma.filled(given.astype(np.float64), np.nan)
+    kind = np.asarray(given).dtype
+    if kind.kind not in "biufO":
+        raise TypeError(
+            f"{argument} must be numbers; got values of type {kind}. Convert them."
+        )
+    try:
+        return np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"{argument} must be one number for each row of X; got "
+            f"{type(given).__name__}. Convert it. For weights of classes use "
+            "ClassWeight as resampler."
+        ) from error
+
+
 def check_sample_weight(
     sample_weight: Any, n_rows: int, argument: str = "sample_weight"
 ) -> Floats | None:
     """Check incoming weights."""
     if sample_weight is None:
         return None
-    kind = np.asarray(sample_weight).dtype
-    if kind.kind not in "biufO":
-        raise TypeError(
-            f"{argument} must be numbers; got values of type {kind}. Convert them."
-        )
-    weights = np.asarray(sample_weight, dtype=np.float64)
+    weights = as_weights(sample_weight, argument)
     if weights.shape != (n_rows,):
         raise ValueError(
             f"{argument} must have shape ({n_rows},), one weight per row of X; got "

@@ -42,7 +42,15 @@ class CorrectedClassifier(CorrectedPredictions):
     ) -> None:
         self.classes_ = getattr(self.estimator_, "classes_", classes)
         code_of = {label: code for code, label in enumerate(classes.tolist())}
-        order = [code_of[label] for label in np.asarray(self.classes_).tolist()]
+        learned = np.asarray(self.classes_).tolist()
+        if set(learned) != set(code_of):
+            raise ValueError(
+                f"{type(self.estimator_).__name__} must learn the classes of y, "
+                f"{list(code_of)}; its classes_ are {learned}. If a label marks rows "
+                "without a class, make this classifier the estimator of "
+                "SelfTrainingClassifier."
+            )
+        order = [code_of[label] for label in learned]
         self.original_prior_ = original[order]
         self.train_prior_ = trained[order]
         # What cannot be corrected is refused here, and not only when it predicts.

@@ -284,6 +284,27 @@ def warn_of_weighted_trees(
     return True
 
 
+def warn_of_weights_by_class(estimator: Any, resampled: Resampled) -> bool:
+    """Warn of trees that are fitted with one given weight for each class."""
+    given, labels = resampled.incoming, resampled.labels
+    if given is None or not is_tree_model(estimator):
+        return False
+    mean = class_totals(labels, given) / labels.counts
+    one_each = np.allclose(given, mean[labels.codes], rtol=_ROUNDING, atol=0)
+    if not one_each or mean.max() < LARGE_WEIGHT_RATIO * mean.min():
+        return False
+    warnings.warn(
+        f"{type(final_estimator(estimator)).__name__} is fitted with a sample_weight "
+        "that has one value for each class. If it stands for rows that were dropped "
+        "before, trees predict too high probabilities between the rows kept. Leave it "
+        "out and set target_prior to the total weight of each class. Or set "
+        "use_weights=True if this is what you want.",
+        TreeWeightsWarning,
+        stacklevel=4,
+    )
+    return True
+
+
 def check_last_step(
     step: Any, weights: Floats, resampled: list[Resampled], *, taken: bool
 ) -> None:

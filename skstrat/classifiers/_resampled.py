@@ -333,7 +333,8 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
         TreeWeightsWarning
             If a tree model is fitted with large class weights, its own or those of
             :class:`ClassWeight`, and ``use_weights`` is ``"auto"``. Predictions are
-            then too low.
+            then too low. Or if its ``sample_weight`` has one value for each class, and
+            one is at least five times another. Predictions can then be too high.
         CalibrationWarning
             If ``calibration_check_`` is outside 0.8 to 1.25 by more than two standard
             errors, unless ``prior_correction`` is False or another warning named the

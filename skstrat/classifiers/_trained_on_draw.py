@@ -22,6 +22,7 @@ from skstrat.classifiers._own_prior import trained_totals
 from skstrat.classifiers._policy import (
     GivenWeights,
     warn_of_weighted_trees,
+    warn_of_weights_by_class,
     weights_for,
 )
 from skstrat.classifiers._trained_share import warn_of_trained_share
@@ -94,7 +95,8 @@ class TrainedOnDraw(CheckedClassifier):
         trained = trained_totals(self.estimator_, labels, given.weights)
         told = False
         if self.prior_correction and self.use_weights == "auto":
-            told = warn_of_weighted_trees(estimator, trained, resampled)
+            told = warn_of_weights_by_class(estimator, resampled)
+            told |= warn_of_weighted_trees(estimator, trained, resampled)
         if self.prior_correction:
             undone = fitting.undone(inside=inside)
             told |= warn_of_trained_share(
