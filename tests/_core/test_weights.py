@@ -1,19 +1,74 @@
-"""What cells of rows are multiplied by, and which of them share a total."""
+"""Class weights by effective numbers, and the weights of cells that share a total."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
 
+from skstrat import ClassWeight, ResampledClassifier
 from skstrat._core.labels import Labels
 from skstrat._core.weights import (
     CellSums,
     cell_weights,
     check_sample_weight,
+    effective_number,
     join_small,
 )
 
 LEAST = 20
+
+
+# Effective number of rows ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("beta", "n_rows", "number"),
+    [
+        (0.99, 100, 63.40),
+        (0.999, 1_000, 632.30),
+        (0.9999, 10_000, 6321.39),
+        (0, 77, 1),
+        (1 - 1e-12, 77, 77),
+        (0.93, 40, sum(0.93**i for i in range(40))),
+    ],
+)
+def test_published_numbers(beta, n_rows, number):
+    found = effective_number(np.array([n_rows]), beta)
+    np.testing.assert_allclose(found, number, atol=0.0051)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("beta", [0, 0.5, 0.99, None])
+def test_weights_are_inverse_numbers_and_keep_the_total(beta, weighted):
+    y = np.repeat([0, 1, 2], [900, 90, 10])
+    incoming = np.random.default_rng(0).lognormal(size=1_000) if weighted else None
+    resampler = ClassWeight("effective", beta=beta)
+    _, _, w = resampler.fit_resample(y, y, sample_weight=incoming)
+    total = 1_000 if incoming is None else incoming.sum()
+    assert w.sum() == pytest.approx(total, rel=1e-12)
+    number = effective_number(np.array([900, 90, 10]), beta)
+    factor = np.array(list(resampler.class_weight_.values()))
+    np.testing.assert_allclose(factor * number, factor[0] * number[0], rtol=1e-12)
+
+
+def test_the_prior_of_effective_numbers_is_corrected(rare_events):
+    X, y, _ = rare_events(prevalence=0.03)
+    model = ResampledClassifier(LogisticRegression(), ClassWeight("effective"))
+    p = model.fit(X, y).predict_proba(X)[:, 1]
+    assert p.mean() == pytest.approx(y.mean(), rel=0.1)
+    assert model.train_prior_[1] > 3 * y.sum()
+
+
+@pytest.mark.parametrize("beta", [-0.1, 1.0, 2, "0.5"])
+def test_beta_is_a_share(beta):
+    y = np.array([0, 0, 1])
+    resampler = ClassWeight("effective", beta=beta)
+    with pytest.raises(ValueError, match="'beta' parameter of ClassWeight"):
+        resampler.fit(y, y)
+
+
+# Cells -----------------------------------------------------------------------------
 
 
 @st.composite
@@ -33,35 +88,28 @@ def sets_of(margin):
 
 
 @settings(max_examples=200, deadline=None)
-@given(drawn_cells())
-def test_cells_that_share_a_total_have_enough_units(cells):
-    class_of, units, whole = cells
-    margin = join_small(units, class_of, whole)
-    assert margin.shape == class_of.shape
-    for cell_set in sets_of(margin):
-        (its,) = np.unique(class_of[cell_set])
-        everything = np.count_nonzero(class_of == its) == len(cell_set)
-        alone_and_whole = len(cell_set) == 1 and whole[cell_set].all()
-        enough = units[cell_set].sum() >= LEAST
-        assert enough or everything or alone_and_whole
-        if len(cell_set) > 1:
-            # Nothing is put with others that could stand alone, but for their sake.
-            small = (units[cell_set] < LEAST) & ~whole[cell_set]
-            others = np.sort(units[cell_set][~small])
-            assert units[cell_set].sum() - others[-1:].sum() < LEAST or small.all()
-
-
-@settings(max_examples=50, deadline=None)
 @given(drawn_cells(), st.integers(0, 2**32))
-def test_the_order_of_cells_within_a_class_does_not_matter(cells, seed):
+def test_cells_that_share_a_total_have_enough_units(cells, seed):
     class_of, units, whole = cells
     # Cells of equal size may stand in for each other.
-    units = units * 100 + np.arange(len(units))
+    for its_units in (units, units * 100 + np.arange(len(units))):
+        margin = join_small(its_units, class_of, whole)
+        for cell_set in sets_of(margin):
+            (its,) = np.unique(class_of[cell_set])
+            everything = np.count_nonzero(class_of == its) == len(cell_set)
+            alone_and_whole = len(cell_set) == 1 and whole[cell_set].all()
+            enough = its_units[cell_set].sum() >= LEAST
+            assert enough or everything or alone_and_whole
+            if len(cell_set) > 1:
+                # Cells that could stand alone join others only for their sake.
+                small = (its_units[cell_set] < LEAST) & ~whole[cell_set]
+                others = np.sort(its_units[cell_set][~small])
+                rest = its_units[cell_set].sum() - others[-1:].sum()
+                assert rest < LEAST or small.all()
     order = np.random.default_rng(seed).permutation(len(units))
     order = order[np.argsort(class_of[order], kind="stable")]
-    before = join_small(units, class_of, whole)
-    after = join_small(units[order], class_of[order], whole[order])
-    expected = {frozenset(each.tolist()) for each in sets_of(before)}
+    after = join_small(its_units[order], class_of[order], whole[order])
+    expected = {frozenset(each.tolist()) for each in sets_of(margin)}
     assert {frozenset(order[each].tolist()) for each in sets_of(after)} == expected
 
 
@@ -106,9 +154,8 @@ def test_two_ways_to_put_cells_together_are_met_both(seed):
     rng = np.random.default_rng(seed)
     class_of, stratum = np.divmod(np.arange(24), 8)
     totals = rng.lognormal(size=24)
-    expansion = np.full(24, 5.0)
     drawn = totals / 5 * rng.uniform(0.3, 3, 24)
-    sums = CellSums(class_of, expansion, totals, drawn, (stratum, class_of))
+    sums = CellSums(class_of, np.full(24, 5.0), totals, drawn, (stratum, class_of))
     by_cell = cell_weights("original", labels_of(class_of), sums)
     for margin, rtol in ((class_of, 1e-12), (stratum, 1e-9)):
         held = np.bincount(margin, by_cell * drawn)
