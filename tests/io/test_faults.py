@@ -160,90 +160,72 @@ REPEATED = "key must be different in every row.* leave key out to draw by positi
 KEYS_TWICE = "k,y\n" + "".join(f"{i // 50},{int(i % 10 == 0)}\n" for i in ROWS)
 KEYED = "row,k,y\n" + ",,0\n1,1,0\n2,2,1\n"
 TAKEN = "has a column 'sample_weight' already; name it as sample_weight to multiply"
-MUST_NAME = r"must name a column of every file; .*big\.{} has no 'no', only \['row', "
+MUST_NAME = r" must name a column of every file; .*big\.{} has no 'no', only \['row', "
 APART = r" must have types .* int64 in .*a\.parquet and {} in .*b\.parquet"
 W, K = {"sample_weight": "w"}, {"key": "k"}
 TWICE = pa.table([[0, 1], [1, 2], [0, 1]], names=["row", "row", "y"])
-# Files, arguments, and the text of the error.
+
+
+def big(**columns):
+    return {"big": table_of(**columns)}
+
+
+def two(later):
+    return {"in__a": TABLE, "in__b": later}
+
+
+WEIGHTED = "row,w,y\n0,1,0\n1,{},0\n2,3,1\n"
+CODED = some(["a", "b", None]).dictionary_encode()
+WORDS = list(map(str, ROWS))
+BOTH = {"resampler": DownsampleUpweight(factor=2, sampling_strategy=0.5)}
+ONLY_ZEROS = "sample_weight must have a positive weight in some row; got only zeros"
+BROKEN = r"big\.parquet cannot be read: "
+# What is wrong: files, arguments, and the text of the error.
 REFUSED = {
-    **{
-        f"damaged: {way}": ({"big": damaged(way)}, {}, r"big\.parquet cannot be read: ")
-        for way in ("cut", "empty", "text", "no footer", "page")
-    },
-    "second": ({"in__a": TABLE, "in__b": b"PAR1"}, {}, r"in/b\.parquet cannot be read"),
-    "null label": ({"big": table_of(y=some([0, 1, None]))}, {}, MISSING),
-    "NaN label": ({"big": table_of(y=some([0.0, 1.0, np.nan]))}, {}, MISSING),
-    "no text": ({"big": table_of(y=some(["a", "b", None]))}, {}, MISSING),
-    "no code": (
-        {"big": table_of(y=some(["a", "b", None]).dictionary_encode())},
-        {},
-        MISSING,
-    ),
+    **{way: ({"big": damaged(way)}, {}, BROKEN) for way in ("cut", "empty", "text")},
+    **{way: ({"big": damaged(way)}, {}, BROKEN) for way in ("no footer", "page")},
+    "second": (two(b"PAR1"), {}, r"in/b\.parquet cannot be read"),
+    "null label": (big(y=some([0, 1, None])), {}, MISSING),
+    "NaN label": (big(y=some([0.0, 1.0, np.nan])), {}, MISSING),
+    "no word": (big(y=some(["a", "b", None])), {}, MISSING),
+    "no code": (big(y=CODED), {}, MISSING),
     "no field": ({"big": CSV + "600,t,\n"}, {}, "y must have .*1 of 601 labels are"),
-    "one class": ({"big": table_of(y=0 * ROWS)}, {}, "two classes; got one class, 0"),
-    "continuous": ({"big": table_of(y=ROWS / 7)}, {}, "label type: continuous"),
+    "one class": (big(y=0 * ROWS), {}, "two classes; got one class, 0"),
+    "continuous": (big(y=ROWS / 7), {}, "label type: continuous"),
     "no rows": ({"big": TABLE[:0]}, {}, rf"{IN}\): Found array with 0 sample"),
-    "no target": ({"in__a": TABLE, "in__b": TABLE.drop("y")}, {}, "target must .* 'y'"),
-    "type": (
-        {"in__a": TABLE, "in__b": table_of(row=list(map(str, ROWS)))},
-        {},
-        "'row'" + APART.format("string"),
-    ),
-    "type of labels": (
-        {"in__a": TABLE, "in__b": table_of(y=ROWS % 10 == 0)},
-        {},
-        "'y'" + APART.format("bool"),
-    ),
-    "twice": (
-        {"in__a": TABLE, "in__b": TWICE},
-        {},
-        r"Column names must differ; .*b\.parquet has \['row'\] twice",
-    ),
+    "no target": (two(TABLE.drop("y")), {}, "target must name .* has no 'y'"),
+    "type": (two(table_of(row=WORDS)), {}, "'row'" + APART.format("string")),
+    "labels": (two(table_of(y=ROWS % 10 == 0)), {}, "'y'" + APART.format("bool")),
+    "twice": (two(TWICE), {}, r"names must differ; .*b\.parquet has \['row'\] twice"),
     **{
-        f"no {role} in {ending}": (
+        f"no {role}, {ending}": (
             {"big": data},
             {role: "no"},
-            f"{role} {MUST_NAME.format(ending)}",
+            role + MUST_NAME.format(ending),
         )
         for role in ("target", "key", "sample_weight")
         for ending, data in (("parquet", TABLE), ("csv", CSV))
     },
-    "taken": ({"big": table_of(sample_weight=ROWS)}, {}, TAKEN),
+    "taken": (big(sample_weight=ROWS), {}, TAKEN),
     "taken in csv": ({"big": "sample_weight,y\n1,0\n2,1\n"}, {}, TAKEN),
+    "null weight": (big(w=some([1.0, None])), W, BAD_WEIGHT + "got nan"),
+    "negative weight": (big(w=some([1.0, -1.0])), W, BAD_WEIGHT + "got -1.0"),
+    "NaN weight": (big(w=some([1.0, np.nan])), W, BAD_WEIGHT + "got nan"),
+    "infinite weight": (big(w=some([1.0, np.inf])), W, BAD_WEIGHT + "got inf"),
+    "only zeros": (big(w=np.zeros(N_ROWS)), W, ONLY_ZEROS),
     **{
-        f"weight of {bad}": (
-            {"big": table_of(w=some([1.0, bad]))},
-            W,
-            f"{BAD_WEIGHT}got {np.nan if bad is None else bad}",
-        )
-        for bad in (None, -1.0, np.nan, np.inf)
-    },
-    **{
-        f"weight of {bad!r} in csv": (
-            {"big": CSV.replace("t300", bad).replace("t", "").replace("ex,", "w,")},
-            W,
-            r"big\.csv .*\bw\b",
-        )
+        f"weight {bad!r}": ({"big": WEIGHTED.format(bad)}, W, r"big\.csv .*\bw\b")
         for bad in ("heavy", "", "-1", "nan")
     },
-    "no weight": (
-        {"big": table_of(w=np.zeros(N_ROWS))},
-        W,
-        "sample_weight must have a positive weight in some row; got only zeros",
-    ),
-    "float keys": ({"big": table_of(k=ROWS / 2)}, K, BAD_KEY),
-    "bool keys": ({"big": table_of(k=ROWS % 2 == 0)}, K, BAD_KEY),
-    "day keys": ({"big": table_of(k=pa.array(ROWS, "date64"))}, K, BAD_KEY),
-    "null key": ({"big": table_of(k=pa.array([*range(599), None]))}, K, BAD_KEY),
-    "no text key": ({"big": table_of(k=some(["a", None]))}, K, BAD_KEY),
+    "float keys": (big(k=ROWS / 2), K, BAD_KEY),
+    "bool keys": (big(k=ROWS % 2 == 0), K, BAD_KEY),
+    "day keys": (big(k=pa.array(ROWS, "date64")), K, BAD_KEY),
+    "null key": (big(k=pa.array([*range(599), None])), K, BAD_KEY),
+    "no text key": (big(k=some(["a", None])), K, BAD_KEY),
     "no field of keys": ({"big": KEYED}, K, "key must hold integers or strings with"),
-    "keys twice": ({"big": table_of(k=ROWS // 50)}, K, REPEATED),
+    "keys twice": (big(k=ROWS // 50), K, REPEATED),
     "keys twice in csv": ({"big": KEYS_TWICE}, K, REPEATED),
-    "both": (
-        {"big": TABLE},
-        {"resampler": DownsampleUpweight(factor=2, sampling_strategy=0.5)},
-        "factor.*sampling_strategy",
-    ),
+    "both": ({"big": TABLE}, BOTH, "factor.*sampling_strategy"),
 }
 
 
