@@ -4,9 +4,9 @@
 
 Labels have 0.5 % ones, or many classes of about equal size; batches have 256 rows, or
 one of each class if these are more. The samplers serve different numbers of rows in an
-epoch, so times are per row number served. ``BalancedBatches.arrays`` and the floor
-serve arrays. ``BalancedBatches`` itself and torch's batch sampler serve lists of
-integers, as a ``DataLoader`` gets them. One thread.
+epoch, so times are per row number served. The floor serves arrays, and so does
+``BalancedBatches`` by ``arrays()``. Its lists are those of ``iter()``, like those of
+torch's batch sampler. One thread.
 
 The floor is what a person writes who knows that labels are the codes 0, 1, ...: rows
 grouped by one sort, each class permuted whenever it was passed through (of two classes
@@ -37,7 +37,7 @@ from skstrat import BalancedBatches, ImbalancedSampler
 
 ROWS, QUICK_ROWS, CLASSES = 10**7, 2_000, (2, 10, 100, 1000)
 SECONDS = 30  # for a way, a case
-OURS, LISTS = "BalancedBatches.arrays", "BalancedBatches, lists"
+OURS, LISTS = "BalancedBatches", "BalancedBatches, lists"
 FLOOR, WEIGHTED = "floor", "torch WeightedRandomSampler"
 LESS, MOST = 8, 1.5  # goals: times less than the weighted sampler, times the floor
 
