@@ -41,17 +41,9 @@ OLD = LogisticRegression().penalty != "deprecated"
 
 def data(n_classes=2, n_rows=6000):
     rare = [0.04] * (n_classes - 1)
-    return make_classification(
-        n_rows,
-        8,
-        n_informative=5,
-        n_classes=n_classes,
-        n_clusters_per_class=1,
-        weights=[1 - sum(rare), *rare],
-        flip_y=0.05,
-        class_sep=0.7,
-        random_state=0,
-    )
+    shares = {"weights": [1 - sum(rare), *rare], "n_clusters_per_class": 1}
+    settings = {"n_informative": 5, "flip_y": 0.05, "class_sep": 0.7, "random_state": 0}
+    return make_classification(n_rows, 8, n_classes=n_classes, **shares, **settings)
 
 
 def log_loss_of(model, X, y, weights=None):

@@ -210,17 +210,12 @@ def test_the_record_and_the_check_are_of_the_training_data(host):
 # What is refused
 
 POSITIVE, NAMES = "target_prior must be positive and finite", "['fraud', 'ok']"
+OTHERS = f"must name every class of {NAMES}, and no other; got"
+THREE_VALUES = f"must hold one value for each class of {NAMES}, in this order; got 3"
 REFUSED = {
-    f"must name every class of {NAMES}, and no other; got ['ok', 'scam']. Give": {
-        "ok": 0.9,
-        "scam": 0.1,
-    },
-    "and no other; got ['ok']": {"ok": 0.9},
-    f"must hold one value for each class of {NAMES}, in this order; got 3 values": [
-        1,
-        2,
-        3,
-    ],
+    f"{OTHERS} ['ok', 'scam']. Give shares": {"ok": 0.9, "scam": 0.1},
+    f"{OTHERS} ['ok']": {"ok": 0.9},
+    THREE_VALUES: [1, 2, 3],
     f"{POSITIVE}; got [0, 1]. Give a": [0, 1],
     f"{POSITIVE}; got {{'ok'": {"ok": 1, "fraud": -1},
     f"{POSITIVE}; got [nan, 1]": [np.nan, 1],
