@@ -283,63 +283,47 @@ def test_code_for_training_gives_the_prevalence(tmp_path, dest, target, options)
 
 WORDS = "--target=is_fraud --factor=20"
 ONE_FACTOR = "factor must be one finite number from 1 on such as 20, LABEL=20 once for"
+NO_CLASSES = "where y holds no class labels, for it is for a classifier; give a number."
+SEED_RANGE = "Invalid value for '--random-state'"
+IN_CSV = [
+    (f"{WORDS} --key=no", "key must name a column"),
+    (f"{WORDS} --sample-weight=kind", "numbers must be written like 1.5; Failed"),
+    (f"{WORDS} --key=one", "or leave key out to draw by"),
+    ("--target=one --factor=2", "(target (y) is 'one'): y must have at least two cl"),
+    (f"{WORDS} --strata=is_fraud", "strata must name another column than target; got"),
+    (f"{WORDS} --strata=kind --strata=kind", "strata must name different columns"),
+    (f"{WORDS} --groups=shop --key=id", "key must be None where groups"),
+    ("--target=kind --factor=no=2", "['a=b', 'ok']; got 'no', which is none of them"),
+    ("--target=kind --factor=ok=2 --factor=ok=3", ONE_FACTOR),
+    (f"{WORDS} --factor=3", ONE_FACTOR),
+    (f"{WORDS} --factor=1=3", ONE_FACTOR),
+    *(
+        (f"--target=kind --factor={wrong}", f"or auto; got {wrong}")
+        for wrong in ("ok", "ok=x", "0.5", "inf", "nan")
+    ),
+    ("--factor=20", "Missing option '--target'"),
+    ("--target=kind", "Missing option '--factor'"),
+    (f"{WORDS} --random-state=-1", SEED_RANGE),
+    (f"{WORDS} --random-state={2**64}", SEED_RANGE),
+    (f"{WORDS} another.csv", "unexpected extra argument"),
+    (f"{WORDS} --separator=ab", "Error: separator must be one ASCII character"),
+    (f"{WORDS} --encoding=no", "Error: encoding must be a name that Python knows"),
+    (f"{WORDS} --quote=,", "Error: quote must differ from decimal and from separator"),
+    (f"{WORDS} --decimal=x", "Error: decimal must be '.' or ','; got 'x'"),
+]
+IN_PARQUET = [
+    ("--target=amount --factor=2", "y must hold class labels"),
+    ("--target=amount --strata=kind --factor=auto", NO_CLASSES),
+    ("--target=flag --factor=1=2", "[False, True]; got '1'"),
+    ("--target=is_fraud --factor=0=2 --factor=00=3", "got '00', for the second time"),
+]
 REFUSED = [
     ("absent.parquet", WORDS, "source must name a file, a folder"),
     ("big.csv -", WORDS, "dest must end in one of"),
     ("unclosed.csv", WORDS, "unclosed.csv cannot be read: "),
     ("weighted.parquet", WORDS, "name it as sample_weight to multiply"),
-    ("big.csv", f"{WORDS} --key=no", "key must name a column"),
-    ("big.csv", f"{WORDS} --sample-weight=kind", "numbers must be written like 1.5; F"),
-    ("big.csv", f"{WORDS} --key=one", "or leave key out to draw by"),
-    (
-        "big.csv",
-        "--target=one --factor=2",
-        "(target (y) is 'one'): y must have at least",
-    ),
-    (
-        "big.csv",
-        f"{WORDS} --strata=is_fraud",
-        "strata must name another column than ta",
-    ),
-    ("big.csv", f"{WORDS} --strata=kind --strata=kind", "strata must name different"),
-    ("big.csv", f"{WORDS} --groups=shop --key=id", "key must be None where groups"),
-    ("big.parquet", "--target=amount --factor=2", "y must hold class labels"),
-    (
-        "big.parquet",
-        "--target=amount --strata=kind --factor=auto",
-        "where y holds no class labels, for it is for a classifier; give a number.",
-    ),
-    (
-        "big.csv",
-        "--target=kind --factor=no=2",
-        "['a=b', 'ok']; got 'no', which is none",
-    ),
-    ("big.parquet", "--target=flag --factor=1=2", "[False, True]; got '1'"),
-    (
-        "big.parquet",
-        "--target=is_fraud --factor=0=2 --factor=00=3",
-        "[0, 1]; got '00', for the second time",
-    ),
-    ("big.csv", "--target=kind --factor=ok=2 --factor=ok=3", ONE_FACTOR),
-    ("big.csv", f"{WORDS} --factor=3", ONE_FACTOR),
-    ("big.csv", f"{WORDS} --factor=1=3", ONE_FACTOR),
-    *(
-        ("big.csv", f"--target=kind --factor={wrong}", f"or auto; got {wrong}")
-        for wrong in ("ok", "ok=x", "0.5", "inf", "nan")
-    ),
-    ("big.csv", "--factor=20", "Missing option '--target'"),
-    ("big.csv", "--target=kind", "Missing option '--factor'"),
-    ("big.csv", f"{WORDS} --random-state=-1", "Invalid value for '--random-state'"),
-    (
-        "big.csv",
-        f"{WORDS} --random-state={2**64}",
-        "Invalid value for '--random-state'",
-    ),
-    ("big.csv", f"{WORDS} another.csv", "unexpected extra argument"),
-    ("big.csv", f"{WORDS} --separator=ab", "Error: separator must be one ASCII char"),
-    ("big.csv", f"{WORDS} --encoding=no", "Error: encoding must be a name that Python"),
-    ("big.csv", f"{WORDS} --quote=,", "Error: quote must differ from decimal and from"),
-    ("big.csv", f"{WORDS} --decimal=x", "Error: decimal must be '.' or ','; got 'x'"),
+    *(("big.csv", *each) for each in IN_CSV),
+    *(("big.parquet", *each) for each in IN_PARQUET),
 ]
 
 
@@ -360,11 +344,9 @@ def test_messages_of_the_library_are_printed_as_they_are(tmp_path):
     names = ["y", "a;y;sample_weight", "key must of X"]
     pd.DataFrame([[0, 0, 0], [1, 1, 1]] * 9, columns=names).to_parquet(source)
     arguments = (source, tmp_path / "o.csv", "--target=a;y;sample_weight")
-    text = (
-        f"groups must name a column of every file; {source} has no 'no', only {names}."
-    )
     refused = invoke(*arguments, "--factor=2", "--groups=no").output
-    assert refused == f"Error: {text}\n"
+    text = "groups must name a column of every file"
+    assert refused == f"Error: {text}; {source} has no 'no', only {names}.\n"
 
 
 def test_labels_that_scikit_learn_does_not_take(tmp_path):
