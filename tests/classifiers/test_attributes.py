@@ -188,8 +188,10 @@ SELECTORS = {
 }
 
 
-@pytest.mark.parametrize("estimator", [LogisticRegression(), FOREST])
-@pytest.mark.parametrize("kind", SELECTORS)
+@pytest.mark.parametrize(
+    ("kind", "estimator"),
+    [("RFE", FOREST), ("SelectFromModel", FOREST), ("RFECV", LogisticRegression())],
+)
 def test_selectors_need_no_getter(kind, estimator):
     X, y = rows(labels=["no", "yes"] if kind == "RFE" else None)
     weights = "auto" if estimator is FOREST else False

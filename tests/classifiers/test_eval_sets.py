@@ -282,6 +282,19 @@ def test_rows_set_aside_stand_for_all_of_their_class(
     assert eval_losses(model.estimator_)[-1] == pytest.approx(expected, abs=1e-6)
 
 
+def test_rows_set_aside_are_weighted_to_the_shares_trained_on(trees, eval_losses):
+    X, y = generated(3000)
+    weight, estimator = np.arange(3000) % 3, trees("catboost")
+    params = {"eval_set": "dropped", "use_best_model": False}
+    (aside,) = training_rows(estimator, down(), X, y, weight, params).eval_rows
+    model = wrapped(estimator, prior_correction="outside")
+    model.fit(X, y, sample_weight=weight, **params)
+    factor = model.train_prior_ / np.bincount(y, weight)
+    p = model.estimator_.predict_proba(aside.X)
+    expected = log_loss(aside.y, p, sample_weight=aside.weights * factor[aside.y])
+    assert eval_losses(model.estimator_)[-1] == pytest.approx(expected, rel=1e-6)
+
+
 def test_what_cannot_be_used_is_refused(trees):
     X, _ = generated(1000)
     y = (np.arange(1000) < 100).astype(int)

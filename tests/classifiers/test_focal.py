@@ -371,17 +371,15 @@ def test_early_stopping_finds_the_least_log_loss_of_the_user(library, seed):
     got = recorded(stopped)
     best = len(got) - PATIENCE - 1
     assert 0 < best < ROUNDS - PATIENCE
-    losses = []
-    for n_trees in range(1, len(got) + 1):
+    assert np.argmin(got) == best
+    for n_trees in (1, 2, len(got), best, best + 1):
         own = trees(library, n_trees, learning_rate=0.5)
         short = clone(stopped).set_params(estimator=own).fit(X, y)
         p = short.predict_proba(X_eval)
-        losses.append(log_loss(y_eval, p, sample_weight=weight))
-        if n_trees == best + 1:
-            # Predictions are those of the best number of trees.
-            expected = short.decision_function(X)
-    np.testing.assert_allclose(got, losses, atol=1e-6)
-    assert np.argmin(losses) == best
+        loss = log_loss(y_eval, p, sample_weight=weight)
+        assert got[n_trees - 1] == pytest.approx(loss, abs=1e-6)
+    # Predictions are those of the best number of trees.
+    expected = short.decision_function(X)
     np.testing.assert_allclose(stopped.decision_function(X), expected, atol=1e-6)
     for same in (
         pickle.loads(pickle.dumps(stopped)),

@@ -11,8 +11,12 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
 from skstrat import TreeWeightsWarning, UnusedWeightsError, make_pipeline
 
+two_seeds = pytest.mark.parametrize(
+    "seed", [0, pytest.param(1, marks=pytest.mark.slow)]
+)
 
-@pytest.mark.parametrize("seed", [0, 1])
+
+@two_seeds
 def test_several_labels_a_row(trees, seed):
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(12_000, 3))
@@ -47,7 +51,7 @@ def by_amount(factor):
     return down(factor, strata=lambda X, y: np.digitize(y, [50, 200]))
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@two_seeds
 def test_trees_of_numbers_predict_too_much_and_a_pipeline_says_so(seed):
     train, (X, y) = amounts(seed), amounts(seed + 10)
     forest = RandomForestRegressor(10, random_state=0)
