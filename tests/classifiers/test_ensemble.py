@@ -110,6 +110,7 @@ def test_one_model_is_a_resampled_classifier():
     p = alone.predict_proba(X)
     np.testing.assert_array_equal(one.predict_proba(X), p)
     np.testing.assert_array_equal(one.to_sklearn().predict_proba(X), p)
+    assert one.n_features_in_ == 4
 
 
 @pytest.mark.parametrize("word", ["factor", "sampling_strategy"])
