@@ -27,85 +27,62 @@ def mean_error(y_true, y_prob, sample_weight=None):
     return float(np.average(np.abs(y_true - y_prob), weights=sample_weight))
 
 
-@pytest.fixture
-def new_measure(monkeypatch):
-    info = MeasureInfo(
-        "mean_error",
-        LOWER,
-        "mean distance of label and probability",
-        mean_error,
-        digits=3,
-        name="Mean distance",
-    )
-    monkeypatch.setitem(MEASURES, info.key, info)
-    return info
+def largest(y_true, y_prob, sample_weight=None):
+    return y_prob.max()
+
+
+NEW = [
+    MeasureInfo("mean_error", LOWER, "mean |y - p|", mean_error, digits=3, name="Mean"),
+    MeasureInfo("largest", None, "largest out-of-fold probability", pooled=largest),
+]
 
 
 @pytest.fixture
-def pooled_measure(monkeypatch):
-    def largest(y_true, y_prob, sample_weight=None):
-        return y_prob.max()
-
-    words = "largest out-of-fold probability"
-    info = MeasureInfo("largest", None, words, pooled=largest)
-    monkeypatch.setitem(MEASURES, info.key, info)
-
-
-@pytest.fixture
-def compared(new_measure, pooled_measure, rare_events):
+def compare(monkeypatch, rare_events):
+    for info in NEW:
+        monkeypatch.setitem(MEASURES, info.key, info)
     X, y, _ = rare_events(600, 0.1)
-    return compare_strategies(
-        LogisticRegression(),
-        X,
-        y,
-        cv=2,
-        strategies=[ClassWeight()],
-        random_state=0,
-        best_by="mean_error",
-    )
+
+    def compared(y=y, **words):
+        options = {"cv": 2, "random_state": 0, "best_by": "mean_error"} | words
+        return compare_strategies(LogisticRegression(), X, y, **options)
+
+    return compared
 
 
-def test_one_new_row_is_enough_to_score(new_measure, rare_events):
+def test_one_new_row_is_enough_to_score_and_compare(compare, rare_events):
     X, y, _ = rare_events(600, 0.1)
-    prior = DummyClassifier(strategy="prior").fit(X, y)
-    share = y.mean()
+    prior, share = DummyClassifier(strategy="prior").fit(X, y), y.mean()
     found = scorers()["neg_mean_error"](prior, X, y)
     assert found == pytest.approx(-2 * share * (1 - share))
-
-
-def test_one_new_row_is_enough_to_compare(compared):
+    compared = compare(strategies=[ClassWeight()])
     assert compared.loss_
     table = compared.table_
     assert "mean_error_se" in table
-    largest = [compared.y_prob(name).max() for name in table.index]
-    assert table["largest"].tolist() == largest
-    assert "<th>Mean distance</th>" in compared._repr_html_()
+    most = [compared.y_prob(name).max() for name in table.index]
+    assert table["largest"].tolist() == most
+    assert "<th>Mean</th>" in compared._repr_html_()
     display = TradeOffDisplay.from_comparison(compared)
-    assert display.ax_.get_ylabel().startswith("Mean distance, lower is better")
+    assert display.ax_.get_ylabel().startswith("Mean, lower is better")
     plt.close(display.figure_)
     printed = io.StringIO()
     print_comparison(Console(file=printed, width=150), "logistic", compared)
-    mean = compared.outcomes[0].mean("mean_error")
-    assert "distance" in printed.getvalue()
-    assert f"{mean:.3f} ±" in printed.getvalue()
+    assert f"{compared.outcomes[0].mean('mean_error'):.3f} ±" in printed.getvalue()
 
 
 @pytest.mark.slow
-def test_one_new_row_is_enough_for_the_page(compared, tmp_path):
-    compared.to_html(tmp_path / "page.html")
+def test_one_new_row_is_enough_for_the_page(compare, tmp_path):
+    compare(strategies=[ClassWeight()]).to_html(tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "Mean distance<small>lower is better</small>" in page
-    assert "mean distance of label and probability; lower is better." in page
+    assert "Mean<small>lower is better</small>" in page
     assert "<dt>Largest</dt><dd>largest out-of-fold probability.</dd>" in page
 
 
 @pytest.mark.parametrize("three", [False, True])
-def test_a_new_row_is_scored_with_more_classes(three, new_measure, rare_events):
+def test_a_new_row_is_scored_with_more_classes(three, compare, rare_events):
     X, y, _ = rare_events(600, 0.1)
     labels = np.where((X[:, 0] > 0.5) & (y == 0), 2, y) if three else y
-    comparison = compare_strategies(
-        LogisticRegression(), X, labels, cv=2, strategies=[], random_state=0
-    )
+    comparison = compare(labels, strategies=[])
     smallest = np.bincount(labels).argmin()
     assert comparison.positive_ == smallest
     (outcome,) = comparison.outcomes
@@ -116,22 +93,15 @@ def test_a_new_row_is_scored_with_more_classes(three, new_measure, rare_events):
     np.testing.assert_allclose(outcome.folds["mean_error"], by_fold)
 
 
-def test_a_scorer_of_the_users_own_says_which_direction_is_better():
-    scorer = make_scorer(mean_absolute_error, greater_is_better=False)
-    loss = describe_measure("own_cost", {"own_cost": scorer})
-    assert (loss.label, loss.best, loss.better) == (
-        "Own cost",
-        LOWER,
-        "lower is better",
-    )
-    assert describe_measure("own_gain", {"own_gain": None}).best == HIGHER
-
-
 def test_words_say_which_value_is_best():
-    assert MEASURES["calibration_slope"].better == "1 is right"
-    assert MEASURES["calibration_in_the_large"].better == "0 is right"
-    assert MEASURES["roc_auc"].better == "higher is better"
-    assert MEASURES["rows"].better == ""
+    scorer = make_scorer(mean_absolute_error, greater_is_better=False)
+    own = describe_measure("own_cost", {"own_cost": scorer})
+    assert (own.label, own.best, own.better) == ("Own cost", LOWER, "lower is better")
+    assert describe_measure("own_gain", {"own_gain": None}).best == HIGHER
+    better = {key: each.better for key, each in MEASURES.items()}
+    assert better["calibration_slope"] == "1 is right"
+    assert better["calibration_in_the_large"] == "0 is right"
+    assert (better["roc_auc"], better["rows"]) == ("higher is better", "")
 
 
 @pytest.mark.parametrize("key", [key for key, each in MEASURES.items() if each.loss])
