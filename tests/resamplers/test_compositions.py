@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.pipeline import Pipeline as StockPipeline
-from imblearn.under_sampling import RandomUnderSampler
+from imblearn.under_sampling import NearMiss, RandomUnderSampler
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -166,6 +166,19 @@ def test_which_samplers_add_rows():
         (make_pipeline(down(4), under(0.5)), False),
     ):
         assert resample(sampler, X, Y, None).adds_rows == adds, sampler
+
+
+def test_samplers_that_choose_by_values_and_label_sets_without_classes():
+    chain = make_pipeline(down(4), NearMiss())
+    assert resample(chain, X[:, 1:], Y, None).chosen_by == ["NearMiss"]
+    assert resample(make_pipeline(down(4), under(0.5)), X, Y, None).chosen_by == []
+    sets = np.column_stack([Y == "a", X[:, 2] > 1]).astype(int)
+    labelled = down({0: 5.0, 1: 2.0})
+    alone = resample(labelled, X, sets, None)
+    resampled = resample(make_pipeline(labelled, OddRows(results=2)), X, sets, None)
+    np.testing.assert_array_equal(resampled.weights, alone.weights[1::2])
+    np.testing.assert_array_equal(resampled.rows, alone.rows[1::2])
+    assert resampled.class_weight is None
 
 
 def test_the_classifier_withholds_the_class_part_and_corrects_the_prior():
