@@ -169,6 +169,9 @@ def test_where_nothing_is_corrected_the_eval_set_stays(
     own = trees(library).fit(X_kept, y_kept, sample_weight=given, **params)
     np.testing.assert_array_equal(eval_losses(model.estimator_), eval_losses(own))
     assert model.decision_.correction == "none"
+    # Nor does an eval set ask "auto" for rows that are dropped.
+    kept = ResampledClassifier(trees(library), "auto").fit(X, y, **params)
+    assert kept.resampler_ is None
 
 
 STEP = "lgbmclassifier__"
