@@ -234,9 +234,7 @@ def test_an_ensemble_chooses_once(large):
         assert each.decision_.chosen == TOO_LITTLE
 
 
-@pytest.mark.parametrize(
-    ("drops", "host"), [(True, auto), (False, auto), (False, many)]
-)
+@pytest.mark.parametrize(("drops", "host"), [(True, auto), (False, many)])
 def test_some_rows_tell_when_to_stop_whatever_is_kept(large, drops, host):
     stop = pytest.importorskip("lightgbm").early_stopping(5, verbose=False)
     X, y = (with_noise(large[0]), large[1]) if drops else rows(3_000, intercept=-3)

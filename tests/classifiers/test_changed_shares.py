@@ -126,7 +126,9 @@ def test_with_memory_nested_and_in_a_search(tmp_path, memory):
     for _ in range(2):
         (message,) = messages(nested)
         assert message.startswith("RandomUnderSampler before LogisticRegression")
-    both = make_pipeline(under(sampling_strategy=0.5), SMOTE(random_state=0), LINE, memory=cache)
+    both = make_pipeline(
+        under(sampling_strategy=0.5), SMOTE(random_state=0), LINE, memory=cache
+    )
     (message,) = messages(both)
     assert message.startswith("RandomUnderSampler and SMOTE before")
     grid = {"logisticregression__C": [0.1, 1]}

@@ -245,6 +245,7 @@ def test_voters_see_codes_for_labels(data):
     assert 0.8 < model.predict_proba(X)[:, 0].mean() / PREVALENCE < 1.25
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*probability.*:FutureWarning")
 def test_a_support_vector_machine_calibrates_itself(rare_events, ratio):
     """Platt's sigmoid is fitted without class weights."""
