@@ -376,6 +376,8 @@ def test_categories_that_the_rows_drawn_do_not_have_are_refused():
     encoder = OneHotEncoder(categories=[np.arange(500)])
     model.set_params(estimator__onehotencoder=encoder)
     assert model.fit(X, y).decision_.full_fit.converged
+    alone = finished(make_pipeline(line()), calibration_check=False)
+    assert alone.fit(X / 500.0, y).decision_.full_fit.converged
 
 
 def test_where_auto_finishes():
