@@ -16,6 +16,8 @@ import skstrat
 from skstrat import ClassWeight, DownsampleUpweight, Strategy, compare_strategies
 from skstrat.model_selection._strategies import list_strategies
 
+OPTIONS = {"strategies": [], "cv": 2, "random_state": 0}
+
 
 @pytest.fixture(scope="module")
 def data():
@@ -27,9 +29,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def comparison(data):
-    return compare_strategies(
-        LogisticRegression(), *data, strategies=[], cv=2, random_state=0
-    )
+    return compare_strategies(LogisticRegression(), *data, **OPTIONS)
 
 
 def choosing(comparison, strategy, **changes):
@@ -56,11 +56,10 @@ def test_every_strategy_is_made_again(comparison, data, strategy):
     chosen = choosing(comparison, strategy)
     assert chosen.best_ == strategy.name
     assert "as given" not in chosen.code_.replace("X, y: as given", "")
-    made = run(chosen.code_, X=X, y=y)["model"]
-    assert repr(made) == repr(chosen.build())
-    np.testing.assert_array_equal(
-        made.predict_proba(X), chosen.build().fit(X, y).predict_proba(X)
-    )
+    made, expected = run(chosen.code_, X=X, y=y)["model"], chosen.build()
+    assert repr(made) == repr(expected)
+    p = expected.fit(X, y).predict_proba(X)
+    np.testing.assert_array_equal(made.predict_proba(X), p)
 
 
 LEARNERS = {
@@ -90,57 +89,27 @@ def test_every_learner_is_made_again(comparison, data, name):
     if name == "xgboost":
         xgboost = pytest.importorskip("xgboost")
         estimator, y = xgboost.XGBClassifier(n_estimators=3), (y == "yes") * 1
-    chosen = choosing(
-        comparison,
-        Strategy("some", DownsampleUpweight(factor=2, random_state=0)),
-        estimator=estimator,
-    )
-    code = chosen.code_
-    assert "estimator: as given" not in code
+    strategy = Strategy("some", DownsampleUpweight(factor=2, random_state=0))
+    chosen = choosing(comparison, strategy, estimator=estimator)
+    assert "estimator: as given" not in chosen.code_
     # A default is not written, though the signature does not name it.
-    assert "=None" not in code
-    made = run(code, X=X, y=y)
-    expected = chosen.build().fit(X, y)
-    np.testing.assert_array_equal(
-        made["model"].predict_proba(X), expected.predict_proba(X)
-    )
+    assert "=None" not in chosen.code_
+    made, p = run(chosen.code_, X=X, y=y), chosen.build().fit(X, y).predict_proba(X)
+    np.testing.assert_array_equal(made["model"].predict_proba(X), p)
     # To the last digit, as near 1 many predictions have the first ones.
     threshold = chosen.outcomes[0].folds["threshold"].mean()
     assert made["thresholded"].threshold == threshold
     positive = made["thresholded"].predict(X) == y[y.argmax()]
-    p = expected.predict_proba(X)[:, 1]
-    np.testing.assert_array_equal(positive, p >= made["thresholded"].threshold)
+    np.testing.assert_array_equal(positive, p[:, 1] >= threshold)
 
 
-def test_long_lists_are_kept(comparison):
+def test_long_lists_and_the_code_of_the_data(comparison):
     columns = [*range(200), -7]
     estimator = HistGradientBoostingClassifier(categorical_features=columns)
     code = replace(comparison, estimator=estimator).code_
     assert "..." not in code
     made = run(code.partition("model.fit")[0])["model"]
     assert made.estimator.categorical_features == columns
-
-
-def test_weights_are_passed(data):
-    X, y = data
-    weights = np.random.default_rng(1).uniform(0.5, 3, size=len(y))
-    options = {"strategies": [], "cv": 2, "random_state": 0}
-    comparison = compare_strategies(
-        GaussianNB(), X, y, sample_weight=weights, **options
-    )
-    made = run(comparison.code_, X=X, y=y, sample_weight=weights)["model"]
-    expected = comparison.build().fit(X, y, weights).predict_proba(X)
-    np.testing.assert_array_equal(made.predict_proba(X), expected)
-
-
-def test_without_a_threshold_there_is_none(data):
-    code = compare_strategies(
-        GaussianNB(), *data, strategies=[], cv=2, tune_threshold=False
-    ).code_
-    assert "threshold" not in code.lower()
-
-
-def test_the_code_of_the_data_comes_first(comparison):
     data_code = (
         "import numpy as np\n\n"
         "X = np.arange(90.0).reshape(30, 3) % 7\n"
@@ -151,23 +120,46 @@ def test_the_code_of_the_data_comes_first(comparison):
     assert len(run(code)["model"].classes_) == 2
 
 
-def test_what_has_no_code_is_left_as_a_name(comparison, data):
+def test_weights_are_passed_and_without_thresholds_there_is_none(data):
     X, y = data
-    estimator = make_pipeline(FunctionTransformer(lambda x: x * 2), GaussianNB())
-    resampler = DownsampleUpweight(factor=3, random_state=np.random.default_rng(0))
-    chosen = choosing(comparison, Strategy("a third", resampler), estimator=estimator)
-    for name in ("estimator", "resampler"):
+    words = {"sample_weight": np.random.default_rng(1).uniform(0.5, 3, size=len(y))}
+    comparison = compare_strategies(
+        GaussianNB(), X, y, tune_threshold=False, **words, **OPTIONS
+    )
+    assert "threshold" not in comparison.code_.lower()
+    made = run(comparison.code_, X=X, y=y, **words)["model"]
+    expected = comparison.build().fit(X, y, words["sample_weight"])
+    np.testing.assert_array_equal(made.predict_proba(X), expected.predict_proba(X))
+
+
+GENERATOR = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(
+    ("step", "resampler", "names"),
+    [
+        (
+            FunctionTransformer(lambda x: x * 2),
+            DownsampleUpweight(factor=3, random_state=GENERATOR),
+            ("estimator", "resampler"),
+        ),
+        # Two classes of one name stay apart.
+        (
+            StandardScaler(),
+            skstrat.make_pipeline(DownsampleUpweight(factor=2), ClassWeight()),
+            ("resampler",),
+        ),
+    ],
+    ids=["no code", "one name"],
+)
+def test_what_has_no_code_is_left_as_a_name(comparison, data, step, resampler, names):
+    estimator = make_pipeline(step, GaussianNB())
+    chosen = choosing(comparison, Strategy("own", resampler), estimator=estimator)
+    given = {"estimator": estimator, "resampler": resampler}
+    given = {name: given[name] for name in names}
+    for name in names:
         assert f"# {name}: as given to compare_strategies.\n" in chosen.code_
-    made = run(chosen.code_, X=X, y=y, estimator=estimator, resampler=resampler)
-    assert made["model"].estimator is estimator
-    assert made["model"].resampler is resampler
-
-
-def test_two_classes_of_one_name_stay_apart(comparison, data):
-    X, y = data
-    resampler = skstrat.make_pipeline(DownsampleUpweight(factor=2), ClassWeight())
-    estimator = make_pipeline(StandardScaler(), GaussianNB())
-    chosen = choosing(comparison, Strategy("both", resampler), estimator=estimator)
-    made = run(chosen.code_, X=X, y=y, resampler=resampler)["model"]
+    made = run(chosen.code_, X=data[0], y=data[1], **given)["model"]
+    for name in names:
+        assert getattr(made, name) is given[name]
     assert type(made.estimator) is type(estimator)
-    assert made.resampler is resampler

@@ -19,16 +19,18 @@ FOLDS = StratifiedKFold(2)
 GAIN = make_scorer(accuracy_score)
 LOSS = make_scorer(mean_absolute_error, greater_is_better=False)
 WRONG = make_scorer(log_loss, response_method="predict_proba")
+SPREAD = make_scorer(lambda y_true, y_pred: float(np.std(y_pred)))
 
 
-def compare(rare_events, scoring, **options):
+@pytest.fixture
+def compare(rare_events):
     X, y, _ = rare_events(200, 0.2)
-    return compare_strategies(
-        LogisticRegression(),
-        X,
-        y,
-        **{"strategies": [ClassWeight()], "cv": FOLDS, "scoring": scoring} | options,
-    )
+
+    def compared(scoring, **words):
+        words = {"strategies": [ClassWeight()], "cv": FOLDS} | words
+        return compare_strategies(LogisticRegression(), X, y, scoring=scoring, **words)
+
+    return compared
 
 
 def gain(estimator, X, y, **kwargs):
@@ -36,87 +38,64 @@ def gain(estimator, X, y, **kwargs):
 
 
 @pytest.mark.parametrize(
-    ("scoring", "name", "is_loss"),
+    ("scoring", "name", "function", "words"),
     [
-        (GAIN, "score", False),
-        (LOSS, "score", True),
-        ({"neg_predictive_value": GAIN}, "neg_predictive_value", False),
-        ({"cost": LOSS}, "cost", True),
-        ({"neg_cost": LOSS}, "cost", True),
-        (["accuracy"], "accuracy", False),
-        ("neg_brier_score", "brier_score", True),
-        ({"brier_score": "neg_brier_score"}, "brier_score", True),
-        ({"brier": "neg_brier_score"}, "brier", True),
-        (scorers(), "log_loss", True),
+        (GAIN, "score", accuracy_score, {}),
+        (LOSS, "score", mean_absolute_error, {}),
+        ({"neg_predictive_value": GAIN}, "neg_predictive_value", accuracy_score, {}),
+        ({"cost": LOSS}, "cost", mean_absolute_error, {}),
+        ({"neg_cost": LOSS}, "cost", mean_absolute_error, {}),
+        ({"gain": GAIN, "neg_b": LOSS}, "b", mean_absolute_error, {"best_by": "b"}),
+        ({"gain": GAIN, "neg_b": LOSS}, "b", mean_absolute_error, {"best_by": "neg_b"}),
+        (["accuracy"], "accuracy", accuracy_score, {}),
+        ("neg_brier_score", "brier_score", brier_score_loss, {}),
+        ({"brier_score": "neg_brier_score"}, "brier_score", brier_score_loss, {}),
+        ({"brier": "neg_brier_score"}, "brier", brier_score_loss, {}),
+        (scorers(), "log_loss", log_loss, {}),
+        (gain, "score", accuracy_score, {"sample_weight": np.arange(1.0, 201)}),
     ],
-    ids=range(10),
+    ids=range(13),
 )
 def test_names_are_as_given_and_losses_have_their_own_sign(
-    rare_events, scoring, name, is_loss
+    compare, scoring, name, function, words
 ):
-    comparison = compare(rare_events, scoring)
-    best = comparison.outcomes[0]
-    p, y = comparison.y_prob("true distribution"), comparison.y_true_
-    function, given = accuracy_score, comparison.y_pred("true distribution")
-    if scoring is LOSS or "cost" in name:
-        function = mean_absolute_error
-    elif "brier" in name or "log" in name:
-        function, given = (log_loss if "log" in name else brier_score_loss), p
-    expected = [function(y[test], given[test]) for _, test in FOLDS.split(p, y)]
-    np.testing.assert_allclose(best.folds[name], expected)
+    comparison = compare(scoring, **words)
+    y, given = comparison.y_true_, comparison.y_pred("true distribution")
+    if function in (log_loss, brier_score_loss):
+        given = comparison.y_prob("true distribution")
+    weights = words.get("sample_weight", np.ones(200))
+    expected = [
+        function(y[test], given[test], sample_weight=weights[test])
+        for _, test in FOLDS.split(y, y)
+    ]
+    np.testing.assert_allclose(comparison.outcomes[0].folds[name], expected)
+    is_loss = function is not accuracy_score
     assert (comparison.best_by, comparison.loss_) == (name, is_loss)
 
 
-@pytest.mark.parametrize(
-    ("scoring", "error", "message"),
-    [
-        ([GAIN], TypeError, r"scoring must be a scorer or its name.*got \[make_scorer"),
-        (3, TypeError, "scoring must be a scorer or its name.*got 3"),
-        ({"a": None}, TypeError, "scoring must be a scorer or its name.*'a': None"),
-        ({"threshold": GAIN}, ValueError, "no other column of the table.*'threshold'"),
-        ({"fit_time_sd": GAIN}, ValueError, "no other column.*got 'fit_time_sd'"),
-        ({"a": GAIN, "a_sd": GAIN}, ValueError, "no other column.*got 'a_sd'"),
-        ({"a": LOSS, "neg_a": LOSS}, ValueError, "no other column.*got 'neg_a'"),
-        ({"log_loss": WRONG}, ValueError, "no name of skstrat.*'log_loss' for make_sc"),
-        ({"f2": "accuracy"}, ValueError, "for another scorer; got 'f2' for 'accuracy'"),
-        (
-            lambda *_: {"a": 1.0},
-            ValueError,
-            r"scoring\['score'\] must give one number; ",
-        ),
-        (
-            {"calibration_slope": "calibration_slope"},
-            ValueError,
-            "scoring must have a measure whose best value is high or low",
-        ),
-    ],
-    ids=range(11),
-)
-def test_what_the_table_cannot_show_is_refused(rare_events, scoring, error, message):
-    with pytest.raises(error, match=message):
-        compare(rare_events, scoring)
+REFUSED = {
+    r"scoring must be a scorer or its name.*got \[make_scorer": [GAIN],
+    "scoring must be a scorer or its name.*got 3": 3,
+    "scoring must be a scorer or its name.*'a': None": {"a": None},
+    "no other column of the table.*'threshold'": {"threshold": GAIN},
+    "no other column.*got 'fit_time_sd'": {"fit_time_sd": GAIN},
+    "no other column.*got 'a_sd'": {"a": GAIN, "a_sd": GAIN},
+    "no other column.*got 'neg_a'": {"a": LOSS, "neg_a": LOSS},
+    "no name of skstrat.*'log_loss' for make_sc": {"log_loss": WRONG},
+    "for another scorer; got 'f2' for 'accuracy'": {"f2": "accuracy"},
+    r"scoring\['score'\] must give one number; ": lambda *_: {"a": 1.0},
+    "scoring must have a measure whose best value is high or low": "calibration_slope",
+}
 
 
-@pytest.mark.parametrize("best_by", ["cost", "neg_cost"])
-def test_a_loss_is_chosen_by_under_both_its_names(rare_events, best_by):
-    scoring = {"accuracy": "accuracy", "neg_cost": LOSS}
-    assert compare(rare_events, scoring, best_by=best_by).best_by == "cost"
+@pytest.mark.parametrize("message", REFUSED)
+def test_what_the_table_cannot_show_is_refused(compare, message):
+    with pytest.raises((TypeError, ValueError), match=message) as caught:
+        compare(REFUSED[message])
+    assert isinstance(caught.value, TypeError) == ("or its name" in message)
 
 
-def test_weights_reach_a_scorer_that_takes_any_argument(rare_events):
-    weights = np.random.default_rng(0).uniform(0.5, 2, size=200)
-    comparison = compare(rare_events, gain, sample_weight=weights, strategies=[])
-    right = comparison.y_pred("true distribution") == comparison.y_true_
-    expected = [
-        np.average(right[test], weights=weights[test])
-        for _, test in FOLDS.split(right, comparison.y_true_)
-    ]
-    np.testing.assert_allclose(comparison.outcomes[0].folds["score"], expected)
-
-
-def test_weights_that_a_scorer_would_drop_are_refused(rare_events):
-    scoring = {"spread": make_scorer(lambda y_true, y_pred: float(np.std(y_pred)))}
-    with pytest.raises(
-        UnusedWeightsError, match=r"scoring\['spread'\] takes no sample"
-    ):
-        compare(rare_events, scoring, sample_weight=np.ones(200))
+def test_weights_that_a_scorer_would_drop_are_refused(compare):
+    text = r"scoring\['spread'\] takes no sample"
+    with pytest.raises(UnusedWeightsError, match=text):
+        compare({"spread": SPREAD}, sample_weight=np.ones(200))
