@@ -28,43 +28,54 @@ from skstrat import (
 from skstrat.model_selection._strategies import list_strategies
 
 HALF = DownsampleUpweight(factor=2, random_state=0)
+OVER = RandomOversample(weighting="uniform", random_state=0)
 
 
-def rows_of(counts, n_columns=2):
+def rows_of(*counts):
     rng = np.random.default_rng(0)
     y = np.repeat(np.arange(len(counts)), counts)
-    return rng.normal(size=(len(y), n_columns)) + y[:, None], y
+    return rng.normal(size=(len(y), 2)) + y[:, None], y
+
+
+def compare(data, estimator=None, **words):
+    estimator = GaussianNB() if estimator is None else estimator
+    words = {"cv": 2, "strategies": [None], "random_state": 0} | words
+    return compare_strategies(estimator, *data, **words)
+
+
+class FewRowsFail(GaussianNB):
+    def fit(self, X, y, sample_weight=None):
+        if len(X) < 200:
+            raise ValueError("too\n few rows")
+        return super().fit(X, y, sample_weight)
 
 
 TEXTS = pd.DataFrame({"text": np.where(np.arange(60) % 3, "a", "b")})
+ONE_HOT = make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression())
+NO_CLUSTER = KMeansSMOTE(cluster_balance_threshold=0.99, random_state=0)
 FAILURES = {
-    "few rows": (
+    "ValueError: Expected n_neighbors <= n_samples_fit": (
         LogisticRegression(),
-        rows_of([300, 9]),
+        rows_of(300, 9),
         SMOTE(random_state=0),
-        r"ValueError: Expected n_neighbors <= n_samples_fit",
     ),
-    "no cluster": (
+    "RuntimeError: No clusters found": (
         LogisticRegression(),
-        rows_of([300, 60]),
-        KMeansSMOTE(cluster_balance_threshold=0.99, random_state=0),
-        "RuntimeError: No clusters found",
+        rows_of(300, 60),
+        NO_CLUSTER,
     ),
-    "text": (
-        make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression()),
+    "ValueError: could not convert string to float": (
+        ONE_HOT,
         (TEXTS, np.repeat([0, 1], [40, 20])),
         SMOTE(random_state=0),
-        "ValueError: could not convert string to float",
     ),
 }
 
 
-@pytest.mark.parametrize("case", FAILURES)
-def test_a_strategy_that_fails_says_why_and_the_others_go_on(case):
-    estimator, (X, y), sampler, message = FAILURES[case]
-    comparison = compare_strategies(
-        estimator, X, y, strategies={"made": sampler, "half": HALF}, random_state=0
-    )
+@pytest.mark.parametrize("message", FAILURES)
+def test_a_strategy_that_fails_says_why_and_the_others_go_on(message):
+    estimator, data, sampler = FAILURES[message]
+    comparison = compare(data, estimator, strategies={"made": sampler, "half": HALF})
     assert comparison.measured_ == ["true distribution", "half"]
     made = comparison.outcome("made")
     assert message in made.error
@@ -79,72 +90,50 @@ def test_a_strategy_that_fails_says_why_and_the_others_go_on(case):
     assert table["log_loss"].notna().tolist() == [True, False, True]
     assert comparison.best_ in comparison.measured_
     with pytest.raises((ValueError, RuntimeError), match=message.partition(": ")[2]):
-        compare_strategies(
-            estimator, X, y, strategies=[sampler], error_score="raise", random_state=0
-        )
+        compare(data, estimator, strategies=[sampler], error_score="raise")
 
 
-def test_a_learning_curve_goes_on_where_a_factor_fails():
-    X, y = rows_of([300, 60])
-    comparison = compare_strategies(
-        FewRowsFail(),
-        X,
-        y,
-        strategies=[None],
-        learning_curve_by_rows=[1, 4],
-        tune_threshold=False,
-        random_state=0,
-    )
-    curve = comparison.learning_curve_
+def test_what_fails_on_few_rows():
+    words = {"learning_curve_by_rows": [1, 4], "tune_threshold": False, "cv": 5}
+    curve = compare(rows_of(300, 60), FewRowsFail(), **words).learning_curve_
     assert curve["log_loss"].notna().tolist() == [True, False]
     assert curve["error"].tolist() == ["", "ValueError: too few rows"]
-
-
-class FewRowsFail(GaussianNB):
-    def fit(self, X, y, sample_weight=None):
-        if len(X) < 200:
-            raise ValueError("too\n few rows")
-        return super().fit(X, y, sample_weight)
-
-
-def test_without_a_true_distribution_there_is_nothing_to_compare_with():
-    X, y = rows_of([100, 40])
-    with pytest.raises(
-        ValueError, match=r"estimator must work on the rows as they .* too few rows"
-    ) as caught:
-        compare_strategies(FewRowsFail(), X, y, strategies=[HALF])
+    # Without a true distribution there is nothing to compare with.
+    text = r"estimator must work on the rows as they .* too few rows"
+    with pytest.raises(ValueError, match=text) as caught:
+        compare(rows_of(100, 40), FewRowsFail(), strategies=[HALF])
     assert str(caught.value.__cause__) == "too\n few rows"
+
+
+TREE = DecisionTreeClassifier(max_leaf_nodes=8, random_state=0)
 
 
 @pytest.mark.parametrize(
     ("estimator", "weighted", "several"),
     [
-        (LogisticRegression(), False, False),
         (LogisticRegression(), True, True),
         (LogisticRegression(class_weight="balanced"), False, False),
-        (DecisionTreeClassifier(max_leaf_nodes=8, random_state=0), True, False),
-        (DecisionTreeClassifier(max_leaf_nodes=8, random_state=0), False, True),
+        (TREE, True, False),
+        (TREE, False, True),
         (HistGradientBoostingClassifier(max_iter=5, random_state=0), True, False),
     ],
-    ids=range(6),
+    ids=range(5),
 )
 def test_a_shared_fit_predicts_what_separate_fits_do(estimator, weighted, several):
-    X, y = rows_of([200, 40, 60][: 2 + several])
-    weights = np.random.default_rng(1).uniform(0.5, 2, len(y)) if weighted else None
-    over = RandomOversample(weighting="uniform", random_state=0)
-    kept = Strategy("with", over), Strategy("without", over, prior_correction=False)
-    options = {"cv": 2, "sample_weight": weights, "random_state": 0}
-    both = compare_strategies(estimator, X, y, strategies=kept, **options)
+    data = rows_of(200, 40, *[60] * several)
+    n_rows = len(data[1])
+    weights = np.random.default_rng(1).uniform(0.5, 2, n_rows) if weighted else None
+    kept = Strategy("with", OVER), Strategy("without", OVER, prior_correction=False)
+    both = compare(data, estimator, strategies=kept, sample_weight=weights)
     times = [both.outcome(each.name).folds.pop("fit_time") for each in kept]
     np.testing.assert_array_equal(*times)
-    for strategy in kept:
-        alone = compare_strategies(estimator, X, y, strategies=[strategy], **options)
-        expected, found = (each.outcome(strategy.name) for each in (alone, both))
+    for each in kept:
+        alone = compare(data, estimator, strategies=[each], sample_weight=weights)
+        expected, found = (its.outcome(each.name) for its in (alone, both))
         np.testing.assert_allclose(found.proba, expected.proba, rtol=0, atol=1e-12)
         for measure, values in found.folds.items():
-            np.testing.assert_allclose(
-                values, expected.folds[measure], rtol=1e-9, atol=1e-9
-            )
+            its = expected.folds[measure]
+            np.testing.assert_allclose(values, its, rtol=1e-9, atol=1e-9)
 
 
 def part(X):
@@ -165,32 +154,22 @@ SCORERS = {
 
 @pytest.mark.parametrize("library", ["sklearn", "lightgbm"])
 def test_scorers_meet_the_model_of_their_strategy_whatever_they_ask(library):
-    if library == "sklearn":
-        estimator = LogisticRegression()
-    else:
+    estimator = LogisticRegression()
+    if library == "lightgbm":
         # The correction is in its scores.
         lightgbm = pytest.importorskip("lightgbm")
         estimator = lightgbm.LGBMClassifier(n_estimators=9, verbose=-1, n_jobs=1)
-    X, y = rows_of([300, 60])
-    over = RandomOversample(weighting="uniform", random_state=0)
-    raw = Strategy("raw", over, use_weights=False, prior_correction=False)
-    corrected = Strategy("corrected", over, use_weights=False)
-    comparison = compare_strategies(
-        estimator,
-        X,
-        y,
-        strategies=[raw, corrected],
-        cv=2,
-        scoring=SCORERS,
-        random_state=0,
-    )
-    for strategy in (raw, corrected):
-        folds = comparison.outcome(strategy.name).folds
+    X, y = rows_of(300, 60)
+    raw = Strategy("raw", OVER, use_weights=False, prior_correction=False)
+    strategies = raw, Strategy("corrected", OVER, use_weights=False)
+    comparison = compare((X, y), estimator, strategies=strategies, scoring=SCORERS)
+    for strategy in strategies:
+        outcome = comparison.outcome(strategy.name)
         for fold, (train, test) in enumerate(comparison.cross_validation.splits):
             model = strategy.classifier(estimator).set_params(calibration_check=False)
             model.fit(X[train], y[train])
             p, some = model.predict_proba(X[test])[:, 1], X[test, 0] > 0.5
-            predicted = p >= folds["threshold"][fold]
+            predicted = p >= outcome.folds["threshold"][fold]
             expected = [
                 log_loss(y[test][some], p[some], labels=[0, 1]),
                 np.log(p).mean(),
@@ -198,11 +177,9 @@ def test_scorers_meet_the_model_of_their_strategy_whatever_they_ask(library):
                 np.log(p / (1 - p))[some].mean(),
                 (predicted == y[test]).mean(),
                 # Rounding breaks ties of trees.
-                roc_auc_score(
-                    y[test], comparison.outcome(strategy.name).proba[test, 1]
-                ),
+                roc_auc_score(y[test], outcome.proba[test, 1]),
             ]
-            found = [folds[name][fold] for name in SCORERS]
+            found = [outcome.folds[name][fold] for name in SCORERS]
             np.testing.assert_allclose(found, expected, rtol=1e-9)
     # So the check can fail.
     apart = [comparison.table_.loc[each, "log odds"] for each in ("raw", "corrected")]
@@ -231,84 +208,46 @@ def fails_for_raw(model, X, y):
     ids=["scoring", "correction"],
 )
 def test_a_strategy_is_not_lost_with_what_shares_its_fit(estimator, lost, message):
-    X, y = rows_of([300, 60])
-    over = RandomOversample(weighting="uniform", random_state=0)
-    raw, corrected = Strategy("raw", over, prior_correction=False), over
-    comparison = compare_strategies(
-        estimator,
-        X,
-        y,
-        strategies={"raw": raw, "corrected": corrected},
-        cv=2,
-        scoring={"score": fails_for_raw},
-        random_state=0,
+    strategies = {"raw": Strategy("", OVER, prior_correction=False), "corrected": OVER}
+    scoring = {"score": fails_for_raw}
+    comparison = compare(
+        rows_of(300, 60), estimator, strategies=strategies, scoring=scoring
     )
     error = comparison.table_["error"]
     assert error[lost].startswith(message)
     assert (error.drop(lost) == "").all()
 
 
-@pytest.mark.parametrize(
-    ("error", "told"),
-    [
-        (AssertionError(), "AssertionError"),
-        (
-            ValueError("of\n \x1b[31m many\tlines"),
-            r"ValueError: of \x1b[31m many lines",
-        ),
-        (ValueError("secret " * 999), f"ValueError: {('secret ' * 29)[:199]}…"),
-    ],
-    ids=["empty", "controls", "long"],
-)
+def raises(error):
+    raise error
+
+
+ERRORS = [
+    (AssertionError(), "AssertionError"),
+    (ValueError("of\n \x1b[31m many\tlines"), r"ValueError: of \x1b[31m many lines"),
+    (ValueError("secret " * 999), f"ValueError: {('secret ' * 29)[:199]}…"),
+]
+
+
+@pytest.mark.parametrize(("error", "told"), ERRORS, ids=["empty", "controls", "long"])
 def test_errors_are_told_in_one_short_line(error, told):
-    X, y = rows_of([100, 40])
+    def score(model, X, y):
+        return 0.5 if model.n_samples_fit_ == 70 else raises(error)
 
-    def fails_for_few(model, X, y):
-        if model.n_samples_fit_ < 70:
-            raise error
-        return 0.5
-
-    comparison = compare_strategies(
-        GaussianNB(), X, y, strategies=[HALF], cv=2, scoring={"score": fails_for_few}
-    )
+    comparison = compare(rows_of(100, 40), strategies=[HALF], scoring={"score": score})
     assert comparison.table_["error"].tolist() == ["", told]
 
 
 @pytest.mark.parametrize("infinite", [True, False])
 def test_infinite_scores_stay_and_warn_of_nothing(infinite):
-    X, y = rows_of([100, 40])
-
     def score(model, X, y):
         return np.inf if (model.n_samples_fit_ == 70) == infinite else 0.5
 
-    comparison = compare_strategies(
-        GaussianNB(), X, y, strategies=[HALF], cv=2, scoring={"score": score}
-    )
+    comparison = compare(rows_of(100, 40), strategies=[HALF], scoring={"score": score})
     table, expected = comparison.table_, [np.inf, 0.5] if infinite else [0.5, np.inf]
     assert table["score"].tolist() == expected
     assert np.isnan(table["score_sd"]).tolist() == np.isinf(expected).tolist()
     assert comparison.best_ == "true distribution"
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_rows_without_weight_are_no_rows_to_tune_with(seed):
-    y = np.repeat([0, 1], [80, 40])
-    weights = np.where(np.arange(120) % 40 < 8, 1.0, 0.0)
-    # Two of the positive rows with weight are in each part, so folds could miss them.
-    weights[80:] = np.arange(40) < 4
-    X = np.random.default_rng(seed).normal(size=(120, 2)) + y[:, None]
-    cv = list(StratifiedKFold(2).split(X, y + 2 * (weights == 0)))
-    comparison = compare_strategies(
-        LogisticRegression(),
-        X,
-        y,
-        strategies=[None],
-        cv=cv,
-        sample_weight=weights,
-        scoring="neg_log_loss",
-        random_state=seed,
-    )
-    assert np.isfinite(comparison.outcomes[0].folds["threshold"]).all()
 
 
 class DiesElsewhere(GaussianNB):
@@ -326,9 +265,8 @@ class DiesElsewhere(GaussianNB):
 
 @pytest.mark.slow
 def test_a_process_that_dies_is_told_of():
-    X, y = rows_of([100, 40])
     with pytest.raises(RuntimeError, match=r"n_jobs must .* got n_jobs=2: .*EXIT\(3\)"):
-        compare_strategies(DiesElsewhere(), X, y, strategies=[None], n_jobs=2)
+        compare(rows_of(100, 40), DiesElsewhere(), n_jobs=2)
 
 
 @pytest.mark.parametrize(("given", "used"), [(None, 1), (2, 2)])
@@ -343,13 +281,15 @@ def test_boosters_start_no_threads_that_nobody_asked_for(given, used):
             self.set_params(n_jobs=1)
             return super().fit(X, y, sample_weight)
 
-    X, y = rows_of([100, 40])
     booster = Witness(n_estimators=1, verbose=-1, n_jobs=given)
     # scikit-learn's own warn of an n_jobs that is not None.
     estimator = make_pipeline(SelectFromModel(LogisticRegression()), booster)
-    compare_strategies(estimator, X, y, strategies=[None], cv=2, scoring="roc_auc")
+    compare(rows_of(100, 40), estimator, scoring="roc_auc")
     assert set(Witness.jobs) == {used}
     assert booster.n_jobs == given
+
+
+# Thresholds ------------------------------------------------------------------------
 
 
 class Scripted(ClassifierMixin, BaseEstimator):
@@ -366,10 +306,8 @@ class Scripted(ClassifierMixin, BaseEstimator):
 @pytest.mark.parametrize(("low", "high"), [(1e-9, 1e-7), (1 - 1e-7, 1 - 1e-9)])
 def test_thresholds_are_found_at_both_ends(low, high):
     y = np.repeat([0, 1], [90, 30])
-    p = np.where(np.random.default_rng(0).permutation(y) * 0 + y, high, low)
-    comparison = compare_strategies(
-        Scripted(), p[:, None], y, strategies=[None], cv=3, scoring="roc_auc"
-    )
+    p = np.where(y, high, low)
+    comparison = compare((p[:, None], y), Scripted(), scoring="roc_auc")
     found = comparison.outcomes[0].folds["threshold"]
     assert ((found > low) & (found <= high)).all()
     np.testing.assert_array_equal(comparison.y_pred("true distribution"), y == 1)
@@ -380,28 +318,35 @@ def test_no_threshold_is_better_on_the_training_part(seed):
     rng = np.random.default_rng(seed)
     y = rng.permutation(np.repeat([0, 1], [270, 30]))
     p = np.round(np.clip(rng.normal(0.1 + 0.1 * y, 0.05), 0.001, 0.999), 3)
-    comparison = compare_strategies(
-        Scripted(),
-        p[:, None],
-        y,
-        strategies=[None],
-        cv=3,
-        scoring="roc_auc",
-    )
-    for (train, _), found in zip(
-        comparison.cross_validation.splits,
-        comparison.outcomes[0].folds["threshold"],
-        strict=True,
-    ):
-        f2 = [
+    comparison = compare((p[:, None], y), Scripted(), cv=3, scoring="roc_auc")
+    thresholds = comparison.outcomes[0].folds["threshold"]
+    splits = comparison.cross_validation.splits
+    for (train, _), found in zip(splits, thresholds, strict=True):
+        f2, *others = (
             fbeta_score(y[train], p[train] >= each, beta=2)
             for each in (found, *np.unique(p)[::8])
-        ]
-        assert f2[0] == max(f2)
+        )
+        assert f2 >= max(others)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_rows_without_weight_are_no_rows_to_tune_with(seed):
+    y = np.repeat([0, 1], [80, 40])
+    weights = np.where(np.arange(120) % 40 < 8, 1.0, 0.0)
+    # Two of the positive rows with weight are in each part, so folds could miss them.
+    weights[80:] = np.arange(40) < 4
+    X = np.random.default_rng(seed).normal(size=(120, 2)) + y[:, None]
+    cv = list(StratifiedKFold(2).split(X, y + 2 * (weights == 0)))
+    words = {"cv": cv, "sample_weight": weights, "random_state": seed}
+    comparison = compare((X, y), **words, scoring="neg_log_loss")
+    assert np.isfinite(comparison.outcomes[0].folds["threshold"]).all()
+
+
+# Groups and few rows ---------------------------------------------------------------
 
 
 class Witness(ClassifierMixin, BaseEstimator):
-    """Writes down the rows that it was fitted with, and asked for afterwards."""
+    """Record the rows that it was fitted with, and asked for afterwards."""
 
     events: list = []
 
@@ -424,9 +369,8 @@ def test_no_group_is_on_both_sides_of_a_split(cv):
     guided = GuidedDownsample(factor=2, random_state=0)
     strategies = [None, *list_strategies([2])[1:3], guided, "auto"]
     named = [f"user {each}" for each in groups]
-    comparison = compare_strategies(
-        Witness(), X, y, cv=cv, groups=named, strategies=strategies
-    )
+    words = {"cv": cv, "groups": named, "strategies": strategies}
+    comparison = compare((X, y), Witness(), **words)
     assert len(comparison.measured_) == 5
     # Two strategies share their fits: one of a fold, three to tune the threshold.
     assert len(Witness.events) == 4 * 3 * (1 + 3)
@@ -435,43 +379,34 @@ def test_no_group_is_on_both_sides_of_a_split(cv):
     np.testing.assert_array_equal(comparison.tested_, np.arange(600))
 
 
-def test_groups_that_folds_divide_are_refused():
-    X, y = rows_of([60, 30])
-    with pytest.raises(ValueError, match=r"one side of each split; got KFold, which"):
-        compare_strategies(
-            GaussianNB(), X, y, cv=KFold(3, shuffle=True), groups=np.arange(90) // 2
-        )
-    with pytest.raises(ValueError, match=r"2 or more groups .* leaves \{0: 30, 1: 0\}"):
-        compare_strategies(
-            GaussianNB(), X, y, cv=2, groups=np.minimum(np.arange(90), 60)
-        )
+REFUSED = {
+    r"one side of each split; got KFold, which": (
+        (60, 30),
+        {"cv": KFold(3, shuffle=True), "groups": np.arange(90) // 2},
+    ),
+    r"2 or more groups .* leaves \{0: 30, 1: 0\}": (
+        (60, 30),
+        {"groups": np.minimum(np.arange(90), 60)},
+    ),
+    r"got cv=2 for .*1\}. It leaves \{0: 2, 1: 0\} to": ((4, 1), {}),
+    r"2 or more rows .* cv=2 .*2\}. It leaves \{0: 1, 1: 1\}": ((3, 2), {}),
+    r"1 or more rows .* cv=5 for .* and \{0: 10, 1: 0\} to test": (
+        (50, 4),
+        {"cv": 5, "tune_threshold": False},
+    ),
+    r"cv=5 for .* and \{0: 10, 1: 1, 2: 0\} to test": ((50, 9, 4), {"cv": 5}),
+}
 
 
-@pytest.mark.parametrize(
-    ("counts", "cv", "tune", "message"),
-    [
-        ([4, 1], 2, True, r"got cv=2 for .*1\}. It leaves \{0: 2, 1: 0\} to"),
-        ([3, 2], 2, True, r"2 or more rows .* cv=2 .*2\}. It leaves \{0: 1, 1: 1\}"),
-        (
-            [50, 4],
-            5,
-            False,
-            r"1 or more rows .* cv=5 for .* and \{0: 10, 1: 0\} to test",
-        ),
-        ([50, 9, 4], 5, True, r"cv=5 for .* and \{0: 10, 1: 1, 2: 0\} to test"),
-    ],
-)
-def test_too_few_rows_for_the_folds_are_counted(counts, cv, tune, message):
-    X, y = rows_of(counts)
-    with pytest.raises(ValueError, match="cv must leave .*" + message):
-        compare_strategies(GaussianNB(), X, y, cv=cv, tune_threshold=tune)
+@pytest.mark.parametrize("message", REFUSED)
+def test_folds_that_divide_groups_or_have_too_few_rows(message):
+    counts, words = REFUSED[message]
+    with pytest.raises(ValueError, match=message):
+        compare(rows_of(*counts), **words)
 
 
 def test_the_fewest_rows_that_can_be_compared():
-    X, y = rows_of([40, 4])
-    comparison = compare_strategies(
-        GaussianNB(), X, y, cv=2, strategies=[ClassWeight()]
-    )
+    comparison = compare(rows_of(40, 4), strategies=[ClassWeight()])
     assert comparison.measured_ == ["true distribution", "ClassWeight()"]
     assert comparison.cross_validation.inner_folds == 2
 
@@ -479,7 +414,7 @@ def test_the_fewest_rows_that_can_be_compared():
 @pytest.mark.parametrize("name", ["X", "y", "sample_weight", "groups"])
 def test_dask_collections_are_refused(name):
     array = pytest.importorskip("dask.array")
-    X, y = rows_of([40, 20])
+    X, y = rows_of(40, 20)
     data = {"X": X, "y": y, "sample_weight": np.ones(60), "groups": np.arange(60)}
     data[name] = array.from_array(data[name])
     with pytest.raises(TypeError, match=rf"{name} must be .* Call {name}.compute\(\)"):
@@ -494,8 +429,10 @@ def test_rows_of_files_are_refused(tmp_path):
     pd.DataFrame({"x": range(60), "y": np.arange(60) % 3 == 0}).to_parquet(path)
     X, y, _ = scan_file(path, target="y")
     with pytest.raises(TypeError, match=r"got rows of files. Call X.take_rows\(rows\)"):
-        compare_strategies(GaussianNB(), X, y)
+        compare((X, y))
 
+
+# What is listed --------------------------------------------------------------------
 
 LISTED = {"guided 5", "downsample 5 + full fit", "auto"}
 
@@ -505,12 +442,9 @@ LISTED = {"guided 5", "downsample 5 + full fit", "auto"}
     [
         (LogisticRegression(), LISTED),
         (make_pipeline(StandardScaler(), LogisticRegression()), LISTED),
-        (
-            make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression()),
-            LISTED - {"downsample 5 + full fit"},
-        ),
+        (ONE_HOT, LISTED - {"downsample 5 + full fit"}),
         (LogisticRegression(class_weight="balanced"), {"guided 5"}),
-        (DecisionTreeClassifier(), {"guided 5", "auto"}),
+        (TREE, {"guided 5", "auto"}),
         (GaussianNB(), {"auto"}),
         (None, set()),
     ],
@@ -527,10 +461,8 @@ def test_what_suits_the_estimator_is_listed(estimator, listed):
 
 
 def test_all_that_is_listed_works():
-    X, y = rows_of([1200, 100])
-    comparison = compare_strategies(
-        LogisticRegression(), X, y, cv=2, tune_threshold=False, random_state=0
-    )
+    words = {"strategies": None, "tune_threshold": False}
+    comparison = compare(rows_of(1200, 100), LogisticRegression(), **words)
     assert comparison.measured_ == [each.strategy.name for each in comparison.outcomes]
     assert set(comparison.measured_) > LISTED
     full = comparison.outcome("downsample 5 + full fit").proba
