@@ -61,7 +61,7 @@ def test_stopped_while_it_writes(large, tmp_path, name, expected, said):
         # Behind nohup, processes would begin with SIGHUP ignored.
         preexec_fn=lambda: signal.signal(sent, signal.SIG_DFL),
     )
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     # Before, the reader is made, which some signals end with words of its own.
     while not any(each.stat().st_size for each in tmp_path.iterdir()):
         assert running.poll() is None

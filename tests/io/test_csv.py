@@ -147,6 +147,12 @@ def test_decimal_commas_of_weights_and_columns(tmp_path):
     assert small["w"].to_pylist() == [0.25, 1.0, 2.0]
 
 
+def test_without_a_quote_character_quotes_are_text(tmp_path):
+    text = 'x,y\n"a,0\nb"c,1\n'
+    small, _ = resample(text, tmp_path, csv=CsvFormat(quote=None))
+    assert small == 'x,y,sample_weight\n"a,0,1.0\nb"c,1,1.0\n'
+
+
 def test_files_of_one_table_in_two_encodings(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in/a.csv").write_bytes("t,y\nß,0\n".encode("latin-1"))
