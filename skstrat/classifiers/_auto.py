@@ -22,7 +22,7 @@ from skstrat.resamplers._factor_recommendation import FactorRecommendation
 from skstrat.resamplers._pilot import Pilot, run_pilot
 from skstrat.resamplers._pilot_columns import shape_of
 
-# A learning curve may cost a fit's time by this.
+# A learning curve may take the time of a fit divided by this.
 _CURVE_COSTS = 10
 
 
@@ -183,11 +183,8 @@ def recommend_for(
     seed: int,
     measures: bool = True,
 ) -> Callable[[float], FactorRecommendation]:
-    """Run a pilot; return a function that recommends a factor for any loss allowed.
-
-    ``measures`` tells whether the estimator can be fitted alone on parts of the rows.
-    It cannot if it needs fit parameters.
-    """
+    """Run a pilot; return a function that recommends a factor for any loss allowed."""
+    # measures: whether the estimator can be fitted on parts without fit parameters.
     if estimator is not None:
         refuse_own_prior(estimator, "estimator")
     linear = estimator is None or is_linear(estimator)
@@ -197,7 +194,7 @@ def recommend_for(
     n_classes = len(samples.labels.classes)
 
     def seconds(rows: int) -> float | None:
-        # What it takes to make columns of texts is not known.
+        # The time to make columns from texts is not known.
         if estimator is None or not has_columns:
             return None
         return predict_seconds(estimator, rows, pilot.numbers, n_classes)
@@ -212,7 +209,7 @@ def recommend_for(
         found = by(max_loss)
         if linear or not measures or found.limited_by != "max_loss":
             return found
-        # Where few rows are kept anyway, there is little time to be gained by knowing.
+        # Where few rows are kept anyway, a learning curve can save little time.
         budget = min(cost(found.n_rows) / _CURVE_COSTS, cost(found.rows) / 2)
         share = measured_share(
             estimator, X, split, samples, pilot, cost=cost, budget=budget, seed=seed
@@ -234,8 +231,8 @@ def _pilot_for(
     """Run the pilot; it is the default one where the estimator needs fit parameters."""
     linear = estimator is None or is_linear(estimator)
     has_columns = len(shape_of(X)) > 1
-    # The pilot of guided rows finds how well the classes can be told apart at less
-    # cost than most learners, but reads columns alone.
+    # The pilot of guided rows measures how well the classes can be separated. It is
+    # cheaper than most learners, but needs columns.
     asked = None if has_columns and not linear else estimator
     seen_by = estimator if measures else None
     run = partial(run_pilot, X, split, samples)

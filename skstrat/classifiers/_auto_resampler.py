@@ -1,4 +1,4 @@
-"""The resampler of "auto": it depends on the learner and the predicted loss."""
+"""Choose the resampler of "auto" by the learner and the predicted loss."""
 
 from __future__ import annotations
 
@@ -31,33 +31,20 @@ from skstrat.resamplers._guided import GuidedDownsample
 from skstrat.resamplers._pilot import numbers_of_row
 from skstrat.resamplers._pilot_columns import shape_of
 
-# What a fit that is finished on all rows may start from, and from how many rows on that
-# is tried.
+# A fit that is continued on all rows may start with this predicted loss. It is tried
+# where more than this share of the rows would be kept otherwise.
 _ROUGH_LOSS, _MANY = 0.1, 0.5
 _GENERATIVE = (*NAIVE_BAYES, QuadraticDiscriminantAnalysis)
 
 
 @dataclass(frozen=True)
 class AutoChoice:
-    """A resampler that was chosen for an estimator and its data.
-
-    Attributes
-    ----------
-    resampler : DownsampleUpweight, GuidedDownsample or None
-        None where all rows are kept.
-    reason : str
-        Why.
-    recommendation : FactorRecommendation or None
-        The recommendation behind the factor; None where no factor could save enough
-        time.
-    finishes : bool
-        Whether the fit on these rows is continued to that on all rows.
-    """
+    """A resampler chosen for an estimator and its data; None keeps all rows."""
 
     resampler: BaseResampler | None
     reason: str
     recommendation: FactorRecommendation | None = None
-    finishes: bool = False
+    finishes: bool = False  # whether the fit is continued to that on all rows
 
     def resampler_for(self, X: Any, fit_params: dict[str, Any]) -> BaseResampler | None:
         """Return the resampler; where a draw is needed, one that keeps all rows."""
@@ -86,24 +73,19 @@ def choose_resampler(
     measures: bool = True,
     n_fits: int = 1,
 ) -> AutoChoice:
-    """Choose a resampler: weighted rows for linear models, guided ones for others.
-
-    ``may_finish`` tells whether the fit on few rows may be continued to that on all.
-    ``measures`` tells whether the estimator can be fitted without fit parameters.
-    ``n_fits`` is the number of models.
-    """
+    """Choose a resampler: weighted rows for linear models, guided ones for others."""
     _refuse_unsuited(estimator, X, y)
     linear, predicts = is_linear(estimator), hasattr(estimator, "predict_proba")
     samples = check_samples(X, y, sample_weight)
     seed = seed_of(random_state)
     shape = shape_of(X)
-    # A pilot reads columns, so that texts are drawn uniformly; and so are rows for what
-    # learns how columns are distributed in each class, as no correction of odds does.
+    # A pilot needs columns, so texts are drawn uniformly. So are rows for models that
+    # learn the distribution of columns in each class: no shift of odds corrects these.
     generative = isinstance(final_estimator(estimator), _GENERATIVE)
     guided = not (linear or generative) and len(shape) > 1
     labels, n_columns = samples.labels, numbers_of_row(X)
     n_rows, n_classes = len(labels.codes), len(labels.classes)
-    # What a text comes to in columns is not known, and so no time is.
+    # The number of columns of a text is not known, so no time can be predicted.
     timed = len(shape) > 1
     if timed and not may_pay(estimator, n_rows, n_columns, n_classes, guided=guided):
         return AutoChoice(None, "a fit to all rows takes too little time to save any")
@@ -154,7 +136,7 @@ def _refuse_unsuited(estimator: Any, X: Any, y: Any) -> None:
             "finds on some of its partitions."
         )
     refuse_regressor(estimator)
-    # Of classes that the learner weighs itself it is not known what rows tell.
+    # If the learner weighs classes itself, the effect of the number of rows is unknown.
     refuse_own_prior(estimator, "estimator")
     if not (is_linear(estimator) or hasattr(estimator, "predict_proba")):
         raise ValueError(

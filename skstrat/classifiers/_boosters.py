@@ -1,8 +1,4 @@
-"""Initial scores of LightGBM, XGBoost and CatBoost, and how to move them.
-
-For two classes a score is the log odds of the second. For more it is the log
-probability of each class up to a constant.
-"""
+"""Initial scores of LightGBM, XGBoost and CatBoost, and how to move them."""
 
 from __future__ import annotations
 
@@ -18,7 +14,10 @@ from scipy.special import expit, logit
 from skstrat._core.own_prior import PARAMETERS
 from skstrat._core.weights import Floats
 
-# What the libraries call the scores that training starts from.
+# For two classes a score is the log odds of the second. For more classes it is the log
+# probability of each class up to a constant.
+
+# Names of the initial scores in each library.
 START = {"lightgbm": "init_score", "xgboost": "base_margin", "catboost": "baseline"}
 
 _CLASSES = {
@@ -26,7 +25,7 @@ _CLASSES = {
     "xgboost": "XGBClassifier",
     "catboost": "CatBoostClassifier",
 }
-# What each library's own ``train`` gives.
+# The class that each library's own ``train`` returns.
 _OWN = {"lightgbm": "Booster", "xgboost": "Booster", "catboost": "CatBoost"}
 _LOG_LOSS: tuple[str, ...] = ("None", "binary", "multiclass", "softmax")
 _LOG_LOSS += ("binary:logistic", "multi:softprob", "Logloss", "MultiClass")
@@ -41,11 +40,11 @@ _PLAIN: dict[str, tuple[str, ...]] = {
     "multi_strategy": ("None", "one_output_per_tree"),
     "boost_from_average": ("None", "False", "True"),
 }
-# Of this objective XGBoost's start is a probability.
+# With this objective XGBoost's base_score is a probability.
 _OF_TWO = "binary:logistic"
-# XGBoost keeps its start in single precision.
+# XGBoost stores its base_score in single precision.
 _ROUNDING = 1e-5
-# The first release whose start differs from class to class.
+# The first release in which base_score may differ between classes.
 _XGBOOST_OF_CLASSES = (3, 1)
 
 
@@ -72,7 +71,7 @@ def takes_scores(model: Any, n_classes: int) -> bool:
     if library == "xgboost" and n_classes > 2 and not _starts_by_class():
         return False
     parameters = model.get_params()
-    # CatBoost takes no baseline beside the one, and the other may be another order.
+    # CatBoost takes no baseline with boost_from_average; class_names may reorder.
     apart = "boost_from_average", "class_names"
     if library == "catboost" and any(parameters.get(name) for name in apart):
         return False
@@ -142,28 +141,20 @@ def fix_start(model: Any, log_prior: Floats) -> Floats:
     if _starts_by_class() and given is None:
         model.set_params(base_score=[float(score) for score in log_prior])
         return log_prior
-    # Of many classes one start for all is none.
+    # With many classes, one start for all classes has no effect.
     return np.zeros(n_classes) if np.ndim(given) == 0 else np.asarray(given, float)
 
 
 def add_to_scores(model: Any, scores: Floats) -> bool:
-    """Add a constant to a fitted booster's scores in place; False if it cannot.
-
-    LightGBM stores its initial score in the leaves of its first trees, XGBoost in
-    ``base_score`` and CatBoost in its bias. The model is an object of the library's own
-    or of its class for scikit-learn.
-    """
+    """Add a constant to a fitted booster's scores in place; False if it cannot."""
     add = _ADD.get(fitted_library(model))
     return add is not None and add(_own_model(model), np.atleast_1d(scores))
 
 
 def predict_from(model: Any, scores: Floats) -> bool:
-    """Make a booster that was trained from initial scores predict from a constant.
-
-    In place; False if it cannot.
-    """
+    """Move a booster trained from initial scores to a constant; False if it cannot."""
     if fitted_library(model) == "xgboost":
-        # Its start is no part of what it learned.
+        # Its trees do not include base_score.
         scores = scores - _start_of(_own_model(model))
     return add_to_scores(model, scores)
 
@@ -195,7 +186,7 @@ def _add_lightgbm(booster: Any, scores: Floats) -> bool:
         scale = float(settings.partition("sigmoid:")[2] or 1)
     elif objective != "multiclass":
         return False
-    # An averaged forest has no first tree, and linear leaves no one value.
+    # An averaged forest has no first tree, and linear leaves have no single value.
     linear = '"leaf_coeff"' in json.dumps(trees)
     if learned["average_output"] or linear or len(trees) != len(scores):
         return False
@@ -216,7 +207,7 @@ def _add_xgboost(booster: Any, scores: Floats) -> bool:
         return False
     moved = before + scores
     _set_start(booster, moved)
-    # Single precision, and a bound on the prior, may keep it from getting there.
+    # Single precision, or a bound on the prior, may change the value.
     if np.allclose(_start_of(booster), moved, atol=_ROUNDING):
         return True
     _set_start(booster, before)

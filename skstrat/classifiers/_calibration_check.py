@@ -48,9 +48,9 @@ from skstrat.classifiers._policy import (
 from skstrat.exceptions import CalibrationWarning
 from skstrat.resamplers._resampled import Resampled
 
-# Scored whatever it costs, and where these leave a doubt.
+# Rows that are always scored, and the most that are scored if these do not decide.
 FEW_ROWS, MOST_SCORED = 2_000, 20_000
-# Boosting and forests are fitted anew on so many rows within about a second.
+# Boosting and forests are refitted on this many rows within about a second.
 _MOST_CROSS_FITTED = 5_000
 _FOLDS = 3
 NAIVE_BAYES = (BernoulliNB, CategoricalNB, ComplementNB, GaussianNB, MultinomialNB)
@@ -62,18 +62,10 @@ Predict = Callable[[Indices], Floats]
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """Out-of-fold predictions of rows kept.
-
-    Attributes
-    ----------
-    rows : ndarray of shape (n_rows,)
-        Positions.
-    proba : ndarray of shape (n_rows, n_classes)
-        Corrected probabilities.
-    """
+    """Out-of-fold predictions of rows kept."""
 
     rows: Indices
-    proba: Floats
+    proba: Floats  # corrected, of shape (n_rows, n_classes)
 
     def of(self, wanted: Indices) -> Floats:
         """Return the predictions of some rows."""
@@ -86,7 +78,7 @@ class OutOfFold:
 def hold_out_of(resampled: Resampled) -> HoldOut | None:
     """Find rows to check by; None if none was dropped."""
     samples, rows = resampled.samples, resampled.rows
-    # Of Dask collections rows of zero weight are still there, and count as places.
+    # In Dask collections rows of zero weight are kept and count as positions.
     if samples is None or samples.positions is not None:
         return None
     codes = samples.labels.codes
@@ -95,7 +87,7 @@ def hold_out_of(resampled: Resampled) -> HoldOut | None:
     elif resampled.class_change is None:
         return None
     else:
-        # Where it is not known which were kept of a class, all stand for it.
+        # If it is not known which rows of a class were kept, all represent it.
         trained_on = (resampled.class_change[0] >= 1)[codes]
     cells = cells_of(resampled, samples)
     return hold_out(samples, cells, trained_on, seed_of(resampled))
@@ -143,12 +135,13 @@ def check_by_rows(
     out_of_fold = cross_fit()
     if out_of_fold is None:
         return result
-    # Models of fewer rows are less sure than they should be, as that of all is surer.
+    # Models fitted on fewer rows are too uncertain; predictions of training rows are
+    # too certain. The biases are opposite.
     return nearest_to_one(result, _score(held, predict, out_of_fold, n_fitted))
 
 
 def _explained(predict: Predict) -> Predict:
-    """Say, where a model cannot predict rows, that these were dropped."""
+    """Explain an error in the prediction of rows that were dropped."""
 
     def explained(rows: Indices) -> Floats:
         try:
@@ -169,11 +162,8 @@ def _explained(predict: Predict) -> Predict:
 def _score(
     held: HoldOut, predict: Predict, out_of_fold: OutOfFold | None, n_fitted: int
 ) -> CheckResult:
-    """Score few rows, and as many as were fitted where these are not enough.
-
-    Scoring so many rows takes a small part of the time of the fit. The limit is a
-    number of rows and not a time, so that two runs agree.
-    """
+    """Score few rows, and as many as were fitted where these are not enough."""
+    # The limit is a number of rows, not a time, so that two runs agree.
     for most in (FEW_ROWS, min(n_fitted, MOST_SCORED)):
         sample = held.sample(most)
         if out_of_fold is not None:
@@ -243,10 +233,7 @@ def cross_fitted(
     *,
     whole: bool,
 ) -> OutOfFold:
-    """Predict rows kept, all or ``most`` of them, by models not trained on them.
-
-    ``predict`` takes a fitted estimator and rows, and returns corrected probabilities.
-    """
+    """Predict rows kept, all if ``whole``, by models not trained on them."""
     labels, rows = resampled.labels, resampled.rows
     if labels.counts.min() < _FOLDS:
         raise ValueError(
@@ -288,10 +275,8 @@ def warn_of_ratio(
     known: Cause | None,
     more: str = "",
 ) -> None:
-    """Warn where a model predicts far too many or too few rows of a class.
-
-    The text holds no number, so that Python shows it once for all folds of a search.
-    """
+    """Warn where a model predicts far too many or too few rows of a class."""
+    # The text holds no number, so that Python shows it once for all folds of a search.
     if not is_off(result):
         return
     cause, remedy = _explain(result.ratio > 1, estimator, resampled, given, known)
@@ -330,10 +315,8 @@ def check_by_part(
 
 
 def warn_of_batches(result: CheckResult, estimator: Any) -> None:
-    """Warn where a model trained on batches predicts far too many or few of a class.
-
-    The text holds no number, so that Python shows it once for all folds of a search.
-    """
+    """Warn where a model trained on batches predicts far too many or few of a class."""
+    # The text holds no number, so that Python shows it once for all folds of a search.
     if not is_off(result):
         return
     name, amount = type(estimator).__name__, "many" if result.ratio > 1 else "few"

@@ -14,11 +14,11 @@ from skstrat.classifiers._policy import GivenWeights
 from skstrat.exceptions import CalibrationWarning
 from skstrat.resamplers._resampled import Resampled
 
-# Of rare rows that were there twice forests predicted 0.79 and boosting 0.87 of the
-# rate, 0.43 and 0.75 if five times.
+# With rare rows repeated twice, forests predicted 0.79 of the rate and boosting 0.87.
+# With rows repeated five times it was 0.43 and 0.75.
 MANY_COPIES = 2.0
 
-# What it is, and the remedy.
+# The cause, and the remedy.
 Cause = tuple[str, str]
 
 
@@ -50,7 +50,7 @@ def times_repeated(resampled: Resampled, weights: Floats | None) -> float:
     """Tell how much weight repeated or made rows have, over that of their class."""
     if not resampled.adds_rows:
         return 0.0
-    # Weights that restore the totals make up for copies.
+    # Weights that restore the totals compensate for copies.
     copies = class_totals(resampled.labels, weights) / resampled.original[2]
     return float(copies.max())
 
@@ -73,5 +73,5 @@ def _most_copies(model: Any) -> float:
     """Return how often a row may be repeated before a model memorises it."""
     if is_tree_model(model):
         return MANY_COPIES
-    # Neighbours within a radius have a number, and it is None.
+    # RadiusNeighborsClassifier has n_neighbors=None.
     return float(getattr(model, "n_neighbors", None) or np.inf)

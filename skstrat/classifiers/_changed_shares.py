@@ -24,7 +24,7 @@ def warn_of_other_shares(classifier: Any, resampled: list[Resampled]) -> None:
 
 
 def _warn_of_chosen_rows(classifier: Any, resampled: list[Resampled]) -> None:
-    """Warn of samplers whose rows may stand for no class, whatever they weigh."""
+    """Warn of samplers whose rows may represent no class, with any weights."""
     parts = _parts(resampled)
     names = [name for each in parts if not _is_meant(each) for name in each.chosen_by]
     if not names:
@@ -71,7 +71,7 @@ def _warn_of_changed_shares(classifier: Any, resampled: list[Resampled]) -> None
 def _warn_of_own_prior(classifier: Any) -> None:
     """Warn of parameters that change the shares."""
     found = own_priors(classifier) if hasattr(classifier, "predict_proba") else []
-    # Whoever names a target prior wants predictions for it.
+    # A target prior is set on purpose.
     own = [each for each in found if each.effect != "target"]
     if not own:
         return

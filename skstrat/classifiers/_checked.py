@@ -23,10 +23,7 @@ from skstrat.resamplers._resampled import Resampled
 
 
 class CheckedClassifier(CorrectedClassifier):
-    """A meta-classifier that is checked on rows it was not fitted on.
-
-    A subclass has ``calibration_check`` among its parameters.
-    """
+    """A meta-classifier with ``calibration_check``, by rows it was not fitted on."""
 
     estimator: Any
     prior_correction: bool | Literal["outside"]
@@ -51,7 +48,7 @@ class CheckedClassifier(CorrectedClassifier):
             at_once=self.calibration_check == "cv" or is_quickly_fitted(resampled),
             n_fitted=self.n_samples_fit_,
         )
-        # Whoever switches the correction off wants the predictions to be off.
+        # With prior_correction=False other predictions are intended.
         if self.prior_correction and not trained.told:
             more = ', unless calibration_check="cv"'
             weights, cause = trained.given.kind, trained.cause
@@ -73,7 +70,7 @@ class CheckedClassifier(CorrectedClassifier):
                 whole=asked,
             )
         # Some estimators need more rows than a part has, or warn of it where warnings
-        # are errors: nobody asked for these fits.
+        # are errors. These fits were not requested by the user.
         except (ValueError, Warning):
             if asked:
                 raise

@@ -28,12 +28,10 @@ Floats = NDArray[np.float64]
 
 
 class CorrectedClassifier(CorrectedPredictions):
-    """A meta-classifier that learns the priors and corrects by them.
+    """A meta-classifier that learns the priors of a fit and corrects by them."""
 
-    A subclass has ``estimator`` and ``prior_correction`` among its parameters. Its
-    ``fit`` learns ``estimator_`` and calls :meth:`_learn_priors`. If ``target_prior``
-    is a parameter, it is read at prediction.
-    """
+    # Subclasses have the parameters estimator and prior_correction. Their fit learns
+    # estimator_ and calls _learn_priors. target_prior is read at prediction.
 
     target_prior: Any = None
 
@@ -53,7 +51,7 @@ class CorrectedClassifier(CorrectedPredictions):
         order = [code_of[label] for label in learned]
         self.original_prior_ = original[order]
         self.train_prior_ = trained[order]
-        # What cannot be corrected is refused here, and not only when it predicts.
+        # Refuse in fit, not only in predict, what cannot be corrected.
         self._shift()
 
     def _check_target(self, classes: NDArray[Any]) -> Floats | None:
@@ -133,9 +131,8 @@ class CorrectedClassifier(CorrectedPredictions):
 
         with *q* the probabilities of ``estimator_``, *M* the ``target_prior_`` and *m*
         the ``train_prior_`` (Elkan, 2001; Saerens, Latinne and Decaestecker, 2002).
-        Where the log probabilities of a model are linear in an intercept, the
-        correction is added to it (King and Zeng, 2001). The result then holds nothing
-        of this package:
+        Where log probabilities are linear in an intercept, the correction is added to
+        it (King and Zeng, 2001). The result then needs nothing of this package:
 
         =================================  ==========================================
         model                              what holds the correction
@@ -160,9 +157,16 @@ class CorrectedClassifier(CorrectedPredictions):
         corrected, the model is returned unchanged.
 
         If the weights of :class:`GuidedDownsample` were withheld, the correction
-        differs from row to row, and no intercept can hold it. The fitted model and the
-        pilots are then returned in a ``RowCorrectedClassifier``, frozen as well.
-        Boosters that learned the correction in training are returned alone.
+        differs from row to row. The fitted model and the pilots are then returned in a
+        ``RowCorrectedClassifier``, with
+
+        .. math:: \log p_c(x) = \log q_c(x) - \log \pi_c(x) + s_c + \log(M_c / m_c)
+            + \text{const}
+
+        Here :math:`\pi_c(x)` is the probability with which a row of class *c* was kept,
+        *s* one number for each class and *m* the prior of the data (Wang, Zhang and
+        Wang, 2021). Boosters that learned this correction in training are returned
+        alone.
 
         Returns
         -------
@@ -183,10 +187,10 @@ class CorrectedClassifier(CorrectedPredictions):
         -----
         ``skl2onnx.to_onnx`` converts the result where it converts the model inside and
         the pilots. The extra ``onnx`` has versions that work. Compare the ONNX model
-        with the model on your own rows. In version 1.20, skl2onnx converts three kinds
-        of models wrongly, corrected or not. They are discriminant analysis of two
-        classes, forests and trees for rows with missing values, and histogram boosting
-        with ``categorical_features``.
+        with the model on your own rows. Version 1.20 of skl2onnx converts three kinds
+        of models wrongly, corrected or not: discriminant analysis of two classes, trees
+        and forests for rows with missing values, and histogram boosting with
+        ``categorical_features``.
 
         Examples
         --------
@@ -196,12 +200,9 @@ class CorrectedClassifier(CorrectedPredictions):
         >>> rng = np.random.default_rng(0)
         >>> X = rng.normal(size=(20000, 2))
         >>> y = rng.random(20000) < 0.02 * np.exp(X[:, 0])
-        >>> model = ResampledClassifier(
-        ...     LogisticRegression(),
-        ...     DownsampleUpweight(factor=10, random_state=0),
-        ...     use_weights=False,
-        ... ).fit(X, y)
-        >>> plain = model.to_sklearn()
+        >>> down = DownsampleUpweight(factor=10, random_state=0)
+        >>> model = ResampledClassifier(LogisticRegression(), down, use_weights=False)
+        >>> plain = model.fit(X, y).to_sklearn()
         >>> plain
         LogisticRegression()
         >>> np.allclose(plain.predict_proba(X), model.predict_proba(X), rtol=1e-9)
@@ -211,7 +212,7 @@ class CorrectedClassifier(CorrectedPredictions):
         own = getattr(self.estimator_, "classes_", None)
         same = own is not None and np.array_equal(own, self.classes_)
         classes = None if same else self.classes_
-        # Refuses what has no probabilities.
+        # Raise if there are no probabilities to correct.
         self._shift()
         if self._shifts_rows:
             return row_corrected(self, classes)

@@ -257,7 +257,7 @@ class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
             clone(self.estimator),
             None if resampler is None else clone(resampler),
             use_weights=self.use_weights,
-            # What single models overpredict, their mean may not.
+            # The mean may be calibrated where single models are not.
             calibration_check=False,
         )
         seeds = {

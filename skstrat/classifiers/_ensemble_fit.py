@@ -18,7 +18,7 @@ from skstrat.resamplers._resampled import Resampled
 
 @dataclass(frozen=True)
 class EnsembleFit:
-    """A fitted model, its draw without the rows, and what is known of it."""
+    """A fitted model, its draw without the rows, and the results of its checks."""
 
     model: ResampledClassifier
     resampled: Resampled

@@ -1,11 +1,4 @@
-"""Early stopping by the loss of corrected predictions, on rows of the original prior.
-
-While a model trains on changed class shares, its eval rows are corrected in one of two
-ways. If raw scores are log odds, eval rows start from the correction as their score.
-The loss is then that of the corrected prediction. Other models get weights that give
-eval rows the class shares of the training rows. Their loss is then another number with
-the same minimum.
-"""
+"""Early stopping by the loss of corrected predictions, on original class shares."""
 
 from __future__ import annotations
 
@@ -32,28 +25,24 @@ from skstrat.classifiers._eval_sets import (
 )
 from skstrat.exceptions import CalibrationWarning
 
-# What a CatBoost model and its eval sets must be told alike.
+# While a model trains on changed class shares, its eval rows are corrected in one of
+# two ways. If raw scores are log odds, eval rows start from the correction as their
+# score. The loss is then that of the corrected prediction. Other models get weights
+# that give eval rows the class shares of the training rows. Their loss then has other
+# values, but the same minimum.
+
+# Columns that must be declared for a CatBoost model and for its eval sets.
 _COLUMNS = ("cat_features", "text_features", "embedding_features")
 
 
 @dataclass(frozen=True)
 class EvalRows:
-    """Rows that a model is evaluated on while it trains.
-
-    Attributes
-    ----------
-    X, y : array-like of shape (n_rows, ...)
-        The rows and their labels; y is None where X is a Pool of CatBoost.
-    scores : ndarray of shape (n_rows,) or (n_rows, n_classes), or None
-        Initial scores.
-    weights : ndarray of shape (n_rows,) or None
-        Factors by which their weights are multiplied.
-    """
+    """Rows that a model is evaluated on while it trains."""
 
     X: Any
-    y: Any
-    scores: Floats | None = None
-    weights: Floats | None = None
+    y: Any  # None if X is a Pool of CatBoost
+    scores: Floats | None = None  # initial ones
+    weights: Floats | None = None  # factors of the weights of the rows
 
     @property
     def n_rows(self) -> int:
@@ -81,7 +70,7 @@ def warn_of_eval_rows(estimator: Any) -> None:
 
 def is_corrected(model: Any) -> bool:
     """Tell whether the loss of a model on its eval rows is corrected."""
-    # It takes eval sets from scikit-learn 1.7 on.
+    # Its fit takes eval sets since scikit-learn 1.7.
     histogram = isinstance(model, HistGradientBoostingClassifier)
     return bool(library_of(model)) or (histogram and has_fit_parameter(model, "X_val"))
 
@@ -96,7 +85,7 @@ def eval_arguments(
         params = {**params, **_as_eval_set(model, sets[0])}
     library = library_of(model)
     if library == "lightgbm" and params.get("eval_X") is not None:
-        # Release 4.7 encodes the labels of y and of eval_set, but not these.
+        # LightGBM 4.7 encodes the labels of y and of eval_set, but not these.
         classes = factorize(one_label_per_row(y))[1]
         sets = [replace(each, y=each.codes(classes)) for each in sets]
     return _WRITE.get(library, _write_others)(model, dict(params), sets)
@@ -104,7 +93,7 @@ def eval_arguments(
 
 def _as_eval_set(model: Any, rows: EvalRows) -> dict[str, Any]:
     """Name rows set aside as the model does."""
-    # LightGBM is about to give eval_set up, and scikit-learn never had it.
+    # LightGBM deprecates eval_set, and scikit-learn does not have it.
     for pair in EVAL_PAIRS:
         if all(has_fit_parameter(model, name) for name in pair):
             return dict(zip(pair, (rows.X, rows.y), strict=True))
@@ -136,7 +125,7 @@ def _write_catboost(
     pools = []
     for each in sets:
         if each.y is None:
-            # A copy, for it is the user's.
+            # A copy, because the Pool belongs to the user.
             pool = each.X.slice(np.arange(each.n_rows))
         else:
             pool = sys.modules["catboost"].Pool(each.X, each.y, **columns)

@@ -1,9 +1,4 @@
-"""Eval sets among fit parameters, in any form that boosting libraries take.
-
-LightGBM, XGBoost and CatBoost take ``eval_set``: a pair of X and y, or a list of pairs;
-CatBoost also a Pool or a file. LightGBM from 4.7 on takes ``eval_X`` and ``eval_y``,
-scikit-learn's histogram boosting ``X_val`` and ``y_val``: two tables, or two tuples.
-"""
+"""Eval sets among fit parameters, in any form that boosting libraries take."""
 
 from __future__ import annotations
 
@@ -18,7 +13,11 @@ from skstrat._core.labels import factorize, one_label_per_row
 
 EVAL_PAIRS = (("eval_X", "eval_y"), ("X_val", "y_val"))
 
-# What eval rows start from and weigh: of boosters a list, with an array for each set.
+# LightGBM, XGBoost and CatBoost take eval_set: a pair of X and y, or a list of pairs;
+# CatBoost also a Pool or a file. LightGBM takes eval_X and eval_y since 4.7,
+# HistGradientBoostingClassifier X_val and y_val: two tables, or two tuples.
+
+# Initial scores and weights of eval rows: lists with an array for each set.
 EVAL_VALUES = (
     "eval_init_score",
     "eval_sample_weight",
@@ -32,13 +31,7 @@ EvalSet = tuple[Any, Any]
 
 
 def read_eval_sets(params: Mapping[str, Any]) -> list[EvalSet]:
-    """List the eval sets among fit parameters; none if there are none.
-
-    Raises
-    ------
-    ValueError
-        If they are given twice, only in part, or are not pairs of X and y.
-    """
+    """List the eval sets among fit parameters; empty if there are none."""
     form = _form(params)
     if form is None:
         return []
@@ -65,7 +58,7 @@ def with_eval_sets(
     if form is None:
         return dict(params)
     if len(form) == 1:
-        # All libraries take a list, and XGBoost nothing else.
+        # All libraries take a list; XGBoost takes only a list.
         own = [X if y is None else (X, y) for X, y in sets]
         return {**params, form[0]: own}
     if isinstance(params[form[0]], tuple):
@@ -76,13 +69,7 @@ def with_eval_sets(
 
 
 def check_eval_values(params: Mapping[str, Any], n_rows: list[int]) -> None:
-    """Refuse values per eval row whose number differs from that of the eval rows.
-
-    Raises
-    ------
-    ValueError
-        If lengths differ.
-    """
+    """Refuse values per eval row whose number differs from that of the eval rows."""
     for name in EVAL_VALUES:
         given = params.get(name)
         if given is None:
@@ -107,13 +94,7 @@ def check_eval_values(params: Mapping[str, Any], n_rows: list[int]) -> None:
 
 
 def encode_eval_labels(y: Any, classes: NDArray[Any]) -> NDArray[np.intp]:
-    """Return the class codes of an eval set, by the classes of the training data.
-
-    Raises
-    ------
-    ValueError
-        If a label is not among them.
-    """
+    """Return the class codes of an eval set, by the classes of the training data."""
     codes, own = factorize(one_label_per_row(y))
     known = {label: code for code, label in enumerate(classes.tolist())}
     if unknown := [label for label in own.tolist() if label not in known]:
@@ -127,7 +108,7 @@ def encode_eval_labels(y: Any, classes: NDArray[Any]) -> NDArray[np.intp]:
 
 def _form(params: Mapping[str, Any]) -> tuple[str, ...] | None:
     """Name the fit parameters that hold eval sets."""
-    # Of a step in a pipeline or a search that is not looked into, the last part tells.
+    # For a step of a pipeline or search, the last part of the name decides.
     named = {
         name.rpartition("__")[2]: name for name in params if params[name] is not None
     }
@@ -147,7 +128,7 @@ def _form(params: Mapping[str, Any]) -> tuple[str, ...] | None:
 
 
 def _is_one(given: Any) -> bool:
-    """Tell an eval set from a sequence of eval sets."""
+    """Tell whether it is one eval set, not a sequence of eval sets."""
     if not isinstance(given, (tuple, list)):
         return True
     # XGBoost takes a tuple of pairs; elsewhere a tuple is one pair.

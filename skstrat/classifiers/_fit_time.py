@@ -1,7 +1,4 @@
-"""Predict the time of a fit on one core from sizes and parameters alone.
-
-Nothing is timed, so decisions are the same on every machine.
-"""
+"""Predict the time of a fit on one core from sizes and parameters alone."""
 
 from __future__ import annotations
 
@@ -14,39 +11,25 @@ from skstrat.classifiers._pipeline_steps import last_model
 
 @dataclass(frozen=True)
 class _Cost:
-    """The cost of a row and of a tree for a learner.
+    """The cost of a row and of a tree for a learner."""
 
-    Attributes
-    ----------
-    per_cell : float
-        Nanoseconds for each row and column, and each tree.
-    trees, leaves : tuple of str
-        Parameters that may hold the number of trees, and the leaves of each. A depth
-        means 2 to its power.
-    n_trees, n_leaves : int
-        The same if no parameter holds them.
-    per_leaf : float
-        Nanoseconds for each leaf, however few rows there are.
-    extra_columns : int
-        The work of a row before its first column, in columns.
-    sorts : bool
-        Whether the rows are sorted, so that time is proportional to rows times their
-        logarithm.
-    tries_root : bool
-        Whether a split tries the square root of the columns.
-    by_class : bool
-        Whether each of more than two classes has a model of its own.
-    """
-
+    # Nanoseconds for each row, column and tree.
     per_cell: float
+    # Parameters that may hold the number of trees, and the default.
     trees: tuple[str, ...] = ()
     n_trees: int = 1
+    # The same for the leaves of a tree; a depth means 2 to its power.
     leaves: tuple[str, ...] = ()
     n_leaves: int = 0
+    # Nanoseconds for each leaf.
     per_leaf: float = 0
+    # The work of a row before its first column, in columns.
     extra_columns: int = 0
+    # Rows are sorted, so time is proportional to rows times their logarithm.
     sorts: bool = False
+    # A split tries the square root of the columns.
     tries_root: bool = False
+    # Each of more than two classes has its own model.
     by_class: bool = True
 
 
@@ -83,18 +66,16 @@ _COSTS = {
         13, ("n_estimators",), 100, sorts=True, tries_root=True, by_class=False
     ),
 }
-# A tree that may grow as it likes is not deeper than this in practice.
+# Trees without a limit of depth are not deeper than this in practice.
 _DEEPEST = 12
 
 
 def predict_seconds(
     estimator: Any, n_rows: int, n_columns: float, n_classes: int
 ) -> float | None:
-    """Predict the seconds of a fit on one core; None for a learner not known.
-
-    Columns are those of the last step of a pipeline. For sparse rows they are the mean
-    number of stored values.
-    """
+    """Predict the seconds of a fit on one core; None for an unknown learner."""
+    # Nothing is timed, so that decisions are the same on every machine. Columns are
+    # those of the last step of a pipeline; for sparse rows the mean of stored values.
     model = last_model(estimator)
     cost = _COSTS.get(_name(model))
     if cost is None:
@@ -121,7 +102,7 @@ def _given(params: dict[str, Any], names: tuple[str, ...], default: int) -> int:
 
 
 def _leaves(params: dict[str, Any], cost: _Cost) -> int:
-    """Say how many leaves a tree has."""
+    """Return the number of leaves of a tree."""
     by_depth = any("depth" in name for name in cost.leaves)
     found = _given(params, cost.leaves, 0)
     if not by_depth:

@@ -1,9 +1,4 @@
-"""Fit an estimator on all rows drawn, or on some of them.
-
-Fit parameters are passed to the estimator, and eval sets to the transformers before it.
-A booster starts from the correction of its rows, so that it predicts the original
-distribution by itself.
-"""
+"""Fit an estimator on all rows drawn, or on some of them."""
 
 from __future__ import annotations
 
@@ -52,27 +47,13 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Offset:
-    """Offset from an estimator's log probabilities to those of the original data.
-
-    Attributes
-    ----------
-    classes : ndarray of shape (n_classes,)
-        The labels.
-    log_prior : ndarray of shape (n_classes,)
-        Log shares of the original distribution.
-    shift : ndarray of shape (n_classes,)
-        The constant part of the offset, if the offset is the same for all rows.
-    own_shift : ndarray of shape (n_classes,)
-        The part of it that reverses the estimator's own class weights.
-    by_row : callable or None
-        Returns the offsets of rows, if they differ from row to row.
-    """
+    """Offset from an estimator's log probabilities to those of the original data."""
 
     classes: NDArray[Any]
     log_prior: Floats
-    shift: Floats
-    own_shift: Floats
-    by_row: Callable[[Any], Floats] | None = None
+    shift: Floats  # the constant part, if the offset is the same for all rows
+    own_shift: Floats  # the part that reverses the estimator's own class weights
+    by_row: Callable[[Any], Floats] | None = None  # returns offsets that differ
 
 
 def offset_of(
@@ -81,11 +62,7 @@ def offset_of(
     weights: Floats | None,
     by_row: Callable[..., Floats] | None,
 ) -> Offset | None:
-    """Find the offset of an estimator that is fitted with weights.
-
-    ``by_row`` returns the offsets of rows, from the rows and the estimator's own shift,
-    if they differ from row to row.
-    """
+    """Return the offset of an estimator that is fitted with weights."""
     classes, _, totals = resampled.original
     labels: Labels = resampled.labels
     drawn = class_totals(labels, weights)
@@ -101,43 +78,22 @@ def offset_of(
 
 @dataclass(frozen=True)
 class Fitting:
-    """One way to fit an estimator on resampled rows.
+    """One way to fit an estimator on resampled rows."""
 
-    Attributes
-    ----------
-    estimator : estimator
-        The estimator fitted on all rows; clones of it are fitted on parts.
-    params : dict
-        Arguments of its ``fit``. Those with a value per row are for the rows drawn.
-    n_rows : int
-        Rows drawn.
-    offset : Offset or None
-        Its correction; None for nothing.
-    inside : bool
-        Whether the correction is added to the scores of a booster.
-    starts : ndarray of shape (n_rows, n_classes) or None
-        Log probabilities that a booster's rows start from.
-    eval_rows : list of EvalRows
-        Rows to evaluate on, corrected.
-    """
-
-    estimator: Any
-    params: Params
+    estimator: Any  # fitted on all rows; clones of it are fitted on parts
+    params: Params  # arguments of its fit, values per row for the rows drawn
     n_rows: int
     offset: Offset | None
-    inside: bool
-    starts: Floats | None
-    eval_rows: list[EvalRows]
+    inside: bool  # whether the correction is added to the scores of a booster
+    starts: Floats | None  # log probabilities that a booster's rows start from
+    eval_rows: list[EvalRows]  # corrected
 
     def fit(self, X: Any, y: Any) -> tuple[Any, bool]:
-        """Fit on all rows; tell whether the estimator now holds the correction."""
+        """Fit on all rows; return whether the estimator now holds the correction."""
         return self._fit(self.estimator, X, y, self.params, self.starts)
 
     def undone(self, *, inside: bool) -> Floats | None:
-        """Return the offset from a fitted model's log probabilities to training.
-
-        One offset for each row drawn, or one for all; None if there is none.
-        """
+        """Return the offset from a fitted model's log probabilities to training."""
         if self.offset is None:
             return None
         if self.starts is not None:
@@ -171,7 +127,7 @@ class Fitting:
         offset = self.offset
         if offset is None or not self.inside:
             return False
-        # What differs from row to row is not in the scores unless they started from it.
+        # An offset by row is in the scores only if training started from it.
         if offset.by_row is not None and self.starts is None:
             return False
         model = last_model(fitted)
@@ -184,7 +140,7 @@ class Fitting:
 
 
 def _copied(callbacks: Any) -> Any:
-    """Copy callbacks, so that they record only the fit that the user asked for."""
+    """Copy callbacks, so that those of the user record only the requested fit."""
     try:
         return deepcopy(callbacks)
     except TypeError as error:
@@ -211,7 +167,7 @@ class _Job:
         if offset is not None and scored and library == "xgboost":
             base = self._fix_start(model, offset)
             given = params.get("base_margin_eval_set")
-            # The user's own margins are whole ones, too.
+            # Margins given by the user include the start.
             starts_anew = [
                 given is None or given[at] is None for at in range(len(sets))
             ]
@@ -236,24 +192,12 @@ class _Job:
 
 @dataclass(frozen=True)
 class Trained:
-    """Record of a fit: arguments, weights, and causes of wrong probabilities.
-
-    Attributes
-    ----------
-    fitting : Fitting
-        How it was fitted.
-    given : GivenWeights
-        The weights.
-    cause : Cause or None
-        A known cause of wrong probabilities.
-    told : bool
-        Whether a warning has named it.
-    """
+    """Record of a fit: arguments, weights, and causes of wrong probabilities."""
 
     fitting: Fitting
     given: GivenWeights
     cause: Cause | None
-    told: bool
+    told: bool  # whether a warning has named the cause
 
 
 def plan_fitting(

@@ -29,19 +29,19 @@ from skstrat.classifiers._focal_loss import (
 from skstrat.classifiers._predictions import ProbabilityClassifier
 from skstrat.classifiers._routing import RoutesFitParams
 
-# Settings, aliases too, that clash with the loss, and the values that do not.
+# Settings and their aliases that conflict with the loss, and the values allowed.
 _OBJECTIVES = ("objective", "objective_type", "app", "application", "loss")
 _UNBALANCE = ("is_unbalance", "unbalance", "unbalanced_sets")
 _FREE: dict[str, tuple[str, ...]] = {"scale_pos_weight": ("None", "1", "1.0")}
 _FREE |= dict.fromkeys(_OBJECTIVES, ("None", "binary", "binary:logistic"))
 _FREE |= dict.fromkeys(_UNBALANCE, ("None", "False"))
 _FREE |= dict.fromkeys(("base_score", "class_weight"), ("None",))
-# Fit parameters that would have training start from another score than the loss does.
+# Fit parameters by which training would start from another score.
 _STARTS = frozenset(
     {"init_score", "eval_init_score", "base_margin", "base_margin_eval_set"}
     | {"init_model", "xgb_model"}
 )
-# Where LightGBM is told a metric before fit.
+# Parameters of LightGBM that set a metric before fit.
 _METRIC = ("metric", "metrics", "metric_types")
 
 _Params = dict[str, Any]
@@ -171,7 +171,7 @@ class FocalLossClassifier(RoutesFitParams, ProbabilityClassifier):
         try:
             self.estimator_ = estimator.fit(*rows, sample_weight=weights, **arguments)
         except Exception as error:
-            # With an objective of its own LightGBM would give a model of one value.
+            # With its own objective LightGBM would predict a constant.
             if "num_features" not in str(error):
                 raise
             raise ValueError(
@@ -197,17 +197,17 @@ class FocalLossClassifier(RoutesFitParams, ProbabilityClassifier):
     def _prepare_lightgbm(
         self, estimator: Any, params: _Params, given: _Rows, rows: _Rows
     ) -> _Params:
-        """Do the same for LightGBM, which gets the start of every row."""
+        """Set the start of every row and the metric of LightGBM; encode eval sets."""
         params = {**params, "init_score": np.full(len(rows[1]), self.raw_init_)}
         if not (sets := read_eval_sets(params)):
             return params
         own = estimator.get_params()
         if all(own.get(name) is None for name in _METRIC):
-            # Its default takes raw scores for probabilities.
+            # Its default metric reads raw scores as probabilities.
             estimator.set_params(metric="None")
             if params.get("eval_metric") is None:
                 params["eval_metric"] = lightgbm_log_loss(self.loss_)
-        # It knows the training set in eval_set, and does not stop by it.
+        # LightGBM recognises the training set in eval_set, and does not stop by it.
         in_set = params.get("eval_set") is not None
         sets = [
             rows
@@ -240,12 +240,12 @@ class FocalLossClassifier(RoutesFitParams, ProbabilityClassifier):
         return np.column_stack([expit(-log_odds), expit(log_odds)])
 
     def _checked(self, X: Any, *, reset: bool) -> Any:
-        """Check columns; tables are left to the library, which knows categories."""
+        """Check columns; tables are checked by the library, because of categories."""
         if hasattr(X, "columns"):
             return validate_data(self, X, reset=reset, skip_check_array=True)
         checks = {"accept_sparse": "csr", "dtype": None, "ensure_all_finite": False}
         X = validate_data(self, X, reset=reset, **checks)
-        # LightGBM predicts of sparse matrices, not of sparse arrays.
+        # LightGBM predicts for sparse matrices, not for sparse arrays.
         return sparse.csr_matrix(X) if sparse.issparse(X) else X
 
     def __sklearn_tags__(self) -> Any:
@@ -255,7 +255,7 @@ class FocalLossClassifier(RoutesFitParams, ProbabilityClassifier):
 
 
 def _check_estimator(estimator: Any) -> bool:
-    """Refuse other estimators and settings that clash; tell whether it is XGBoost's."""
+    """Refuse other estimators and settings; return whether it is XGBoost's."""
     bases = {(b.__module__.split(".")[0], b.__name__) for b in type(estimator).__mro__}
     is_xgboost = ("xgboost", "XGBClassifier") in bases
     if not is_xgboost and ("lightgbm", "LGBMClassifier") not in bases:
@@ -264,7 +264,7 @@ def _check_estimator(estimator: Any) -> bool:
             f"got {type(estimator).__name__}. Preprocess before, in a pipeline."
         )
     for name, value in estimator.get_params(deep=False).items():
-        # As text, for an array has no single answer to a comparison.
+        # As text, because a comparison of arrays gives no single result.
         if name in _FREE and str(value) not in _FREE[name]:
             raise ValueError(
                 f"{type(estimator).__name__}({name}={value!r}) clashes with the focal "
@@ -274,7 +274,7 @@ def _check_estimator(estimator: Any) -> bool:
 
 
 def _check_fit_params(params: _Params) -> None:
-    """Refuse fit parameters that clash with the loss."""
+    """Refuse fit parameters that conflict with the loss."""
     given = [name for name, value in params.items() if value is not None]
     if starts := [name for name in given if name in _STARTS]:
         raise ValueError(

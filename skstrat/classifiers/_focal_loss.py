@@ -110,11 +110,11 @@ class FocalLoss:
         if not ((p >= 0) & (p <= 1)).all():
             raise ValueError(f"probability must be between 0 and 1; got {p}.")
         wanted = logit(p)
-        # The two logarithms of log_odds move it by no more than log(1 + gamma).
+        # The two logarithms of log_odds change it by at most log(1 + gamma).
         middle = (wanted - self.log_odds(0)) / (1 + self.gamma)
         width = np.log1p(self.gamma) / (1 + self.gamma)
         low, high = middle - width, middle + width
-        for _ in range(64):  # takes the bracket below rounding
+        for _ in range(64):  # reduces the bracket below rounding
             middle = (low + high) / 2
             below = self.log_odds(middle) < wanted
             low, high = np.where(below, middle, low), np.where(below, high, middle)
@@ -152,9 +152,9 @@ class FocalLoss:
 def _softplus_share(raw: Floats) -> Floats:
     """Return log(1 + e^z) / e^z, which falls from 1 to 0."""
     tail = np.exp(-np.abs(raw))
-    # Beyond an underflow the quotient is at its limit, which this gives as well.
+    # After an underflow the quotient is at its limit, which this returns as well.
     seen = np.maximum(tail, np.finfo(np.float64).tiny)
-    # The bounds keep an infinite score from meeting a tail of zero.
+    # The bounds avoid an infinite score times a tail of zero.
     rising = np.clip(raw, 0, 1e3) + np.log1p(tail)
     return np.where(raw < 0, np.log1p(seen) / seen, rising * tail)
 
@@ -214,18 +214,18 @@ def _objective(
     loss: FocalLoss, y_true: Any, y_pred: Any, sample_weight: Any = None
 ) -> tuple[Floats, Floats]:
     gradient, hessian = loss.derivatives(y_true, np.reshape(y_pred, np.shape(y_true)))
-    # Both libraries use what they get as it is, so the weights must be in it.
+    # Both libraries use the result unchanged, so it must include the weights.
     weight = 1.0 if sample_weight is None else np.asarray(sample_weight, np.float64)
     return gradient * weight, hessian * weight
 
 
 def xgboost_log_loss(loss: FocalLoss) -> Callable[..., float]:
-    """Make a metric for XGBoost: the log loss of the probabilities that users get."""
+    """Make a metric for XGBoost: the log loss of the corrected probabilities."""
     return named_partial(log_loss, loss)
 
 
 def lightgbm_log_loss(loss: FocalLoss) -> Callable[..., tuple[str, float, bool]]:
-    """Make the same metric for LightGBM, which asks for its name and direction."""
+    """Make the same metric for LightGBM, which needs its name and direction."""
     return partial(_lightgbm_log_loss, loss)
 
 

@@ -27,14 +27,15 @@ from skstrat.classifiers._policy import GivenWeights
 from skstrat.classifiers._training_rows import TrainingRows
 from skstrat.resamplers._resampled import Resampled
 
-# A Hessian of 2,000 columns has 32 megabytes, and a second of a core solves it.
+# A Hessian of 2,000 columns has 32 megabytes, and is solved in a second on one core.
 MOST_COEFFICIENTS = 2000
-# Class totals that went through weights differ by this much.
+# Class totals computed from weights differ by this much.
 _ROUNDING = 1e-6
-# Where full_fit pays: its four or five passes over all rows are a third of those of a
-# full fit; what it may take of its time; rows drawn for each coefficient; numbers whose
-# full fit takes a tenth of a second more; coefficients whose Hessian of all rows, which
-# is needed where the drawn one misleads, takes about as long as a gradient.
+# Limits for full_fit, in the order of the names. Its four or five passes over all rows
+# are a third of those of a full fit. It may take half of the time of a full fit. Rows
+# drawn for each coefficient. Numbers whose full fit takes a tenth of a second more.
+# Coefficients whose Hessian of all rows takes about as long as a gradient: it is needed
+# where the Hessian of the rows drawn is too far off.
 PASSES_SHARE, _MOST_TIME = 1 / 3, 1 / 2
 _ROWS_A_COEFFICIENT = 20
 _LEAST_NUMBERS = 10_000_000
@@ -119,7 +120,7 @@ def _weights_arrive(estimator: Any) -> bool:
 
 
 def _refuse_columns(estimator: Any, X: Any, n_scores: int) -> None:
-    """Refuse too many coefficients where columns tell how many there will be."""
+    """Refuse too many coefficients where their number is known from the columns."""
     shape: tuple[int, ...] = getattr(X, "shape", ())
     if len(shape) == 2 and only_scales(steps_before(estimator)):
         _refuse_many(shape[1] * n_scores)
@@ -152,7 +153,7 @@ _RULES = {
 
 
 def _penalty_of(params: dict[str, Any]) -> float:
-    """Read what half the squared coefficients are multiplied by."""
+    """Return the factor of half the squared coefficients."""
     # Since scikit-learn 1.8 the kind of penalty is in l1_ratio, and none is C=inf.
     penalty, ratio = params["penalty"], params["l1_ratio"]
     if penalty is None:
@@ -169,10 +170,7 @@ def _penalty_of(params: dict[str, Any]) -> float:
 def finish_fit(
     estimator: Any, rows: TrainingRows, given: GivenWeights
 ) -> FullFit | None:
-    """Replace the coefficients of a fitted model by those of the fit on all rows.
-
-    None if no row was dropped or repeated: the fit is then already that on all rows.
-    """
+    """Replace the coefficients by those of the fit on all rows; None if unchanged."""
     resampled, samples = rows.resampled, rows.resampled.samples
     if samples is None or not resampled.moves_rows:
         return None
@@ -180,7 +178,7 @@ def finish_fit(
     _refuse_many(model.coef_.size)
     known = model.classes_.tolist()
     codes = samples.labels.codes
-    # A byte a row, as the codes themselves.
+    # One byte per row, as the codes have.
     place = np.array(
         [known.index(label) for label in samples.labels.classes.tolist()], codes.dtype
     )
@@ -240,7 +238,7 @@ def _warn() -> None:
 def full_fit_pays(
     n_rows: int, n_columns: int, n_drawn: int, n_classes: int = 2
 ) -> bool:
-    """Tell, by counts alone, whether it takes at most half the time of the full fit."""
+    """Tell, from counts alone, whether it takes at most half the time of a full fit."""
     n_scores = 1 if n_classes == 2 else n_classes
     numbers, n_coefficients = n_rows * n_columns * n_scores, n_columns * n_scores
     saves = n_drawn / n_rows + PASSES_SHARE <= _MOST_TIME

@@ -19,9 +19,9 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-# Whatever they learn, a linear model behind them says the same, but for its penalty.
+# A linear model after these steps predicts the same, except for its penalty.
 _SCALERS = (MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler)
-# Some move zero, but for this parameter at False; "" is that none keeps it.
+# Parameters that must be False so that zero stays zero; "" if there is none.
 _KEEPS_ZERO = {
     StandardScaler: "with_mean",
     RobustScaler: "with_centering",
@@ -72,7 +72,7 @@ def _leaves(steps: Iterable[Any], *, scaled: bool) -> Iterator[tuple[Any, bool]]
 
 
 def _why_not(step: Any, *, scaled: bool, intercept: bool) -> str:
-    """Say what is wrong with a transformer, and what helps; "" if nothing is."""
+    """Return what is wrong with a transformer, and the remedy; "" for nothing."""
     if type(step) in _SCALERS:
         return _why_not_scaler(step, intercept=intercept)
     if type(step) is PolynomialFeatures:

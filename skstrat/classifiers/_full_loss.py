@@ -14,7 +14,7 @@ from sklearn.utils import check_array
 from skstrat._core.rows import count_rows, take_rows
 from skstrat._core.weights import Floats
 
-# Four megabytes of numbers stay in the cache of a core while they are used.
+# Four megabytes of numbers fit in the cache of a core.
 _NUMBERS = 2**19
 _LEAST_ROWS = 1024
 # Where scores are smaller, the curvature of the bound is that at zero.
@@ -23,56 +23,25 @@ _LEAST_SCORE = 1e-6
 
 @dataclass(frozen=True)
 class Derivatives:
-    """A loss and its derivatives at one point.
+    """A loss and its derivatives at one point."""
 
-    Attributes
-    ----------
-    at : ndarray of shape (n_scores, n_parameters)
-        The point: coefficients, and the intercept in the last column if there is one.
-    log_loss : float
-        Sum over the rows, weighted.
-    total : float
-        The same with the penalty.
-    gradient : ndarray of shape (n_scores, n_parameters)
-        Gradient of the total.
-    hessian : ndarray or sparse array of shape (n_scores * n_parameters,) * 2, or None
-        Hessian of the total, sparse if the rows are; None if it was not requested.
-    """
-
-    at: Floats
-    log_loss: float
-    total: float
-    gradient: Floats
-    hessian: Any
+    at: Floats  # coefficients of shape (n_scores, n_parameters), intercept last
+    log_loss: float  # weighted sum over the rows
+    total: float  # with the penalty
+    gradient: Floats  # of the total, of the same shape
+    hessian: Any  # of the total, sparse if the rows are; None if not requested
 
 
 @dataclass(frozen=True)
 class PenalisedLogLoss:
-    """Sum of the weighted log losses of rows, and the penalty of the coefficients.
+    """Sum of the weighted log losses of rows, and the penalty of the coefficients."""
 
-    Two classes have one score, more have one each (softmax), as in scikit-learn.
-
-    Attributes
-    ----------
-    X : array-like of shape (n_rows, ...)
-        The rows.
-    codes : ndarray of shape (n_rows,)
-        Their classes.
-    weights : ndarray of shape (n_rows,) or None
-        Their weights; None if all are 1.
-    transformers : list of transformer
-        Fitted transformers, applied to the rows one after the other.
-    penalty : float
-        Factor of half the squared coefficients.
-    intercept : bool
-        Whether there is an intercept.
-    """
-
+    # Two classes have one score, more have one each (softmax), as in scikit-learn.
     X: Any
     codes: NDArray[Any]
     weights: Floats | None
-    transformers: list[Any]
-    penalty: float
+    transformers: list[Any]  # fitted, applied to the rows one after the other
+    penalty: float  # factor of half the squared coefficients
     intercept: bool
 
     @property
@@ -81,7 +50,7 @@ class PenalisedLogLoss:
         return len(self.codes)
 
     def penalty_slope(self, at: Floats) -> Floats:
-        """Return the gradient of the penalty, which leaves the intercept alone."""
+        """Return the gradient of the penalty, which excludes the intercept."""
         slope = self.penalty * at
         slope[:, self._n_columns(at) :] = 0
         return slope
@@ -94,11 +63,9 @@ class PenalisedLogLoss:
         return np.diff(X.indptr) + float(self.intercept)
 
     def look(self, at: Floats, *, hessian: bool, bound: bool = False) -> Derivatives:
-        """Read all rows once.
-
-        ``bound``, for two classes, gives the Hessian of a parabola that touches the
-        loss here and is above it everywhere (Jaakkola and Jordan, 2000).
-        """
+        """Compute the loss and its derivatives in one pass over the rows."""
+        # bound, for two classes, gives the Hessian of a parabola that touches the loss
+        # here and is above it everywhere (Jaakkola and Jordan, 2000).
         n_columns = self._n_columns(at)
         slope = self.penalty_slope(at)
         gradient, log_loss = np.zeros(at.shape), 0.0
@@ -137,7 +104,7 @@ class PenalisedLogLoss:
             weights = None if self.weights is None else self.weights[part]
             yield X, self.codes[part], weights
             start = part.stop
-            # What a row comes to behind the transformers is known by those seen.
+            # The size of transformed rows is known from those before.
             numbers = max(_numbers_of(given), _numbers_of(X))
             step = max(_LEAST_ROWS, _NUMBERS * X.shape[0] // max(numbers, 1))
 
@@ -224,7 +191,7 @@ def _log_losses(scores: Floats, codes: NDArray[Any]) -> tuple[Floats, Floats, Fl
 
 
 def _residuals(p: Floats, q: Floats, codes: NDArray[Any]) -> Floats:
-    """Return the slope of each row's log loss by its scores."""
+    """Return the derivatives of each row's log loss by its scores."""
     if p.shape[1] == 1:
         return np.where(codes[:, None] == 1, -q, p)
     residuals = p.copy()
@@ -234,7 +201,7 @@ def _residuals(p: Floats, q: Floats, codes: NDArray[Any]) -> Floats:
 
 
 def _gram(X: Any, spread: Floats, *, intercept: bool) -> Any:
-    """Multiply the columns with one another, rows weighted; sparse X has all."""
+    """Compute the weighted cross products of the columns."""
     if sparse.issparse(X):
         return sparse.csr_array(X.T @ sparse.diags_array(spread) @ X)
     root = np.sqrt(spread)
@@ -242,6 +209,6 @@ def _gram(X: Any, spread: Floats, *, intercept: bool) -> Any:
     np.multiply(X, root[:, None], out=scaled[:, : X.shape[1]])
     if intercept:
         scaled[:, -1] = root
-    # Of a matrix with itself half is computed.
+    # For the product of a matrix with itself only one half is computed.
     gram: Floats = scaled.T @ scaled
     return gram

@@ -1,9 +1,4 @@
-r"""Check a model by the rows that were dropped, on which it was not trained.
-
-Where rows of a cell were kept at random, the dropped rows are a random sample of the
-cell and represent all its rows. Where a cell dropped none, its kept rows are used. In
-other draws, kept and dropped rows each represent themselves.
-"""
+"""Check a model by the rows that were dropped, on which it was not trained."""
 
 from __future__ import annotations
 
@@ -19,7 +14,11 @@ from skstrat._core.labels import Labels, by_label, count_codes
 from skstrat._core.samples import CheckedSamples
 from skstrat._core.weights import Floats, join_small, totals_of
 
-# A ratio outside by chance alone is no reason to warn.
+# Where rows of a cell were kept at random, the dropped rows are a random sample of the
+# cell and represent all its rows. Where a cell dropped none, its kept rows are used. In
+# other draws, kept and dropped rows each represent themselves.
+
+# A ratio that is outside by chance alone gives no warning.
 _STANDARD_ERRORS = 2.0
 _TINY = np.finfo(np.float64).tiny
 _BLOCK = 1 << 20
@@ -92,36 +91,15 @@ def nearest_to_one(first: CheckResult, second: CheckResult) -> CheckResult:
 
 @dataclass(frozen=True)
 class HoldOut:
-    """Rows by which predictions can be checked.
-
-    Attributes
-    ----------
-    classes : ndarray of shape (n_classes,)
-        The labels.
-    parts : ndarray of shape (n_rows,)
-        The part of each row. A part is the dropped rows of one cell, or its kept rows.
-    incoming : ndarray of shape (n_rows,) or None
-        The weight of each row; None if all are 1.
-    held : ndarray of shape (n_parts,)
-        Total weight of each part.
-    totals : ndarray of shape (n_parts,)
-        Total weight that each part represents.
-    group_of : ndarray of shape (n_parts,)
-        Group of each part: twice its class code, plus one if it was trained on.
-    groups : ndarray of shape (n_rows,)
-        The group of each row whose part represents others. Other rows have the number
-        of groups.
-    seed : int
-        Seed of the sample of rows.
-    """
+    """Rows by which predictions can be checked: dropped or kept rows of each cell."""
 
     classes: NDArray[Any]
-    parts: NDArray[Any]
-    incoming: Floats | None
-    held: Floats
-    totals: Floats
-    group_of: Indices
-    groups: NDArray[Any]
+    parts: NDArray[Any]  # the part of each row
+    incoming: Floats | None  # the weight of each row
+    held: Floats  # total weight of each part
+    totals: Floats  # total weight that each part represents
+    group_of: Indices  # of each part: twice its class code, plus one if trained on
+    groups: NDArray[Any]  # of each row; the number of groups if it represents none
     seed: int
 
     @cached_property
@@ -161,26 +139,12 @@ class HoldOut:
 
 @dataclass(frozen=True)
 class Sample:
-    """Rows by which predictions are checked.
-
-    Attributes
-    ----------
-    held : HoldOut
-        All rows, of which these are a sample.
-    rows : ndarray of shape (n_scored,)
-        Positions, ascending.
-    parts : ndarray of shape (n_scored,)
-        The part of each row.
-    weight : ndarray of shape (n_scored,)
-        Weight that each represents if all rows of its part are scored.
-    is_all : bool
-        Whether the sample has all rows.
-    """
+    """Rows of a hold-out by which predictions are checked."""
 
     held: HoldOut
-    rows: Indices
-    parts: NDArray[Any]
-    weight: Floats
+    rows: Indices  # ascending
+    parts: NDArray[Any]  # the part of each row
+    weight: Floats  # that each row represents if all rows of its part are scored
     is_all: bool
 
     @property
@@ -194,11 +158,8 @@ class Sample:
         return replace(self, **{name: getattr(self, name)[kept] for name in taken})
 
     def check(self, proba: Floats, *, in_training: bool) -> CheckResult:
-        """Divide the predicted total of each class by its true total.
-
-        ``proba`` has a column for each class. The variance is that of a sample
-        stratified by parts, with small parts joined.
-        """
+        """Divide the predicted total of each class by its true total."""
+        # The variance is that of a sample stratified by parts, with small parts joined.
         totals, group_of = self.held.totals, self.held.group_of
         scored = np.bincount(self.parts, minlength=len(totals))
         whole = np.zeros(len(scored), dtype=bool)
@@ -227,10 +188,7 @@ class Sample:
 def hold_out(
     samples: CheckedSamples, cells: Cells | None, trained_on: Mask, seed: int
 ) -> HoldOut | None:
-    """Find rows to check by; None if every row was trained on.
-
-    ``cells`` are those in which rows were kept at random; None for another draw.
-    """
+    """Find rows to check by; None if every row was trained on."""
     if trained_on.all():
         return None
     return rows_to_check(samples.labels, samples.sample_weight, cells, trained_on, seed)
@@ -243,7 +201,7 @@ def rows_to_check(
     trained_on: Mask,
     seed: int,
 ) -> HoldOut:
-    """Find rows to check by, of which all may have been trained on."""
+    """Find rows to check by, also if all were trained on."""
     own, class_of = labels, np.arange(len(labels.classes))
     if cells is not None:
         own, class_of = cells.cells, cells.class_of

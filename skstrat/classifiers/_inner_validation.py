@@ -52,7 +52,7 @@ def _models_inside(value: Any) -> Iterator[Any]:
 
 def _remedy_of(model: Any, n_rows: int) -> str:
     """Return how to avoid the split inside a model; "" if it makes none."""
-    # Known by parameters, not by class, so that other libraries' models are, too.
+    # By parameters, not by class, so that models of other libraries are found, too.
     params = model.get_params(deep=False)
     name = type(model).__name__
     if stops_early(params, n_rows):
@@ -72,7 +72,7 @@ def _remedy_of(model: Any, n_rows: int) -> str:
 
 def stops_early(params: dict[str, Any], n_rows: int) -> bool:
     """Tell whether training stops by rows held out of those given."""
-    # Without a fraction boosting stops by the rows trained on, and lbfgs never does.
+    # Without a fraction boosting stops by the training rows, and lbfgs never stops.
     if params.get("validation_fraction", 0) is None or params.get("solver") == "lbfgs":
         return False
     asked = params.get("early_stopping")
@@ -84,6 +84,6 @@ def _cross_validates(model: Any, params: dict[str, Any]) -> bool:
     """Tell whether a model splits the rows into folds."""
     if "cv" not in params or is_frozen(params.get("estimator")):
         return False
-    # A chain without folds hands on the labels themselves.
+    # A chain without folds passes on the true labels.
     chain = isinstance(model, ClassifierChain) and params["cv"] is None
     return not (chain or (isinstance(params["cv"], str) and params["cv"] == "prefit"))

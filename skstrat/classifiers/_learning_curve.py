@@ -30,11 +30,11 @@ Rows = NDArray[np.intp]
 _MOST_NEGATIVES = 10
 # Rows of each part in those of the first; the last are those to test with.
 _PARTS, _TEST = (1, 2, 4), 4
-# With fewer in the first part, the curve is still another one.
+# With fewer in the first part, the curve has another shape.
 _FEWEST_POSITIVES = 50
-# As boosting libraries write it.
+# Names in the boosting libraries.
 _STOPPING_ROUNDS = ("early_stopping_rounds", "early_stopping_round")
-# A certain error costs as much as it does in scikit-learn's log loss.
+# Probabilities are clipped as in scikit-learn's log loss.
 _TINY = np.finfo(np.float64).eps
 
 
@@ -68,21 +68,14 @@ def measured_share(
     budget: float,
     seed: int,
 ) -> Ranged | None:
-    r"""Measure the share of the loss that is due to estimation, and its range.
-
-    Clones are fitted on three nested parts of the rows: *m* positives and up to ten
-    negatives for each. They are tested on other rows, weighted to represent all. Least
-    squares fit their losses by :math:`L(m) = a + c / m`, so that for all rows
-
-    .. math:: g = \frac{c / M}{a + c / M}, \quad M = N_1 / E
-
-    Here :math:`N_1` is the number of all positives, and *E* the efficiency of so few
-    negatives, from the pilot. The range is two standard errors of the paired losses.
-    Its high end also includes two standard errors of the slower law
-    :math:`a + c / \sqrt m`, whose slope at all rows is half its share. None if parts
-    that are large enough cost more than the budget, or the estimator cannot be fitted
-    to them alone.
-    """
+    """Measure the share of the loss that is due to few rows; None if too expensive."""
+    # Clones are fitted on three nested parts of the rows: m positives and up to ten
+    # negatives for each. They are tested on other rows, weighted to represent all.
+    # Least squares fit the losses by L(m) = a + c / m, so that for all rows
+    # g = (c / M) / (a + c / M) with M = N1 / E. N1 is the number of all positives, E
+    # the efficiency of so few negatives, from the pilot. The range is two standard
+    # errors of the paired losses. Its high end also includes two standard errors of the
+    # slower law a + c / sqrt(m), whose slope at all rows is half its share.
     if _needs_eval_set(estimator):
         return None
     drawn = _draw(split, samples, cost, budget, seed)
@@ -100,7 +93,7 @@ def measured_share(
     except InvalidParameterError:
         raise
     except ValueError:
-        # An encoder may not know a category that no row of the part has.
+        # An encoder may not know a category that is absent from the part.
         return None
     codes, weights = split.codes[test], samples.weights_of(test)
     weights = np.ones(len(test)) if weights is None else weights
@@ -140,7 +133,7 @@ def _draw(
 
     def costs(positives: int) -> float:
         rows = (1 + ratio) * positives
-        # Three predictions of the rows to test with, taken for one fit of them.
+        # Three predictions of the test rows are counted as one fit of them.
         return sum(cost(round(part * rows)) for part in (*_PARTS, _TEST))
 
     most = int(n_positives // (_PARTS[-1] + _TEST))
@@ -165,11 +158,11 @@ def _row_losses(
     test: Rows,
     seed: int,
 ) -> Floats:
-    """Fit on a part of the rows; give the loss of every row to test with."""
+    """Fit on a part of the rows; return the loss of every test row."""
     model = clone(estimator)
     params = last_model(model).get_params(deep=False)
     if params.get("early_stopping") == "auto":
-        # As it would be with all rows, of which these have to tell.
+        # As it would be with all rows, which these represent.
         last_model(model).set_params(
             early_stopping=stops_early(params, len(split.codes))
         )
@@ -189,7 +182,7 @@ def _row_losses(
 def _extrapolate(
     losses: Floats, weights: Floats, codes: NDArray[Any], drawn: _Drawn, reach: float
 ) -> Ranged:
-    """Fit both laws by least squares, and give the share at all rows with its range."""
+    """Fit both laws by least squares; return the share at all rows, with its range."""
     at = drawn.positives * np.array(_PARTS, dtype=np.float64)
     value, low, high = _share(losses, weights, codes, 1 / at, 1 / reach)
     _, _, slow = _share(losses, weights, codes, at**-0.5, reach**-0.5)
@@ -203,7 +196,7 @@ def _share(
     centred = at - at.mean()
     slopes = (centred / (centred**2).sum()) @ losses
     slope = float(weights @ slopes)
-    # The classes were drawn apart, so each varies about its own mean.
+    # The classes were drawn separately, so each varies about its own mean.
     own = np.bincount(codes, weights * slopes) / np.bincount(codes, weights)
     margin = 2 * float(np.linalg.norm(weights * (slopes - own[codes])))
     loss = float((losses @ weights).mean()) + slope * (whole - at.mean())

@@ -15,24 +15,24 @@ from skstrat._core.weights import Floats
 from skstrat.classifiers._full_loss import Derivatives, PenalisedLogLoss
 
 MOST_PASSES = 6
-# What may be left of the log loss.
+# The excess of the log loss that may remain.
 _TOLERANCE = 1e-3
-# Where rows are nearly separated the loss falls like an exponential, and what is left
-# of it is twice what its second derivative says.
+# Where rows are nearly separated the loss falls like an exponential. The excess is then
+# twice that predicted by its second derivative.
 _TAIL = 2
-# What a step must reach of the decrease that the gradient promises (Armijo), and what
-# is tried of a step that does not.
+# The share of the predicted decrease that a step must reach (Armijo), and the limits of
+# the factors by which a step that fails is shortened.
 _LEAST_DECREASE = 1e-4
 _SHORTEST, _LONGEST = 0.1, 0.5
-# Of a Hessian that is right the decrement falls faster.
+# With a correct Hessian the decrement falls faster than by this factor.
 _LEAST_FALL = 4
-# Multiplications for the Hessian of all rows, a hundredth of a second.
+# Multiplications for the Hessian of all rows that take a hundredth of a second.
 _CHEAP = 2e8
-# A multiplication of sparse numbers takes as many of dense ones. So the Hessian of
-# sparse rows is for those of which it takes few times those of a gradient; where the
-# drawn one misleads, more, as long as the full fit would take more passes still.
+# One multiplication of sparse numbers takes as long as _SPARSE of dense ones. So the
+# Hessian of sparse rows is used if it takes at most _FEW gradients, or _MANY where the
+# Hessian of the rows drawn is too far off.
 _SPARSE, _FEW, _MANY = 16, 10, 50
-# Conjugate gradients: how exact, and the most steps.
+# Conjugate gradients: the tolerance, and the most steps.
 _EXACT, _MOST_STEPS = 1e-9, 200
 
 
@@ -75,11 +75,10 @@ class FullFit:
 
 
 class Curvature:
-    """A Hessian with which linear systems are solved.
+    """A Hessian with which linear systems are solved."""
 
-    Columns are scaled first. Directions without curvature are left unchanged, but a
-    slope along them counts in the decrement.
-    """
+    # Columns are scaled first. Directions without curvature are left unchanged, but a
+    # slope along them counts in the decrement.
 
     def __init__(self, hessian: Any) -> None:
         diagonal = hessian.diagonal()
@@ -106,7 +105,7 @@ class Curvature:
         return scaled
 
     def _solve_sparse(self, slope: Floats) -> Floats | None:
-        """Solve by conjugate gradients; None where factorising is faster or safer."""
+        """Solve by conjugate gradients; None where another way is faster."""
         hessian = self._hessian
         if not sparse.issparse(hessian) or (
             _SPARSE * _MOST_STEPS * hessian.nnz > len(slope) ** 3 / 3
@@ -148,12 +147,10 @@ class _Factors:
 def minimise(
     full: PenalisedLogLoss, drawn: PenalisedLogLoss, start: Floats, excess: float
 ) -> tuple[Floats, FullFit]:
-    """Continue from the fit on the rows drawn to that on all rows.
-
-    ``excess`` is the largest ratio of a drawn row's weight to its weight in the full
-    data. In every direction the Hessian of the rows drawn is at most ``excess`` times
-    the full one. So the decrement is at most ``excess`` times the computed one.
-    """
+    """Continue from the fit on the rows drawn to that on all rows."""
+    # excess is the largest ratio of a drawn row's weight to its weight in the full
+    # data. In every direction the Hessian of the rows drawn is at most excess times the
+    # full one. So the decrement is at most excess times the computed one.
     began = perf_counter()
     whole, may = _affords(full, start.shape)
     here, passes = full.look(start, hessian=whole), 1
@@ -167,7 +164,7 @@ def minimise(
         step, size = curvature.solve(-here.gradient)
         decrement = trust * size / 2
         left = _TAIL * decrement
-        # The log loss alone changes by the slope of the penalty, too.
+        # The log loss without the penalty also changes by the slope of the penalty.
         slack = trust * curvature.solve(full.penalty_slope(here.at))[1]
         left += np.sqrt(2 * left * slack)
         converged = bool(left <= _TOLERANCE * here.log_loss)
@@ -225,7 +222,7 @@ def _retry(
         step, _ = Curvature(bound).solve(-here.gradient)
         return full.look(here.at + step, hessian=True), 2
     for taken in range(1, most + 1):
-        # The lowest point of the parabola through what is known.
+        # The lowest point of the parabola through the known values and slope.
         slope = float((here.gradient * step).sum())
         lowest = -slope / (2 * (there.total - here.total - slope))
         step = min(max(lowest, _SHORTEST), _LONGEST) * step

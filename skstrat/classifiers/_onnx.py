@@ -13,13 +13,13 @@ from skl2onnx.common import data_types
 from sklearn.pipeline import Pipeline as SklearnPipeline
 
 _ALIAS = "SkstratPriorCorrectedClassifier"
-# What skl2onnx raises, with no common base, where it does not convert a model.
+# Errors of skl2onnx, without a common base, where it does not convert a model.
 _REFUSALS = KeyError, RuntimeError, TypeError, ValueError
 
 
 def parser_of(model: Any) -> Callable[..., list[Any]]:
     """Return the function that declares the outputs, and register the option."""
-    # skl2onnx refuses options for a type that it has not been told of.
+    # skl2onnx refuses options for a type that is not registered.
     update_registered_converter(
         type(model),
         _ALIAS,
@@ -109,7 +109,7 @@ def convert(scope: Any, operator: Any, container: Any) -> None:
 
 def _predict(scope: Any, operator: Any, model: Any, opset: dict[str, int]) -> Any:
     """Add an operator for the same rows; return its label and probabilities."""
-    # skl2onnx knows how to take a pipeline apart, whatever its steps are.
+    # skl2onnx divides pipelines of any steps by itself.
     inside = scope.declare_local_operator(
         "SklearnPipeline", SklearnPipeline([("estimator", model)])
     )
@@ -119,13 +119,13 @@ def _predict(scope: Any, operator: Any, model: Any, opset: dict[str, int]) -> An
     proba = scope.declare_local_variable("own_proba", float_type)
     inside.outputs.append(label)
     inside.outputs.append(proba)
-    # Some trees of skl2onnx give float32 whatever they are declared to give.
+    # Some trees of skl2onnx return float32, also if declared otherwise.
     kind = data_types.guess_proto_type(float_type)
     return label, onnx_ops.OnnxCast(proba, to=kind, **opset)
 
 
 def _refuse_pilots(operator: Any, model: Any, opset: int) -> None:
-    """Refuse pilots that skl2onnx does not convert, and say which can be."""
+    """Refuse pilots that skl2onnx does not convert."""
     inputs = [(each.raw_name, each.type) for each in operator.inputs]
     for pilot in model._corrected_pilots():
         try:
@@ -159,9 +159,9 @@ def _corrected(
     proba: Any, shift: NDArray[Any], chance: Any, dtype: Any, opset: dict[str, int]
 ) -> Any:
     """Multiply probabilities by the ratio of the priors, divide by that of the row."""
-    # A runtime that takes the other probabilities from 1 may fall below 0.
+    # A runtime that subtracts the other probabilities from 1 may give values below 0.
     proba = onnx_ops.OnnxMax(proba, np.zeros((1, 1), dtype=dtype), **opset)
-    # The largest factor is 1 and none is 0, so nothing is inf or 0 / 0.
+    # The largest factor is 1 and none is 0, so no result is inf or 0 / 0.
     factors = np.exp(shift - shift.max()).astype(dtype)
     factors = np.maximum(factors, np.finfo(dtype).tiny)
     moved = onnx_ops.OnnxMul(proba, factors, **opset)
@@ -172,7 +172,7 @@ def _corrected(
 
 
 def _labels(model: Any) -> NDArray[Any]:
-    """Return the labels as ONNX has them, text or whole numbers."""
+    """Return the labels in a type of ONNX, text or whole numbers."""
     classes = np.asarray(model.classes_)
     if classes.dtype.kind in "biuf" and (classes == np.floor(classes)).all():
         return classes.astype(np.int64)

@@ -1,8 +1,4 @@
-"""The prior of a fitted model, including the effect of its own parameters.
-
-A parameter whose effect is not known is refused. So are a threshold or a fitted model
-inside.
-"""
+"""The prior of a fitted model, including the effect of its own parameters."""
 
 from __future__ import annotations
 
@@ -31,7 +27,7 @@ from skstrat._core.weights import Floats, class_totals
 _THRESHOLDS = (FixedThresholdClassifier, TunedThresholdClassifierCV)
 # Switches, of boosting libraries, that balance two classes.
 _BALANCING = ("is_unbalance", "unbalance", "unbalanced_sets")
-# Totals that went through different products differ by this much.
+# Totals computed by different products differ by this much.
 _ROUNDING = 1e-9
 
 
@@ -58,7 +54,7 @@ def _is_regressor(estimator: Any) -> bool:
         return False
     try:
         return bool(is_regressor(estimator))
-    except AttributeError:  # a mixin has tags only together with BaseEstimator
+    except AttributeError:  # tags of a mixin need BaseEstimator
         return False
 
 
@@ -214,7 +210,7 @@ def _class_weights(own: OwnPrior, totals: Floats, drawn: Labels) -> Floats:
     """Return the factor of a parameter for the rows of each class."""
     n_classes = len(totals)
     if own.name == "scale_pos_weight":
-        # Of more classes than two the libraries ignore it, or refuse it.
+        # With more than two classes the libraries ignore it, or refuse it.
         ratio = float(own.value) if n_classes == 2 else 1.0
         return np.array([1.0] * (n_classes - 1) + [ratio])
     balanced: Floats = totals.mean() / totals

@@ -20,34 +20,22 @@ from skstrat._core.samples import check_samples
 Rows = NDArray[Any]
 Floats = NDArray[np.float64]
 
-# Rows that are predicted at once.
+# Rows predicted at a time.
 _BLOCK = 1 << 14
-# Numbers of files that are read ahead: 128 megabytes of floats.
+# Numbers that are read from files in advance: 128 megabytes of floats.
 _AHEAD = 1 << 24
-# A certain error costs as much as it does in scikit-learn's log loss.
+# Probabilities are clipped as in scikit-learn's log loss.
 _TINY = np.finfo(np.float64).eps
 
 
 @dataclass(frozen=True)
 class Part:
-    """Rows of the data by position, their labels and weights.
+    """Rows of the data by position, their labels and weights."""
 
-    Attributes
-    ----------
-    X : array-like of shape (n_rows, ...)
-        All of the data.
-    labels : Labels
-        Class codes of the part's rows, with all classes and the counts in the part.
-    weights : ndarray of shape (n_part,) or None
-        Weights of the part's rows.
-    positions : ndarray of shape (n_part,) or None
-        Their positions in X; None for all rows in their order.
-    """
-
-    X: Any
-    labels: Labels
+    X: Any  # all of the data
+    labels: Labels  # of the part's rows, with all classes and the counts in the part
     weights: Floats | None
-    positions: Rows | None
+    positions: Rows | None  # in X; None for all rows in their order
 
     def part(self, rows: Rows) -> Part:
         """Take a part of the part."""
@@ -68,7 +56,7 @@ class Part:
         return X, self.labels.classes[self.labels.codes[rows]]
 
     def serve(self, batches: Iterable[Rows]) -> Iterator[tuple[Rows, Any, Any]]:
-        """Gather the rows of each batch; of files those of many batches in a pass."""
+        """Gather the rows of each batch; files are read once for many batches."""
         if not is_lazy(self.X):
             for rows in batches:
                 yield rows, *self.take(rows)

@@ -24,10 +24,7 @@ def last_model(estimator: Any) -> Any:
 
 
 def _is_stepwise(estimator: Any) -> bool:
-    """Tell whether it is a pipeline whose last step gets all rows, transformed.
-
-    With a sampler inside it gets other rows.
-    """
+    """Tell whether it is a pipeline without samplers, whose last step gets all rows."""
     return isinstance(estimator, SklearnPipeline) and not any(
         hasattr(step, "fit_resample") for _, step in estimator.steps
     )
@@ -84,7 +81,7 @@ def _split(pipeline: SklearnPipeline, params: Params) -> tuple[Params, Params]:
         if key.startswith(prefix)
     }
     if (weights := params.get("sample_weight")) is not None:
-        # A Pipeline of this package carries weights to every step by itself.
+        # A Pipeline of this package passes weights to every step.
         own |= fit_arguments(pipeline.steps[-1][1], weights) or {}
     return {k: v for k, v in params.items() if not k.startswith(prefix)}, own
 

@@ -22,12 +22,12 @@ from skstrat.classifiers._boosters import add_to_scores, library_of, scores_of
 
 Floats = NDArray[np.float64]
 
-# Of others' subclasses it is not known what they predict.
+# Subclasses of other libraries may predict otherwise.
 _LIBRARIES = frozenset({"sklearn", "imblearn", "skstrat"})
 
 
 def plain_model(corrected: Any) -> Any:
-    """Fold a ``PriorCorrectedClassifier`` into the model inside, where it fits in."""
+    """Add the correction to parameters of the model inside, where that is possible."""
     estimator = unwrapped(corrected.estimator)
     shift = corrected._shift()
     if not shift.any():
@@ -56,7 +56,7 @@ def plain_pipeline(pipeline: Any) -> SklearnPipeline:
             "to_sklearn needs a step that is not a sampler; got "
             f"{[name for name, _ in pipeline.steps]!r}, all samplers."
         )
-    # By identity, for not every step can be compared.
+    # By identity, because not every step can be compared.
     same = list(map(id, dict(steps).values())) == [id(old) for _, old in pipeline.steps]
     if same and type(pipeline) is SklearnPipeline:
         return pipeline
@@ -64,7 +64,7 @@ def plain_pipeline(pipeline: Any) -> SklearnPipeline:
 
 
 def unwrapped(estimator: Any) -> Any:
-    """Take out the model that predicts of what was around it in training."""
+    """Return the model that predicts, without meta-estimators around it."""
     if _is_stock(estimator, SklearnPipeline):
         return plain_pipeline(estimator)
     if hasattr(estimator, "to_sklearn"):
@@ -77,18 +77,18 @@ def unwrapped(estimator: Any) -> Any:
 
 
 def vote_member(model: Any) -> Any:
-    """Make a plain model one of a vote, whose models have numbers for labels."""
+    """Prepare a plain model for a vote, whose models have numbers as labels."""
     if _is_stock(model, SklearnPipeline):
         *steps, (name, last) = model.steps
         return _with_steps(model, [*steps, (name, _with_numbers(last))])
     numbered = _with_numbers(model)
-    # skl2onnx looks for models in a vote in its own list only, where pipelines are.
+    # skl2onnx converts a model in a vote only if it is in its own list, as pipelines.
     corrected = hasattr(model, "train_prior")
     return SklearnPipeline([("model", numbered)]) if corrected else numbered
 
 
 def _with_numbers(model: Any) -> Any:
-    """Return a copy with numbers for labels, if it is known how it uses them."""
+    """Return a copy with numbers as labels, if its use of labels is known."""
     corrected = hasattr(model, "train_prior")
     if not corrected and type(model) not in _FOLDS:
         return model
@@ -101,7 +101,7 @@ def _without_skstrat(step: Any) -> Any:
 
 
 def _is_stock(estimator: Any, base: type) -> bool:
-    """Tell whether it is such an estimator, and of a library that is known."""
+    """Tell whether it is such an estimator, from a known library."""
     library = type(estimator).__module__.partition(".")[0]
     return library in _LIBRARIES and isinstance(estimator, base)
 
@@ -136,7 +136,7 @@ def _fold_linear(model: Any, shift: Floats) -> Any:
     elif sgd and model.loss != "log_loss":
         return None
     intercept = model.intercept_ + _in_scores(shift)
-    # Whoever trains the result further in place shall not change the model.
+    # Copies, so that training the result further in place does not change the model.
     return _changed(model, coef_=model.coef_.copy(), intercept_=intercept)
 
 
@@ -164,15 +164,15 @@ def _fold_discrete(model: Any, shift: Floats) -> Any:
 def _fold_histogram(model: Any, shift: Floats) -> Any:
     start: Any = getattr(model, "_baseline_prediction", None)
     scores = _in_scores(shift)
-    # A private attribute: a release may do without it, or keep it otherwise.
+    # A private attribute, which a release may remove or change.
     if np.shape(start) != (1, len(scores)):
         return None
     return _changed(model, _baseline_prediction=start + scores)
 
 
 def _fold_boosting(model: Any, shift: Floats) -> Any:
-    # Scores of the exponential loss are half the log odds. What boosting starts from
-    # is clipped, and of many classes centred, so the first trees take the shift.
+    # Scores of the exponential loss are half the log odds. The start of boosting is
+    # clipped, and centred for many classes, so the shift is added to the first trees.
     if model.loss != "log_loss" or model.learning_rate == 0:
         return None
     trees = model.estimators_.copy()
@@ -182,7 +182,7 @@ def _fold_boosting(model: Any, shift: Floats) -> Any:
     return _changed(model, estimators_=trees)
 
 
-# By exact type, for a subclass may compute its probabilities otherwise.
+# By exact type, because a subclass may compute its probabilities otherwise.
 _FOLDS: dict[type, Callable[[Any, Floats], Any]] = {
     **dict.fromkeys((BernoulliNB, CategoricalNB, MultinomialNB), _fold_discrete),
     **dict.fromkeys((LogisticRegression, LogisticRegressionCV), _fold_linear),

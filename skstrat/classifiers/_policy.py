@@ -1,8 +1,4 @@
-"""Decide which weights an estimator gets, and which prior it then has.
-
-ResampledClassifier, PartialFitClassifier and Pipeline decide here. The result is kept
-in a record, ``decision_``.
-"""
+"""Choose the weights an estimator is fitted with, and the prior it then has."""
 
 from __future__ import annotations
 
@@ -38,15 +34,15 @@ UseWeights = Literal["auto"] | bool
 Correction = Literal["prior", "row by row", "inside", "none"]
 WeightKind = Literal["all", "incoming", "none"]
 
-# A ratio of what is predicted to what there is, or of weights that should be equal, is
-# taken for right within these limits.
+# Within these limits a ratio of predicted to true totals, or of weights that should be
+# equal, counts as right.
 _LEAST_RATIO, _MOST_RATIO = 0.8, 1.25
 # Boosted trees predicted 1.1 to 1.4 times the rate with rows weighted 5 times as
 # high as others, 1.8 to 2.7 times at 20.
 LARGE_WEIGHT_RATIO = 5.0
 # ResampledClassifier takes one label per row.
 _FOR_EACH_LABEL = "MultiOutputClassifier(ResampledClassifier(classifier, resampler))"
-# Weights that went through a class's scale and back differ by this much.
+# Weights that were multiplied and divided by a scale differ by this much.
 _ROUNDING = 1e-9
 
 
@@ -118,23 +114,12 @@ def _write(total: float) -> str:
 
 @dataclass(frozen=True)
 class GivenWeights:
-    """The weights an estimator is fitted with.
-
-    Attributes
-    ----------
-    kind : {"all", "incoming", "none"}
-        As in :class:`TrainingDecision`.
-    reason : str
-        The reason for these weights.
-    weights : ndarray of shape (n_rows,) or None
-        The weights; None for none.
-    arguments : dict
-        Keyword arguments of the estimator's ``fit`` that hold them.
-    """
+    """The weights an estimator is fitted with."""
 
     kind: WeightKind
     reason: str
     weights: Floats | None = None
+    # Keyword arguments of the estimator's fit that hold the weights.
     arguments: dict[str, Any] = field(default_factory=dict)
 
 
@@ -202,7 +187,7 @@ def _follows_class_weights(estimator: Any, use_weights: UseWeights) -> tuple[boo
 
 
 def weighs_classes(resampled: Resampled) -> bool:
-    """Tell whether a resampler multiplied the weights of any class."""
+    """Tell whether a resampler multiplied the weights of a class."""
     by_class = resampled.class_weight
     return by_class is not None and bool((by_class != 1).any())
 
@@ -333,7 +318,7 @@ def check_last_step(
 
 
 def _without_weights(step: Any, resampled: list[Resampled]) -> str:
-    """Say what to use instead of a last step that takes no weights."""
+    """Return what to use instead of a last step that takes no weights."""
     if is_regressor(step):
         return "Use a regressor whose fit takes sample_weight"
     if resampled[-1].of_label_sets:
@@ -348,7 +333,7 @@ def _without_weights(step: Any, resampled: list[Resampled]) -> str:
 
 
 def _of_weighted_trees(step: Any, resampled: list[Resampled]) -> str:
-    """Say what trees do with large weights, and what to use instead."""
+    """Return the effect of large weights on trees, and what to use instead."""
     if is_regressor(step):
         return (
             "Trees then predict too near the targets of rows with small weights, so "

@@ -54,7 +54,7 @@ def attribute(compute: Callable[[Any], Any]) -> property:
     def get(self: Any) -> Any:
         try:
             return compute(self)
-        # What says that a model is not fitted is a ValueError, too.
+        # The error that a model is not fitted is a ValueError, too.
         except AttributeError:
             raise
         except ValueError as error:
@@ -66,11 +66,7 @@ def attribute(compute: Callable[[Any], Any]) -> property:
 class ProbabilityClassifier(
     LinkedEstimator, ClassifierMixin, MetaEstimatorMixin, BaseEstimator, ABC
 ):
-    """A meta-classifier that predicts the class of the largest probability.
-
-    A subclass has ``estimator`` among its parameters, and computes probabilities in
-    ``_proba``.
-    """
+    """A meta-classifier that predicts the class of the largest probability."""
 
     @abstractmethod
     def _proba(self, X: Any) -> NDArray[Any]:

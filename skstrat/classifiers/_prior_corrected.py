@@ -26,18 +26,14 @@ from skstrat.classifiers._predictions import (
     probabilities_of,
 )
 
-# Priors that agree to rounding leave predictions as they are, to the last bit.
+# Priors that agree to rounding leave predictions exactly unchanged.
 _ROUNDING = 1e-9
 
 Floats = NDArray[np.float64]
 
 
 class CorrectedPredictions(ProbabilityClassifier):
-    """The prediction part of a meta-classifier.
-
-    A subclass has ``estimator`` among its parameters and, once it is fitted,
-    ``estimator_`` and ``classes_``.
-    """
+    """The predictions of a meta-classifier, corrected to another prior."""
 
     # Whether the correction differs from row to row.
     _shifts_rows = False
@@ -73,7 +69,7 @@ class CorrectedPredictions(ProbabilityClassifier):
         refuse_lazy(X, self, "predict")
         if not (self._shifts_rows or self._shift().any() or self.classes is not None):
             labels = np.asarray(self.estimator_.predict(X))
-            # CatBoost gives a column for three classes.
+            # CatBoost returns a column for three classes.
             return labels.reshape(len(labels)) if labels.shape[1:] == (1,) else labels
         predicted: NDArray[Any] = super().predict(X)
         return predicted
@@ -193,12 +189,12 @@ class CorrectedPredictions(ProbabilityClassifier):
 
     @property
     def n_features_in_(self) -> int:
-        """Columns of X that the fitted estimator saw."""
+        """Number of columns of X that the estimator was fitted on."""
         return int(self.estimator_.n_features_in_)
 
     @property
     def feature_names_in_(self) -> NDArray[Any]:
-        """Names of the columns that the fitted estimator saw."""
+        """Names of the columns that the estimator was fitted on."""
         return np.asarray(self.estimator_.feature_names_in_)
 
     def __sklearn_tags__(self) -> Any:
@@ -327,7 +323,7 @@ class PriorCorrectedClassifier(CorrectedPredictions):
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:
-        # Nobody needs to call fit.
+        # fit need not be called.
         refuse_threshold(self.estimator)
         return super().predict(X)
 
@@ -358,7 +354,7 @@ class PriorCorrectedClassifier(CorrectedPredictions):
         return self._priors()[0]
 
     def _priors(self) -> tuple[Floats, Floats]:
-        # Some estimators do not tell their labels, and arrays need none.
+        # Some estimators have no classes_, and arrays need none.
         classes = getattr(self, "classes_", None)
         train = check_prior("train_prior", self.train_prior, classes)
         return train, check_prior("target_prior", self.target_prior, classes)

@@ -17,18 +17,18 @@ from skstrat._core.prior import check_prior, check_probabilities
 from skstrat._core.weights import Floats
 from skstrat.exceptions import CalibrationWarning
 
-# A prior this far off puts mean predictions outside 0.8 to 1.25 of what there is.
+# With a prior this far off mean predictions are outside 0.8 to 1.25 of the true share.
 _LEAST_CERTAIN = 0.25
-# Known labels would give less than half the error: a quarter of the rows would do.
+# Labelled rows would give less than half the error, so a quarter of them would do.
 _LOST_BY_OVERLAP = 2.0
 # More rows than these are resampled by parts of so many.
 _PART, _DRAWS_PER_PART = 50_000, 10
 _MOST_STEPS, _LEAST_CHANGE = 100, 0.1
 # Squared length of a last step, in standard errors of one row: the next is its square.
 _CONVERGED = 1e-14
-# The same in standard errors of all rows, enough for a resample.
+# The same in standard errors of all rows, which is enough for a resample.
 _LITTLE_CHANCE = 1e-4
-# Rounding in float32 leaves more than this of a class that no row tells apart.
+# Rounding in float32 is larger than this for a class that no row distinguishes.
 _SINGULAR, _NO_MOVE = 1e-12, 1e-2
 
 
@@ -216,16 +216,14 @@ def _ratios(p: Floats, shares: Floats) -> Floats:
 def _maximise(
     ratios: Floats, weights: Floats, prior: Floats, tolerance: float
 ) -> Floats:
-    """Maximise the likelihood of a mixture; weights sum to 1.
-
-    The sum of the shares is subtracted from the objective instead of being fixed at 1,
-    and it is 1 at the maximum. Each Newton step is a least-squares problem with shares
-    that are not negative (Kim, Carbonetto, Stephens and Anitescu, 2020).
-    """
+    """Maximise the likelihood of a mixture; weights sum to 1."""
+    # The sum of the shares is subtracted from the objective instead of being fixed at
+    # 1, and it is 1 at the maximum. Each Newton step is a least-squares problem with
+    # shares that are not negative (Kim, Carbonetto, Stephens and Anitescu, 2020).
     density = prior @ ratios
     for _ in range(_MOST_STEPS):
         gain, hessian = _gain_and_hessian(ratios / density, weights)
-        # Classes that no row tells apart would make it singular; the maximum stays.
+        # Equal columns would make it singular; this does not change the maximum.
         hessian += _SINGULAR * np.diag(hessian).max() * np.eye(len(prior))
         root = cholesky(hessian, lower=True)
         target = solve_triangular(root, hessian @ prior + gain - 1, lower=True)
@@ -233,7 +231,7 @@ def _maximise(
         length = step @ hessian @ step
         while length > tolerance:
             change = 1 + step @ ratios / density
-            # The curvature says nothing of a logarithm that is so much smaller.
+            # The quadratic approximation fails where a density falls by so much.
             near = change.min() > _LEAST_CHANGE
             if near and weights @ np.log(change) >= step.sum():
                 break
@@ -254,7 +252,7 @@ def _bootstrap_error(
     ratios: Floats, prior: Floats, n_bootstraps: int, random_state: Any
 ) -> Floats:
     """Repeat the estimate with random weights, by parts if there are many rows."""
-    # One generator on, lest a small seed that also drew the data draws them again.
+    # A derived generator, so that a seed that drew the data does not repeat that draw.
     rng = np.random.default_rng(np.random.default_rng(random_state).integers(2**63))
     n_rows = ratios.shape[1]
     size = n_rows if n_rows < 2 * _PART else _PART
@@ -274,7 +272,7 @@ def _bootstrap_error(
 
 
 def _is_unknown(ratios: Floats, weights: Floats, prior: Floats) -> NDArray[np.bool_]:
-    """Tell which classes cannot be told from others by any row."""
+    """Tell which classes no row distinguishes from others."""
     _, hessian = _gain_and_hessian(ratios / (prior @ ratios), weights)
     scale = np.sqrt(np.diag(hessian))
     known = scale == 0

@@ -19,7 +19,7 @@ from skstrat._core.compat import routing_enabled
 class RoutesFitParams(BaseEstimator):
     """A meta-classifier that passes fit parameters to its ``estimator``."""
 
-    # Who hands weights to a router goes by its requests, not by its arguments.
+    # Routers pass weights by requests, not by arguments.
     __metadata_request__fit = {"sample_weight": True}
 
     def get_metadata_routing(self) -> MetadataRouter:
@@ -41,10 +41,10 @@ class RoutesFitParams(BaseEstimator):
 
     def _routed(self, fit_params: dict[str, Any]) -> dict[str, Any]:
         """Return the fit parameters that the estimator has requested."""
-        # CatBoost requests nothing, for it knows nothing of that.
+        # CatBoost has no metadata requests.
         if not (routing_enabled() and hasattr(self.estimator, "get_metadata_routing")):
             return fit_params
-        # By a word this classifier is asked to make one, whatever the estimator takes.
+        # A string asks this classifier for an eval set, for any estimator.
         words = {"eval_set"} if isinstance(fit_params.get("eval_set"), str) else set()
         others = {name: fit_params[name] for name in fit_params if name not in words}
         routed = process_routing(self, "fit", **others)["estimator"]["fit"]

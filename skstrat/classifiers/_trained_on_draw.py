@@ -34,11 +34,7 @@ from skstrat.resamplers._row_offset import RowOffset
 
 
 class TrainedOnDraw(CheckedClassifier):
-    """A meta-classifier whose estimator is fitted on one draw.
-
-    A subclass has ``resampler``, ``use_weights``, ``full_fit`` and ``random_state``
-    among its parameters, too.
-    """
+    """A meta-classifier whose estimator is fitted on one draw."""
 
     resampler: Any
     use_weights: Literal["auto"] | bool
@@ -118,7 +114,7 @@ class TrainedOnDraw(CheckedClassifier):
         """Learn the priors and the correction."""
         labels = rows.resampled.labels
         classes, counts, totals = rows.drawn.original
-        # What the estimator's own parameters did to the shares of the rows drawn.
+        # The effect of the estimator's own parameters on the shares of the rows drawn.
         self._own_shift = np.log(class_totals(labels, given.weights) / trained)
         started = fitting.starts is not None
         by_row = rows.resampled.by_row and given.kind != "all" and not started

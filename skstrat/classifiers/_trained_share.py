@@ -1,9 +1,4 @@
-"""Check the mean prediction of a model on the rows it was fitted with.
-
-For logistic regression with an intercept the mean prediction is the share of each class
-at the optimum. Boosting starts there and stays near. Where it differs, an unknown
-parameter reweighs the classes.
-"""
+"""Check the mean prediction of a model on the rows it was fitted with."""
 
 from __future__ import annotations
 
@@ -36,9 +31,14 @@ from skstrat.classifiers._policy import is_near_one
 from skstrat.exceptions import CalibrationWarning
 from skstrat.resamplers._resampled import Resampled
 
-# So many rows tell a ratio to a few per cent, and a tenth of all cost little.
+# For logistic regression with an intercept the mean prediction is the share of each
+# class at the optimum. Boosting starts from the share and stays near it. Where they
+# differ, an unknown parameter reweighs the classes.
+
+# This many rows measure a ratio to a few per cent; a tenth of the rows takes little
+# time.
 _MOST_ROWS, _FEWEST_ROWS = 1000, 200
-# Many classes of many fits are looked at.
+# Three, because many classes of many fits are checked.
 _STANDARD_ERRORS = 3.0
 
 
@@ -49,22 +49,20 @@ def warn_of_trained_share(
     trained: Floats,
     undone: Floats | None = None,
 ) -> bool:
-    """Warn where the mean prediction of training rows differs from their shares.
-
-    ``weights`` are those of the fit. ``trained`` has the class totals that the model is
-    assumed to have learned. ``undone`` is the offset from its log probabilities back to
-    these, for all rows or for each.
-    """
+    """Warn where the mean prediction of training rows differs from their shares."""
+    # weights are those of the fit. trained has the class totals that the model is
+    # assumed to have learned. undone is the offset from its log probabilities back to
+    # these, for all rows or for each.
     labels = resampled.labels
     if not (hasattr(fitted, "predict_proba") and _keeps_shares(fitted)):
         return False
-    # Saves a small fit the look.
+    # Small fits need no check then.
     if _is_at_optimum(fitted):
         return False
     rows, weight, whole = _sample(labels, weights, trained)
     known = np.asarray(getattr(fitted, "classes_", labels.classes)).tolist()
     proba = np.asarray(fitted.predict_proba(take_rows(resampled.X, rows)))
-    # Other scores are refused where they are corrected; a pipeline passes them on.
+    # Other shapes are refused where they are corrected; a pipeline passes them on.
     if proba.shape[1:] != (len(known),):
         return False
     proba = proba[:, [known.index(label) for label in labels.classes.tolist()]]
@@ -90,10 +88,10 @@ def warn_of_trained_share(
 
 
 def _learner(fitted: Any) -> Any:
-    """Look through pipelines and searches for the model that predicts."""
+    """Return the model that predicts inside pipelines and searches."""
     while True:
         if isinstance(fitted, SklearnPipeline):
-            # A sampler inside has its own chance, which is not in the margin.
+            # The margin does not include the random draw of a sampler inside.
             if any(hasattr(step, "fit_resample") for _, step in fitted.steps):
                 return fitted
             fitted = fitted.steps[-1][1]
@@ -115,8 +113,8 @@ def _keeps_shares(fitted: Any) -> bool:
         return True
     if not isinstance(model, LinearClassifierMixin):
         return False
-    # A discriminant analysis has no such optimum, noisy steps may stay away from it,
-    # and liblinear draws the intercept to 0.
+    # A discriminant analysis has no such optimum, stochastic steps may not reach it,
+    # and liblinear penalises the intercept.
     return (
         not isinstance(model, (LinearDiscriminantAnalysis, SGDClassifier))
         and bool(getattr(model, "fit_intercept", True))
@@ -125,7 +123,7 @@ def _keeps_shares(fitted: Any) -> bool:
 
 
 def _is_at_optimum(fitted: Any) -> bool:
-    """Tell whether a model has no parameter that is unknown, and converged."""
+    """Tell whether a model converged and has no unknown parameter."""
     model = _learner(fitted)
     known = type(model) in (LogisticRegression, LogisticRegressionCV)
     return known and bool(np.max(model.n_iter_) < model.max_iter)
@@ -134,7 +132,7 @@ def _is_at_optimum(fitted: Any) -> bool:
 def _sample(
     labels: Labels, weights: Floats | None, trained: Floats
 ) -> tuple[NDArray[np.intp], Floats, NDArray[np.bool_]]:
-    """Draw some rows of each class; give their weights, and which classes are whole."""
+    """Draw some rows of each class; return weights, and which classes are complete."""
     n_rows = len(labels.codes)
     most = min(max(n_rows // 10, _FEWEST_ROWS), _MOST_ROWS) // len(trained)
     generator = np.random.default_rng(0)

@@ -35,41 +35,23 @@ from skstrat.resamplers._resampled import Resampled
 
 Indices = NDArray[np.intp]
 
-# As many rows of a class as scikit-learn's boosting sets aside, twice over: where none
-# was dropped they are few.
+# Twice the share that scikit-learn's boosting sets aside, because classes without
+# dropped rows are small.
 _SHARE_SET_ASIDE = 0.2
 _DROPPED = "dropped"
 
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """Rows and fit parameters of an estimator.
+    """Rows and fit parameters of an estimator."""
 
-    Attributes
-    ----------
-    X : array-like of shape (n_rows, ...)
-        The rows before resampling that have a weight.
-    drawn : Resampled
-        The result of resampling.
-    resampled : Resampled
-        The same without the rows set aside.
-    params : dict
-        Fit parameters. Those with a value per row are for the rows of ``resampled``.
-    eval_rows : list of EvalRows
-        Eval sets, as given or set aside.
-    set_aside : ndarray of shape (n_set_aside,)
-        Rows of X that are used for early stopping.
-    share_left : ndarray of shape (n_classes,)
-        Weight of each class in ``resampled`` over that in ``drawn``.
-    """
-
-    X: Any
+    X: Any  # the rows before resampling that have a weight
     drawn: Resampled
-    resampled: Resampled
-    params: dict[str, Any]
+    resampled: Resampled  # drawn without the rows set aside
+    params: dict[str, Any]  # values per row are for the rows of resampled
     eval_rows: list[EvalRows]
-    set_aside: Indices
-    share_left: Floats
+    set_aside: Indices  # rows of X that are used for early stopping
+    share_left: Floats  # weight of each class in resampled over that in drawn
 
 
 def training_rows(
@@ -107,7 +89,7 @@ def training_rows(
 
 
 def asks_for_dropped(fit_params: dict[str, Any]) -> bool:
-    """Tell whether an eval set is to be made of dropped rows."""
+    """Tell whether ``eval_set`` asks for dropped rows."""
     return any(
         name.rpartition("__")[2] == "eval_set" and isinstance(value, str)
         for name, value in fit_params.items()
@@ -117,7 +99,7 @@ def asks_for_dropped(fit_params: dict[str, Any]) -> bool:
 def counted_rows(
     X: Any, y: Any, sample_weight: Any, fit_params: dict[str, Any]
 ) -> tuple[Any, Any, Floats | None, dict[str, Any]]:
-    """Leave out rows of zero weight, which samplers without weights would use."""
+    """Remove rows of zero weight, which samplers without weights would use."""
     _refuse_addressed_weights(fit_params)
     if sample_weight is None or is_dask(X) or is_dask(y):
         return X, y, sample_weight, fit_params
@@ -130,7 +112,7 @@ def counted_rows(
 
 
 def draw_rows(resampler: Any, X: Any, y: Any, sample_weight: Any) -> Resampled:
-    """Resample; the rows drawn are read into memory."""
+    """Resample, and read the rows drawn into memory."""
     if is_dask(X) or is_dask(y):
         if not isinstance(resampler, BaseResampler):
             raise TypeError(
@@ -146,8 +128,8 @@ def draw_rows(resampler: Any, X: Any, y: Any, sample_weight: Any) -> Resampled:
         )
     resampled = resample(resampler, X, y, sample_weight)
     if is_lazy(X):
-        # Where all rows were kept, none was taken; labels in categories are for those
-        # that are not.
+        # If all rows were kept, X is unchanged. Labels in categories are for data in
+        # memory.
         X = resampled.X
         X = take_rows(X, np.arange(count_rows(X))) if is_lazy(X) else X
         resampled = replace(resampled, X=X, y=np.asarray(resampled.y))
@@ -177,7 +159,7 @@ def _refuse_addressed_weights(fit_params: dict[str, Any]) -> None:
 
 
 def _refuse_unread(sets: list[EvalRows], estimator: Any) -> None:
-    """Refuse eval sets whose rows are not there, or cannot be transformed."""
+    """Refuse eval sets whose rows are not in memory, or cannot be transformed."""
     for each in sets:
         if isinstance(each.X, (str, PathLike)):
             remedy = "Read the file, and give its rows."
@@ -233,7 +215,7 @@ def _choose(drawn: Resampled) -> tuple[Indices, Floats]:
     labels = samples.labels
     trained_on = rows_trained_on(kept, len(labels.codes))
     if cells is None:
-        # Rows kept and rows dropped are other rows, so either stand for themselves.
+        # Kept rows and dropped rows each represent themselves.
         pool = 2 * labels.codes.astype(np.intp) + trained_on
         class_of = np.repeat(np.arange(len(labels.classes)), 2)
     else:
@@ -247,7 +229,7 @@ def _choose(drawn: Resampled) -> tuple[Indices, Floats]:
         dropped = np.flatnonzero(own & ~trained_on)
         most = min(len(dropped) // 2, len(kept))
         chosen.append(generator.choice(dropped, most, replace=False))
-        # Pools of which nothing was dropped are seen by nothing else.
+        # Pools without dropped rows are represented by their kept rows only.
         if len(dropped) < 2 or (dropped_of[class_of == code] == 0).any():
             rest = np.flatnonzero(own & trained_on)
             chosen.append(_some_of(rest, labels.classes.tolist()[code], generator))

@@ -12,13 +12,13 @@ from skstrat.classifiers._fit_time import predict_seconds
 from skstrat.classifiers._pipeline_steps import steps_before
 from skstrat.resamplers._factor_recommendation import FactorRecommendation
 
-# Of guided rows: the pilot, and its predictions for each cell; and any draw, a row.
+# Seconds. Guided rows: the pilot, and its predictions for each cell. Any draw: a row.
 _PILOT, _SCORED_CELL, _DRAWN_ROW = 0.05, 18e-9, 30e-9
-# Asking how far to go: a pilot of trees; and one of a line, of which matrices of all
-# columns are multiplied, measured with up to 1,200 of them.
+# Seconds of a recommendation: a pilot of trees; a linear pilot, and its matrices for
+# each square of the columns, measured with up to 1,200 columns.
 _ASKING_TREES, _ASKING_LINE, _ASKING_SQUARE = 0.1, 0.03, 1.5e-6
-# A smaller saving is not worth another set of rows. Predicted times are right within a
-# factor of 2, so that of half a fit at least something is left.
+# A smaller saving is not worth another set of rows. Predicted times are within a factor
+# of 2, so if half of a fit is predicted, some time is saved in fact.
 _LEAST_SECONDS, _LEAST_SHARE = 0.1, 0.5
 
 
@@ -38,10 +38,8 @@ def asking_seconds(n_columns: float, *, linear: bool) -> float:
 def may_pay(
     estimator: Any, n_rows: int, n_columns: float, n_classes: int, *, guided: bool
 ) -> bool:
-    """Tell whether a recommended factor can save more time than the pilot takes.
-
-    Columns are those of X; only the pilot knows those that a pipeline makes.
-    """
+    """Tell whether a recommended factor can save more time than the pilot takes."""
+    # Columns are those of X; only the pilot knows those that a pipeline makes.
     full = predict_seconds(estimator, n_rows, n_columns, n_classes)
     fewest = min(n_rows, LEAST_ROWS)
     kept = predict_seconds(estimator, fewest, n_columns, n_classes)
@@ -69,10 +67,8 @@ def _is_enough(saved: float, full: float) -> bool:
 def dropping_pays(
     found: FactorRecommendation, n_columns: float, n_fits: int = 1
 ) -> bool:
-    """Tell whether half of a fit and a tenth of a second are saved, draws included.
-
-    Where the seconds are not known, tell whether half of the rows are saved.
-    """
+    """Tell whether half of a fit and a tenth of a second are saved, draws included."""
+    # If the seconds are not known: whether half of the rows are saved.
     if found.seconds is None or found.full_seconds is None:
         return n_fits * found.rows <= (1 - _LEAST_SHARE) * found.n_rows
     guided = found.correction == "guided"
