@@ -30,6 +30,7 @@ NEEDS = {
     "deploying.md": ["onnxruntime", "shap", "skl2onnx", "skops"],
     "mlflow.md": ["mlflow", "skops"],
     "files.md": ["click", "dask", "pyarrow", "pyspark"],
+    "hosts.md": ["accelerate", "datasets", "torch", "transformers"],
     "how_far.md": ["pandas"],
     "pipelines.md": ["pandas"],
     "same_rows.md": ["duckdb", "pyarrow"],
@@ -124,7 +125,7 @@ def test_blocks_are_of_a_kind_that_is_checked(page):
 def page_cases():
     for page in PAGES:
         marks = [] if page.name in QUICK else [pytest.mark.slow]
-        if page.name in {"distributed.md", "mlflow.md"}:
+        if page.name in {"distributed.md", "hosts.md", "mlflow.md"}:
             # The parts of MLflow warn of one another, which is shown and no error.
             # Lightning and Accelerate call what torch gives up.
             marks.append(pytest.mark.filterwarnings("default"))
