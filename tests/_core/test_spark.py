@@ -88,10 +88,9 @@ ODD = ["it's", 'a "b"', "", "naïve \\ -- ${x}", "x\ny\0"]
         ([0, 1], "i8", 0, 1, False),
         (ODD, "str", 2**63, 7, True),
         ([False, True], "i4", 2**64 - 1, 200, True),
-        ([-2.0, 0.0, 1e15], "i2", 12_345, 7, False),
         ([1, 2**63 + 5], "i8", 2**63 - 1, 1, True),
     ],
-    ids=["ints", "odd strings", "bools", "floats", "around 2^63"],
+    ids=["ints", "odd strings", "bools", "around 2^63"],
 )
 def test_rows_and_weights(read, names, kind, seed, partitions, weighted):
     rng = np.random.default_rng(1)
@@ -159,14 +158,10 @@ FINE = {"y": [0, 1, 1], "w": [1.0, 2.0, 3.0], "k": [7, 8, 9]}
     ("ansi", "plan", "odd", "got"),
     [
         (True, "one class cut", {"y": [0, 1, None]}, "label .* 2 classes .*; got NULL"),
-        (False, "none cut", {"y": [0, 1, 2]}, "label .* classes of the plan; got 2"),
         (True, "none cut", {"w": [1.0, 2.0, None]}, "sample_weight .*ive; got NULL"),
-        (False, "all cut", {"w": [1.0, 1.0, -0.5]}, r"sample_weight .*ive; got -0\.5"),
-        (False, "all cut", {"w": [1.0, 1.0, np.nan]}, "sample_weight .*ive; got NaN"),
         (True, "all cut", {"k": [1, 2, None]}, "key `k` .* never missing; got NULL"),
         (True, "all cut", {"k": [1.0, 2.0, 3.0]}, "never missing; got double 1.0"),
         (False, "all cut", {"k": [Decimal(1)] * 3}, r"ing; got decimal\(1,0\) 1"),
-        (True, "all cut", {"y": [True] * 3}, "DATATYPE_MISMATCH"),
     ],
 )
 def test_rows_that_cannot_be_decided_stop_the_query(spark, read, ansi, plan, odd, got):
@@ -199,15 +194,3 @@ def test_values_are_written_as_they_are(spark, raw):
     [found] = spark.sql(f"SELECT {listed}").collect()
     spark.conf.unset("spark.sql.parser.escapedStringLiterals")
     assert list(found) == [*values, *numbers]
-
-
-def test_any_column_name(spark):
-    sql = Plan.from_counts({1: 9, 2: 9}, factor={1: 3}, seed=0).to_sql(
-        label="the `y`", key="k.k", sample_weight='"w"', dialect="spark"
-    )
-    rows = ", ".join(f"({1 + i % 2}, {i}, 1)" for i in range(18))
-    names = 't(`the ``y```, `k.k`, `"w"`)'
-    query = f"SELECT {sql.weight} FROM VALUES {rows} {names} WHERE {sql.filter}"
-    weights = [row[0] for row in spark.sql(query).collect()]
-    assert weights.count(1.0) == 9
-    assert set(weights) <= {1.0, 3.0}

@@ -14,7 +14,6 @@ from skstrat._core.labels import encode_labels
 from skstrat._core.targets import (
     targets_from_balance,
     targets_from_factor,
-    targets_from_rows,
     targets_from_sampling_strategy,
 )
 
@@ -94,26 +93,18 @@ def test_binary_ratios_are_imblearns_up_to_its_truncation(n_one, n_other, ratio)
     [
         ([300, 30], 0.5, DOWN, [60, 30]),
         ([300, 30], 0.5, OVER, [300, 150]),
-        ([300, 30], 1, DOWN, [30, 30]),
-        ([300, 30], 1.0, OVER, [300, 300]),
         ([1000, 100], 0.29, DOWN, [345, 100]),  # 344.8, truncated to 344 by imblearn
         (THREE, 0.5, DOWN, [30, 60, 60]),
         (THREE, 0.1, DOWN, [30, 300, 100]),
-        (THREE, 0.2, DOWN, [30, 150, 100]),
         (THREE, 0.5, OVER, [150, 300, 150]),
-        (THREE, 0.2, OVER, [60, 300, 100]),
-        ([30, 300, 30], 0.5, DOWN, [30, 60, 30]),
-        ([300, 300], 0.5, DOWN, [300, 300]),
         # In floating point int(100 * 0.29) is 28.
         ([100, 5], 0.29, OVER, [100, 29]),
         ([100, 57], 0.57, OVER, [100, 57]),
-        ([100, 58], 0.58, DOWN, [100, 58]),
         # What imbalanced-learn refuses is clipped.
         ([100, 40], 0.3, OVER, [100, 40]),
         ([100, 40], 0.3, DOWN, [100, 40]),
         ([30, 300], {0: 31, 1: 20}, DOWN, [30, 20]),
         ([30, 300], {0: 29, 1: 400}, OVER, [30, 400]),
-        ([30, 300], {1: np.int64(12)}, DOWN, [30, 12]),
         ([30, 300], {1: np.uint8(12)}, DOWN, [30, 12]),
     ],
 )
@@ -150,12 +141,6 @@ def test_an_absent_class_is_a_no_op_with_a_warning():
         assert targets.factor.tolist() == [1.0, 1.0]
 
 
-def test_classes_are_named_by_numpy_strings_too():
-    labels = encode_labels(["ok"] * 30 + ["fraud"] * 4)
-    named = labels.by_class({np.str_("fraud"): 3, "ok": 10}, "sampling_strategy")
-    assert named == {0: 3, 1: 10}
-
-
 # factor ----------------------------------------------------------------------------
 
 
@@ -174,31 +159,6 @@ def test_a_factor_is_for_the_most_or_least_frequent_class(counts, factor):
         assert (np.delete(targets.factor, changed) == 1).all()
 
 
-@pytest.mark.parametrize(
-    ("factor", "direction", "rows", "factors"),
-    [
-        ({0: 10, 1: 3.0}, DOWN, [30, 13, 7], [10.0, 3.0, 1.0]),
-        ({1: 2.5, 2: 4}, OVER, [300, 100, 28], [1.0, 0.4, 0.25]),
-        (1e9, DOWN, [1, 40, 7], [1e9, 1.0, 1.0]),
-    ],
-    ids=["down", "over", "huge"],
-)
-def test_factors_by_hand(factor, direction, rows, factors):
-    labels = encode_labels(labels_of([300, 40, 7]))
-    targets = targets_from_factor(labels, factor, direction)
-    assert targets.rows.tolist() == rows
-    assert targets.factor.tolist() == factors
-
-
-@pytest.mark.parametrize("factor", [0.99, 0, -2, np.nan, np.inf, "2", None])
-def test_impossible_factors(factor):
-    labels = encode_labels(["a"] * 5 + ["b"] * 3)
-    for direction, argument in ((DOWN, "factor"), (OVER, "times")):
-        text = f"{argument} must be a finite number >= 1 .*got {factor!r} for class 'b'"
-        with pytest.raises(ValueError, match=text):
-            targets_from_factor(labels, {"b": factor}, direction)
-
-
 # balance ---------------------------------------------------------------------------
 
 
@@ -213,8 +173,3 @@ def test_balance_moves_classes_towards_the_geometric_mean(counts, balance):
     assert abs(rows - exact).max() <= 0.5 + 1e-6
     assert targets_from_balance(labels, 0).rows.tolist() == counts
     assert len(set(targets_from_balance(labels, 1).rows.tolist())) == 1
-
-
-def test_rows_as_they_are():
-    labels = encode_labels(labels_of([40, 4]))
-    assert targets_from_rows(labels, [10, 8]).factor.tolist() == [4.0, 0.5]
