@@ -52,7 +52,7 @@ SECONDS = 30
 
 
 class Browser:
-    """Speaks the DevTools protocol over a pipe."""
+    """Speak the DevTools protocol over a pipe."""
 
     def __init__(self, profile):
         theirs, to_them = os.pipe()
@@ -71,9 +71,6 @@ class Browser:
         self.to_them, self.from_them = to_them, from_them
         self.buffer, self.events, self.number, self.target = b"", [], 0, {}
         page = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self.attach(page)
-
-    def attach(self, page):
         made = self.call("Target.attachToTarget", targetId=page, flatten=True)
         self.target = {"sessionId": made["sessionId"]}
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -101,14 +98,8 @@ class Browser:
         return json.loads(message)
 
     def open(self, path, size=(1280, 800), *, dark=False):
-        width, height = size
-        self.call(
-            "Emulation.setDeviceMetricsOverride",
-            width=width,
-            height=height,
-            deviceScaleFactor=1,
-            mobile=False,
-        )
+        metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": 1}
+        self.call("Emulation.setDeviceMetricsOverride", mobile=False, **metrics)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         self.events.clear()
@@ -120,25 +111,15 @@ class Browser:
         return [each["params"] for each in self.events if each.get("method") in methods]
 
     def js(self, expression):
-        result = self.call(
-            "Runtime.evaluate",
-            expression=expression,
-            returnByValue=True,
-            awaitPromise=True,
-        )
+        how = {"returnByValue": True, "awaitPromise": True}
+        result = self.call("Runtime.evaluate", expression=expression, **how)
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 
     def press(self, key, code):
-        for kind in ("keyDown", "keyUp"):
-            self.call(
-                "Input.dispatchKeyEvent",
-                type=kind,
-                key=key,
-                code=key,
-                windowsVirtualKeyCode=code,
-                **({"text": "\r"} if kind == "keyDown" else {}),
-            )
+        keys = {"key": key, "code": key, "windowsVirtualKeyCode": code}
+        self.call("Input.dispatchKeyEvent", type="keyDown", text="\r", **keys)
+        self.call("Input.dispatchKeyEvent", type="keyUp", **keys)
 
     def close(self):
         self.target = {}
@@ -155,15 +136,17 @@ def browser(tmp_path_factory):
     browser.close()
 
 
-def make_data(edges):
+def fail(X, y):
+    raise ValueError(f"<script>alert(4)</script> {LONG}")
+
+
+def compare(edges, **words):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(900, 3))
     names = np.array(["a", "<script>alert(1)</script>", "c"])
-    return X, names[np.digitize(X[:, 0] + rng.logistic(size=900), edges)]
-
-
-def fail(X, y):
-    raise ValueError(f"<script>alert(4)</script> {LONG}")
+    y = names[np.digitize(X[:, 0] + rng.logistic(size=900), edges)]
+    estimator = LogisticRegression(max_iter=200)
+    return compare_strategies(estimator, X, y, cv=3, random_state=0, **words)
 
 
 @pytest.fixture(scope="module")
@@ -173,14 +156,7 @@ def comparison():
         "failed": Strategy("", FunctionSampler(func=fail)),
         "weights <script>alert(2)</script>": ClassWeight(),
     }
-    return compare_strategies(
-        LogisticRegression(),
-        *make_data([2.5]),
-        strategies=strategies,
-        cv=3,
-        random_state=0,
-        learning_curve_by_rows=[1, 2],
-    )
+    return compare([2.5], strategies=strategies, learning_curve_by_rows=[1, 2])
 
 
 @pytest.fixture(scope="module")
@@ -193,13 +169,8 @@ def one(comparison, tmp_path_factory):
 @pytest.fixture(scope="module")
 def two(comparison, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "two.html"
-    classes = compare_strategies(
-        LogisticRegression(max_iter=200),
-        *make_data([1.5, 3]),
-        strategies={LONG: DownsampleUpweight(factor=2, random_state=0)},
-        cv=3,
-        random_state=0,
-    )
+    half = DownsampleUpweight(factor=2, random_state=0)
+    classes = compare([1.5, 3], strategies={LONG: half})
     true, other = classes.outcomes
     names = [LONG, "unbroken" * 12, *(f"strategy {number}" for number in range(12))]
     others = [
@@ -207,9 +178,19 @@ def two(comparison, tmp_path_factory):
         for number, name in enumerate(names)
     ]
     many = replace(classes, outcomes=(true, *others))
-    assert len(many.outcomes) == 15
     write_page(path, {"Unbroken" * 12: comparison, LONG: many}, title="Title" * 30)
     return path
+
+
+CELLS = (
+    "[...document.querySelectorAll('thead tr, tbody tr')].map(row => "
+    "[row.cells[0], row.cells[1]].map(cell => [cell.getBoundingClientRect().left, "
+    "cell.getBoundingClientRect().bottom, getComputedStyle(cell).borderBottomWidth]))"
+)
+STICKING_OUT = (
+    "[...document.querySelectorAll('tbody th')].filter(cell => [...cell.children].some("
+    "each => each.getBoundingClientRect().right > cell.getBoundingClientRect().right))"
+)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -221,55 +202,35 @@ def test_the_page_fits_and_says_nothing_to_the_console(browser, request, which, 
     # The table is wider than the page, so it is the container that scrolls.
     assert browser.js("document.querySelector('.scroll').scrollWidth > innerWidth")
     said = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded")
-    assert browser.heard(*said) == []
-    assert browser.heard("Page.javascriptDialogOpening") == []
-
-
-def test_what_decides_is_seen_without_scrolling(browser, one):
-    browser.open(one, SIZES["wide"])
-    ratio = "document.querySelectorAll('thead th')[4]"
-    assert browser.js(f"{ratio}.textContent").startswith("Mean p / prevalence")
-    assert 0 < browser.js(f"{ratio}.getBoundingClientRect().right") < 1280
-    failed = browser.js("document.querySelector('.failed span').textContent")
-    assert failed.startswith("Failed: ValueError")
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_rules_are_whole_under_the_first_column(browser, one, size):
-    browser.open(one, SIZES[size])
+    assert browser.heard(*said, "Page.javascriptDialogOpening") == []
+    if which == "two":
+        return
+    # The verdict is in the first screen.
+    verdict = "document.querySelector('.verdict').getBoundingClientRect().bottom"
+    assert 0 < browser.js(verdict) < SIZES[size][1]
+    if size == "wide":
+        ratio = "document.querySelectorAll('thead th')[4]"
+        assert browser.js(f"{ratio}.textContent").startswith("Mean p / prevalence")
+        assert 0 < browser.js(f"{ratio}.getBoundingClientRect().right") < 1280
+        failed = browser.js("document.querySelector('.failed span').textContent")
+        assert failed.startswith("Failed: ValueError")
+    # Rules are whole under the first column, which stays.
     browser.js("document.querySelector('.scroll').scrollLeft = 300")
-    boxes = browser.js(
-        "[...document.querySelectorAll('thead tr, tbody tr')].map(row => "
-        "[row.cells[0], row.cells[1]].map(cell => [cell.getBoundingClientRect().left, "
-        "cell.getBoundingClientRect().bottom, "
-        "getComputedStyle(cell).borderBottomWidth]))"
-    )
+    boxes = browser.js(CELLS)
     assert len({first[0] for first, _ in boxes}) == 1
     assert boxes[0][1][0] < boxes[0][0][0] + 300
-    sticking_out = "[...document.querySelectorAll('tbody th')].filter({})".format(
-        "cell => [...cell.children].some(each => "
-        "each.getBoundingClientRect().right > cell.getBoundingClientRect().right)"
-    )
-    assert browser.js(f"{sticking_out}.length") == 0
+    assert browser.js(f"{STICKING_OUT}.length") == 0
     for first, second in boxes:
         assert first[1:] == second[1:]
         assert first[1] % 1 == boxes[0][0][1] % 1
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_the_verdict_is_in_the_first_screen(browser, one, size):
-    browser.open(one, SIZES[size])
-    bottom = browser.js(
-        "document.querySelector('.verdict').getBoundingClientRect().bottom"
-    )
-    assert 0 < bottom < SIZES[size][1]
-
-
-def test_nothing_is_requested(browser, two):
+def test_nothing_is_requested_and_the_policy_stops_what_is_not_the_pages_own(
+    browser, two
+):
     browser.open(two)
-    asked = [
-        each["request"]["url"] for each in browser.heard("Network.requestWillBeSent")
-    ]
+    requests = browser.heard("Network.requestWillBeSent")
+    asked = [each["request"]["url"] for each in requests]
     assert asked[0] == two.as_uri()
     assert {url.partition(":")[0] for url in asked[1:]} == {"data"}
     linked = browser.js(
@@ -280,10 +241,6 @@ def test_nothing_is_requested(browser, two):
     assert {url[:5] for url in linked} <= {"data:", "#mode"}
     broken = "[...document.images].filter(e => !e.complete || !e.naturalWidth).length"
     assert browser.js(broken) == 0
-
-
-def test_the_policy_stops_what_is_not_the_pages_own(browser, two):
-    browser.open(two)
     browser.js(
         "new Promise((done) => {"
         "  const script = document.createElement('script'), image = new Image();"
@@ -298,51 +255,38 @@ def test_the_policy_stops_what_is_not_the_pages_own(browser, two):
     assert [each["blockedReason"] for each in failed] == ["csp"]
 
 
-HEADER = "document.querySelectorAll('thead th')[{}]"
+BUTTON = "document.querySelectorAll('thead th')[{}].querySelector('button')"
+SORTED = "document.querySelectorAll('thead th')[{}].ariaSort"
 ORDER = "[...document.querySelectorAll('tbody tr')].map(r => r.cells[0].dataset.v)"
 
 
-@pytest.mark.parametrize(
-    ("column", "measure", "first"),
-    [
-        (1, "rows", "ascending"),
-        (3, "log_loss", "ascending"),
-        (5, "roc_auc", "descending"),
-    ],
-)
-def test_clicks_sort_and_sort_back(browser, one, comparison, column, measure, first):
+def test_clicks_and_the_keyboard_sort(browser, one, comparison):
     browser.open(one)
-    table, header = comparison.table_, HEADER.format(column)
+    table = comparison.table_
     as_given = browser.js(ORDER)
     assert as_given == list(table.index)
-    for pressed in (first, {"ascending": "descending"}.get(first, "ascending")):
-        browser.js(f"{header}.querySelector('button').click()")
-        ordered = table.sort_values(
-            measure, ascending=pressed == "ascending", kind="stable"
-        )
-        assert browser.js(ORDER) == list(ordered.index)
-        assert browser.js(f"{header}.ariaSort") == pressed
-        assert browser.js("document.querySelectorAll('th[aria-sort$=ing]').length") == 1
-    browser.js(f"{header}.querySelector('button').click()")
-    assert browser.js(ORDER) == as_given
-    assert browser.js(f"{header}.ariaSort") == "none"
-
-
-def test_names_sort_as_text_and_what_failed_stays_last(browser, one, comparison):
-    browser.open(one)
-    browser.js("document.querySelector('thead button').click()")
-    assert browser.js(ORDER) == sorted(comparison.table_.index)
-    for _ in range(2):
-        browser.js(f"{HEADER.format(1)}.querySelector('button').click()")
-        assert browser.js(ORDER)[-1] == "failed"
-
-
-def test_the_keyboard_sorts(browser, one, comparison):
-    browser.open(one)
-    browser.js(f"{HEADER.format(1)}.querySelector('button').focus()")
+    up, down = "ascending", "descending"
+    for column, measure, presses in [
+        (1, "rows", (up, down)),
+        (3, "log_loss", (up, down)),
+        (5, "roc_auc", (down, up)),
+    ]:
+        for pressed in presses:
+            browser.js(f"{BUTTON.format(column)}.click()")
+            ordered = table.sort_values(measure, ascending=pressed == up, kind="stable")
+            assert browser.js(ORDER) == list(ordered.index)
+            assert browser.js(ORDER)[-1] == "failed"
+            assert browser.js(SORTED.format(column)) == pressed
+            one_only = "document.querySelectorAll('th[aria-sort$=ing]').length"
+            assert browser.js(one_only) == 1
+        browser.js(f"{BUTTON.format(column)}.click()")
+        assert browser.js(ORDER) == as_given
+        assert browser.js(SORTED.format(column)) == "none"
+    browser.js(f"{BUTTON.format(0)}.click()")
+    assert browser.js(ORDER) == sorted(table.index)
+    browser.js(f"{BUTTON.format(1)}.focus()")
     browser.press("Enter", 13)
-    assert browser.js(f"{HEADER.format(1)}.ariaSort") == "ascending"
-    assert browser.js(ORDER) != list(comparison.table_.index)
+    assert browser.js(SORTED.format(1)) == up
     assert browser.js("document.activeElement.tagName") == "BUTTON"
 
 
@@ -394,7 +338,5 @@ def test_the_code_can_be_copied(browser, one):
     assert browser.js("getSelection().toString()").strip() == browser.js(
         "document.querySelector('pre').textContent.trim()"
     )
-    assert browser.js("document.querySelector('.copy').textContent") in (
-        "Copied",
-        "Selected",
-    )
+    button = browser.js("document.querySelector('.copy').textContent")
+    assert button in {"Copied", "Selected"}
