@@ -163,10 +163,9 @@ class CorrectedClassifier(CorrectedPredictions):
         .. math:: \log p_c(x) = \log q_c(x) - \log \pi_c(x) + s_c + \log(M_c / m_c)
             + \text{const}
 
-        Here :math:`\pi_c(x)` is the probability with which a row of class *c* was kept,
-        *s* one number for each class and *m* the prior of the data (Wang, Zhang and
-        Wang, 2021). Boosters that learned this correction in training are returned
-        alone.
+        Here :math:`\pi_c(x)` is the probability of keeping a row of class *c*, and *s*
+        is one number for each class. *m* is the prior of the data (Wang, Zhang and
+        Wang, 2021). Boosters that learned it are returned alone.
 
         Returns
         -------
@@ -188,9 +187,9 @@ class CorrectedClassifier(CorrectedPredictions):
         ``skl2onnx.to_onnx`` converts the result where it converts the model inside and
         the pilots. The extra ``onnx`` has versions that work. Compare the ONNX model
         with the model on your own rows. Version 1.20 of skl2onnx converts three kinds
-        of models wrongly, corrected or not: discriminant analysis of two classes, trees
-        and forests for rows with missing values, and histogram boosting with
-        ``categorical_features``.
+        of models wrongly, corrected or not. They are discriminant analysis of two
+        classes, trees and forests for rows with missing values, and histogram boosting
+        with ``categorical_features``.
 
         Examples
         --------

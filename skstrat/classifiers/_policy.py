@@ -66,8 +66,8 @@ class TrainingDecision:
         How predictions are corrected to the original distribution; "inside" means in
         the scores of a booster.
     check : CheckResult or None
-        Result of the check by rows that were dropped or held out, or by training rows
-        if every row was trained on in batches; None if nothing was checked.
+        Result of the check, None if nothing was checked. Rows were dropped or held out;
+        or they were trained on, if batches used all rows.
     full_fit : FullFit or None
         Record of the full fit; None if there was none.
     chosen : str

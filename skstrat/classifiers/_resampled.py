@@ -24,33 +24,31 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
     .. math:: \log p_c = \log q_c + \log(M_c / m_c) + \text{const}
 
     with *q* the estimator's probabilities and *m* the class totals that it was trained
-    on. *M* is the original total of each class, or ``target_prior``. With weights that
-    restore the totals nothing is left to correct. With these weights withheld it is the
-    classical prior correction (Elkan, 2001; Saerens, Latinne and Decaestecker, 2002).
-    It can be used in any pipeline, search or calibrator.
+    on. *M* is the original total of each class, or ``target_prior``. Weights that
+    restore the totals make *m* equal to *M*. Without them this is the classical prior
+    correction (Elkan, 2001; Saerens, Latinne and Decaestecker, 2002).
 
     Parameters
     ----------
     estimator : estimator
         Any classifier, pipelines included. A clone of it is fitted.
     resampler : resampler, "auto" or None, default=None
-        A resampler of this package or of imbalanced-learn, or any other whose
+        A resampler of this package or of imbalanced-learn, any other whose
         ``fit_resample`` returns two or three results, or a pipeline of resamplers. None
         trains on all rows. ``"auto"`` keeps as few rows as a predicted loss of 1 %
         allows (:func:`recommend_factor`). Linear models get weighted rows of
         :class:`DownsampleUpweight`. Naive Bayes, quadratic discriminant analysis and
         texts get its rows, too; all others those of :class:`GuidedDownsample`. All rows
-        are kept if less than half of the fit or a tenth of a second would be saved, by
-        predicted times.
+        are kept if less than half of the fit or a tenth of a second would be saved, as
+        predicted.
     use_weights : {"auto"} or bool, default="auto"
         Whether the estimator is fitted with the weights of the resampled rows.
         ``"auto"`` passes them to linear models, whose optimum with weights is that of
         the full data, and to estimators without ``predict_proba``. Others, such as
-        boosted and bagged trees, predict too high with them. They get no weights, and
-        their prior is corrected. Without the weights of :class:`GuidedDownsample`
-        predictions are corrected row by row. ``True`` and ``False`` force it. Weights
-        given to ``fit`` are always passed on. So are those of a resampler that moves no
-        row, which has no other effect.
+        boosted and bagged trees, predict too high with them, so their prior is
+        corrected instead. For rows of :class:`GuidedDownsample` this correction differs
+        from row to row. ``True`` and ``False`` force it. Weights given to ``fit``, and
+        those of a resampler that only weights rows, are always passed on.
     prior_correction : bool or "outside", default=True
         Whether predictions are corrected to the original prior. The correction is added
         to the scores of LGBMClassifier, XGBClassifier and CatBoostClassifier, alone or
@@ -59,13 +57,13 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
         are corrected afterwards. With False they are the estimator's own.
     calibration_check : bool or "cv", default=True
         Whether the model is checked by the rows that the resampler dropped. 2,000 rows
-        are scored, and if these do not decide, as many as were fitted, 20,000 at most.
-        A cell (class, or class and stratum) without dropped rows is checked by its kept
-        rows, on which flexible models predict too well. So estimators other than linear
-        models and naive Bayes are fitted three more times, on two thirds of the rows
-        each, to predict the others. This is done if at most 5,000 rows were kept. With
-        more it is done on 5,000 if the check fails, and of the ratios between both
-        results the one nearest to 1 counts. ``"cv"`` does so on all rows, at any cost.
+        are scored. If these do not decide, as many as were fitted are scored, 20,000 at
+        most. A cell (class, or class and stratum) without dropped rows is checked by
+        its kept rows, on which flexible models predict too well. So estimators other
+        than linear models and naive Bayes are fitted three more times, on two thirds of
+        the rows each, to predict the others. This is done if at most 5,000 rows were
+        kept. Otherwise it is done on 5,000 if the check fails, and the ratio nearest to
+        1 between both results counts. ``"cv"`` does so on all rows.
     target_prior : array-like of shape (n_classes,) or dict, default=None
         Share or rows of each class where the model is used, if they differ from the
         training data. By label (a pandas Series: by its index), or in the order of
@@ -99,10 +97,10 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
         Rows that the estimator was fitted with.
     calibration_check_ : float or None
         Predicted total of a class over its true total, by the check; 1 is right. It is
-        for the worst class after two standard errors, of two classes mostly the smaller
-        one; ``decision_.check`` has all. None if nothing was checked, no row was
-        dropped, or it is not known which (some samplers of imbalanced-learn). None also
-        if rows of Dask collections weigh nothing.
+        for the worst class after two standard errors; ``decision_.check`` has all. None
+        if nothing was checked, no row was dropped, or it is not known which (some
+        samplers of imbalanced-learn). None also if rows of Dask collections have zero
+        weight.
     decision_ : TrainingDecision
         The record of the training: rows and priors, weights given or withheld and why,
         the correction, the check. ``print`` shows it.
@@ -122,39 +120,36 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
 
     Notes
     -----
-    The correction is exact if the rows of a class are a random sample of it. Rows
-    repeated many times are not for a flexible learner: predictions are then too low.
-
-    Where the check says that probabilities are wrong, put
-    ``CalibratedClassifierCV(model, cv=StratifiedKFold(3, shuffle=True))`` around this
-    classifier. It costs three fits, predicts the mean of three models and has no
-    ``to_sklearn``.
+    The correction is exact if the rows of a class are a random sample of it. Flexible
+    learners memorise rows that are repeated many times, and then predict too low. Where
+    the check says that probabilities are wrong, put ``CalibratedClassifierCV(model,
+    cv=StratifiedKFold(3, shuffle=True))`` around this classifier. It costs three fits,
+    predicts the mean of three models and has no ``to_sklearn``.
 
     Boosters: the correction of uniform rows is added to the fitted scores and takes no
-    time. That of :class:`GuidedDownsample` differs from row to row. Rows start from
-    minus it in training (``init_score``, ``base_margin``, ``baseline``). So the trees
+    time. With rows of :class:`GuidedDownsample`, training starts from minus the
+    correction of each row (``init_score``, ``base_margin``, ``baseline``). So the trees
     learn what the pilot knew, and ``predict`` needs no pilot. With ``"outside"`` the
     pilot's predictions are used as well. In most cases of ``benchmarks/boosters.py``
-    that lowers the log loss, by up to 1.5 % on two million rows. On small sets it is up
-    to 5 %. Predictions then take 1.3 to 12 times the CPU time.
-
-    CatBoost changes lists of columns, classes or weights that it is given, so that
-    scikit-learn cannot clone it. Give tuples, or ``cat_features`` to ``fit``.
+    that lowers the log loss: by up to 1.5 % on two million rows, and 5 % on small sets.
+    Predictions then take 1.3 to 12 times the CPU time. CatBoost changes lists of
+    columns, classes or weights that it is given, so that scikit-learn cannot clone it.
+    Give tuples, or ``cat_features`` to ``fit``.
 
     Early stopping: eval rows start from the correction, so the metric is that of
-    corrected predictions. Elsewhere they are weighted to the class shares of training,
-    which has the same minimum. This is so for CatBoost with uniform rows,
-    HistGradientBoostingClassifier, and losses other than the log loss.
+    corrected predictions. CatBoost with uniform rows, HistGradientBoostingClassifier
+    and losses other than the log loss use weights instead. These give eval rows the
+    class shares of training, which has the same minimum.
 
     Parameters by which the estimator itself changes its prior are included in *m*:
     ``priors``, ``class_prior``, ``fit_prior``, ``class_weight``, ``scale_pos_weight``,
-    ``is_unbalance``, ``auto_class_weights`` and the like. If their effect is not known,
-    as with samplers inside, ``fit`` refuses.
+    ``is_unbalance``, ``auto_class_weights`` and the like. ``fit`` refuses parameters
+    whose effect is not known, and samplers inside.
 
     Full fit: Newton steps from the fit on the rows drawn lower the penalised loss on
     all rows, *F*. Gradients are over all rows, in blocks. The Hessian *H* is that of
-    the rows drawn, or of all rows where that is cheap or the other fails. By the
-    decrement
+    the rows drawn. That of all rows is used where it is cheap or the other fails. By
+    the decrement
 
     .. math:: \tfrac{1}{2} g^\top H^{-1} g \approx F - \min F
 
@@ -165,10 +160,10 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
     weight was increased. So the decrement is multiplied by *e*. One step is the
     classical one-step estimator (Le Cam, 1956; Bickel, 1975). ``n_iter_`` is that of
     the first fit. Dropped rows cannot check the model any more. Rows of files
-    (:func:`skstrat.io.scan_file`) are read once a pass, in blocks.
+    (:func:`skstrat.io.scan_file`) are read once a pass.
 
-    Steps before the model stay as fitted on the rows drawn. Only steps are allowed
-    whose change a linear model can undo:
+    Steps before the model stay as fitted on the rows drawn. Only steps whose change a
+    linear model can compensate are allowed:
 
     - StandardScaler, MinMaxScaler, MaxAbsScaler and RobustScaler that do not clip
     - PolynomialFeatures from degree 0 or 1 on
@@ -177,17 +172,18 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
     - ColumnTransformer, FeatureUnion and pipelines of these
 
     Without an intercept scalers must not centre, and imputers must fill in a constant.
-    Other steps change the model. The log loss was 8 % above that of the pipeline fitted
+    Other steps change the model: the log loss was 8 % above that of the pipeline fitted
     to all rows with a target encoder. With a mean of missing values it was 6 % higher,
     with MinMaxScaler and no intercept 4 %. ``"auto"`` allows only scalers, which keep
-    the number of columns. Sparse rows of many values have no Hessian of all rows.
+    the number of columns. For sparse rows with many values the Hessian of all rows is
+    not used.
 
     Thresholds: ``predict`` returns fewer positives than after plain under-sampling,
     because it uses the true prior. Put
     :class:`sklearn.model_selection.TunedThresholdClassifierCV` around this classifier.
-    An example on mammograms, 260 of 11,183 rows positive, by a logistic regression on
-    as many rows of either class. It has five folds, and the threshold is tuned for the
-    F2 score:
+    An example are mammograms, 260 of 11,183 rows positive, in five folds. A logistic
+    regression is trained on as many rows of either class, and the threshold is tuned
+    for the F2 score:
 
     =====================================  =====  =========  ======  ====
     predictions                            found  precision  recall  F2
@@ -205,9 +201,8 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(20000, 2))
     >>> y = rng.random(20000) < 0.02 * np.exp(X[:, 0])
-    >>> model = ResampledClassifier(
-    ...     GaussianNB(), DownsampleUpweight(factor=10, random_state=0)
-    ... ).fit(X, y)
+    >>> down = DownsampleUpweight(factor=10, random_state=0)
+    >>> model = ResampledClassifier(GaussianNB(), down).fit(X, y)
     >>> p = model.predict_proba(X)[:, 1]
     >>> model.n_samples_fit_ < 3000, bool(0.9 < p.mean() / y.mean() < 1.1)
     (True, True)
@@ -218,11 +213,11 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
 
     >>> from lightgbm import LGBMClassifier, early_stopping
     >>> trees = LGBMClassifier(n_estimators=500, num_leaves=7, verbose=-1)
-    >>> model = ResampledClassifier(
-    ...     trees, DownsampleUpweight(factor=10, random_state=0)
-    ... ).fit(X, y, eval_set="dropped", callbacks=[early_stopping(20, verbose=False)])
-    >>> model.to_sklearn() is model.estimator_, model.estimator_.best_iteration_ < 500
-    (True, True)
+    >>> stop = early_stopping(20, verbose=False)
+    >>> booster = ResampledClassifier(trees, down)
+    >>> booster = booster.fit(X, y, eval_set="dropped", callbacks=[stop]).to_sklearn()
+    >>> type(booster).__name__, booster.best_iteration_ < 500
+    ('LGBMClassifier', True)
 
     ``"auto"`` keeps all rows where a fit is quick:
 
@@ -278,13 +273,13 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
         X : array-like of shape (n_rows, ...)
             Training data, whatever the estimator accepts. For files
             (:func:`skstrat.io.scan_file`) and Dask collections only the rows drawn are
-            read into memory. Rows of zero weight are left out. In collections they
-            still count in the positions that the draw uses.
+            read into memory.
         y : array-like of shape (n_rows,)
             Labels.
         sample_weight : array-like of shape (n_rows,), default=None
-            Incoming weights; the original distribution is the weighted one. Rows of
-            zero weight are ignored.
+            Incoming weights; the original distribution is the weighted one. Rows with
+            zero weight are ignored. In Dask collections they still count as positions
+            of the draw.
         **fit_params : dict
             Passed to the ``fit`` of the estimator. For a pipeline they go to the step
             before ``__``, or to the last. Those with a value per row follow the rows.
@@ -309,20 +304,20 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
             If weights are given, made or forced and the estimator takes none. If it
             takes none and has no ``predict_proba`` to correct.
         ValueError
-            If the estimator is a regressor. If it weighs classes by a parameter of its
-            own and gets weights, which that cancels or multiplies. If it resamples
-            inside, or is or holds a fitted classifier
-            (:class:`sklearn.frozen.FrozenEstimator`) or a decision threshold. If y
-            holds columns of labels, one-hot or several. If ``target_prior`` is not one
-            positive number for each class, or is given with ``prior_correction=False``;
-            all methods that predict raise it, too. If a fit parameter has a value per
-            row, or ``eval_set="dropped"``, and the rows kept are not known or rows were
-            made. If ``full_fit`` does not support the estimator, its parameters, the
-            steps before it or the target. If it has over 2,000 coefficients or gets no
-            weights, or X is a Dask collection. If ``resampler="auto"`` gets a Dask
-            collection, or an estimator that weighs its classes, or is not linear and
-            has no ``predict_proba``. If files changed since their labels were read, or
-            hold text in a column that had numbers in the rows drawn.
+            If the estimator is a regressor, resamples inside, or is or holds a fitted
+            classifier (:class:`sklearn.frozen.FrozenEstimator`) or a decision
+            threshold. If it weighs classes by its own parameter and gets weights, which
+            that cancels or multiplies. If y holds columns of labels, one-hot or
+            several. If ``target_prior`` is not one positive number for each class, or
+            is given with ``prior_correction=False``; all methods that predict raise it,
+            too. If a fit parameter has a value per row, or ``eval_set="dropped"``, and
+            the rows kept are not known or rows were made. If ``full_fit`` does not
+            support the estimator, its parameters, the steps before it or the target. If
+            it has over 2,000 coefficients or gets no weights, or X is a Dask
+            collection. If ``resampler="auto"`` gets a Dask collection, or an estimator
+            that weighs its classes, or is not linear and has no ``predict_proba``. If
+            files changed since their labels were read, or hold text in a column that
+            had numbers in the rows drawn.
         TypeError
             If ``resampler`` is a pipeline with a transformer in it, or does not return
             two or three results. If X is rows of files, and ``resampler`` is None or
@@ -332,9 +327,9 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
         -----
         TreeWeightsWarning
             If a tree model is fitted with large class weights, its own or those of
-            :class:`ClassWeight`, and ``use_weights`` is ``"auto"``. Predictions are
-            then too low. Or if its ``sample_weight`` has one value for each class, and
-            one is at least five times another. Predictions can then be too high.
+            :class:`ClassWeight`, and ``use_weights`` is ``"auto"``: predictions are
+            then too low. Or if its ``sample_weight`` has one value for each class, one
+            at least five times another: predictions can then be too high.
         CalibrationWarning
             If ``calibration_check_`` is outside 0.8 to 1.25 by more than two standard
             errors, unless ``prior_correction`` is False or another warning named the
