@@ -1,7 +1,4 @@
-"""Cells: classes, or strata of classes, that are drawn at one rate and weighted alike.
-
-Without strata each class is one cell.
-"""
+"""Cells: classes or strata of classes, each drawn at one rate and weighted alike."""
 
 from __future__ import annotations
 
@@ -24,27 +21,18 @@ Indices = NDArray[np.intp]
 Floats = NDArray[np.float64]
 Array = NDArray[Any]
 
-# Rows drawn may differ from rows asked for by that share of them.
+# Rows drawn may differ from rows asked for by this share without a warning.
 _MOST_OFF = 0.25
 
 
 @dataclass(frozen=True)
 class Cells:
-    """The cell of every row, and the class of every cell.
+    """The cell of every row, and the class of every cell."""
 
-    Attributes
-    ----------
-    labels : Labels
-        Classes of the rows, or strata in their place; targets are for these.
-    cells : Labels
-        Cells of the rows; the classes themselves if there is one stratum.
-    class_of : ndarray of shape (n_cells,)
-        Class code of each cell.
-    """
-
+    # Classes of the rows, or strata in their place; targets are for these.
     labels: Labels
-    cells: Labels
-    class_of: Indices
+    cells: Labels  # The classes themselves if there is one stratum.
+    class_of: Indices  # Class code of each cell.
 
     @classmethod
     def of_classes(cls, labels: Labels) -> Cells:
@@ -94,52 +82,25 @@ class Cells:
 
 @dataclass(frozen=True)
 class Draw:
-    """Rows drawn, before they are weighed.
+    """Rows drawn, before their weights are computed."""
 
-    Attributes
-    ----------
-    indices : ndarray of shape (n_drawn,)
-        Positions among the rows of positive weight, ascending; -1 for a row that was
-        made.
-    cells : Cells or LabelSets
-        The cells that decide the weights.
-    codes : ndarray of shape (n_drawn,)
-        Cell of each row.
-    rows : ndarray of shape (n_cells,)
-        Rows drawn of each cell.
-    expansion : ndarray of shape (n_cells,)
-        Original rows per row drawn.
-    incoming : ndarray of shape (n_drawn,) or None
-        Incoming weight of each row; None if all are 1.
-    moves_rows : bool
-        Whether any row was dropped, repeated or made.
-    margins : tuple of ndarray of shape (n_cells,)
-        Sets of cells whose totals are kept, as in :class:`CellSums`; those of the
-        classes if none are given.
-    plan : Plan or None
-        The draw with every weight 1, for other blocks of the same data.
-    at_random : bool
-        Whether the rows drawn are a random sample of each cell.
-    by_values : str
-        Class of a sampler that may choose rows by their values; "" for others.
-    inverse_chance : ndarray of shape (n_drawn,) or None
-        One over the inclusion probability of each row, where these differ in a cell.
-    X, y : array-like of shape (n_drawn, ...) or None
-        The rows themselves, where they cannot be taken from the data.
-    """
-
+    # Positions among the rows of positive weight, ascending; -1 for a row made.
     indices: Indices
-    cells: Any
-    codes: Array
-    rows: Array
-    expansion: Floats
-    incoming: Floats | None
+    cells: Any  # Cells or LabelSets, which decide the weights.
+    codes: Array  # Cell of each row.
+    rows: Array  # Rows drawn of each cell.
+    expansion: Floats  # Original rows per row drawn, of each cell.
+    incoming: Floats | None  # None if all are 1.
     moves_rows: bool
+    # Sets of cells whose totals are kept, see CellSums; by default the classes.
     margins: tuple[Indices, ...] = ()
-    plan: Plan | None = None
-    at_random: bool = False
+    plan: Plan | None = None  # With every weight 1, for other blocks of the same data.
+    at_random: bool = False  # Whether rows are a random sample of each cell.
+    # Class of a sampler that may choose rows by their values, else "".
     by_values: str = ""
+    # One over the inclusion probability of each row, where these differ in a cell.
     inverse_chance: Floats | None = None
+    # The rows themselves, where they cannot be taken from the data.
     X: Any = field(default=None, repr=False)
     y: Any = field(default=None, repr=False)
 
@@ -211,7 +172,7 @@ def _warn_of_small_strata(units: Array, exact: Floats, class_of: Indices) -> Non
             warnings.warn(
                 "Some strata hold few rows or groups of a class, and their shares are "
                 f"rounded to at least one. So over a quarter {more} are drawn than "
-                "were asked for. The weights are right all the same. Use coarser "
+                "were asked for. The weights are still right. Use coarser "
                 "strata; sampling_strategy_ says how many rows were drawn.",
                 SmallStrataWarning,
                 stacklevel=2,

@@ -1,7 +1,4 @@
-"""The only door to scikit-learn's and imbalanced-learn's private names.
-
-Also to the public names that the oldest scikit-learn supported does not have yet.
-"""
+"""All imports of scikit-learn's and imbalanced-learn's private names, and backports."""
 
 import warnings
 from collections.abc import Callable
@@ -39,10 +36,8 @@ STOCK_PIPELINE_CALL = ("imblearn.pipeline", "_fit_resample_one")
 
 
 def check_feature_names(estimator: Any, X: Any, *, reset: bool) -> None:
-    """Check the names of columns, if scikit-learn can read them.
-
-    It reads no names of a pandas table that are equal, or text beside numbers.
-    """
+    """Check the names of columns, where scikit-learn can read them."""
+    # It cannot read names of a pandas table that are equal, or text beside numbers.
     names: Any = getattr(X, "columns", None)
     if hasattr(names, "is_unique"):
         kinds = set(map(type, names))
@@ -62,11 +57,9 @@ class LinkedEstimator:
 
 
 def sampler_tags() -> _ImblearnTags:
-    """Return the tags of a sampler that looks only at the length of X.
-
-    X may have any number of dimensions. The one_d_array and three_d_array tags mean
-    that common tests use such data only.
-    """
+    """Return the tags of a sampler that uses only the length of X."""
+    # X may have any number of dimensions. The one_d_array and three_d_array tags mean
+    # that common tests use such data only.
     inputs = SamplerInputTags(
         two_d_array=True,
         sparse=True,
@@ -84,17 +77,15 @@ def sampler_tags() -> _ImblearnTags:
 
 
 def named_partial(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Return a partial that has the name of its function.
-
-    The repr of a scorer of scikit-learn before 1.8 needs a name.
-    """
+    """Return a partial that has the name of its function."""
+    # The repr of a scorer needs a name before scikit-learn 1.8.
     made = partial(function, *args, **kwargs)
     made.__name__ = function.__name__  # type: ignore[attr-defined]
     return made
 
 
 def is_loss(scorer: Any) -> bool:
-    """Tell whether a scorer returns a loss with its sign changed."""
+    """Return whether a scorer returns a loss with its sign changed."""
     return getattr(scorer, "_sign", 1) < 0
 
 
@@ -108,7 +99,7 @@ def scored_by(scorer: Any) -> tuple[Any, bool]:
 
 
 def _one_hot(y_true: Any, y_proba: NDArray[Any]) -> NDArray[np.bool_]:
-    """Tell which column of probabilities is of the label of each row."""
+    """Return a mask of the column of the label of each row."""
     labels, classes = np.asarray(y_true), np.unique(y_true)
     if y_proba.shape[1] != len(classes):
         raise ValueError(
@@ -142,10 +133,7 @@ def brier_score_loss_of_classes(
 def d2_brier_score_from_losses(
     y_true: Any, y_proba: Any, *, sample_weight: Any = None
 ) -> float:
-    """Return the part of the Brier score explained, as scikit-learn does from 1.8.
-
-    Labels of a single column of probabilities are 0 and 1, or False and True.
-    """
+    """Return the share of the Brier score explained, as scikit-learn does from 1.8."""
     y_proba = np.asarray(y_proba)
     if len(y_proba) < 2:
         warnings.warn(

@@ -14,19 +14,19 @@ _HUGGING_FACE = {
 
 
 def is_mapping(X: Any) -> bool:
-    """Tell whether X gives columns by their names and has no rows of its own."""
+    """Return whether X gives columns by their names and has no rows of its own."""
     # A sparse matrix of format dok is a dict, too.
     return isinstance(X, Mapping) and not hasattr(X, "tocsr")
 
 
 def is_hugging_face(X: Any, kind: str) -> bool:
-    """Tell whether X is of a class of Hugging Face's datasets."""
-    # Many a project has a package of its own that is called datasets.
+    """Return whether X is of a class of Hugging Face's datasets."""
+    # Many projects have a package of their own called datasets.
     return _is_of(X, f"datasets.{_HUGGING_FACE.get(kind, 'arrow_dataset')}", kind)
 
 
 def is_torch_dataset(X: Any) -> bool:
-    """Tell whether X is a ``Dataset`` of torch, whose items are read one by one."""
+    """Return whether X is a ``Dataset`` of torch, whose items are read one by one."""
     return _is_of(X, "torch.utils.data", "Dataset")
 
 
@@ -37,20 +37,20 @@ def _is_of(X: Any, module: str, kind: str) -> bool:
 
 
 def is_xarray(X: Any) -> bool:
-    """Tell whether X is a ``DataArray`` or ``Dataset`` of xarray."""
+    """Return whether X is a ``DataArray`` or ``Dataset`` of xarray."""
     library = sys.modules.get("xarray")
     return library is not None and isinstance(X, (library.DataArray, library.Dataset))
 
 
 def is_no_table(X: Any) -> bool:
-    """Tell whether X has rows but is no array or table that most libraries read."""
+    """Return whether X has rows but is no array or table that most libraries read."""
     variables = is_xarray(X) and hasattr(X, "data_vars")
     data_set = is_hugging_face(X, "Dataset") or is_torch_dataset(X)
     return variables or data_set or is_mapping(X)
 
 
 def is_lazy(X: Any) -> bool:
-    """Tell whether the rows of X are in files and are read when needed."""
+    """Return whether the rows of X are in files and are read when needed."""
     return hasattr(type(X), "take_rows")
 
 

@@ -11,12 +11,12 @@ from skstrat._core.containers import is_lazy, refuse_without_rows
 
 
 def is_dask(data: Any) -> bool:
-    """Tell whether something is a Dask collection, without importing Dask."""
+    """Return whether something is a Dask collection, without importing Dask."""
     return type(data).__module__.partition(".")[0] == "dask"
 
 
 def refuse_lazy(X: Any, model: Any, method: str) -> None:
-    """Refuse to predict rows that are not in memory, and say what to do."""
+    """Refuse to predict rows that are not in memory."""
     if is_lazy(X):
         raise TypeError(
             f"X must be in memory for {type(model).__name__}.{method}; got rows of "
@@ -29,7 +29,7 @@ def refuse_lazy(X: Any, model: Any, method: str) -> None:
     if hasattr(X, "divisions"):
         call = f"X.map_partitions(model.{method})"
     else:
-        # Dask cannot find these out by itself, as a model refuses rows made up.
+        # Dask would infer these from made-up rows, which a model refuses.
         n_classes, dtype, shape = len(model.classes_), "float", "drop_axis=1"
         if method == "predict":
             dtype = "model.classes_.dtype"
@@ -38,12 +38,12 @@ def refuse_lazy(X: Any, model: Any, method: str) -> None:
         call = f"X.map_blocks(model.{method}, dtype={dtype}, {shape})"
     raise TypeError(
         f"X must be in memory for {type(model).__name__}.{method}; got a Dask "
-        f"collection. Predict each of its parts where it is: {call}."
+        f"collection. Predict each partition: {call}."
     )
 
 
 def no_rows_of(X: Any) -> Any:
-    """Give data in memory with the columns of a collection."""
+    """Return data in memory with the columns of a collection and no row."""
     return X._meta if hasattr(X, "divisions") else np.empty((0, *X.shape[1:]), X.dtype)
 
 
@@ -59,7 +59,7 @@ def into_memory(*collections: Any) -> tuple[Any, ...]:
 
 
 def joined(parts: Sequence[Any]) -> Any:
-    """Put partitions in memory together."""
+    """Concatenate partitions in memory."""
     if not hasattr(parts[0], "iloc"):
         return np.concatenate(parts)
     from dask.dataframe.dispatch import concat
@@ -85,7 +85,7 @@ def partitions_of(data: Any) -> list[Any]:
 def made_like(
     like: Any, meta: Any, parts: Sequence[Any], sizes: list[int], places: list[int]
 ) -> Any:
-    """Make a collection of the kind of another from tasks, one for some partitions."""
+    """Build a collection like another from one task for each partition kept."""
     if hasattr(like, "divisions"):
         from dask.dataframe import from_delayed
 

@@ -1,8 +1,4 @@
-"""Find the rows with the smallest hashes of their class, without sorting the rows.
-
-Only rows with a hash below a bound are compared one by one. The bound is 8 standard
-deviations above the share wanted. In the rare case that they are too few, all rows are.
-"""
+"""Find the rows with the smallest hashes of their class, without sorting the rows."""
 
 from __future__ import annotations
 
@@ -21,6 +17,7 @@ Array = NDArray[Any]
 
 def hash_window(share: Array, counts: Array) -> tuple[Array, Array]:
     """Return bounds of the threshold of a draw."""
+    # 8 standard deviations: in the rare case of too few rows below, all are compared.
     margin = 8 * np.sqrt(share * (1 - share) / counts) + 32 / counts
     margin[share == 0] = 0
     return as_threshold(share - margin), as_threshold(share + margin)
@@ -80,8 +77,8 @@ def _thresholds(codes: Array, hashes: Array, wanted: Array) -> Array:
         start = ends[drawn - 1] if drawn else 0
         own = by_class[start : ends[drawn]]
         k = int(wanted[drawn])
-        # A class has more rows than are wanted; the one that may be missing here is
-        # the one whose hash is the largest number there is.
+        # A class has more rows than are wanted. Only a row whose hash is the largest
+        # number can be missing here.
         threshold[drawn] = np.partition(own, k)[k] if k < len(own) else LARGEST
     return threshold
 

@@ -40,8 +40,8 @@ _FORESTS = (
     RandomForestClassifier,
     RandomForestRegressor,
 )
-# Bagging and AdaBoost come here only without an estimator of their own: then they
-# grow trees.
+# Bagging and AdaBoost are compared only if they have no estimator: then they fit
+# trees.
 _TREE_MODELS = (
     *_FORESTS,
     AdaBoostClassifier,
@@ -57,7 +57,7 @@ _TREE_MODELS = (
 )
 _BOOSTING_LIBRARIES = frozenset({"lightgbm", "xgboost", "catboost"})
 _READ_TABLES = {"sklearn", "imblearn"} | _BOOSTING_LIBRARIES
-# Without metadata routing these hand all keyword arguments of fit to their estimator.
+# Without metadata routing these pass all keyword arguments of fit to their estimator.
 _HAND_ON = (BaseSearchCV, SelectFromModel, RFE, TransformedTargetRegressor)
 
 
@@ -66,7 +66,7 @@ def refuse_unread(estimator: Any, X: Any) -> None:
     library = type(estimator).__module__.partition(".")[0]
     if library not in _READ_TABLES or isinstance(estimator, DummyClassifier):
         return
-    # What is inside may read anything.
+    # The estimators inside may read any data.
     if {"estimator", "estimators", "steps"} & set(estimator.get_params(deep=False)):
         return
     refuse_without_rows(X, "X")
@@ -80,7 +80,7 @@ def refuse_unread(estimator: Any, X: Any) -> None:
 
 
 def final_estimator(estimator: Any) -> Any:
-    """Return the model that learns inside pipelines and meta-estimators."""
+    """Return the final model inside pipelines and meta-estimators."""
     inner = estimator
     while True:
         if isinstance(inner, SklearnPipeline):
@@ -103,28 +103,28 @@ def inner_estimator(estimator: Any) -> Any:
 
 
 def is_linear(estimator: Any) -> bool:
-    """Tell whether the model that learns is a linear classifier."""
+    """Return whether the final model is a linear classifier."""
     return isinstance(final_estimator(estimator), LinearClassifierMixin)
 
 
 def is_tree_model(estimator: Any) -> bool:
-    """Tell whether the model that learns is one tree or many."""
+    """Return whether the final model is one tree or many."""
     model = final_estimator(estimator)
     return isinstance(model, _TREE_MODELS) or is_boosting_library(model)
 
 
 def is_boosting_library(model: Any) -> bool:
-    """Tell whether a model is LightGBM's, XGBoost's or CatBoost's."""
+    """Return whether a model is LightGBM's, XGBoost's or CatBoost's."""
     return bool(libraries_of(model) & _BOOSTING_LIBRARIES)
 
 
 def libraries_of(estimator: Any) -> set[str]:
-    """Name the libraries that an estimator's classes come from."""
+    """Return the libraries that define an estimator's classes."""
     return {base.__module__.partition(".")[0] for base in type(estimator).__mro__}
 
 
 def fit_arguments(estimator: Any, weights: Floats) -> dict[str, Any] | None:
-    """Find the keyword arguments that bring weights to every learner inside."""
+    """Return the keyword arguments that pass weights to every model inside."""
     if routing_enabled():
         taken = _takes_by_routing(estimator)
         return {"sample_weight": weights} if taken else None
@@ -172,13 +172,13 @@ def _takes_by_routing(estimator: Any) -> bool:
 def _pipeline_arguments(
     pipeline: SklearnPipeline, weights: Floats
 ) -> dict[str, Any] | None:
-    """Address the weights to every step of a stock pipeline that takes them."""
+    """Pass the weights to every step of a stock pipeline that takes them."""
     steps = [
         (name, step)
         for name, step in pipeline.steps
         if step is not None and step != "passthrough"
     ]
-    # A stock pipeline would hand weights of the old length to what follows a sampler.
+    # A stock pipeline would pass weights of the old length to steps after a sampler.
     if not steps or any(hasattr(step, "fit_resample") for _, step in steps):
         return None
     arguments = {name: fit_arguments(step, weights) for name, step in steps}

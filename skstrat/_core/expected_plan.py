@@ -50,7 +50,7 @@ def expected_fields(
         "rows": tuple(rows.tolist()),
         "class_total": tuple(totals.tolist()),
         "class_weight": tuple(cell_weights(weighting, labels, sums).tolist()),
-        # Whole numbers, for a double has 53 bits of the 64.
+        # In integers, because a double has only 53 bits.
         "threshold": tuple(drawn % n * 2**64 // n for n, drawn in pairs),
         "seed": int(seed),
     }
@@ -66,13 +66,13 @@ def realised_fields(plan: Any, kept_counts: Any) -> dict[str, Any]:
         )
     _check_kept(plan, kept)
     rows = [kept[label] for label in plan.classes]
-    # Weights of 1 where rows are dropped are "uniform", the one weighting that keeps
-    # no total; with any other the weights of the rows add up to all rows.
+    # Only "uniform" gives weights of 1 where rows are dropped, and keeps no total. With
+    # all others the weights of the rows add up to the number of all rows.
     weight = plan.class_weight
     if any(each != 1 for each in weight):
         pairs = zip(weight, plan.rows, rows, strict=True)
         weight = tuple(each * expected / own for each, expected, own in pairs)
-    # A class of which all rows happened to be kept is one that is kept whole.
+    # A class of which all rows happened to be kept counts as kept whole.
     limits = zip(rows, plan.rows_seen, plan.threshold, strict=True)
     threshold = tuple(limit if own < seen else 0 for own, seen, limit in limits)
     return {

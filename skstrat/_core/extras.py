@@ -5,7 +5,7 @@ from types import ModuleType
 
 
 def import_optional(library: str, needed_by: str, extra: str) -> ModuleType:
-    """Import an optional library; if it is not there, say how to install it."""
+    """Import an optional library, or raise an error that names the extra."""
     try:
         return import_module(library)
     except ModuleNotFoundError as error:

@@ -1,9 +1,4 @@
-"""Class codes of a column of labels, without sorting the labels.
-
-If one label is in most rows, one comparison over all labels finds it, and only the
-other rows are read again. If none is, small integers are counted in a table and other
-labels are hashed.
-"""
+"""Class codes of a column of labels, without sorting the labels."""
 
 from __future__ import annotations
 
@@ -60,7 +55,7 @@ def by_pivot(column: Column) -> Codes:
         return column.whole()
     some = column.take(np.arange(0, len(column), len(column) // _SAMPLE))
     if some.dtype.kind in "mM":
-        # Nanoseconds become integers, which no date is equal to.
+        # Nanoseconds become integers, which equal no date.
         check_classes(some[:1])
     sample = some.tolist()
     _refuse_numbers(sample)
@@ -69,6 +64,8 @@ def by_pivot(column: Column) -> Codes:
         raise MissingLabelFoundError
     if 2 * times < len(sample):
         return column.whole()
+    # One label is in most rows. One comparison over all rows finds it, and only the
+    # others are factorized.
     rows = column.rows_unlike(pivot)
     codes, classes = by_pivot(NumpyColumn(column.take(rows)))
     found = np.empty(len(classes) + 1, dtype=classes.dtype)
@@ -95,7 +92,7 @@ class NumpyColumn(Column):
         try:
             return np.flatnonzero(self.values != label)
         except TypeError:
-            # pandas.NA answers every comparison with NA, whose truth is an error.
+            # Comparisons with pandas.NA give NA, which has no truth value.
             raise MissingLabelFoundError from None
 
     def take(self, rows: Array) -> Array:
@@ -192,7 +189,7 @@ def sorted_order(classes: Array) -> NDArray[np.intp]:
 
 
 def is_missing(label: Any) -> bool:
-    """Tell whether a label is None, NaN, NaT or NA."""
+    """Return whether a label is None, NaN, NaT or NA."""
     if label is None or type(label).__name__ in ("NAType", "NaTType"):
         return True
     return bool(label != label)

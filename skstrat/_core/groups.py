@@ -1,8 +1,4 @@
-"""Groups of rows: which are drawn at one rate, and how their rows are weighted.
-
-A unit of the draw is a group. Its kind is that of its class with the highest rate, and
-rows are weighted by kind and class.
-"""
+"""Groups of rows that are drawn whole, and the weights of their rows."""
 
 from __future__ import annotations
 
@@ -28,28 +24,16 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class GroupCells:
-    """Groups of rows that are drawn whole.
+    """Groups of rows that are drawn whole; each lies in one stratum."""
 
-    Attributes
-    ----------
-    labels : Labels
-        Classes of the rows, or strata in their place.
-    strata : Labels
-        Strata of the rows; a group lies in one stratum.
-    groups : Labels
-        Groups of the rows, by integers or strings.
-    """
-
-    labels: Labels
+    labels: Labels  # Classes of the rows, or strata in their place.
     strata: Labels
-    groups: Labels
+    groups: Labels  # Integers or strings.
 
     def draw(self, targets: Targets, samples: CheckedSamples, seed: int) -> Draw:
-        """Draw whole groups, each at the highest rate of the classes in it.
-
-        The cells are then pairs: a row's class, and the class that decides over its
-        group. The group's stratum is third if there are several.
-        """
+        """Draw whole groups, each at the highest rate of the classes in it."""
+        # A cell is a pair: the class of the row, and the class of the highest rate in
+        # its group. The stratum of the group is third if there are several.
         labels, groups = self.labels, self.groups
         kinds, own, stratum = _kinds_of_groups(labels, self.strata, groups, targets)
         wanted = share_out(kinds.counts, targets.rows, labels, own)
@@ -151,7 +135,7 @@ def _identities(groups: Array) -> Array:
 
 
 def _check_every_class_is_kept(labels: Labels, rows: Array, class_of: Indices) -> None:
-    """Refuse to lose a class."""
+    """Raise an error if no row of a class is kept."""
     kept = np.bincount(class_of, rows, minlength=len(labels.classes))
     if (kept == 0).any():
         lost = labels.classes[kept == 0].tolist()

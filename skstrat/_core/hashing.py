@@ -1,9 +1,4 @@
-"""XXH64: one 64-bit number per row identity and seed.
-
-The hash is the published one (Collet, 2012, xxHash specification 0.1.1). So any engine
-that has it can draw the same rows: Spark, Polars, DuckDB, a C program. For a fixed seed
-it is a bijection on 8-byte input: different integers never tie.
-"""
+"""XXH64: one 64-bit number per row identity and seed."""
 
 from __future__ import annotations
 
@@ -16,6 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from xxhash import xxh64_intdigest
 
+# The published hash (Collet, 2012, xxHash specification 0.1.1), so that any engine that
+# has it draws the same rows. On 8-byte input it is a bijection for a fixed seed:
+# different integers never tie.
 UInt64Array = NDArray[np.uint64]
 
 _BLOCK = 1 << 15  # as many hashes stay in the cache
@@ -26,8 +24,8 @@ _PRIME_3 = np.uint64(0x165667B19E3779F9)
 _PRIME_4 = np.uint64(0x85EBCA77C2B2AE63)
 _PRIME_5 = np.uint64(0x27D4EB2F165667C5)
 
-# Spark's xxhash64(seed, key) starts from 42; so does the seed of a draw, which lets
-# an SQL engine repeat it with its own function.
+# Spark's xxhash64(seed, key) starts from 42. So does the seed of a draw, so that an SQL
+# engine can repeat it with its own function.
 _SEED_OF_SEEDS = 42
 
 
@@ -69,15 +67,7 @@ def mix_seed(seed: int) -> int:
 
 @dataclass(frozen=True)
 class HashedKeys:
-    """Hashes of keys, without the keys.
-
-    Attributes
-    ----------
-    hashes : ndarray of shape (n_rows,)
-        Their hashes, uint64.
-    seed : int
-        Seed of the hash.
-    """
+    """Hashes of keys (uint64) and their seed, without the keys."""
 
     hashes: UInt64Array
     seed: int

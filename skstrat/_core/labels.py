@@ -33,20 +33,10 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Labels:
-    """Class codes of every row, with the classes and how often each occurs.
+    """Class codes of every row, with the classes and how often each occurs."""
 
-    Attributes
-    ----------
-    codes : ndarray of shape (n_rows,)
-        Position of each row's label in ``classes``; an integer type wide enough.
-    classes : ndarray of shape (n_classes,)
-        The labels that occur, sorted as ``numpy.unique`` sorts them.
-    counts : ndarray of shape (n_classes,)
-        Rows per class, int64.
-    """
-
-    codes: Array
-    classes: Array
+    codes: Array  # Position of each row's label in classes.
+    classes: Array  # The labels that occur, sorted as numpy.unique sorts them.
     counts: NDArray[np.int64]
 
     def by_class(self, named: Mapping[Any, Any], argument: str) -> dict[int, Any]:
@@ -85,7 +75,7 @@ def encode_labels(y: Any) -> Labels:
 
 
 def by_label(classes: Array, values: Array) -> dict[Any, Any]:
-    """Name values by their labels, all as Python values."""
+    """Return a dict of values by label, all as Python values."""
     return dict(zip(classes.tolist(), values.tolist(), strict=True))
 
 
@@ -98,14 +88,11 @@ def require_labels(y: Any) -> None:
 
 
 def one_label_per_row(y: Any) -> Any:
-    """Refuse columns of labels, which classifiers read in different ways.
-
-    A column of a Hugging Face data set is read at once, because classifiers would read
-    it value by value.
-    """
+    """Refuse columns of labels, which classifiers read in different ways."""
     require_labels(y)
     if _has_columns(y):
         raise _label_columns(y)
+    # At once, because classifiers would read a column value by value.
     return read_column(y)
 
 
@@ -356,7 +343,7 @@ def _array_column(y: Any) -> Any:
 
 
 def _one_hot_column(y: Array) -> _CodedColumn:
-    # pandas.NA has no truth.
+    # pandas.NA has no truth value.
     if y.dtype.kind == "O" and any(map(is_missing, y.ravel().tolist())):
         raise _several_outputs(y)
     ones = y != 0

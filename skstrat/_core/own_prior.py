@@ -21,7 +21,7 @@ from skstrat._core.compat import BaseSearchCV
 from skstrat._core.estimators import inner_estimator, libraries_of
 
 # "weights" multiply the class totals, a "prior" replaces them, and after "resampling"
-# nobody knows them. Predictions "uncorrected" or for a "target" are for another prior.
+# they are unknown. Predictions "uncorrected" or for a "target" are for another prior.
 Effect = Literal["weights", "prior", "resampling", "uncorrected", "target"]
 
 # The effect of a parameter, and the values, as text, that have none.
@@ -40,7 +40,7 @@ PARAMETERS: dict[str, tuple[Effect, tuple[str, ...]]] = {
     "prior_correction": ("uncorrected", ("True", "outside")),
     "target_prior": ("target", ("None",)),
 }
-# These take all classes for equally frequent.
+# These models assume that all classes are equally frequent.
 _EQUAL_PRIORS: tuple[tuple[type, str, str], ...] = (
     (ComplementNB, "norm", ""),
     (DummyClassifier, "strategy", "uniform"),
@@ -52,29 +52,14 @@ _KEEPS_TOTALS = ("original", "factor")
 
 @dataclass(frozen=True)
 class OwnPrior:
-    """A parameter by which a model sets or changes its prior.
-
-    Attributes
-    ----------
-    model : estimator
-        The model.
-    name : str
-        The parameter, or the name of a step.
-    value : object
-        Its value.
-    effect : {"weights", "prior", "resampling", "uncorrected", "target"}
-        Its effect on the class totals that the model was fitted with.
-    encoded : bool
-        Whether the model is fitted with labels 0, 1, ...
-    one_vs_rest : bool
-        Whether it is one of several models, each of one class and the rest.
-    """
+    """A parameter by which a model sets or changes its prior."""
 
     model: Any
-    name: str
+    name: str  # Of the parameter, or of a step.
     value: Any
-    effect: Effect
-    encoded: bool = False
+    effect: Effect  # On the class totals that the model was fitted with.
+    encoded: bool = False  # Whether the model is fitted with labels 0, 1, ...
+    # Whether it is one of several models, each of one class and the rest.
     one_vs_rest: bool = False
 
     def __str__(self) -> str:
@@ -82,12 +67,12 @@ class OwnPrior:
 
 
 def own_priors(estimator: Any) -> list[OwnPrior]:
-    """List such parameters of every model whose probabilities are returned."""
+    """List the parameters of all models whose probabilities are returned."""
     return [own for path in own_priors_by_model(estimator) for own in path]
 
 
 def own_priors_by_model(estimator: Any) -> list[list[OwnPrior]]:
-    """List such parameters of each model whose probabilities are returned."""
+    """List the parameters of each model whose probabilities are returned."""
     return [
         [own for step in path for own in _own_of(step)]
         for path in _paths(_Inside(estimator))
@@ -112,7 +97,7 @@ def classifiers_inside(estimator: Any) -> Iterator[Any]:
 
 
 def is_frozen(estimator: Any) -> bool:
-    """Tell whether a clone of an estimator is fitted and will not be fitted again."""
+    """Return whether a clone of an estimator is fitted and will not be fitted again."""
     keeps = getattr(type(estimator), "__sklearn_clone__", None)
     if keeps in (None, BaseEstimator.__sklearn_clone__):
         return False
@@ -134,7 +119,7 @@ class _Inside:
 
 
 def _paths(at: _Inside, *, past_calibrators: bool = False) -> list[list[_Inside]]:
-    """List the paths from an estimator to each model that learns."""
+    """List the paths from an estimator to each final model."""
     recalibrated = isinstance(at.estimator, CalibratedClassifierCV)
     if recalibrated and not past_calibrators:
         return [[at]]
@@ -161,7 +146,7 @@ def _within(at: _Inside) -> list[_Inside]:
     elif isinstance(estimator, BaseSearchCV):
         return _within_search(at)
     elif "skstrat" in libraries_of(estimator):
-        # What these predict is for the rows they are given, whatever is inside.
+        # They predict for the prior of the rows given, whatever the model inside.
         return []
     else:
         ovr = at.one_vs_rest or isinstance(estimator, OneVsRestClassifier)
@@ -208,7 +193,7 @@ def _own_of(at: _Inside) -> list[OwnPrior]:
     # Platt's sigmoid is fitted to the rows as they are, without class weights.
     if isinstance(estimator, (SVC, NuSVC)) and estimator.probability is True:
         return own
-    # A prior that is given goes before one that is not learned.
+    # A prior that is given has precedence over fit_prior.
     if parameters.get("class_prior") is not None:
         parameters.pop("fit_prior", None)
     found = (
@@ -220,7 +205,7 @@ def _own_of(at: _Inside) -> list[OwnPrior]:
 
 
 def _parameters_of(estimator: Any) -> dict[str, Any]:
-    # What the stock method reads one by one, after a look at the signature.
+    # The stock method would inspect the signature and read all parameters.
     stock = getattr(type(estimator), "get_params", None) is BaseEstimator.get_params
     known = vars(estimator) if stock else estimator.get_params(deep=False)
     return {name: known[name] for name in _NAMES if name in known}

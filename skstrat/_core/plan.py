@@ -1,10 +1,4 @@
-"""Which rows are drawn, and what each weighs: a small frozen value without data.
-
-A row's identity is its position, or a key. A published 64-bit hash of identity and seed
-decides (bottom-k sampling; Cohen and Kaplan, 2007). Of each class the rows with the
-smallest hashes are kept. The plan stores one threshold per class. So any block can be
-decided alone, and every cutting of the data keeps the same rows.
-"""
+"""Which rows are drawn, and the weight of each: a small frozen value without data."""
 
 from __future__ import annotations
 
@@ -31,6 +25,9 @@ Indices = NDArray[np.intp]
 Array = NDArray[Any]
 
 
+# Of each class the rows with the smallest hashes are kept (bottom-k sampling; Cohen and
+# Kaplan, 2007). The plan stores one threshold per class, so that any block is decided
+# alone, and every partition of the data keeps the same rows.
 @dataclass(frozen=True)
 class Plan:
     """Rows drawn and weight for each class, for any block of the data.

@@ -11,11 +11,11 @@ import numpy as np
 FORMAT = 2
 HASH = "xxh64"
 
-# What JSON has no type for, and a text tells apart.
+# JSON has no type for these; their text identifies them.
 _TEXTS = date, time, np.datetime64, np.timedelta64
 _PANDAS_TEXTS = "Interval", "Period"
 
-# Of these a plan has one, of every other field one for each class.
+# Fields with one value; all others have one value for each class.
 _SINGLE = ("seed", "exact")
 
 

@@ -11,7 +11,7 @@ from scipy.special import expit, logit, softmax
 
 Floats = NDArray[np.float64]
 
-# The rounding of probabilities in half precision, and no more.
+# Allows for the rounding of probabilities in half precision.
 _ROW_SUM = 1e-2
 
 
@@ -48,7 +48,7 @@ def check_prior(name: str, given: Any, classes: Any = None) -> Floats:
 
 
 def _in_order(name: str, given: Any, classes: Any) -> Any:
-    """Give the values of a dict, or of a pandas Series, in the order of the classes."""
+    """Return the values of a dict or pandas Series in the order of the classes."""
     by_label = given.to_dict() if hasattr(given, "to_dict") else given
     if not isinstance(by_label, Mapping):
         return given
@@ -96,7 +96,7 @@ def check_probabilities(
             f"{name} must have shape (n_rows, n_classes), or (n_rows,) for two "
             f"classes; got shape {values.shape} for {n_classes} classes.{remedy}"
         )
-    # Probabilities computed in float32 may pass 1 by a rounding.
+    # Probabilities computed in float32 may exceed 1 by rounding.
     if not ((values >= 0) & (values <= 1 + 1e-6)).all():
         raise NotProbabilitiesError(
             f"{name} must lie in [0, 1]; got values from {values.min()} to "
@@ -153,7 +153,7 @@ def correct_prior(p: Any, *, train_prior: Any, target_prior: Any) -> Floats:
 
 
 def shift_probabilities(values: Floats, shift: Floats) -> Floats:
-    """Add to the log probabilities, and make them sum to 1."""
+    """Add to the log probabilities and normalise."""
     if values.ndim == 1:
         return np.asarray(expit(logit(np.minimum(values, 1)) + shift[1]))
     with np.errstate(divide="ignore"):

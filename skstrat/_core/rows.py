@@ -1,8 +1,4 @@
-"""Take rows of any container and keep its kind: the only place that touches X.
-
-Rows are taken in ascending order, so memory is read in sequence. Libraries are
-recognised through ``sys.modules``. Only the result is copied.
-"""
+"""Take rows of any container and keep its kind: the only file that reads rows of X."""
 
 from __future__ import annotations
 
@@ -48,7 +44,7 @@ def count_rows(X: Any, argument: str = "X") -> int:
 
 
 def take_rows(X: Any, rows: Rows, argument: str = "X") -> Any:
-    """Take rows by position."""
+    """Take rows by position; in ascending order, memory is read in sequence."""
     if isinstance(X, np.ndarray):
         return _take_array(X, rows)
     if sparse.issparse(X):
@@ -155,7 +151,7 @@ def _take_sparse(X: Any, rows: Rows) -> Any:
 
 
 def _row_dimension(X: Any, argument: str) -> Any:
-    """Name the dimension of the rows: the first one, the same in all variables."""
+    """Return the dimension of the rows: the first one, the same in all variables."""
     variables = getattr(X, "data_vars", {"": X})
     dimensions = {str(name): list(each.dims) for name, each in variables.items()}
     first = {tuple(names[:1]) for names in dimensions.values()}
@@ -203,7 +199,7 @@ def _index(indexer: Any, rows: Rows, X: Any, argument: str) -> Any:
     try:
         taken = indexer[rows]
         right = not is_mapping(taken) and num_samples(taken) == len(rows)
-        # What has columns for these numbers, or does not look at them, gives all rows.
+        # A container that takes these for columns, or ignores them, returns all rows.
         if right and len(rows) == num_samples(X) > 1:
             right = num_samples(indexer[rows[:1]]) == 1
     except _INDEX_ERRORS as error:

@@ -1,7 +1,4 @@
-"""Check the input of a resampler or a classifier, once.
-
-Lengths first, then weights, then labels. Rows of zero weight are left out.
-"""
+"""Check the input of a resampler or a classifier, once."""
 
 from __future__ import annotations
 
@@ -23,24 +20,12 @@ Indices = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class CheckedSamples:
-    """The rows whose incoming weight is not zero.
-
-    Attributes
-    ----------
-    y : array-like of shape (n_counted,)
-        Their labels.
-    sample_weight : ndarray of shape (n_counted,) or None
-        Their weights.
-    positions : ndarray of shape (n_counted,) or None
-        Their positions in X, ascending; None if they are all rows.
-    keys : HashedKeys or None
-        Their keys; None for their positions in X.
-    """
+    """The rows whose incoming weight is not zero."""
 
     y: Any
     sample_weight: Floats | None
-    positions: Indices | None
-    keys: HashedKeys | None = None
+    positions: Indices | None  # In X, ascending; None if they are all rows.
+    keys: HashedKeys | None = None  # None for their positions in X.
 
     @property
     def identities(self) -> Keys | None:
@@ -84,7 +69,7 @@ def check_samples(X: Any, y: Any, sample_weight: Any) -> CheckedSamples:
 
 
 def check_lengths(X: Any, y: Any) -> int:
-    """Refuse X and y of different lengths, and give their number of rows."""
+    """Refuse X and y of different lengths, and return their number of rows."""
     require_labels(y)
     n_rows, n_labels = count_rows(X), count_rows(y, "y")
     if n_rows != n_labels:

@@ -1,9 +1,4 @@
-"""A plan as SQL: which rows are kept, and what each weighs.
-
-The engine computes the published hash itself. It reads the data once and keeps the rows
-that the plan keeps. It needs neither this library nor a user-defined function. Each
-dialect has a file; what all have in common is here.
-"""
+"""A plan as SQL, for all dialects: which rows are kept, and the weight of each."""
 
 from __future__ import annotations
 
@@ -49,24 +44,16 @@ DIALECTS: dict[str, Dialect] = {"duckdb": sql_duckdb, "spark": sql_spark}
 
 @dataclass(frozen=True)
 class SqlExpressions:
-    """Two expressions over the columns of a table.
+    """Two expressions over the columns of a table."""
 
-    Parameters
-    ----------
-    filter : str
-        Boolean: whether the row is kept. For ``WHERE``.
-    weight : str
-        DOUBLE: the ``sample_weight`` of a row that is kept. For ``SELECT``.
-    """
-
-    filter: str
-    weight: str
+    filter: str  # For WHERE: whether the row is kept.
+    weight: str  # For SELECT: the sample_weight of a row that is kept, DOUBLE.
 
 
 def sql_expressions(
     plan: Any, *, label: str, key: str, sample_weight: str | None, dialect: str
 ) -> SqlExpressions:
-    """Write a Plan, which imports this file, in SQL."""
+    """Write a plan in SQL."""
     if dialect not in DIALECTS:
         raise ValueError(
             f"dialect must be one of {list(DIALECTS)}; got {dialect!r}. For another "

@@ -59,8 +59,8 @@ def as_double(column: str) -> str:
 
 def is_counted(sample_weight: str) -> str:
     """Test for a finite weight above zero."""
-    # A comparison with infinity would be left out where a Parquet file's statistics,
-    # which know no NaN, show that every value is below it.
+    # DuckDB omits a comparison with infinity if the statistics of a Parquet file, which
+    # ignore NaN, show that every value is below it.
     return f"isfinite({sample_weight}) AND {sample_weight} > 0"
 
 
@@ -94,7 +94,7 @@ def xxh64(key: str, hash_seed: int) -> str:
     hashed = _rotated(_times(hashed, _PRIME_2), 31)
     hashed = f"xor({_times(hashed, _PRIME_1)}, {start}::UHUGEINT)"
     hashed = f"{_rotated(hashed, 27)} * {_PRIME_1}::UHUGEINT + {_PRIME_4}::UHUGEINT"
-    # What is used twice gets a name, and an expression can only name it in a lambda.
+    # A value used twice needs a name, which an expression can only give in a lambda.
     hashed = f"list_transform([{_low_64_bits(hashed)}], lambda h: "
     for bits, prime in ((33, _PRIME_2), (29, _PRIME_3)):
         step = _times(f"xor(h, h >> {bits})", prime)

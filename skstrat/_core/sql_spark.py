@@ -1,8 +1,4 @@
-"""The SQL of Spark: names, values, errors, and its hash, which is the same.
-
-In Spark ``xxhash64(a, b)`` hashes *a* with seed 42, then *b* with that hash as seed.
-With the user's seed as *a*, the result is the published draw of key *b*.
-"""
+"""The SQL of Spark: names, values, errors and the hash."""
 
 from __future__ import annotations
 
@@ -10,8 +6,8 @@ import math
 
 _SIGN = f"CAST({-(2**63)} AS BIGINT)"
 _INTEGERS = "'tinyint', 'smallint', 'int', 'bigint'"
-# What a string may hold as it is: depending on its settings Spark reads a backslash as
-# an escape, two quotes as none or one, and ${...} as a variable.
+# A string with these is written in hexadecimal. Depending on its settings, Spark reads
+# a backslash as an escape, two quotes as none or one, and ${...} as a variable.
 _NOT_AS_IT_IS = frozenset("'\\$")
 
 
@@ -43,7 +39,7 @@ def double(value: float) -> str:
 
 def as_text(column: str) -> str:
     """Read a column of texts, to be compared byte by byte."""
-    # A collation of its own may take other texts for equal.
+    # The collation of the column may treat different texts as equal.
     return f"CAST({column} AS STRING)"
 
 
@@ -54,7 +50,7 @@ def as_double(column: str) -> str:
 
 def is_counted(sample_weight: str) -> str:
     """Test for a finite weight above zero."""
-    # NaN is the largest number to Spark.
+    # Spark treats NaN as larger than any number.
     infinite = double(math.inf)
     return f"{sample_weight} > {double(0)} AND {sample_weight} < {infinite}"
 
@@ -77,8 +73,9 @@ def threshold(value: int) -> str:
 
 def is_below(key: str, seed: int, limit: str) -> str:
     """Compare the hash of a key with a threshold."""
-    # The hash passes over a missing key, and reads four bytes of a short integer. The
-    # type of a column is known before the query runs, and so is the case that applies.
+    # xxhash64(a, b) hashes a with seed 42, then b with that hash as seed. It ignores a
+    # missing key, and hashes four bytes of a short integer. The type of a column is
+    # known before the query runs, and so is the case that applies.
     first = f"CAST({seed - 2**64 if seed >= 2**63 else seed} AS BIGINT)"
     number = f"xxhash64({first}, CAST({key} AS BIGINT))"
     text = f"xxhash64({first}, CAST(CAST({key} AS STRING) AS BINARY))"

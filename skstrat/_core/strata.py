@@ -54,10 +54,10 @@ def read_row_labels(
 
 
 def _check_takes_both(function: Any, argument: str) -> None:
-    """Refuse a callable of other arguments, before an error inside looks the same."""
+    """Refuse a callable of other arguments."""
     try:
         parameters = inspect.signature(function)
-    except ValueError:  # some functions written in C do not say
+    except ValueError:  # some functions written in C have no signature
         return
     try:
         parameters.bind(None, None)
@@ -172,10 +172,8 @@ def _describe(values: Any) -> str:
 
 
 def _named_columns(X: Any, named: Any, argument: str) -> Columns | None:
-    """Take the columns out of a table that are named; None if values are given.
-
-    A short list of labels names columns; a list of values has one per row.
-    """
+    """Take the named columns out of a table; None if values are given."""
+    # A list of as many labels as X has rows holds values; a shorter one names columns.
     names, shape = column_names(X), tuple(getattr(X, "shape", ()))
     width = shape[-1] if len(shape) == 2 else len(names or ())
     if isinstance(named, (str, Integral)):
@@ -205,7 +203,7 @@ def _named_columns(X: Any, named: Any, argument: str) -> Columns | None:
 
 
 def _are_labels(named: Any, width: int, n_rows: int) -> bool:
-    """Tell whether all values can be labels of columns; those of rows may repeat."""
+    """Return whether all values can be labels of columns; those of rows may repeat."""
     kinds = set(map(type, named))
     plain = all(issubclass(kind, (str, Integral)) for kind in kinds)
     if not plain or bool in kinds or not 0 < len(set(named)) <= width:

@@ -1,8 +1,4 @@
-"""Turn the user's arguments into the rows wanted of each class.
-
-All functions limit values instead of raising errors: in a cross-validation fold a class
-may have fewer rows than were asked for, or none.
-"""
+"""Turn the user's arguments into the rows wanted of each class."""
 
 from __future__ import annotations
 
@@ -16,6 +12,8 @@ from numpy.typing import NDArray
 
 from skstrat._core.labels import Labels
 
+# All functions limit values instead of raising errors: in a cross-validation fold a
+# class may have fewer rows than were asked for, or none.
 Direction = Literal["down", "over"]
 SamplingStrategy = float | str | Mapping[Any, int] | Callable[[Any], Mapping[Any, int]]
 
@@ -24,27 +22,20 @@ WORDS: dict[Direction, tuple[str, ...]] = {
     "down": ("auto", "majority", "not minority", "not majority", "all"),
     "over": ("auto", "minority", "not minority", "not majority", "all"),
 }
-# With fewer there is no time to gain.
+# With fewer rows, downsampling saves no time.
 LEAST_ROWS = 10_000
 
-# Ten to one keeps ten elevenths of the information where classes cannot be told apart.
+# Ten to one keeps 10 / 11 of the information if the features do not separate classes.
 _ROWS_PER_SMALLEST = 10
 _AUTO: dict[Direction, str] = {"down": "not minority", "over": "not majority"}
 
 
 @dataclass(frozen=True)
 class Targets:
-    """Rows wanted of each class, and the ratio the user named.
+    """Rows wanted of each class, and the factor that the user asked for."""
 
-    Attributes
-    ----------
-    rows : ndarray of shape (n_classes,)
-        Rows of each class after resampling, int64, at least 1.
-    factor : ndarray of shape (n_classes,)
-        The nominal number of original rows per resampled row.
-    """
-
-    rows: NDArray[np.int64]
+    rows: NDArray[np.int64]  # At least 1.
+    # The nominal number of original rows per resampled row.
     factor: NDArray[np.float64]
 
 
@@ -183,7 +174,7 @@ def targets_from_balance(labels: Labels, balance: float) -> Targets:
 
 
 def seed_of(random_state: Any) -> int:
-    """Take the 64-bit seed of a draw from ``random_state``."""
+    """Return the 64-bit seed of a draw by ``random_state``."""
     if isinstance(random_state, Integral):
         return int(random_state)
     if isinstance(random_state, np.random.RandomState):

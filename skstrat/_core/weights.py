@@ -1,10 +1,4 @@
-r"""The weights of drawn rows.
-
-A weight is the incoming weight times the total wanted of the class, divided by the sum
-of the incoming weights of its drawn rows. This ratio form of Hajek (1971) keeps class
-totals exactly. The weight times the factor (Horvitz and Thompson, 1952) keeps them only
-on average.
-"""
+"""The weights of drawn rows."""
 
 from __future__ import annotations
 
@@ -22,7 +16,7 @@ from skstrat._core.labels import Labels
 Weighting = Literal["original", "balanced", "uniform", "factor"] | Mapping[Any, float]
 Floats = NDArray[np.float64]
 
-# Ratios of fewer units are too biased to be taken apart.
+# Ratio estimates from fewer units are too biased to be made separately.
 LEAST_UNITS = 20
 _MOST_STEPS = 100
 _TOLERANCE = 1e-10
@@ -130,27 +124,14 @@ def wanted_totals(labels: Labels, weighting: Weighting, totals: Floats) -> Float
 
 @dataclass(frozen=True)
 class CellSums:
-    """Weights of the rows of each cell: of all rows, and of those drawn.
+    """Weights of the rows of each cell: of all rows, and of those drawn."""
 
-    Attributes
-    ----------
-    class_of : ndarray of shape (n_cells,)
-        Class code of each cell.
-    expansion : ndarray of shape (n_cells,)
-        Original rows per row drawn.
-    totals : ndarray of shape (n_cells,)
-        Sum of the incoming weights of all rows.
-    drawn : ndarray of shape (n_cells,)
-        Sum of the incoming weights of the rows drawn.
-    margins : tuple of ndarray of shape (n_cells,)
-        Partitions of the cells into sets whose totals are kept. Those of the last hold
-        exactly; each of its sets is of one class.
-    """
-
-    class_of: NDArray[np.intp]
-    expansion: Floats
-    totals: Floats
-    drawn: Floats
+    class_of: NDArray[np.intp]  # Class code of each cell.
+    expansion: Floats  # Original rows per row drawn.
+    totals: Floats  # Sum of the incoming weights of all rows.
+    drawn: Floats  # Sum of the incoming weights of the rows drawn.
+    # Partitions of the cells into sets whose totals are kept. Those of the last hold
+    # exactly; each of its sets is of one class.
     margins: tuple[NDArray[np.intp], ...]
 
     @classmethod
@@ -175,12 +156,10 @@ def cell_weights(weighting: Weighting, labels: Labels, sums: CellSums) -> Floats
 
 
 def _rake(sums: CellSums) -> Floats:
-    r"""Scale expansions until the drawn rows have the totals of all rows.
-
-    With one set of margins this is the combined ratio estimator,
-    :math:`k_h W / \sum_h k_h w_h` (Cochran, 1977, 6.11). Several are adjusted in turn
-    (iterative proportional fitting; Deming and Stephan, 1940).
-    """
+    """Scale expansions until the drawn rows have the totals of all rows."""
+    # With one set of margins this is the combined ratio estimator k_h W / sum k_h w_h
+    # (Hajek, 1971; Cochran, 1977, 6.11). Several are adjusted in turn (iterative
+    # proportional fitting; Deming and Stephan, 1940).
     *others, last = sums.margins
     start = multiplier = _scale(sums.expansion, last, sums)
     if not others:
@@ -218,11 +197,9 @@ def _margin_totals(
 def join_small(
     units: NDArray[np.int64], within: NDArray[np.intp], whole: NDArray[np.bool_]
 ) -> NDArray[np.intp]:
-    """Join cells of one class where few units are drawn of each.
-
-    A cell drawn whole has an exact total. It is joined with others only where these
-    have too few units together.
-    """
+    """Join cells of one class where few units are drawn of each."""
+    # A cell drawn whole has an exact total. It is joined with others only where these
+    # have too few units together.
     order = np.lexsort((units, whole, within))
     first = np.flatnonzero(np.diff(within[order], prepend=-1))
     lengths = np.diff(first, append=len(order))
@@ -236,14 +213,12 @@ def join_small(
 
 
 def effective_number(counts: NDArray[Any], beta: float | None) -> Floats:
-    r"""Return the effective number of rows of each class.
-
-    .. math:: E_n = (1 - \beta^n) / (1 - \beta)
-    """
+    """Return the effective number of rows of each class."""
     if beta is None:
         beta = 1 - 1 / counts.sum()
     if beta == 0:
         return np.ones(len(counts))
+    # (1 - beta**n) / (1 - beta)
     number: Floats = -np.expm1(counts * np.log(beta)) / (1 - beta)
     return number
 

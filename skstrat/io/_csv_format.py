@@ -168,7 +168,7 @@ def decoding() -> Iterator[None]:
 
 
 def _is_of_text(encoding: str) -> bool:
-    """Tell whether a codec writes and reads any text, in pieces."""
+    """Return whether a codec writes and reads any text, in pieces."""
     try:
         "".encode(encoding)
         encoder = codecs.getincrementalencoder(encoding)()

@@ -149,7 +149,7 @@ def _encodings(schema: Any, like: Any) -> dict[str, Any]:
 
 
 def _gains_by_dictionary(chunk: Any, length: int) -> bool:
-    """Tell whether a dictionary made a column of numbers smaller."""
+    """Return whether a dictionary made a column of numbers smaller."""
     tried = any("DICTIONARY" in encoding for encoding in chunk.encodings)
     plain = _PLAIN_BYTES.get(chunk.physical_type, length)
     if not tried or plain <= 0:

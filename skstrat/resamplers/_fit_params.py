@@ -83,7 +83,7 @@ def resample_fit_params(
 
 
 def _is_by_row(kind: str, value: Any, n_rows: int) -> bool:
-    """Tell whether a fit parameter has a value per row."""
+    """Return whether a fit parameter has a value per row."""
     if _OTHER_ROWS.intersection(kind.split("_")) or _NO_ROWS.fullmatch(kind):
         return False
     if isinstance(value, (str, bytes)) or is_mapping(value):

@@ -88,7 +88,7 @@ def _join_weights(
 
 
 def _weighs_no_classes(resampled: Resampled) -> bool:
-    """Tell whether weights depend on sets of labels, which are no classes."""
+    """Return whether weights depend on sets of labels, which are no classes."""
     return resampled.class_weight is not None and resampled.codes is None
 
 

@@ -132,7 +132,7 @@ class LabelSets:
 
 
 def is_label_matrix(y: Any) -> bool:
-    """Tell whether y is a table of zeros and ones, a column for each label."""
+    """Return whether y is a table of zeros and ones, a column for each label."""
     if sparse.issparse(y):
         values = y.data
     else:

@@ -237,7 +237,7 @@ def _asked(
 
 
 def _takes_weights(estimator: Any) -> bool:
-    """Tell whether an estimator is given weights in fit."""
+    """Return whether an estimator is given weights in fit."""
     model = clone(estimator)
     if routing_enabled():
         request_weights(model)

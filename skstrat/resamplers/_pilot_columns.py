@@ -300,7 +300,7 @@ def _lacks(value: Any) -> bool:
 
 
 def _holds_numbers(column: Array) -> bool:
-    """Tell whether every value that is there is a number or a date."""
+    """Return whether every value that is there is a number or a date."""
     listed = column.tolist()
     return all(_lacks(value) or not np.isnan(_number(value)) for value in listed)
 

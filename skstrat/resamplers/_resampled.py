@@ -157,7 +157,7 @@ class Resampled:
 
     @cached_property
     def adds_rows(self) -> bool:
-        """Tell whether any row was repeated or made."""
+        """Return whether any row was repeated or made."""
         if self.samples is not None and self.rows is not None:
             apart = np.diff(self.rows)
             # Most samplers give the rows in order, which need no sorting.

@@ -45,7 +45,7 @@ def carrier_of(step: Any) -> Any:
 
 
 def is_addressed(step_params: Any) -> bool:
-    """Tell whether weights are given to one step alone."""
+    """Return whether weights are given to one step alone."""
     return any("sample_weight" in own for own in step_params.values())
 
 
