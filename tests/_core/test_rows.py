@@ -286,9 +286,3 @@ def test_things_without_rows(X, argument):
             count_rows(uncounted, argument)
     with pytest.raises(TypeError, match=rf"{argument}\['a'\] must be .*; got str"):
         take_rows({"a": "text"}, FIRST, argument)
-
-
-def test_streams_are_refused():
-    X = data_set().to_iterable_dataset()
-    with pytest.raises(TypeError, match=r"X must be .*got IterableDataset"):
-        count_rows(X)

@@ -70,14 +70,6 @@ def test_one_new_row_is_enough_to_score_and_compare(compare, rare_events):
     assert f"{compared.outcomes[0].mean('mean_error'):.3f} ±" in printed.getvalue()
 
 
-@pytest.mark.slow
-def test_one_new_row_is_enough_for_the_page(compare, tmp_path):
-    compare(strategies=[ClassWeight()]).to_html(tmp_path / "page.html")
-    page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "Mean<small>lower is better</small>" in page
-    assert "<dt>Largest</dt><dd>largest out-of-fold probability.</dd>" in page
-
-
 @pytest.mark.parametrize("three", [False, True])
 def test_a_new_row_is_scored_with_more_classes(three, compare, rare_events):
     X, y, _ = rare_events(600, 0.1)

@@ -184,30 +184,6 @@ def test_same_seed_same_table_in_two_processes_and_for_any_labels(rare_events):
     assert compare(X, fraud).positive_ == "fraud"
 
 
-@pytest.mark.slow
-def test_rare_events_need_weights_or_correction(rare_events):
-    X, y, _ = rare_events(20_000, 0.01)
-    strategies = list_strategies([10], random_state=0)
-    scoring = ["neg_log_loss", "roc_auc"]
-    comparison = compare(X, y, strategies=strategies, scoring=scoring)
-    ratio = {
-        name: comparison.y_prob(name).mean() / y.mean() for name in comparison.measured_
-    }
-    for name in ("under-sampling 1:1", "class weights", "oversample 1:1", "combined"):
-        assert ratio[name] > 10
-        assert ratio[f"{name} + correction"] == pytest.approx(1, abs=0.35)
-        # A correction is a monotone change of two-class probabilities: ranks stay.
-        with_it, without = (
-            comparison.outcome(each).mean("roc_auc")
-            for each in (name, f"{name} + correction")
-        )
-        assert with_it == pytest.approx(without, abs=1e-12)
-    for name in ("downsample 10 + upweight", "downsample 10 + correction"):
-        assert ratio[name] == pytest.approx(1, abs=0.15)
-        assert comparison.outcome(name).mean("rows") < 2000
-    assert ratio["true distribution"] == pytest.approx(1, abs=0.1)
-
-
 @pytest.mark.parametrize(
     "estimator",
     [LogisticRegression(), HistGradientBoostingClassifier(max_iter=10, random_state=0)],
@@ -275,14 +251,12 @@ TRUE = "true distribution"
     ("strategies", "names"),
     [
         ([None], [TRUE]),
-        ([], [TRUE]),
         ([ClassWeight(), None], [TRUE, "ClassWeight()"]),
         ({"few": DownsampleUpweight(), "all": None}, ["all", "few"]),
         ({"renamed": Strategy("old", ClassWeight())}, [TRUE, "renamed"]),
         ([RandomUnderSampler()], [TRUE, "RandomUnderSampler()"]),
         ("auto", [TRUE, "auto"]),
         (ClassWeight(), [TRUE, "ClassWeight()"]),
-        (Strategy("one", ClassWeight()), [TRUE, "one"]),
     ],
 )
 def test_strategies_in_the_words_of_users(strategies, names):
@@ -308,9 +282,7 @@ def test_the_ready_lists_are_strategies_that_differ():
     ("counts", "factors"),
     [
         ([20_000, 100], [5, 20, 100]),
-        ([1000, 50], [5, 20]),
         ([900, 100, 300], [5]),
-        ([400, 100], [2]),
         ([150, 100], [1.5]),
         ([100, 100], []),
     ],
@@ -326,10 +298,7 @@ BAD = [
         ({"strategies": given}, TypeError, MUST_HOLD + got)
         for given, got in [
             ([3], "3"),
-            (3, "3"),
-            ("awto", "'awto'"),
             ([ClassWeight], "<class"),
-            ([Strategy("a", 3)], "Strategy"),
         ]
     ),
     ({"strategies": [ClassWeight()] * 2}, ValueError, r"got \['ClassW.* more than onc"),
