@@ -1,14 +1,11 @@
 """Fit parameters in a Pipeline: eval rows are transformed, values of rows resampled."""
 
-from inspect import signature
-
 import numpy as np
 import pytest
 import sklearn
 from imblearn.base import BaseSampler
 from imblearn.over_sampling import SMOTE
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
-from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.feature_selection import SelectKBest
 from sklearn.preprocessing import StandardScaler
 
@@ -24,8 +21,17 @@ from skstrat import (
 class Recorder(TransformerMixin, ClassifierMixin, BaseEstimator):
     """Writes down all that it is fitted with; the tail of a row says which it is."""
 
-    def fit(self, X, y, sample_weight=None, X_val=None, offset=None):
-        self.X_, self.X_val_, self.offset_ = X, X_val, offset
+    def fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        X_val=None,
+        offset=None,
+        eval_set=None,
+        group=None,
+    ):
+        self.X_, self.X_val_, self.offset_, self.eval_set_ = X, X_val, offset, eval_set
         self.classes_ = np.unique(y)
         return self
 
@@ -80,9 +86,9 @@ STEPS = {
 }
 
 
-def by_hand(steps, X, y, others, weights=None):
+def by_hand(steps, X, y, others):
     """Fit the steps one after the other; say which rows are left, too."""
-    places = np.arange(len(y))
+    places, weights = np.arange(len(y)), None
     for step in steps:
         if hasattr(step, "fit_resample"):
             X, y, weights = step.fit_resample(X, y, sample_weight=weights)
@@ -90,12 +96,11 @@ def by_hand(steps, X, y, others, weights=None):
             sampler = step if hasattr(step, "sample_indices_") else step[0]
             places = places[sampler.sample_indices_]
         elif hasattr(step, "transform"):
-            given = {"sample_weight": weights} if step.__class__ in WEIGHTED else {}
+            given = {}
+            if isinstance(step, StandardScaler):
+                given = {"sample_weight": weights}
             X, others = step.fit(X, y, **given).transform(X), step.transform(others)
     return X, y, weights, places, others
-
-
-WEIGHTED = {StandardScaler}
 
 
 def named(steps, last):
@@ -115,39 +120,28 @@ def test_eval_rows_are_transformed_and_values_of_rows_resampled(data, steps, las
     offset = 10 * np.arange(len(y))
     given = {"X_val": X_val, "offset": offset}
     X_kept, _, _, places, transformed = by_hand(steps, X, y, X_val)
+    is_sampler = last is RecordingSampler
     with sklearn.config_context(enable_metadata_routing=True):
         step = requesting(last(), "X_val", "offset")
         end = Recorder().set_fit_request(X_val=False, offset=False)
-        for after in ([], [("end", end)]):
-            if not after and last is RecordingSampler:
-                pipeline = Pipeline(named(steps, step), transform_input=["X_val"])
-                pipeline.fit_resample(X, y, **given)
-            else:
-                pipeline = Pipeline(
-                    named(steps, step) + after, transform_input=["X_val"]
-                ).fit(X, y, **given)
-            got = pipeline.named_steps["last"]
+        for method, after in (
+            ("fit_resample" if is_sampler else "fit", []),
+            ("fit", [("end", end)]),
+        ):
+            made = Pipeline(named(steps, step) + after, transform_input=["X_val"])
+            getattr(made, method)(X, y, **given)
+            got = made.named_steps["last"]
             np.testing.assert_allclose(got.X_, X_kept, rtol=1e-12)
             np.testing.assert_allclose(got.X_val_, transformed, rtol=1e-12)
             np.testing.assert_array_equal(got.offset_, offset[places])
     # Without metadata routing parameters are addressed, and nothing is transformed.
-    if last is Recorder:
+    if not is_sampler:
         addressed = {f"last__{name}": value for name, value in given.items()}
-        got = Pipeline(named(steps, Recorder())).fit(X, y, **addressed)[-1]
-        np.testing.assert_array_equal(got.offset_, offset[places])
-        assert got.X_val_ is X_val
-
-
-def test_fit_predict_gives_the_last_step_the_same(data):
-    X, y, X_val, _ = data
-    steps = [StandardScaler(), down(weighting="uniform")]
-    _, _, _, places, transformed = by_hand(steps, X, y, X_val)
-    with sklearn.config_context(enable_metadata_routing=True):
-        last = requesting(Recorder(), "X_val", "offset")
-        pipeline = Pipeline(named(steps, last), transform_input=["X_val"])
-        pipeline.fit_predict(X, y, X_val=X_val, offset=y)
-    np.testing.assert_allclose(last.X_val_, transformed, rtol=1e-12)
-    np.testing.assert_array_equal(last.offset_, y[places])
+        for method in ("fit", "fit_predict"):
+            made = Pipeline(named(steps, Recorder()))
+            getattr(made, method)(X, y, **addressed)
+            np.testing.assert_array_equal(made[-1].offset_, offset[places])
+            assert made[-1].X_val_ is X_val
 
 
 def lightgbm(X_val, y_val, start):
@@ -164,19 +158,9 @@ def xgboost(X_val, y_val, start):
     return model, given, lambda fitted: fitted.evals_result()
 
 
-def scikit_learn(X_val, y_val, _):
-    model = HistGradientBoostingClassifier(
-        max_iter=5, early_stopping=True, random_state=0
-    )
-    if "X_val" not in signature(model.fit).parameters:
-        pytest.skip("scikit-learn takes X_val from 1.7 on")
-    given = {"X_val": X_val, "y_val": y_val}
-    return model, given, lambda fitted: list(fitted.validation_score_)
-
-
 # What starts from scores of the user's predicts without them, and warns.
 @pytest.mark.filterwarnings("ignore::skstrat.CalibrationWarning")
-@pytest.mark.parametrize("booster", [lightgbm, xgboost, scikit_learn])
+@pytest.mark.parametrize("booster", [lightgbm, xgboost])
 def test_boosters_see_the_loss_on_the_eval_rows(data, booster):
     X, y, X_val, y_val = data
     start = np.linspace(-3, -1, len(y))
@@ -196,92 +180,48 @@ def test_boosters_see_the_loss_on_the_eval_rows(data, booster):
     )
 
 
-def test_of_an_eval_set_the_rows_are_transformed_and_the_labels_stay(data):
+@pytest.mark.parametrize("is_list", [False, True])
+@pytest.mark.parametrize("length", [2, 3])
+def test_rows_of_an_eval_set_are_transformed_and_labels_stay(data, is_list, length):
     X, y, X_val, y_val = data
-
-    class Booster(Recorder):
-        def fit(self, X, y, sample_weight=None, eval_set=None):
-            self.eval_set_ = eval_set
-            return self
-
-    steps = [StandardScaler(), down()]
+    steps, pair = [StandardScaler(), down()], (X_val, y_val, y)[:length]
     transformed = by_hand(steps, X, y, X_val)[-1]
     with sklearn.config_context(enable_metadata_routing=True):
-        last = requesting(Booster(), "eval_set", "sample_weight")
+        last = requesting(Recorder(), "eval_set", "sample_weight")
         pipeline = Pipeline(named(steps, last), transform_input=["eval_set"])
-        for pair in ((X_val, y_val), (X_val, y_val, y)):
-            pipeline.fit(X, y, eval_set=pair)
-            np.testing.assert_allclose(last.eval_set_[0], transformed, rtol=1e-12)
-            assert all(
-                a is b for a, b in zip(last.eval_set_[1:], pair[1:], strict=True)
-            )
-            pipeline.fit(X, y, eval_set=[pair, pair])
-            for got in last.eval_set_:
-                np.testing.assert_allclose(got[0], transformed, rtol=1e-12)
-                assert got[1] is y_val
+        pipeline.fit(X, y, eval_set=[pair, pair] if is_list else pair)
+    for got in last.eval_set_ if is_list else [last.eval_set_]:
+        np.testing.assert_allclose(got[0], transformed, rtol=1e-12)
+        labels = zip(got[1:], pair[1:], strict=True)
+        assert all(one is other for one, other in labels)
 
 
-@pytest.mark.filterwarnings("ignore::skstrat.CalibrationWarning")
-def test_catboost_starts_from_the_baseline_of_its_rows(data):
-    catboost = pytest.importorskip("catboost")
-    X, y, X_val, _ = data
-    start = np.linspace(-3, -1, len(y))
-    steps = [StandardScaler(), down()]
-    X_kept, y_kept, weights, places, _ = by_hand(steps, X, y, X_val)
-    model, alone = (
-        catboost.CatBoostClassifier(
-            n_estimators=5, thread_count=1, allow_writing_files=False, verbose=False
-        )
-        for _ in range(2)
-    )
-    alone.fit(X_kept, y_kept, sample_weight=weights, baseline=start[places])
-    pipeline = Pipeline(named(steps, model)).fit(X, y, last__baseline=start)
-    np.testing.assert_array_equal(
-        pipeline[-1].predict_proba(X_kept), alone.predict_proba(X_kept)
-    )
+OVER = SMOTE(random_state=0)
+OFFSET = {"offset": np.zeros(400)}
+UNKNOWN = r"offset must be .* got 400 values, but SMOTE and DownsampleUpweight does"
+MADE = r"offset must be .* DownsampleUpweight and Weighted made 170 rows that"
+GROUP = r"group must not be given beside a resampler"
 
 
 @pytest.mark.parametrize("routing", [False, True])
 @pytest.mark.parametrize(
     ("samplers", "given", "message"),
     [
-        (
-            [SMOTE(random_state=0), down()],
-            {"offset": np.zeros(400)},
-            r"offset must be .* got 400 values, but SMOTE and DownsampleUpweight does",
-        ),
-        (
-            [down(), Weighted(SMOTE(random_state=0))],
-            {"offset": np.zeros(400)},
-            r"offset must be .* DownsampleUpweight and Weighted made 170 rows that",
-        ),
-        (
-            [down()],
-            {"group": [200, 200]},
-            r"group must not be given beside a resampler",
-        ),
+        ([OVER, down()], OFFSET, UNKNOWN),
+        ([down(), Weighted(OVER)], OFFSET, MADE),
+        ([down()], {"group": [200, 200]}, GROUP),
     ],
     ids=["unknown", "made", "numbers of rows"],
 )
 def test_values_that_cannot_follow_are_refused(data, samplers, given, message, routing):
-    X, y, _, _ = data
-
-    class Grouped(Recorder):
-        def fit(self, X, y, sample_weight=None, offset=None, group=None):
-            return super().fit(X, y, offset=offset)
-
-    last, prefix = Grouped(), "last__"
-    if routing:
-        with sklearn.config_context(enable_metadata_routing=True):
-            last.set_fit_request(offset=True, group=True, sample_weight=True)
-        prefix = ""
-    model = Pipeline(named(samplers, last))
-    given = {prefix + name: value for name, value in given.items()}
-    with (
-        sklearn.config_context(enable_metadata_routing=routing),
-        pytest.raises(ValueError, match=f"^{prefix}{message}"),
-    ):
-        model.fit(X, y, **given)
+    last, prefix = Recorder(), "" if routing else "last__"
+    with sklearn.config_context(enable_metadata_routing=routing):
+        if routing:
+            requesting(last, "offset", "group", "sample_weight")
+        model = Pipeline(named(samplers, last))
+        given = {prefix + name: value for name, value in given.items()}
+        with pytest.raises(ValueError, match=f"^{prefix}{message}"):
+            model.fit(*data[:2], **given)
     assert model[0] is samplers[0]
 
 
@@ -290,9 +230,8 @@ def test_what_would_not_be_transformed_under_its_name_is_refused(data):
     with sklearn.config_context(enable_metadata_routing=True):
         last = Recorder().set_fit_request(X_val="mine")
         model = Pipeline(named([down()], last), transform_input=["mine"])
-        with pytest.raises(
-            ValueError, match=r"transform_input must name .* got 'mine'"
-        ):
+        text = r"transform_input must name .* got 'mine'"
+        with pytest.raises(ValueError, match=text):
             model.fit(X, y, mine=X_val)
         model.set_params(transform_input=["X_val"]).fit(X, y, mine=X_val)
     assert last.X_val_ is X_val
