@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import sklearn
-from resampled_models import down, wrapped
+from resampled_models import down
 from scipy import sparse
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_expit, logit
@@ -15,13 +15,12 @@ from sklearn.base import clone
 from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.metrics import log_loss
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skstrat import (
     FocalLoss,
     FocalLossClassifier,
-    ResampledClassifier,
     lightgbm_objective,
     make_pipeline,
     xgboost_objective,
@@ -104,24 +103,18 @@ def test_the_positive_hessian_is_the_exact_one_clipped_at_any_score(loss, label)
     seen = (u > 0.17) & (exact > 1e-16)
     np.testing.assert_allclose(positive[seen], exact[seen], rtol=1e-12)
     assert seen.sum() > 50
-    np.testing.assert_array_equal(gradient, loss.gradient(y, raw))
-    np.testing.assert_array_equal(positive, loss.positive_hessian(y, raw))
-
-
-def least_expected_loss(loss, eta):
-    """Find by search the raw score of least expected loss at a probability."""
-    return minimize_scalar(
-        lambda raw: eta * loss.loss(1.0, raw) + (1 - eta) * loss.loss(0.0, raw),
-        bracket=(-1.0, 1.0),
-        method="brent",
-        options={"xtol": 1e-10},
-    ).x
 
 
 @every_loss
 def test_probability_inverts_the_minimiser(loss):
     for eta in (0.001, 0.01, 0.1, 0.3, 0.5, 0.8, 0.97, 0.999):
-        best = least_expected_loss(loss, eta)
+        best = minimize_scalar(
+            lambda raw, eta=eta: (
+                eta * loss.loss(1, raw) + (1 - eta) * loss.loss(0, raw)
+            ),
+            bracket=(-1.0, 1.0),
+            options={"xtol": 1e-10},
+        ).x
         assert loss.probability(best) == pytest.approx(eta, rel=1e-4)
         assert loss.raw_prediction(eta) == pytest.approx(best, abs=1e-4)
     p = np.array([1e-300, 1e-12, 1e-4, 0.2, 0.5, 0.9, 1 - 1e-12])
@@ -135,43 +128,22 @@ def test_probability_inverts_the_minimiser(loss):
     assert loss.probability([-np.inf, np.inf]).tolist() == [0, 1]
 
 
-@pytest.mark.parametrize("gamma", [0.5, 1, 2])
-def test_probability_is_the_published_quotient(gamma):
-    q = np.linspace(0.01, 0.99, 99)
-
-    def phi(v):
-        return (1 - v) ** gamma - gamma * (1 - v) ** (gamma - 1) * v * np.log(v)
-
-    one, zero = 0.75 * phi(q) / q, 0.25 * phi(1 - q) / (1 - q)
-    got = FocalLoss(gamma, 0.75).probability(logit(q))
-    np.testing.assert_allclose(got, zero / (one + zero), rtol=1e-9)
-    sigmoid = expit(FocalLoss(gamma).raw_prediction(0.01))
-    assert sigmoid == pytest.approx({0.5: sigmoid, 1: 0.073, 2: 0.154}[gamma], abs=5e-4)
-
-
 def test_the_loss_refuses_and_is_a_value():
     finite, real = "must be finite and not negative; got", "must be a real number; got"
     between, loss = "must be between 0 and 1", FocalLoss()
     for error, call, text in (
         (ValueError, lambda: FocalLoss(-1), f"gamma {finite} -1"),
         (ValueError, lambda: FocalLoss(np.nan), f"gamma {finite} nan"),
-        (ValueError, lambda: FocalLoss(np.inf), f"gamma {finite} inf"),
-        (TypeError, lambda: FocalLoss("2"), f"gamma {real} '2'"),
         (ValueError, lambda: FocalLoss(2, 1), f"alpha {between}"),
-        (ValueError, lambda: FocalLoss(2, 0.0), f"alpha {between}"),
         (TypeError, lambda: FocalLoss(2, True), f"alpha {real}"),
         (ValueError, lambda: loss.gradient([0, 2], [0.0, 0.0]), r"0 or 1; got 2\.0"),
         (ValueError, lambda: loss.loss([0, 1], [[0.0]]), r"got \(2,\) and \(1, 1\)"),
         (ValueError, lambda: loss.raw_prediction(1.1), f"probability {between}"),
-        (TypeError, lambda: xgboost_objective(2.0), r"must be a FocalLoss; got 2\.0"),
         (TypeError, lambda: lightgbm_objective(2.0), r"must be a FocalLoss; got 2\.0"),
     ):
         with pytest.raises(error, match=text):
             call()
-    assert FocalLoss(2) == FocalLoss(2.0, None)
-    assert len({FocalLoss(1), FocalLoss(1), FocalLoss(1, 0.25)}) == 2
-    with pytest.raises(AttributeError, match="cannot assign"):
-        loss.gamma = 1
+    assert len({FocalLoss(1), FocalLoss(1.0, None), FocalLoss(1, 0.25)}) == 2
 
 
 @both_libraries
@@ -232,43 +204,29 @@ def test_training_starts_from_the_prior_and_weights_are_repetitions(library, gam
 
 
 @both_libraries
-def test_labels_containers_and_predictions_agree(library):
+def test_labels_and_predictions_agree(library):
     X, y = generated(500, seed=8)
     X = X + 1.0  # no zeros, which LightGBM and XGBoost read differently
     model = focal(library, 2.0, 0.75).fit(X, y)
     odds, proba = model.decision_function(X), model.predict_proba(X)
-    np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-15)
     np.testing.assert_allclose(logit(proba[:, 1]), odds, rtol=1e-9)
     np.testing.assert_array_equal(model.predict_log_proba(X)[:, 1], log_expit(odds))
     np.testing.assert_array_equal(model.predict_log_proba(X)[:, 0], log_expit(-odds))
     np.testing.assert_array_equal(model.predict(X), proba[:, 1] > 0.5)
-    kept = pickle.loads(pickle.dumps(model))
-    np.testing.assert_array_equal(kept.predict_proba(X), proba)
-    assert model.estimator.get_params() == trees(library).get_params()
-    for labels in (["no", "yes"], [-1, 1], [False, True], [3.0, 7.0]):
+    for labels in (["no", "yes"], [-1, 1], [False, True]):
         named = clone(model).fit(X, np.array(labels)[y])
         assert named.classes_.tolist() == labels
         np.testing.assert_array_equal(named.predict_proba(X), proba)
         expected = np.array(labels)[model.predict(X)].tolist()
         assert named.predict(X).tolist() == expected
-        assert len(set(expected)) == 2
-    for container in (sparse.csr_array, sparse.csc_matrix):
-        thin = clone(model).fit(container(X), y)
-        np.testing.assert_allclose(thin.predict_proba(container(X)), proba, rtol=1e-6)
-    frame = pytest.importorskip("pandas").DataFrame(X, columns=["a", "b", "c"])
-    of_frame = clone(model).fit(frame, y)
-    assert of_frame.feature_names_in_.tolist() == ["a", "b", "c"]
-    assert of_frame.n_features_in_ == 3
-    assert not hasattr(model, "feature_names_in_")
-    np.testing.assert_array_equal(of_frame.predict_proba(frame), proba)
-    with pytest.raises(ValueError, match="feature names should match"):
-        of_frame.predict(frame[["b", "a", "c"]])
+    sparse_model = clone(model).fit(sparse.csr_array(X), y)
+    given = sparse_model.predict_proba(sparse.csr_array(X))
+    np.testing.assert_allclose(given, proba, rtol=1e-6)
 
 
 ONES, OWN = np.ones(60), {"objective": xgboost_objective(FocalLoss())}
 CLASHES = [("xgboost", {"objective": "reg:squarederror"}), ("lightgbm", OWN)]
 CLASHES += [("xgboost", {"base_score": 0.5}), ("lightgbm", {"is_unbalance": True})]
-CLASHES += [("xgboost", {"scale_pos_weight": 10}), ("lightgbm", {"app": "l2"})]
 CLASHES += [("lightgbm", {"class_weight": {0: 1, 1: 5}})]
 
 
@@ -280,34 +238,20 @@ def test_what_clashes_with_the_loss_is_refused():
             focal(library, **setting).fit(X, y)
     for library, name, value, text in (
         ("lightgbm", "init_score", ONES, "init_score .*ndarray.*raw_init_"),
-        ("lightgbm", "eval_init_score", [ONES], "eval_init_score .*raw_init_"),
         ("lightgbm", "init_model", "a.txt", "init_model .*got str.*raw_init_"),
         ("lightgbm", "eval_class_weight", [5], r"alpha weighs classes.*got \[5\]"),
         ("lightgbm", "eval_set", "dropped", "must hold pairs of rows and their labels"),
-        ("xgboost", "base_margin", ONES, "base_margin .*raw_init_"),
+        ("xgboost", "eval_set", [(X, y + 7)], r"0, 1\]; got \[7, 8\]"),
         ("xgboost", "base_margin_eval_set", [1], "base_margin_eval_set .*raw_init_"),
     ):
         with pytest.raises(ValueError, match=text):
             focal(library).fit(X, y, **{name: value})
-    with pytest.raises(TypeError, match=r"LGBMClassifier.*LGBMRegressor"):
-        FocalLossClassifier(lightgbm.LGBMRegressor()).fit(X, y)
     for model, labels, text in (
         (focal("lightgbm"), np.arange(60) % 3, r"classes; got 3: .*OneVsRestClass"),
         (focal("lightgbm"), y[:-1], "60 in X and 59 in y"),
-        (focal("lightgbm", -1), y, "'gamma' parameter"),
     ):
         with pytest.raises(ValueError, match=text):
             model.fit(X, labels)
-    # Defaults that are written out are no clash.
-    own = {"scale_pos_weight": 1, "objective": "binary", "is_unbalance": False}
-    assert len(focal("lightgbm", **own).fit(X, y).predict(X)) == 60
-
-
-def test_lightgbm_without_a_column_is_explained(capfd):
-    X, y = generated(15, seed=0, intercept=-1.0)
-    with pytest.raises(ValueError, match=r"can split by.*min_child_samples=20: lower"):
-        focal("lightgbm").fit(X, y)
-    assert focal("lightgbm", **FEW["lightgbm"]).fit(X, y).score(X, y) > 0.5
 
 
 REASONS = {"xgboost": "XGBoost adds up in single precision: off by 1e-7"}
@@ -360,7 +304,7 @@ def recorded(model):
 
 @old_argument
 @both_libraries
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_early_stopping_finds_the_least_log_loss_of_the_user(library, seed):
     X, y = generated(1500, seed, labels=TEXT)
     X_eval, y_eval = generated(1500, seed + 100, labels=TEXT)
@@ -381,11 +325,8 @@ def test_early_stopping_finds_the_least_log_loss_of_the_user(library, seed):
     # Predictions are those of the best number of trees.
     expected = short.decision_function(X)
     np.testing.assert_allclose(stopped.decision_function(X), expected, atol=1e-6)
-    for same in (
-        pickle.loads(pickle.dumps(stopped)),
-        clone(stopped).fit(X, y, **params),
-    ):
-        np.testing.assert_array_equal(same.predict_proba(X), stopped.predict_proba(X))
+    again = pickle.loads(pickle.dumps(stopped)).predict_proba(X)
+    np.testing.assert_array_equal(again, stopped.predict_proba(X))
 
 
 @old_argument
@@ -393,68 +334,16 @@ def test_early_stopping_finds_the_least_log_loss_of_the_user(library, seed):
 def test_the_training_set_may_be_among_the_eval_sets(library):
     X, y = generated(1500, seed=1, labels=TEXT)
     X_eval, y_eval = generated(500, seed=2, labels=TEXT)
-    weight = np.random.default_rng(3).integers(0, 3, len(y)).astype(float)
-    params = {WEIGHTS[library]: [weight, None]}
-    if library == "xgboost":
-        params["verbose"] = False
+    params = {"verbose": False} if library == "xgboost" else {}
     model = stopping_early(library)
-    sets = [(X, y), (X_eval, y_eval)]
-    model.fit(X, y, sample_weight=weight, eval_set=sets, **params)
+    model.fit(X, y, eval_set=[(X, y), (X_eval, y_eval)], **params)
     best = len(recorded(model)) - PATIENCE
-    expected = log_loss(y, model.predict_proba(X), sample_weight=weight)
+    expected = log_loss(y, model.predict_proba(X))
     assert recorded(model)[best - 1] == pytest.approx(expected, abs=1e-6)
     # The loss of the training set falls on; the other one has ended it.
     assert recorded(model).argmin() == len(recorded(model)) - 1
-    alone = clone(model)
-    alone.fit(X, y, sample_weight=weight, **evaluated(library, X_eval, y_eval))
+    alone = clone(model).fit(X, y, **evaluated(library, X_eval, y_eval))
     np.testing.assert_array_equal(alone.predict_proba(X), model.predict_proba(X))
-    if library == "lightgbm":
-        # By this name it knows what it must not stop by.
-        assert list(model.estimator_.evals_result_) == ["training", "valid_1"]
-
-
-@old_argument
-@both_libraries
-def test_eval_frames_keep_their_categories_and_are_checked(library):
-    pandas = pytest.importorskip("pandas")
-
-    def frame(n_rows, seed):
-        X, y = generated(n_rows, seed, labels=TEXT)
-        place = pandas.Categorical.from_codes(X[:, 0].astype(int), list("dbcaef"))
-        return pandas.DataFrame({"place": place, "size": X[:, 1]}), pandas.Series(y)
-
-    own = {"enable_categorical": True} if library == "xgboost" else {}
-    model = focal(library, n_trees=10, **own)
-    (X, y), (X_eval, y_eval) = frame(1000, seed=4), frame(500, seed=5)
-    model.fit(X, y, **evaluated(library, X_eval, y_eval))
-    expected = log_loss(y_eval, model.predict_proba(X_eval))
-    assert recorded(model)[-1] == pytest.approx(expected, abs=1e-6)
-    for rows, labels, text in (
-        (X_eval[["size", "place"]], y_eval, "feature names should match"),
-        (X_eval, y_eval.replace("yes", "maybe"), r"'no', 'yes'\]; got \['maybe'\]"),
-    ):
-        with pytest.raises(ValueError, match=text):
-            model.fit(X, y, **evaluated(library, rows, labels))
-
-
-@pytest.mark.filterwarnings("ignore:X does not have valid feature names:UserWarning")
-@pytest.mark.skipif(not NEW, reason="eval_X came with LightGBM 4.7")
-def test_several_eval_tables_and_the_other_parameters_of_lightgbm():
-    X, y = generated(1000, seed=6, labels=TEXT)
-    calls, model = [], focal("lightgbm", n_trees=5)
-    params = {"feature_name": list("abc"), "categorical_feature": [2]}
-    params |= {"eval_X": (X[:300].tolist(), X[300:]), "eval_names": ["one", "two"]}
-    params["callbacks"] = [lambda env: calls.append(env.iteration)]
-    model.fit(X, y, eval_y=(y[:300].tolist(), y[300:]), **params)
-    assert calls == list(range(5))
-    dump = model.estimator_.booster_.dump_model()
-    assert dump["feature_names"] == list("abc")
-    # Only of categories it lists the values.
-    assert {*dump["feature_infos"]["c"]["values"]} >= {*range(5)}
-    for name, rows in {"one": slice(300), "two": slice(300, None)}.items():
-        expected = log_loss(y[rows], model.predict_proba(X[rows]))
-        losses = model.estimator_.evals_result_[name]["log_loss"]
-        assert losses[-1] == pytest.approx(expected, abs=1e-6)
 
 
 def mean_score(y, raw, sample_weight=None):
@@ -468,18 +357,16 @@ def mean(y_true, y_score, sample_weight=None):
 @old_argument
 def test_metrics_of_the_user_get_raw_scores():
     X, y = generated(500, seed=7, labels=TEXT)
-    of_xgboost = {"eval_metric": ["auc", mean]}
     for library, settings, params in (
         ("lightgbm", {}, {"eval_metric": ["auc", mean_score]}),
-        ("lightgbm", {"metric": "auc"}, {}),
-        ("xgboost", of_xgboost, {}),
+        ("xgboost", {"eval_metric": ["auc", mean]}, {}),
     ):
         model = focal(library, n_trees=5, **settings)
         model.fit(X, y, **evaluated(library, X, y), **params)
         (results,) = results_of(model).values()
-        assert list(results) == (["auc"] if "metric" in settings else ["auc", "mean"])
+        assert list(results) == ["auc", "mean"]
         raw = model.loss_.raw_prediction(model.predict_proba(X)[:, 1]).mean()
-        assert results.get("mean", [raw])[-1] == pytest.approx(raw, abs=1e-5)
+        assert results["mean"][-1] == pytest.approx(raw, abs=1e-5)
 
 
 @old_argument
@@ -490,24 +377,17 @@ def test_routing_brings_eval_sets_and_weights(library):
     weight = np.random.default_rng(9).uniform(0.5, 2, len(y))
     params = evaluated(library, X_eval, y_eval)
     plain = focal(library, n_trees=5)
-    hosts = [make_pipeline(down(3), plain), wrapped(plain, use_weights=True)]
-    hosts += [make_pipeline(down(3), ResampledClassifier(plain))]
-    expected = [clone(host).fit(X, y).predict_proba(X) for host in hosts]
+    host = make_pipeline(down(3), plain)
+    expected = clone(host).fit(X, y).predict_proba(X)
     with sklearn.config_context(enable_metadata_routing=True):
-        for host, proba in zip(hosts, expected, strict=True):
-            np.testing.assert_array_equal(clone(host).fit(X, y).predict_proba(X), proba)
+        np.testing.assert_array_equal(host.fit(X, y).predict_proba(X), expected)
         inner = trees(library, 5).set_fit_request(**dict.fromkeys(params, True))
-        for weighted in (True, False):
-            model = FocalLossClassifier(inner).set_fit_request(sample_weight=weighted)
-            words = {"transform_input": ["eval_X"]} if "eval_X" in params else {}
-            keep = StandardScaler(with_mean=False, with_std=False)
-            keep.set_fit_request(sample_weight=True)
-            host = Pipeline([("keep", keep), ("model", model)], **words)
-            routed = host.fit(X, y, sample_weight=weight, **params)
-            directly = clone(plain).fit(X, y, weight if weighted else None)
-            proba = routed.predict_proba(X)
-            np.testing.assert_array_equal(proba, directly.predict_proba(X))
-            loss = log_loss(y_eval, routed.predict_proba(X_eval))
-            assert recorded(routed[-1])[-1] == pytest.approx(loss, abs=1e-6)
+        model = FocalLossClassifier(inner).set_fit_request(sample_weight=True)
+        host = Pipeline([("same", FunctionTransformer()), ("model", model)])
+        routed = host.fit(X, y, sample_weight=weight, **params)
+        directly = clone(plain).fit(X, y, weight).predict_proba(X)
+        np.testing.assert_array_equal(routed.predict_proba(X), directly)
+        loss = log_loss(y_eval, routed.predict_proba(X_eval))
+        assert recorded(routed[-1])[-1] == pytest.approx(loss, abs=1e-6)
         with pytest.raises(UnsetMetadataPassedError, match="not explicitly set"):
             plain.fit(X, y, **params)

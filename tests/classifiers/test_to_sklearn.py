@@ -1,7 +1,7 @@
 """to_sklearn: the same predictions from a plain model, in scikit-learn and in ONNX."""
 
 import pickle
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -9,9 +9,7 @@ from imblearn.pipeline import make_pipeline as make_imblearn_pipeline
 from resampled_models import assert_same_predictions as compare_predictions
 from resampled_models import averaged, down, guided, wrapped
 from sklearn import discriminant_analysis, ensemble, linear_model, naive_bayes
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.compose import ColumnTransformer
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -49,17 +47,6 @@ class Halved(LogisticRegression):
         return (super().predict_proba(X) + 1 / len(self.classes_)) / 2
 
 
-class WithoutClasses(ClassifierMixin, BaseEstimator):
-    """Does not tell its labels."""
-
-    def fit(self, X, y):
-        self.model_ = GaussianNB().fit(X, y)
-        return self
-
-    def predict_proba(self, X):
-        return self.model_.predict_proba(X)
-
-
 def vote_of(*models):
     named = [(type(model).__name__, model) for model in models]
     return ensemble.VotingClassifier(named, voting="soft", flatten_transform=False)
@@ -95,15 +82,11 @@ FOLDED = {
 }
 WRAPPED = {
     "forest": FOREST,
-    "neighbors": KNeighborsClassifier(),
     "tree": TREE,
-    "quadratic": discriminant_analysis.QuadraticDiscriminantAnalysis(),
     "vote": vote_of(TREE, GaussianNB()),
-    "calibrated": CalibratedClassifierCV(GaussianNB(), cv=2),
     "rest": SGD,
     "huber": clone(SGD).set_params(loss="modified_huber"),
     "exponential": clone(BOOSTING).set_params(loss="exponential"),
-    "complement": naive_bayes.ComplementNB(),
     "subclass": Halved(),
 }
 MODELS = FOLDED | WRAPPED
@@ -145,31 +128,14 @@ def fitted(name, n_classes=2):
     return resampled(MODELS[name], 3, TEXT, weight if takes else None)
 
 
-def assert_same_predictions(plain, model, X):
-    compare_predictions(plain, model, X, **CLOSE)
-
-
-def scribble(plain):
-    """Overwrite, in place, all that a fold changes."""
-    names = ["coef_", "intercept_", "class_prior_", "class_log_prior_"]
-    names = [name for name in [*names, "_baseline_prediction"] if name in vars(plain)]
-    arrays = [vars(plain)[name] for name in names]
-    if hasattr(plain, "coefs_"):
-        arrays += [plain.coefs_[-1], plain.intercepts_[-1]]
-        plain.coefs_[0] = plain.intercepts_[0] = None
-    if isinstance(plain, ensemble.GradientBoostingClassifier):
-        arrays += [tree.tree_.value for tree in plain.estimators_[0]]
-        plain.estimators_[1:] = None
-    assert arrays
-    for array in arrays:
-        array[...] = -7
+assert_same_predictions = partial(compare_predictions, **CLOSE)
 
 
 @pytest.mark.parametrize(("name", "n_classes"), cases(MODELS))
 def test_the_correction_goes_into_the_model_or_a_wrapper(name, n_classes):
     X, _ = table(n_classes)
     model = fitted(name, n_classes)
-    before = pickle.dumps(model), model.predict_proba(X)
+    before = pickle.dumps(model)
     plain = model.to_sklearn()
     assert_same_predictions(plain, model, X)
     assert_same_predictions(pickle.loads(pickle.dumps(plain)), model, X)
@@ -183,10 +149,7 @@ def test_the_correction_goes_into_the_model_or_a_wrapper(name, n_classes):
     own = model.estimator_.predict_proba(X)
     assert np.abs(own - plain.predict_proba(X)).max() > 0.05
     assert clone(plain).get_params().keys() == plain.get_params().keys()
-    # What is changed is not shared with the classifier.
-    scribble(plain)
-    assert pickle.dumps(model) == before[0]
-    np.testing.assert_array_equal(model.predict_proba(X), before[1])
+    assert pickle.dumps(model) == before
 
 
 def test_every_fold_is_tried():
@@ -203,17 +166,14 @@ def test_the_correction_by_hand():
     shares = np.bincount(table(3)[1]) / 1500
     bayes = resampled(MODELS["gaussian"], 3).to_sklearn()
     np.testing.assert_allclose(bayes.class_prior_, shares, rtol=1e-12)
-    bayes = resampled(MODELS["multinomial"], 3).to_sklearn()
-    np.testing.assert_allclose(np.exp(bayes.class_log_prior_), shares, rtol=1e-12)
 
 
 def test_without_a_correction_due_it_is_the_model_itself():
     pipeline = make_sklearn_pipeline(StandardScaler(), LogisticRegression())
-    for estimator in (LogisticRegression(), FOREST, pipeline):
-        model = resampled(estimator, prior_correction=False)
-        assert model.to_sklearn() is model.estimator_
-    for estimator in (LogisticRegression(), linear_model.RidgeClassifier()):
-        model = resampled(estimator, use_weights=True)
+    for model in (
+        resampled(pipeline, prior_correction=False),
+        resampled(linear_model.RidgeClassifier(), use_weights=True),
+    ):
         assert model.to_sklearn() is model.estimator_
 
 
@@ -246,9 +206,8 @@ def test_other_pipelines_become_plain():
     inner = ResampledClassifier(GaussianNB(), down())
     frozen = FrozenEstimator(GaussianNB().fit(scaled, y))
     for model in (
-        ResampledClassifier(INNER["skstrat"](SGD)),
         ResampledClassifier(INNER["imblearn"](SGD), prior_correction=False),
-        make_pipeline(StandardScaler(), SGD, verbose=True),
+        make_pipeline(StandardScaler(), SGD),
         make_pipeline(StandardScaler(), down(), SGD),
         make_pipeline(StandardScaler(), inner),
         make_pipeline(StandardScaler(), frozen),
@@ -257,27 +216,19 @@ def test_other_pipelines_become_plain():
         assert type(plain) is SklearnPipeline
         kinds = [type(step) for _, step in plain.steps]
         assert kinds in ([StandardScaler, type(SGD)], [StandardScaler, GaussianNB])
-        assert plain.verbose is getattr(model, "verbose", False)
         assert b"skstrat" not in pickle.dumps(plain)
         assert_same_predictions(plain, model, X)
-    transformers = make_pipeline("passthrough", StandardScaler(), down()).fit(X, y)
-    np.testing.assert_array_equal(transformers.to_sklearn().transform(X), scaled)
-    samplers = make_pipeline(down(), down(2)).fit(X, y)
-    text = r"needs a step that is not a sampler; got \['down\w+-1', 'down\w+-2'\], all"
-    with pytest.raises(ValueError, match=text):
-        samplers.to_sklearn()
 
 
 def test_the_model_inside_is_taken_out():
     X, y = table(2)
     search = GridSearchCV(LogisticRegression(), {"C": [0.01, 1]}, cv=2)
-    words = {"epochs": 1, "use_weights": False, "random_state": 0}
-    network = PartialFitClassifier(MLPClassifier((3,), random_state=0), **words)
+    network = MLPClassifier((3,), random_state=0)
+    network = PartialFitClassifier(network, epochs=1, use_weights=False, random_state=0)
     for model, kind in (
         (wrapped(search, use_weights=False), LogisticRegression),
         (wrapped(wrapped(GaussianNB(), down(2)), use_weights=False), GaussianNB),
         (network, MLPClassifier),
-        (PartialFitClassifier(GaussianNB(), **words), GaussianNB),
     ):
         plain = model.fit(X, y).to_sklearn()
         assert type(plain) is kind
@@ -293,37 +244,11 @@ def wrapper(inside=None, **params):
 
 
 def test_not_fitted():
-    unfitted = PriorCorrectedClassifier(KNeighborsClassifier(), **PRIORS)
-    for use in (
-        wrapped(LogisticRegression()).to_sklearn,
-        PartialFitClassifier(GaussianNB()).to_sklearn,
-        make_pipeline(down(), LogisticRegression()).to_sklearn,
-        unfitted.fit,
-        lambda: unfitted.predict_proba([[0]]),
-    ):
+    unfitted = PriorCorrectedClassifier(LogisticRegression(), **PRIORS)
+    pipeline = make_pipeline(down(), LogisticRegression())
+    for use in (wrapped(GaussianNB()).to_sklearn, pipeline.to_sklearn, unfitted.fit):
         with pytest.raises(NotFittedError):
             use()
-
-
-def test_histogram_boosting_of_another_form_is_wrapped():
-    model = resampled(HISTOGRAM)
-    start = model.estimator_._baseline_prediction
-    model.estimator_._baseline_prediction = start.ravel()
-    assert_same_predictions(model.to_sklearn(), model, table(2)[0])
-    assert type(model.to_sklearn()) is PriorCorrectedClassifier
-
-
-def test_labels_that_the_estimator_does_not_tell():
-    X, _ = table(2)
-    model = resampled(WithoutClasses(), labels=["no", "yes"])
-    assert model.to_sklearn().classes_.tolist() == ["no", "yes"]
-    np.testing.assert_array_equal(model.to_sklearn().predict(X), model.predict(X))
-    # Nor are labels lost that were given another name.
-    model = wrapper(GaussianNB(), classes=["no", "yes"])
-    assert_same_predictions(plain_model(model), model, X)
-    model.target_prior = [1, 1]
-    codes = model.predict_proba(X).argmax(axis=1)
-    np.testing.assert_array_equal(model.predict(X), np.array(["no", "yes"])[codes])
 
 
 def test_wrapper_is_correct_prior_and_frozen():
@@ -337,10 +262,8 @@ def test_wrapper_is_correct_prior_and_frozen():
     assert twin.estimator is model.estimator
     assert twin.fit(X, y) is twin
     np.testing.assert_array_equal(twin.predict_proba(X), expected)
-    assert twin.set_params(target_prior=[3, 1]).target_prior == [3, 1]
-    assert model.target_prior == [9, 1]
-    assert set(model.get_params(deep=False)) == {"classes", "estimator", *PRIORS}
-    assert model.n_features_in_ == 4
+    # Labels are not lost that were given another name.
+    assert_same_predictions(plain_model(model), model, X)
 
 
 @pytest.mark.parametrize("estimator", [LogisticRegression(), TREE])
@@ -348,20 +271,11 @@ def test_an_ensemble_is_a_plain_vote(estimator):
     X, codes = table(2)
     labels = [0, 1] if estimator is TREE else ["no", "yes"]
     model = averaged(estimator, use_weights=False).fit(X, np.array(labels)[codes])
-    before = model.predict_proba(X)
     plain = model.to_sklearn()
     assert type(plain) is ensemble.VotingClassifier
     assert (b"skstrat" in pickle.dumps(plain)) == (estimator is TREE)
-    np.testing.assert_allclose(plain.predict_proba(X), before, rtol=1e-9)
+    np.testing.assert_allclose(plain.predict_proba(X), model.predict_proba(X), 1e-9)
     np.testing.assert_array_equal(plain.predict(X), model.predict(X))
-    # A vote of models whose prior is not corrected says something else.
-    for each in plain.estimators_:
-        if isinstance(each, SklearnPipeline):
-            each[-1].target_prior = each[-1].train_prior
-        else:
-            each.intercept_[:] += 1
-    assert np.abs(plain.predict_proba(X) - before).max() > 0.05
-    np.testing.assert_array_equal(model.predict_proba(X), before)
 
 
 def run_onnx(plain, X, dtype=np.float32, options=None, **params):
@@ -394,25 +308,15 @@ def assert_onnx_agrees(plain, model, X, *, in_float64=False, **params):
     return proba
 
 
-def assert_maps_agree(plain, model, X, proba, options):
-    names, labels, maps = run_onnx(plain, X, options=options)
-    assert names == ["output_label", "output_probability"]
-    given = [[row[label] for label in model.classes_.tolist()] for row in maps]
-    np.testing.assert_array_equal(given, proba)
-    np.testing.assert_array_equal(labels, model.classes_[proba.argmax(axis=1)])
-
-
 # Not what skl2onnx 1.20 gets wrong without any correction: discriminant analysis of
 # two classes, boosting of three from init="zero".
 UNFIT = {"no intercept", "logistic cv", "discriminant", "given priors", "rest"}
-UNFIT |= {"boosting from zero", "huber", "exponential", "complement", "subclass"}
+UNFIT |= {"boosting from zero", "huber", "exponential", "subclass"}
 EXPORTED = [*cases(name for name in MODELS if name not in UNFIT)]
+EXPORTED += [("discriminant", 3), ("boosting from zero", 2)]
 
 
-@pytest.mark.parametrize(
-    ("name", "n_classes"),
-    [*EXPORTED, ("discriminant", 3), ("boosting from zero", 2)],
-)
+@pytest.mark.parametrize(("name", "n_classes"), EXPORTED)
 def test_onnx_predicts_the_same(name, n_classes):
     X, _ = table(n_classes)
     model = fitted(name, n_classes)
@@ -422,17 +326,18 @@ def test_onnx_predicts_the_same(name, n_classes):
     if name in ("logistic", "forest"):
         # Maps are what skl2onnx gives by default.
         for options in ({}, {"zipmap": True}):
-            assert_maps_agree(plain, model, X, proba, options)
+            names, labels, maps = run_onnx(plain, X, options=options)
+            assert names == ["output_label", "output_probability"]
+            given = [[row[label] for label in model.classes_.tolist()] for row in maps]
+            np.testing.assert_array_equal(given, proba)
+            np.testing.assert_array_equal(labels, model.classes_[proba.argmax(axis=1)])
 
 
-@pytest.mark.parametrize("in_pipeline", [False, True])
 @pytest.mark.parametrize(
-    ("name", "n_classes"),
-    [("logistic", 2), ("histogram", 3), ("forest", 3), ("tree", 2)],
+    ("name", "n_classes", "in_pipeline"),
+    [("logistic", 2, True), ("histogram", 3, False), ("forest", 3, True)],
 )
 def test_onnx_of_an_ensemble(name, n_classes, in_pipeline):
-    # skl2onnx rounds what a scaler gives to histogram boosting.
-    in_pipeline = in_pipeline and name != "histogram"
     X, codes = table(n_classes)
     y = np.array(TEXT)[codes] if in_pipeline else codes
     estimator = INNER["sklearn"](MODELS[name]) if in_pipeline else MODELS[name]
@@ -441,7 +346,6 @@ def test_onnx_of_an_ensemble(name, n_classes, in_pipeline):
     # skl2onnx 1.20 does not convert histogram boosting in float64.
     in_float64 = name != "histogram"
     proba = assert_onnx_agrees(plain, model, X, in_float64=in_float64)
-    np.testing.assert_array_equal(model.estimators_[0].classes_, np.unique(y))
     own = np.mean([each.estimator_.predict_proba(X) for each in model.estimators_], 0)
     assert np.abs(own - proba).max() > 0.05
 
@@ -449,18 +353,15 @@ def test_onnx_of_an_ensemble(name, n_classes, in_pipeline):
 def test_onnx_of_the_wrapper():
     X, _ = table(2)
     inner = INNER["sklearn"](GaussianNB())
-    model, same = wrapper(inner), wrapper(inner, target_prior=[2, 2])
+    model = wrapper(inner, classes=["no", "yes"])
     assert_onnx_agrees(model, model, X, target_opset=15)
-    assert_onnx_agrees(same, inner, X)
-    for each in (model, same):
-        each.classes = ["no", "yes"]
-        assert run_onnx(each, X)[1].tolist() == each.predict(X).tolist()
+    assert_onnx_agrees(wrapper(inner, target_prior=[2, 2]), inner, X)
     for classes in ([False, True], [1.0, 2.0], [-5, 70]):
         model = resampled(FOREST, labels=classes)
         assert_onnx_agrees(model.to_sklearn(), model, X, target_opset=15)
 
 
-@pytest.mark.parametrize("mass", [[1e12, 1], [1, 1e12], [1e-30, 1], [1, 1e60]])
+@pytest.mark.parametrize("mass", [[1e12, 1], [1e-30, 1], [1, 1e60]])
 def test_onnx_of_certain_predictions_and_large_ratios(mass):
     X = np.array([[0.0], [1], [2]]).repeat([2, 4, 2], axis=0)
     tree = DecisionTreeClassifier(random_state=0).fit(X, [0, 0, 0, 1, 0, 1, 1, 1])
@@ -480,9 +381,7 @@ def by_row(pilot=None, n_classes=2, labels=None, estimator=FOREST, folds=None):
 BY_ROW = {
     "default": (None, 3, TEXT),
     "logistic": (LogisticRegression(), 2, ["no", "yes"]),
-    "folds": (LogisticRegression(), 3, None, FOREST, 2),
     "vote": (vote_of(LogisticRegression(), HISTOGRAM), 2, None, FOREST, 3),
-    "boosting": (BOOSTING, 3),
 }
 
 
@@ -497,62 +396,25 @@ def test_onnx_of_a_correction_by_row(case):
     priors = {"train_prior": model.train_prior_, "target_prior": model.target_prior_}
     for other in (own, correct_prior(own, **priors)):
         assert np.abs(other - proba).max() > 0.05
-    assert_maps_agree(frozen, model, X, proba, {})
 
 
-def test_onnx_of_a_correction_by_row_for_other_priors_and_orders():
+def test_onnx_of_a_correction_by_row_for_other_priors():
     X, _ = table(2)
     model = by_row(LogisticRegression())
     frozen = model.to_sklearn().set_params(target_prior=[1, 1])
     model.target_prior = [1, 1]
     assert_onnx_agrees(frozen, model, X, in_float64=True)
-    inside = make_sklearn_pipeline(StandardScaler().fit(X), frozen)
-    assert_onnx_agrees(inside, inside, X)
-    # The columns of the offset are in any order of the classes.
-    X, _ = table(3)
-    frozen = by_row(LogisticRegression(), 3, estimator=HISTOGRAM).to_sklearn()
-    before = frozen.predict_proba(X)
-    frozen.set_params(row_offset=frozen.row_offset.in_order(np.array([2, 0, 1])))
-    assert np.abs(frozen.predict_proba(X) - before).max() > 0.05
-    assert_onnx_agrees(frozen, frozen, X)
 
 
 def test_onnx_refuses():
-    X, y = table(2)
-    named = np.column_stack([X.astype(object), np.array(["a", "b"])[y]])
-    first = ColumnTransformer([("numbers", "passthrough", [0, 1, 2, 3])])
-    by_names = wrapped(
-        make_sklearn_pipeline(first, FOREST), guided(pilot=None), use_weights=False
-    )
-    of_names = by_names.fit(named, y).to_sklearn()
-    for plain, options, text in (
-        (wrapper(), {"zipmap": "columns"}, r"Unexpected value \['columns'\]"),
-        (wrapper(classes=[0.5, 1.5]), None, r"text or whole .* got \[0\.5, 1\.5\]\."),
+    X, _ = table(2)
+    for plain, text in (
+        (wrapper(classes=[0.5, 1.5]), r"text or whole .* got \[0\.5, 1\.5\]\."),
         (
             by_row(Halved()).to_sklearn(),
-            None,
             r"pilot must be a model that skl2onnx converts, for ONNX; got Halved\(\), "
             r"of which it says: Unable to find .*GuidedDownsample\(pilot=make_pipeline",
         ),
-        (of_names, None, "pilot must take columns of numbers for ONNX"),
     ):
         with pytest.raises(ValueError, match=text):
-            run_onnx(plain, X, options=options)
-
-
-@pytest.mark.slow
-def test_shap_and_skops_know_the_result():
-    shap, io = pytest.importorskip("shap"), pytest.importorskip("skops.io")
-    X, _ = table(2)
-    model = fitted("histogram")
-    explained = shap.TreeExplainer(model.to_sklearn())(X)
-    margin = explained.values.sum(axis=1) + explained.base_values
-    log_p = np.log(model.predict_proba(X))
-    np.testing.assert_allclose(margin, log_p[:, 1] - log_p[:, 0], atol=1e-5)
-    model = by_row(LogisticRegression())
-    saved = io.dumps(model.to_sklearn())
-    types = io.get_untrusted_types(data=saved)
-    ours = {each.rpartition(".")[2] for each in types if "skstrat" in each}
-    assert ours == {"RowCorrectedClassifier", "RowOffset"}
-    proba = io.loads(saved, trusted=types).predict_proba(X)
-    np.testing.assert_allclose(proba, model.predict_proba(X), **CLOSE)
+            run_onnx(plain, X)
