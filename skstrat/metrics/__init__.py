@@ -1,9 +1,4 @@
-"""Metrics of probabilities for rare classes, with weights, and scorers of them.
-
-These are measures that scikit-learn lacks: calibration errors, slope and ratio, all
-with ``sample_weight``. On a downsampled test set give the weights of the sampler: then
-every metric estimates its value on all rows.
-"""
+"""Metrics of probabilities for rare classes, with weights, and scorers of them."""
 
 from skstrat.metrics._calibration_error import (
     calibration_noise_floor,

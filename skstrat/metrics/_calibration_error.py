@@ -1,10 +1,4 @@
-r"""Calibration error in bins of equal weight, and its value by chance.
-
-The expected calibration error cannot be negative, so it is positive for a perfect
-model, too. With *m* bins of equally many expected events it is about sqrt(2/pi) sqrt(m
-/ N1) of the prevalence. That is 31 % with 15 bins and 100 positives. So few bins are
-used where positives are few, and there is a noise floor to compare with.
-"""
+"""Calibration error in bins of equal weight, and its value by chance."""
 
 from __future__ import annotations
 
@@ -19,6 +13,11 @@ from sklearn.utils import check_scalar
 from skstrat.metrics._predictions import Predictions, check_predictions
 
 _FEWEST_BINS, _MOST_BINS = 2, 15
+# The expected calibration error cannot be negative, so it is positive for a perfect
+# model, too. With m bins of equally many expected events it is about sqrt(2/pi) sqrt(m
+# / N1) of the prevalence. That is 31 % with 15 bins and 100 positives. So few bins are
+# used where positives are few, and a noise floor is computed.
+
 # In units of one bin; far more than rounding, far less than a row.
 _BORDER = 1e-9
 
@@ -48,16 +47,14 @@ def expected_calibration_error(
     y_prob : array-like of shape (n_rows,)
         Probability of the positive class.
     sample_weight : array-like of shape (n_rows,), default=None
-        Weights, 1 if None; rows of weight zero are ignored.
+        Weights, 1 if None. Rows with zero weight are ignored.
     pos_label : int, float, bool or str, default=None
-        Label of the positive class. None means 1 where the labels are among 0 and 1, -1
-        and 1, or False and True.
+        Label of the positive class. None means 1 or True, beside 0, -1 or False.
     n_bins : int, default=None
         Number of bins, fewer if ties fill several. None for the cube root of the number
-        of positive rows (rows, not weight), rounded, between 2 and 15.
+        of positive rows, rounded, between 2 and 15.
     relative : bool, default=False
-        Whether to divide by the prevalence. 0.1 then means an error of a tenth of the
-        prevalence.
+        Whether to divide by the prevalence.
 
     Returns
     -------
@@ -96,16 +93,15 @@ def calibration_noise_floor(
     n_draws: int = 100,
     random_state: Any = 0,
 ) -> float:
-    r"""Return the calibration error that these predictions would have if correct.
+    """Return the calibration error that these predictions would have if correct.
 
     It is the mean of :func:`expected_calibration_error`, in the same bins, over labels
     drawn from the probabilities. This is a parametric bootstrap, as the consistency
-    bars of Broecker and Smith (2007). Each row is one draw, whatever its weight.
-
-    Weights that differ between the classes show how the rows were sampled. The odds of
-    a kept row are those of the population divided by *r*, the mean weight of positive
-    over that of negative rows. A drawn label has the weight of its class. So the floor
-    is also right for a downsampled test set with weights.
+    bars of Broecker and Smith (2007). Weights that differ between the classes show how
+    the rows were sampled. The odds of a kept row are those of the population divided by
+    *r*, the mean weight of positive over that of negative rows. A drawn label has the
+    weight of its class. So the floor is also right for a downsampled test set with
+    weights.
 
     Parameters
     ----------
@@ -115,11 +111,10 @@ def calibration_noise_floor(
     y_prob : array-like of shape (n_rows,)
         Probability of the positive class.
     sample_weight : array-like of shape (n_rows,), default=None
-        Weights, 1 if None; rows of weight zero are ignored. Where weights are counts,
+        Weights, 1 if None. Rows with zero weight are ignored. Where weights are counts,
         repeat the rows instead: only then is each drawn independently.
     pos_label : int, float, bool or str, default=None
-        Label of the positive class. None means 1 where the labels are among 0 and 1, -1
-        and 1, or False and True.
+        Label of the positive class. None means 1 or True, beside 0, -1 or False.
     n_bins : int, default=None
         Number of bins, as for :func:`expected_calibration_error`.
     relative : bool, default=False
@@ -145,17 +140,14 @@ def calibration_noise_floor(
 
     Examples
     --------
-    Half of the rows are positive, and chance alone gives an error of 2 % of that:
-
     >>> import numpy as np
     >>> from skstrat.metrics import calibration_noise_floor, expected_calibration_error
     >>> rng = np.random.default_rng(0)
     >>> p = rng.random(10_000)
     >>> y = rng.random(10_000) < p
-    >>> round(expected_calibration_error(y, p), 3)
-    0.012
-    >>> round(calibration_noise_floor(y, p), 2)
-    0.01
+    >>> error, floor = expected_calibration_error(y, p), calibration_noise_floor(y, p)
+    >>> round(error, 3), round(floor, 2)
+    (0.012, 0.01)
     """
     check_scalar(n_draws, "n_draws", Integral, min_val=1)
     rows = check_predictions(y_true, y_prob, sample_weight, pos_label)
@@ -164,7 +156,7 @@ def calibration_noise_floor(
     ratio = ones.mean() / others.mean() if len(ones) and len(others) else 1.0
     chance = expit(logit(rows.p) - np.log(ratio))
     as_positive = np.where(rows.positive, rows.share, rows.share * ratio)
-    # One generator on, lest a small seed that also drew the data draws them again.
+    # A derived generator, so that a seed that drew the data does not repeat that draw.
     rng = np.random.default_rng(np.random.default_rng(random_state).integers(2**63))
     errors = np.empty(n_draws)
     for draw in range(n_draws):
@@ -183,7 +175,7 @@ def assign_bins(rows: Predictions, n_bins: int | None) -> NDArray[np.intp]:
     values, value_of = np.unique(rows.p, return_inverse=True)
     mass = np.bincount(value_of, rows.share, minlength=len(values))
     middle = (np.cumsum(mass) - mass / 2) / mass.sum() * n_bins
-    # A middle on the border belongs to the lower bin, also if rounding moved it.
+    # A middle on the border belongs to the lower bin, also if rounded up.
     wanted = np.clip(np.ceil(middle - _BORDER) - 1, 0, n_bins - 1)
     bin_of_value = np.unique(wanted, return_inverse=True)[1]
     return bin_of_value[value_of]
@@ -191,5 +183,5 @@ def assign_bins(rows: Predictions, n_bins: int | None) -> NDArray[np.intp]:
 
 def _expected_error(rows: Predictions, bin_of: NDArray[np.intp]) -> float:
     gaps = np.bincount(bin_of, rows.share * (rows.positive - rows.p))
-    # Added up alike, lest rounding make it more than 1.
+    # Both sums are computed in the same way, so that rounding cannot give more than 1.
     return float(np.abs(gaps).sum() / np.bincount(bin_of, rows.share).sum())

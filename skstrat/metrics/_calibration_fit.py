@@ -1,9 +1,4 @@
-r"""Calibration without bins: the ratio of means and logistic recalibration.
-
-The logistic measures are those of Cox (1958). A model is calibrated if a regression of
-the outcome on the predicted log-odds has slope 1 and intercept 0. In a few hundred rows
-they show errors that an error over bins does not (Van Calster et al., 2019).
-"""
+"""Calibration without bins: the ratio of means and logistic recalibration."""
 
 from __future__ import annotations
 
@@ -18,22 +13,18 @@ from sklearn.linear_model import LogisticRegression
 
 from skstrat.metrics._predictions import Floats, Predictions, check_predictions
 
+# The logistic measures are those of Cox (1958). A model is calibrated if a regression
+# of the outcome on the predicted log-odds has slope 1 and intercept 0. In a few hundred
+# rows they show errors that an error over bins does not (Van Calster et al., 2019).
+
 # Log-odds stay within 20.7, so that one row predicted at 0 does not decide alone.
 _CLIP = 1e-9
-# Log-odds that differ by no more than the rounding of a computation are the same.
+# Log-odds that differ by rounding only are the same.
 _ROUNDING = 1e-10
 
 
 class CalibrationLine(NamedTuple):
-    """Logistic recalibration.
-
-    Attributes
-    ----------
-    slope : float
-        1 is best; below 1 the probabilities are too extreme.
-    intercept : float
-        0 is best if the slope is 1.
-    """
+    """Slope and intercept of logistic recalibration."""
 
     slope: float
     intercept: float
@@ -53,10 +44,9 @@ def mean_probability_ratio(
     y_prob : array-like of shape (n_rows,)
         Probability of the positive class.
     sample_weight : array-like of shape (n_rows,), default=None
-        Weights, 1 if None; rows of weight zero are ignored.
+        Weights, 1 if None. Rows with zero weight are ignored.
     pos_label : int, float, bool or str, default=None
-        Label of the positive class. None means 1 where the labels are among 0 and 1, -1
-        and 1, or False and True.
+        Label of the positive class. None means 1 or True, beside 0, -1 or False.
 
     Returns
     -------
@@ -96,17 +86,15 @@ def calibration_slope_intercept(
     y_prob : array-like of shape (n_rows,)
         Probability of the positive class; clipped to 1e-9 and 1 - 1e-9.
     sample_weight : array-like of shape (n_rows,), default=None
-        Weights, 1 if None; rows of weight zero are ignored.
+        Weights, 1 if None. Rows with zero weight are ignored.
     pos_label : int, float, bool or str, default=None
-        Label of the positive class. None means 1 where the labels are among 0 and 1, -1
-        and 1, or False and True.
+        Label of the positive class. None means 1 or True, beside 0, -1 or False.
 
     Returns
     -------
     CalibrationLine
-        ``(slope, intercept)``, best ``(1, 0)``. Both are NaN, with a warning, where the
-        likelihood has no maximum: all probabilities are the same, or one threshold
-        separates the classes.
+        ``(slope, intercept)``, best ``(1, 0)``. With a slope below 1 the probabilities
+        are too extreme. NaN if not defined.
 
     Raises
     ------
@@ -117,7 +105,8 @@ def calibration_slope_intercept(
     Warns
     -----
     sklearn.exceptions.UndefinedMetricWarning
-        If the likelihood has no maximum.
+        If the likelihood has no maximum: all probabilities are the same, or one
+        threshold separates the classes.
 
     Examples
     --------
@@ -150,11 +139,11 @@ def calibration_slope_intercept(
             stacklevel=2,
         )
         return CalibrationLine(np.nan, np.nan)
-    # Scaled, lest log-odds that hardly differ look as if they had no effect.
+    # Scaled, so that log-odds that differ little do not seem to have no effect.
     center, scale = log_odds.mean(), log_odds.std()
     model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-16)
     with warnings.catch_warnings():
-        # Of a start at the very maximum, from where no step leads higher.
+        # A start at the maximum gives this warning, because no step increases it.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit((log_odds - center)[:, None] / scale, rows.positive, rows.share)
     slope = float(model.coef_[0, 0] / scale)
@@ -173,17 +162,15 @@ def calibration_slope(
     y_prob : array-like of shape (n_rows,)
         Probability of the positive class; clipped to 1e-9 and 1 - 1e-9.
     sample_weight : array-like of shape (n_rows,), default=None
-        Weights, 1 if None; rows of weight zero are ignored.
+        Weights, 1 if None. Rows with zero weight are ignored.
     pos_label : int, float, bool or str, default=None
-        Label of the positive class. None means 1 where the labels are among 0 and 1, -1
-        and 1, or False and True.
+        Label of the positive class. None means 1 or True, beside 0, -1 or False.
 
     Returns
     -------
     float
         1 is best. Below 1 the probabilities are too extreme, as those of an overfitted
-        model; above 1 they are too close together. NaN, with a warning, where it is not
-        defined.
+        model; above 1 they are too close together. NaN if not defined.
 
     Raises
     ------
@@ -216,11 +203,9 @@ def calibration_in_the_large(
     r"""Return the shift of the log-odds that makes the mean probability right.
 
     It is the intercept *a* of a logistic regression with the predicted log-odds as
-    offset,
+    offset (Cox, 1958; Steyerberg, 2009):
 
     .. math:: \operatorname{logit} P(y = 1) = a + \operatorname{logit} p
-
-    (Cox, 1958; Steyerberg, 2009).
 
     Parameters
     ----------
@@ -229,10 +214,9 @@ def calibration_in_the_large(
     y_prob : array-like of shape (n_rows,)
         Probability of the positive class; clipped to 1e-9 and 1 - 1e-9.
     sample_weight : array-like of shape (n_rows,), default=None
-        Weights, 1 if None; rows of weight zero are ignored.
+        Weights, 1 if None. Rows with zero weight are ignored.
     pos_label : int, float, bool or str, default=None
-        Label of the positive class. None means 1 where the labels are among 0 and 1, -1
-        and 1, or False and True.
+        Label of the positive class. None means 1 or True, beside 0, -1 or False.
 
     Returns
     -------
@@ -257,8 +241,8 @@ def calibration_in_the_large(
     rows.require("calibration-in-the-large")
     log_odds, share = _log_odds(rows), rows.share
     sign = np.where(rows.positive, -1, 1)
-    # With every row moved to at most, or at least, the prevalence, the mean cannot be
-    # more, or less; one further, rounding cannot hide the change of sign.
+    # With every probability at most (at least) the prevalence, the mean cannot be more
+    # (less). One further, rounding cannot hide the change of sign.
     middle = np.log(share[sign < 0].sum()) - np.log(share[sign > 0].sum())
     lowest, highest = middle - log_odds.max() - 1, middle - log_odds.min() + 1
 

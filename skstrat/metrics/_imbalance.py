@@ -32,7 +32,7 @@ def imbalance_degree(
     y : array-like of shape (n_rows,)
         Labels: a list, ndarray, pandas, polars or pyarrow container.
     sample_weight : array-like of shape (n_rows,), default=None
-        Weights, 1 if None; rows of weight zero are ignored.
+        Weights, 1 if None. Rows with zero weight are ignored.
     per_class : bool, default=False
         Whether to return the degree of each class, not only of the smallest.
 

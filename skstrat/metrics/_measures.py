@@ -19,56 +19,30 @@ from skstrat.metrics import _calibration_error, _calibration_fit
 
 LOWER, HIGHER = -math.inf, math.inf
 _BETTER = {None: "", LOWER: "lower is better", HIGHER: "higher is better"}
-# As scikit-learn does, lest one row with a probability of 0 decide.
+# As in scikit-learn, so that one row with a probability of 0 does not decide.
 _LEAST = np.finfo(np.float64).eps
 
 
 class MeasureInfo(NamedTuple):
-    """A measure: its score, its best value and its names.
+    """A measure: its score, its best value and its names."""
 
-    Attributes
-    ----------
-    key : str
-        Its name in a comparison. The name of its scorer begins with ``neg_`` if it is a
-        loss.
-    best : float or None
-        The best value, infinite where lower or higher is better; None if there is none.
-    explanation : str
-        Explanation for a legend.
-    score : callable, default=None
-        Scores two classes by label, probability and weight; None for what is no score.
-    score_all : callable, default=None
-        Scores more classes by all probabilities; None for the smallest class against
-        the rest by ``score``.
-    loss : callable, default=None
-        Returns the loss of each row, from whether it is positive and its probability.
-        Only for measures that are the mean of such losses.
-    needs_threshold : bool, default=False
-        Whether ``score`` takes predicted labels.
-    compared : bool, default=True
-        Whether a comparison measures it by default.
-    pooled : callable, default=None
-        As ``score``, for all out-of-fold predictions at once and not for folds.
-    digits : int, default=None
-        Decimals in the terminal; None for measures that it does not show.
-    unit : str, default=""
-        Unit of its values.
-    name : str, default=""
-        Its name for people, where that does not follow from the key.
-    """
-
-    key: str
-    best: float | None
+    key: str  # its name in a comparison
+    best: float | None  # infinite if lower or higher is better
     explanation: str
+    # Scores two classes by label, probability and weight.
     score: Callable[..., float] | None = None
+    # Scores more classes; None for the smallest class against the rest by score.
     score_all: Callable[..., float] | None = None
+    # The loss of each row, by whether it is positive and its probability. Only for
+    # measures that are the mean of such losses.
     loss: Callable[[Any, Any], Any] | None = None
-    needs_threshold: bool = False
-    compared: bool = True
+    needs_threshold: bool = False  # score takes predicted labels
+    compared: bool = True  # by default
+    # As score, for all out-of-fold predictions at once and not for folds.
     pooled: Callable[..., float] | None = None
-    digits: int | None = None
+    digits: int | None = None  # decimals in the terminal; None if not shown there
     unit: str = ""
-    name: str = ""
+    name: str = ""  # for a reader, if it does not follow from the key
 
     @property
     def scorer_name(self) -> str:
@@ -77,7 +51,7 @@ class MeasureInfo(NamedTuple):
 
     @property
     def label(self) -> str:
-        """Name for people with its unit, for an axis, a column or a sentence."""
+        """Name with its unit, for an axis, a column or a sentence."""
         name = self.name or self.key.replace("_", " ").capitalize()
         return name if self.unit in name.lower() else f"{name}, {self.unit}"
 
@@ -243,17 +217,13 @@ def scorers(pos_label: Any = 1, column: int | None = None) -> dict[str, Any]:
         ``"neg_log_loss"``, ``"d2_log_loss_score"``, ``"neg_brier_score"``,
         ``"d2_brier_score"``, ``"f2"`` and ``"neg_expected_calibration_error"``; losses
         are negated. ``"mean_probability_ratio"``, ``"calibration_slope"`` (both best at
-        1) and ``"calibration_in_the_large"`` (best at 0) must not be maximized.
-
-    See Also
-    --------
-    sklearn.metrics.make_scorer : Makes each of them.
+        1) and ``"calibration_in_the_large"`` (best at 0) must not be maximized. All
+        score probabilities, except ``"f2"``, which scores the predicted labels.
 
     Notes
     -----
-    All score probabilities, except ``"f2"``, which scores the predicted labels. For
-    weights call ``set_score_request(sample_weight=True)`` on a scorer, with metadata
-    routing enabled.
+    For weights call ``set_score_request(sample_weight=True)`` on a scorer, with
+    metadata routing enabled.
 
     Examples
     --------
@@ -304,8 +274,8 @@ def _score_positive(
 ) -> float:
     """Score the probability of one class, of a column if there are several."""
     # scikit-learn predicts once for all scorers of a search, and takes the column that
-    # the first of them asks for. So all ask for the same, also those whose function has
-    # no pos_label.
+    # the first of them requests. So all request the same, also if the function has no
+    # pos_label.
     probability = y_prob if column is None else y_prob[:, column]
     positive = np.asarray(y_true) == pos_label
     return function(positive, probability, sample_weight=sample_weight)

@@ -15,26 +15,16 @@ Floats = NDArray[np.float64]
 
 # Probabilities computed in float32 may pass 1 by a rounding.
 _ROUNDING = 1e-6
-# A smaller share of all weight is lost when float64 adds it to the others.
+# A smaller share of all weight is lost by rounding in sums of float64.
 _LOST = 1e-15
 
 
 class Predictions(NamedTuple):
-    """The rows with a positive weight.
-
-    Attributes
-    ----------
-    positive : ndarray of shape (n_rows,)
-        Whether the row is of the positive class.
-    p : ndarray of shape (n_rows,)
-        Probability of the positive class, float64 in [0, 1].
-    share : ndarray of shape (n_rows,)
-        Positive weights as shares of them all, float64.
-    """
+    """The rows with a positive weight, checked."""
 
     positive: NDArray[np.bool_]
-    p: Floats
-    share: Floats
+    p: Floats  # probability of the positive class
+    share: Floats  # weights as shares of their sum
 
     @property
     def prevalence(self) -> float:
@@ -82,7 +72,7 @@ def check_predictions(
             f"y_true must have two classes at most; got {len(labels)}: {labels}. "
             "Compare one class with the rest: y_true == label."
         )
-    # A new array, for numbers may stand in one of objects.
+    # A new array, because numbers may be in an array of objects.
     pos_label = check_pos_label(pos_label, np.array(labels))
     if len(labels) == 2 and pos_label not in labels:
         raise ValueError(

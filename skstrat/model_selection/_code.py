@@ -44,7 +44,7 @@ def model_code(comparison: Any) -> str:
     weighted = comparison.cross_validation.sample_weight is not None
     arguments = ", ".join(["X", "y", *["sample_weight"] * weighted])
     lines = [data.rstrip() if data else f"# {arguments}: {_GIVEN}"]
-    # Together, two classes of one name need one more place to stand in.
+    # If two classes in it have the same name, one is replaced by a placeholder.
     for name, value in (
         ("estimator", model.estimator),
         ("resampler", model.resampler),
@@ -93,14 +93,14 @@ def _imports(value: Any) -> set[str] | None:
     known = {(name, "") for name in (*dir(builtins), "estimator", "resampler")}
     known |= _NUMBERS | {_import_of(type(part)) for part in _parts(value)}
     found = [(name, line) for name, line in known if name in used]
-    # A name is missing, or stands for two things.
+    # A name is missing, or has two meanings.
     if sorted(used) != sorted(name for name, _ in found):
         return None
     return {line for _, line in found if line}
 
 
 def _import_of(kind: type) -> tuple[str, str]:
-    """Import a class from where it is public, if it is."""
+    """Return the import of a class from its public module, if there is one."""
     name, parts = kind.__name__, kind.__module__.split(".")
     module = ".".join(takewhile(lambda part: not part.startswith("_"), parts))
     found = getattr(sys.modules.get(module), name, None)

@@ -69,25 +69,23 @@ def compare_strategies(
     y : array-like of shape (n_rows,)
         Labels of two or more classes. The smallest is the positive class.
     strategies : iterable or mapping, default=None
-        Strategies: :class:`Strategy` objects, resamplers, ``"auto"`` and None, a dict
-        of such by name, or a single one. The true distribution is added if it is not
-        among them. None for common strategies: under-sampling, class weights,
-        downsampling with weights or with the prior corrected, oversampling, both. Where
-        they suit the estimator, ``"auto"`` is added. So are, with the largest factor,
-        :class:`GuidedDownsample` and a fit continued to all rows (``full_fit=True``).
+        :class:`Strategy` objects, resamplers, ``"auto"`` and None, a dict of such by
+        name, or a single one. The true distribution is added if it is missing. None for
+        common strategies: under-sampling, class weights, downsampling with weights or
+        with the prior corrected, oversampling, both. If they suit the estimator,
+        ``"auto"`` is added, and with the largest factor :class:`GuidedDownsample` and a
+        fit continued to all rows (``full_fit=True``).
     cv : int, cross-validation splitter or iterable of splits, default=5
         An int means stratified, shuffled folds, of whole groups if there are any. None
         means 5. Splits are row numbers or masks.
     scoring : str, list of str, dict of str to scorer, scorer or None, default=None
-        Names of :func:`skstrat.metrics.scorers` or of scikit-learn, or scorers by a
-        name for the table; a single scorer is called ``"score"``. Scorers made by
-        :func:`~sklearn.metrics.make_scorer` with ``greater_is_better=False`` are shown
-        as losses, without ``neg_`` before the name. For all others more is better.
-
-        None for :func:`skstrat.metrics.scorers`. With more than two classes these have
-        multiclass forms. ROC AUC and average precision are one-vs-rest and
-        macro-averaged. Mean probability ratio and calibration slope are those of the
-        smallest class.
+        Names of :func:`skstrat.metrics.scorers` or of scikit-learn, or scorers by name;
+        a single scorer is called ``"score"``. Scorers made with
+        ``greater_is_better=False`` are shown as losses, without ``neg_`` before the
+        name. For all others more is better. None for :func:`skstrat.metrics.scorers`.
+        With more than two classes these have multiclass forms. ROC AUC and average
+        precision are one-vs-rest and macro-averaged. Mean probability ratio and
+        calibration slope are those of the smallest class.
     sample_weight : array-like of shape (n_rows,), default=None
         Weights of the rows, used in fitting, in tuning and in scoring.
     groups : array-like of shape (n_rows,), str or int, default=None
@@ -104,15 +102,15 @@ def compare_strategies(
         loss is not among them.
     tune_threshold : bool, default=True
         Whether the threshold of two classes is tuned, by three folds inside each
-        training part. This is three quarters of the work. Without it there are no
-        decisions, so no F2 score, thresholds and confusion matrices.
+        training part. This is three quarters of the work. Without it there are no F2
+        score, thresholds and confusion matrices.
     learning_curve_by_rows : bool or iterable of float, default=False
         Also measure the estimator on fewer and fewer rows of the biggest class. Give
         the factors, or True for the factors 1, 2, 5, 10, ... that leave it at least as
         large as the smallest class.
     error_score : "raise" or nan, default=nan
         With nan, a strategy that fails has nan for all measures and its error in the
-        table, and the others continue. ``"raise"`` raises the error.
+        table. ``"raise"`` raises the error.
     progress : callable, default=None
         Wraps the iterator of fits, with their number as ``total``: ``tqdm.tqdm`` or
         :func:`rich.progress.track`.
@@ -140,12 +138,6 @@ def compare_strategies(
     strategy_grid : Strategies for a grid search.
     skstrat.metrics : The measures.
 
-    Notes
-    -----
-    The listed factors are round numbers, which are measured. ``"auto"`` predicts: it
-    takes the largest factor whose predicted loss is at most 1 %
-    (:func:`recommend_factor`).
-
     Examples
     --------
     >>> import numpy as np
@@ -154,13 +146,9 @@ def compare_strategies(
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(5000, 2))
     >>> y = rng.random(5000) < 1 / (1 + np.exp(4 - X[:, 0]))
-    >>> comparison = compare_strategies(
-    ...     LogisticRegression(),
-    ...     X,
-    ...     y,
-    ...     strategies={"a tenth": DownsampleUpweight(factor=10, random_state=0)},
-    ...     random_state=0,
-    ... )
+    >>> few = {"a tenth": DownsampleUpweight(factor=10, random_state=0)}
+    >>> model = LogisticRegression()
+    >>> comparison = compare_strategies(model, X, y, strategies=few, random_state=0)
     >>> comparison.best_
     'true distribution'
     >>> list(comparison.table_.index)
@@ -230,7 +218,7 @@ def _check_arguments(estimator: Any, error_score: Any) -> None:
 
 
 def _refuse_elsewhere(**data: Any) -> None:
-    """Refuse data that are not in memory, or have no rows that can be taken."""
+    """Refuse data that are not in memory, or whose rows cannot be taken."""
     for name, each in data.items():
         refuse_without_rows(each, name)
         if is_dask(each):
@@ -284,10 +272,10 @@ def _split(
         check(counts - -(-counts // given), counts // given)
         splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
         folds = splitter(given, shuffle=True, random_state=seed)
-        # Lest chance leave a fold only rows without weight.
+        # So that no fold has only rows of zero weight.
         strata = codes + n * (weights == 0)
     with warnings.catch_warnings():
-        # What they are about is looked at below.
+        # These conditions are checked below.
         warnings.filterwarnings("ignore", "The groups parameter is ignored")
         warnings.filterwarnings("ignore", "The least populated class in y has only")
         splits = _read_splits(folds, X, strata, groups)

@@ -28,7 +28,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Comparison:
-    """An estimator under several strategies, measured on the same folds.
+    r"""An estimator under several strategies, measured on the same folds.
 
     Made by :func:`compare_strategies`.
 
@@ -37,8 +37,7 @@ class Comparison:
     estimator : estimator
         The estimator, unfitted.
     outcomes : sequence of Outcome
-        One for each strategy, that of the true distribution first: measures by fold and
-        out-of-fold predictions.
+        One for each strategy, that of the true distribution first.
     curve : sequence of Outcome
         The estimator on fewer and fewer rows of the biggest class; empty if it was not
         requested.
@@ -56,13 +55,14 @@ class Comparison:
     Notes
     -----
     Standard errors are those of the mean paired difference over the folds, corrected
-    for the training rows that folds share [1]_. The lead of a strategy over the true
-    distribution is measured in standard errors. It wins if its lead is above a critical
-    value. Where no strategy is better, the largest of all leads is above it in one
-    comparison of ten. That is so for rows of the prevalence of the sample and
-    differences that are about normal over the folds. It is not so where a few rows
-    determine the loss. Then a strategy that is mostly a little better and seldom much
-    worse wins more often.
+    for the training rows that folds share [1]_. They are :math:`\sqrt{1 / k + r}`
+    standard deviations of the difference, with *k* folds and *r* test rows per training
+    row. A strategy wins if its lead over the true distribution in standard errors is
+    above a critical value. Where no strategy is better, the largest lead is above it in
+    one comparison of ten. That is so for rows of the prevalence of the sample and
+    differences that are about normal over the folds. Where a few rows determine the
+    loss, a strategy that is mostly a little better and seldom much worse wins more
+    often.
 
     References
     ----------
@@ -97,7 +97,7 @@ class Comparison:
 
     @property
     def class_names_(self) -> list[str]:
-        """Names of the classes for people."""
+        """Names of the classes for a reader."""
         if self.class_names is None:
             return [str(label) for label in self.labels.classes.tolist()]
         return list(self.class_names)
@@ -219,7 +219,11 @@ class Comparison:
         Returns
         -------
         Outcome
-            Measures by fold and out-of-fold predictions.
+            ``folds`` has arrays of shape (n_folds,) by measure: training rows, seconds
+            of the fit, each scorer (losses are positive) and the tuned threshold. They
+            are NaN if the strategy failed; ``error`` is then the message. ``proba`` of
+            shape (n_rows, n_classes) and ``predicted`` of shape (n_rows,) are out of
+            fold; NaN and None for rows that no fold tested.
 
         Raises
         ------
@@ -250,13 +254,13 @@ class Comparison:
     def table_(self) -> Any:
         """All measures, as a pandas DataFrame with one row per strategy.
 
-        Each measure has four columns. They are its mean over the folds, the standard
-        deviation (``_sd``), the mean paired difference to the true distribution
-        (``_difference``) and its standard error (``_se``). Losses are positive; lower
-        is better. Then follow the expected calibration error of all out-of-fold
-        predictions, divided by the prevalence, and that of a perfectly calibrated model
-        (``_floor``). Last is the ``error`` of a strategy that failed; "" if it did not.
-        All columns but those of ``fit_time`` are the same again with the same seed.
+        Each measure has its mean over the folds and the standard deviation (``_sd``).
+        Then come the mean paired difference to the true distribution (``_difference``)
+        and its standard error (``_se``). Losses are positive; lower is better. The next
+        columns are the expected calibration error of all out-of-fold predictions,
+        divided by the prevalence, and that of a perfectly calibrated model
+        (``_floor``). Last is the ``error`` of a strategy that failed, or "". All
+        columns but those of ``fit_time`` are the same again with the same seed.
         """
         pandas = import_optional("pandas", "Comparison.table_", "parquet")
         rows = [self._row(outcome) for outcome in self.outcomes]

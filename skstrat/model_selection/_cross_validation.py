@@ -30,39 +30,21 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
 # A strategy in a fold: values of the measures, probabilities and labels of test rows.
 Tested = tuple[list[float], Floats, NDArray[Any]]
-# Errors quote data; more of them than this has no place in a table.
+# Errors quote data, so their messages are cut in the table.
 _LONGEST_MESSAGE = 200
 
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """The folds, scorers and tuning that all strategies share.
+    """The folds, scorers and tuning that all strategies share."""
 
-    Attributes
-    ----------
-    splits : list of (ndarray, ndarray)
-        Training and test rows of each fold.
-    scoring : dict of str to scorer
-        As for :func:`sklearn.model_selection.cross_validate`.
-    positive : label or None
-        The class whose threshold is tuned; None for no tuning.
-    seed : int
-        Seed of the folds inside a training part.
-    sample_weight : ndarray of shape (n_rows,) or None
-        Weights for fitting and for scoring.
-    groups : ndarray of shape (n_rows,) or None
-        Groups of rows that no split divides.
-    inner_folds : int
-        Folds of the threshold's cross-validation inside a training part.
-    """
-
-    splits: list[tuple[Rows, Rows]]
-    scoring: Mapping[str, Any]
-    positive: Any = None
-    seed: int = 0
-    sample_weight: Floats | None = None
+    splits: list[tuple[Rows, Rows]]  # training and test rows of each fold
+    scoring: Mapping[str, Any]  # as for sklearn.model_selection.cross_validate
+    positive: Any = None  # the class whose threshold is tuned; None for no tuning
+    seed: int = 0  # of the folds inside a training part
+    sample_weight: Floats | None = None  # for fitting and for scoring
     groups: NDArray[Any] | None = None
-    inner_folds: int = 3
+    inner_folds: int = 3  # by which the threshold is tuned inside a training part
 
     @property
     def measures(self) -> list[str]:
@@ -77,10 +59,7 @@ class CrossValidation:
 
 
 class PredictedRows(ClassifierMixin, BaseEstimator):
-    """A fitted model with stored predictions of its test rows, for scorers.
-
-    All its predictions come from its probabilities and the threshold.
-    """
+    """A fitted model with stored probabilities of its test rows, for scorers."""
 
     def __init__(self, model: Any, X: Any, proba: Floats, code: int | None) -> None:
         self.model, self.X, self.proba = model, X, proba
@@ -130,7 +109,7 @@ class Fold:
     def test(self, error_score: Any) -> list[Tested | str]:
         """Test the strategies; return the error of those that fail."""
         with warnings.catch_warnings(), threadpool_limits(1):
-            # Where probabilities are constant, NaN in the table says so.
+            # Where probabilities are constant, the table has NaN.
             warnings.filterwarnings("ignore", "The calibration slope is not defined")
             # Rows without weight may be fewer than folds.
             warnings.filterwarnings("ignore", "The least populated class in y has")
@@ -140,7 +119,7 @@ class Fold:
                 if error_score == "raise":
                     raise
                 if len(self.alike) > 1:
-                    # One that works must not fail with another.
+                    # So that one strategy does not fail because another fails.
                     alone = [replace(self, alike=[each]) for each in self.alike]
                     return [each.test(error_score)[0] for each in alone]
                 told = _in_words(error)
@@ -172,7 +151,7 @@ class Fold:
 
     def _fit(self, train: Rows, asked: Any) -> tuple[float, list[PredictedRows]]:
         """Fit to some rows and predict others, with and without the correction."""
-        # The correction can be taken back, and test rows are a better check.
+        # The correction can be reversed, and test rows are a better check.
         main = max(self.alike, key=lambda each: bool(each.prior_correction))
         model = main.classifier(self.estimator).set_params(calibration_check=False)
         X, y, weights = (
@@ -232,8 +211,8 @@ def _in_words(error: Exception) -> str:
 
 def in_one_thread(estimator: Any) -> Any:
     """Return a clone whose boosters have one job where ``n_jobs`` is None."""
-    # Of their own they start a thread for each core: LightGBM was 100 times slower. All
-    # others have one job, and scikit-learn warns where n_jobs goes.
+    # By default they start a thread for each core: LightGBM was 100 times slower. All
+    # others have one job, and scikit-learn warns where n_jobs is deprecated.
     parts = {"": estimator, **estimator.get_params()}
     unset = {
         name: 1
@@ -267,7 +246,7 @@ def cross_validate_all(
     ]
     run = Parallel(n_jobs=n_jobs, return_as="generator")
     results = run(delayed(fold.test)(error_score) for fold in folds)
-    # All of them, or the bar would end one short.
+    # Iterate to the end, so that the progress bar is completed.
     try:
         done = list(progress(results, total=len(folds)) if progress else results)
     except BrokenProcessPool as error:

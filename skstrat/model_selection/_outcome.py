@@ -11,38 +11,19 @@ from numpy.typing import NDArray
 from skstrat.model_selection._strategies import Strategy
 
 Floats = NDArray[np.float64]
-# Scores may be infinite; then what has no value is NaN.
+# Scores may be infinite; undefined differences are then NaN.
 _INFINITE = np.errstate(invalid="ignore")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Results of a strategy in every fold.
-
-    Attributes
-    ----------
-    strategy : Strategy
-        The strategy.
-    folds : dict of str to ndarray of shape (n_folds,)
-        Values by measure. They are ``"rows"`` used for training, ``"fit_time"`` in
-        seconds and one entry for each scorer (losses with their own sign, lower is
-        better). Also ``"threshold"`` if one was tuned. NaN for a strategy that failed.
-    proba : ndarray of shape (n_rows, n_classes)
-        Out-of-fold probabilities; NaN for rows that no fold tested, the last ones for
-        rows that several tested.
-    predicted : ndarray of shape (n_rows,)
-        Out-of-fold labels, at the tuned threshold if there is one; None for rows that
-        no fold tested.
-    test_share : float
-        Test rows per training row, the mean of the folds: 0.25 for five folds.
-    error : str or None, default=None
-        Message of the error; None if the strategy worked.
-    """
+    """Measures of a strategy by fold, and its out-of-fold predictions."""
 
     strategy: Strategy
     folds: dict[str, Floats]
     proba: Floats = field(repr=False)
     predicted: NDArray[Any] = field(repr=False)
+    # Test rows per training row, the mean of the folds: 0.25 for five folds.
     test_share: float
     error: str | None = None
 
@@ -58,29 +39,9 @@ class Outcome:
 
     @_INFINITE
     def difference(self, other: Outcome, measure: str) -> tuple[float, float]:
-        """Compare a measure with another outcome of the same folds, in pairs.
-
-        Parameters
-        ----------
-        other : Outcome
-            The outcome to subtract.
-        measure : str
-            A key of ``folds``.
-
-        Returns
-        -------
-        mean : float
-            Mean difference.
-        standard_error : float
-            Standard error of the mean: ``sqrt(1 / n_folds + test_share)`` standard
-            deviations of the difference. Folds share training rows, so their
-            differences are correlated, and ``sqrt(1 / n_folds)`` is too small [1]_.
-
-        References
-        ----------
-        .. [1] C. Nadeau, Y. Bengio, "Inference for the Generalization Error", Machine
-           Learning 52 (2003) 239-281.
-        """
+        """Return the mean paired difference to another outcome, and its error."""
+        # Folds share training rows, so that their differences are correlated. Hence the
+        # factor sqrt(1 / n_folds + test_share) (Nadeau and Bengio, 2003).
         paired = self.folds[measure] - other.folds[measure]
         error = paired.std(ddof=1) * np.sqrt(1 / len(paired) + self.test_share)
         return float(paired.mean()), float(error)

@@ -21,7 +21,7 @@ def name_scorers(
     smallest, several = int(labels.counts.argmin()), len(labels.classes) > 2
     known = scorers(labels.classes[smallest], smallest if several else None)
     if scoring is None:
-        # Without tuning a threshold would be 0.5, which says nothing about the model.
+        # Without tuning the threshold would be 0.5, which is no property of the model.
         scoring = [
             each.scorer_name
             for each in MEASURES.values()

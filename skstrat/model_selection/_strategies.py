@@ -71,7 +71,7 @@ class Strategy:
     @property
     def fit_key(self) -> tuple[Any, ...]:
         """Key of the fit; strategies with the same key can share a fit."""
-        # With guided rows, a model may be trained with the correction.
+        # With guided rows, a model may learn the correction in training.
         separate = isinstance(self.resampler, (GuidedDownsample, str))
         corrects = self.prior_correction or not separate
         given = self.use_weights, self.full_fit, corrects
@@ -108,7 +108,7 @@ class Strategy:
 def as_strategies(strategies: Any) -> list[Strategy]:
     """Name the given strategies, and put the true distribution first."""
     by_name = isinstance(strategies, Mapping)
-    # One alone stands for a list of it.
+    # A single one is a list of one.
     if isinstance(strategies, str) or not isinstance(strategies, Iterable):
         strategies = [strategies]
     pairs = strategies.items() if by_name else ((None, each) for each in strategies)
@@ -153,11 +153,7 @@ def list_strategies(
     estimator: Any = None,
     has_columns: bool = True,
 ) -> list[Strategy]:
-    """List common strategies against imbalance, the true distribution first.
-
-    With an estimator also guided rows, a fit continued to that on all rows, and
-    ``"auto"``, where they suit such an estimator.
-    """
+    """List common strategies, the true distribution first, that suit the estimator."""
     factors = list(factors)
     made = _families(factors, random_state)
     # Like RandomUnderSampler, but for any X.
@@ -225,7 +221,7 @@ def strategy_grid(
     families: Iterable[str] = FAMILIES,
     random_state: Any = 0,
 ) -> list[Any]:
-    """List resampling strategies for GridSearchCV, the true distribution first.
+    r"""List resampling strategies for GridSearchCV, the true distribution first.
 
     Parameters
     ----------
@@ -235,8 +231,8 @@ def strategy_grid(
         each.
     families : iterable of str, default=("downsample", "oversample", "combined", \
             "class_weight")
-        Kinds of strategies. ``"guided"`` and ``"synthetic"`` (SMOTE), which read X and
-        need numbers, are listed only if named. So is ``"auto"``, whose seed is the
+        Kinds of strategies. ``"guided"`` and ``"synthetic"`` (SMOTE), which need
+        numbers in X, are listed only if named. So is ``"auto"``, whose seed is the
         ``random_state`` of :class:`ResampledClassifier`.
     random_state : int, Generator, RandomState or None, default=0
         Seed of every resampler. With an int they draw nested rows, so that a curve over
@@ -251,11 +247,6 @@ def strategy_grid(
     ------
     ValueError
         If a family is unknown.
-
-    Notes
-    -----
-    A grid measures its factors. ``"auto"`` predicts: it takes the largest factor whose
-    predicted loss is at most 1 % (:func:`recommend_factor`).
 
     Examples
     --------

@@ -19,7 +19,7 @@ from skstrat.resamplers._factor import MAX_LOSS
 RATIO = "mean_probability_ratio"
 # Comparisons that may name a winner although no strategy is better.
 FALSE_WINNERS = 0.1
-# Times that differ by less than a fifth are a matter of the machine.
+# Times that differ by less than a fifth may differ by chance.
 _FAST = 0.8
 _DRAWS, _BLOCK = 20_000, 100
 # Differences that spread by less than this share of the values are rounding.
@@ -30,30 +30,16 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Verdict:
-    """The chosen strategy and the reasons; made by :func:`judge`.
+    """The chosen strategy and the reasons; made by :func:`judge`."""
 
-    Attributes
-    ----------
-    outcomes : list of Outcome
-        Outcomes whose measure is a number, that of the true distribution first.
-    failed : int
-        Number of the other outcomes.
-    measure : str
-        The measure that decides.
-    loss : bool
-        Whether a smaller value is better.
-    statistic : dict of str to float
-        Lead over the true distribution in standard errors, by name of the others; NaN
-        where the lead has no spread over the folds.
-    critical : float
-        The largest lead exceeds this in one comparison of ten if no strategy is better.
-    """
-
+    # Outcomes whose measure is a number, that of the true distribution first.
     outcomes: Sequence[Outcome] = field(repr=False)
-    failed: int
+    failed: int  # number of the other outcomes
     measure: str
     loss: bool
+    # Lead over the true distribution in standard errors; NaN if it is constant.
     statistic: dict[str, float]
+    # The largest lead exceeds this in one comparison of ten if no strategy is better.
     critical: float
 
     @cached_property
@@ -63,12 +49,9 @@ class Verdict:
 
     @cached_property
     def saver(self) -> Outcome | None:
-        """The strategy that saves time where the true distribution is best, or None.
-
-        It trains on the fewest rows, less than half, in less than four fifths of the
-        time. Its mean is at most one percent worse, and its mean prediction is
-        calibrated.
-        """
+        """The strategy that saves time where the true distribution is best, or None."""
+        # It trains on the fewest rows, less than half, in less than four fifths of the
+        # time. Its mean is at most one percent worse, and its mean prediction right.
         true, *others = self.outcomes
         if self.best is not true:
             return None
@@ -132,7 +115,7 @@ class Verdict:
         yield from _say_trust(best)
 
     def _say_closest(self, closest: Outcome, n_others: int) -> str:
-        """Say how far the best of the others is from the true distribution."""
+        """Describe the distance of the best of the others to the true distribution."""
         which = f"best of {n_others} others" if n_others > 1 else "other strategy"
         difference, error = closest.difference(self.outcomes[0], self.measure)
         lead = self.statistic[closest.strategy.name]
@@ -179,42 +162,15 @@ def judge(
     row_weights: Floats | None = None,
     seed: int = 0,
 ) -> Verdict:
-    """Judge which strategy is best.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        Outcomes, that of the true distribution first.
-    measure : str
-        The measure that decides.
-    loss : bool
-        Whether a smaller value is better.
-    row_losses : ndarray of shape (n_outcomes, n_rows), default=None
-        For measures that are means over rows: the loss of each tested row. Values of
-        failed outcomes are ignored. None for other measures.
-    row_classes : ndarray of shape (n_rows,), default=None
-        Classes of the tested rows; needed with ``row_losses``.
-    row_weights : ndarray of shape (n_rows,), default=None
-        Weights of the tested rows in the means, 1 if None.
-    seed : int, default=0
-        Seed of the simulation with ``row_losses``.
-
-    Returns
-    -------
-    Verdict
-        The best outcome, the one that saves time, and a text.
-
-    Notes
-    -----
-    The lead of a strategy is its mean paired difference to the true distribution over
-    the standard error of Nadeau and Bengio (2003). It wins if its lead is above a
-    critical value. Where no strategy is better, the largest lead is above it with
-    probability 0.1. The value is simulated: leads are those of normal values over the
-    folds, correlated between strategies as their row losses are. Stratified folds hold
-    the shares of the classes constant, so the simulation is repeated with losses less
-    their means by class. The larger quantile is used. Without row losses the value is
-    the quantile by Bonferroni's inequality, which holds for any correlation.
-    """
+    """Choose the best strategy by a measure."""
+    # The lead of a strategy is its mean paired difference to the true distribution over
+    # the standard error of Nadeau and Bengio (2003). It wins if its lead is above a
+    # critical value. Where no strategy is better, the largest lead is above it with
+    # probability 0.1. The value is simulated: leads are those of normal values over the
+    # folds, correlated between strategies as their row losses are. Stratified folds
+    # hold the shares of the classes constant, so the simulation is repeated with losses
+    # less their means by class. The larger quantile is used. Without row losses the
+    # value is the quantile by Bonferroni's inequality, for any correlation.
     true = outcomes[0]
     compared, statistic, spread = [true], {}, []
     for n, each in enumerate(outcomes[1:], 1):
@@ -246,7 +202,7 @@ def critical_lead(
     if n_others < 2 or excess is None:
         return float(t.isf(FALSE_WINNERS / max(n_others, 1), n_folds - 1))
     with np.errstate(invalid="ignore"):
-        # What has no spread in the rows is as if alone.
+        # Differences that are constant over the rows count as uncorrelated.
         correlation: Floats = np.nan_to_num(np.asarray(np.corrcoef(excess)))
     np.fill_diagonal(correlation, 1)
     values, vectors = np.linalg.eigh(correlation)
