@@ -108,6 +108,18 @@ def test_many_strata_of_narrow_codes(n_strata):
     assert len(resampler.plan_.classes) == (2 if n_strata == 1 else 2 * n_strata)
 
 
+def test_groups_that_leave_no_row_of_a_class():
+    # The ten rows of "b" are in the first group, over which "a" decides.
+    y, groups, kept = np.repeat(["b", "a"], [10, 990]), np.arange(1000) // 20, []
+    for seed in range(12):
+        alone = down(factor={"a": 3, "b": 60}, groups=groups, random_state=seed)
+        try:
+            kept.append(str(alone.fit(y, y).sampling_strategy_["b"]))
+        except ValueError as error:
+            kept.append(str(error)[:36])
+    assert set(kept) == {"10", "groups leave no row of class 'b': al"}
+
+
 # Strata in the place of classes -----------------------------------------------------
 
 INTEGERS = np.rint(AMOUNT * 20).astype(int)
