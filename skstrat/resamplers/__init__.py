@@ -1,8 +1,4 @@
-"""Resamplers that return X, y and sample_weight.
-
-The labels decide which rows are drawn and what each row weighs. Only pilots and wrapped
-samplers read X.
-"""
+"""Resamplers that return X, y and sample_weight."""
 
 from skstrat._core.plan import Plan
 from skstrat.resamplers._class_weight import ClassWeight

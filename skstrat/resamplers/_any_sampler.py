@@ -19,7 +19,7 @@ from skstrat.resamplers._joined import join
 from skstrat.resamplers._resampled import Resampled
 from skstrat.resamplers._sampler_output import AT_RANDOM, call_sampler, reads_values
 
-# Weights of one class that differ by less are one weight.
+# Weights of one class that differ by less are considered equal.
 _ROUNDING = 1e-9
 
 
@@ -88,7 +88,7 @@ def _resample_by_others(
 
 
 def _three_results(sampler: Any, given: Any) -> tuple[Any, Any, Floats | None]:
-    """Take apart what a sampler returned; weights are None if it makes none."""
+    """Return X, y and weights of a sampler; weights are None if it makes none."""
     name = type(sampler).__name__
     if not (isinstance(given, tuple) and len(given) in (2, 3)):
         number = len(given) if isinstance(given, tuple) else 1
@@ -143,7 +143,7 @@ def _resample_in_turn(
     for name, step in samplers:
         if not hasattr(step, "fit_resample"):
             raise TypeError(
-                f"resampler must hold samplers alone; {type(pipeline).__name__} has "
+                f"resampler must hold only samplers; {type(pipeline).__name__} has "
                 f"the step {name!r}, {type(step).__name__}, which would change rows "
                 "in training but not in predict. Put transformers into the "
                 f"estimator: make_pipeline({type(step).__name__}(...), classifier)."

@@ -1,7 +1,4 @@
-"""The one flow of all resamplers: check, find cells and targets, draw, weigh.
-
-A resampler replaces a step, never the flow.
-"""
+"""The steps that all resamplers share: check, find cells and targets, draw, weigh."""
 
 from __future__ import annotations
 
@@ -46,24 +43,12 @@ from skstrat.resamplers._resampled import Resampled
 
 @dataclass(frozen=True)
 class CellWeights:
-    """Weights of the rows drawn, and their parts.
-
-    Attributes
-    ----------
-    weights : ndarray of shape (n_drawn,)
-        Weights of the rows.
-    by_cell : ndarray of shape (n_cells,)
-        Factor by which the incoming weights of each cell are multiplied.
-    by_class : ndarray of shape (n_classes,)
-        The same for each class, over all its cells.
-    totals : ndarray of shape (n_cells,)
-        Total incoming weight of each cell.
-    """
+    """Weights of the rows drawn, and their parts."""
 
     weights: Floats
-    by_cell: Floats
-    by_class: Floats
-    totals: Floats
+    by_cell: Floats  # Factor by which the incoming weights of each cell are multiplied.
+    by_class: Floats  # The same for each class, over all its cells.
+    totals: Floats  # Total incoming weight of each cell.
 
 
 def _named_after(cls: type, method: Any) -> FunctionType:
@@ -83,7 +68,7 @@ def _named_after(cls: type, method: Any) -> FunctionType:
 
 
 def _refuse_unnamed(cls: type, args: tuple[Any, ...]) -> None:
-    """Refuse a parameter that must be given by its name, and say how."""
+    """Refuse a keyword-only parameter that is given without its name."""
     parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]
     named = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
     allowed = len(parameters) - len(named)
@@ -95,11 +80,7 @@ def _refuse_unnamed(cls: type, args: tuple[Any, ...]) -> None:
 
 
 class BaseResampler(LinkedEstimator, OneToOneFeatureMixin, BaseEstimator, ABC):
-    """Base of the resamplers: three results, always.
-
-    A subclass says how many rows of each class it wants. The draw, the weights, the
-    containers and the fitted attributes are here.
-    """
+    """Base class of the resamplers, which always return three values."""
 
     _parameter_constraints: dict[str, list[Any]] = {}
     weighting: Weighting
@@ -121,10 +102,10 @@ class BaseResampler(LinkedEstimator, OneToOneFeatureMixin, BaseEstimator, ABC):
 
     @abstractmethod
     def _targets(self, labels: Labels, y: Any) -> Targets:
-        """Say how many rows of each class are wanted."""
+        """Return the rows wanted of each class."""
 
     def fit(self, X: Any, y: Any, *, sample_weight: Any = None) -> Self:
-        """Decide which rows to draw and what each weighs, without taking them.
+        """Choose the rows to draw and compute their weights, without taking them.
 
         Parameters
         ----------
@@ -156,7 +137,7 @@ class BaseResampler(LinkedEstimator, OneToOneFeatureMixin, BaseEstimator, ABC):
     def fit_resample(
         self, X: Any, y: Any, *, sample_weight: Any = None
     ) -> tuple[Any, Any, Floats]:
-        """Draw rows and give each row its weight.
+        """Draw rows and compute the weight of each.
 
         Parameters
         ----------
@@ -204,7 +185,7 @@ class BaseResampler(LinkedEstimator, OneToOneFeatureMixin, BaseEstimator, ABC):
         return resampled.X, resampled.y, resampled.weights
 
     def _resample(self, X: Any, y: Any, sample_weight: Any) -> Resampled:
-        """Draw rows, and keep the parts of their weights."""
+        """Draw rows, and return them with the factors of their weights."""
         if is_dask(X) or is_dask(y):
             return self._learn_lazily(X, y, sample_weight)
         resampled = self._learn(X, y, sample_weight)
@@ -226,7 +207,7 @@ class BaseResampler(LinkedEstimator, OneToOneFeatureMixin, BaseEstimator, ABC):
         return self._remember(samples, draw, self._weigh(draw, targets, samples))
 
     def _cells(self, samples: CheckedSamples, X: Any, y: Any) -> Any:
-        """Say which rows are drawn at one rate and weighed alike."""
+        """Return the rows that are drawn at one rate and weighted alike."""
         return Cells.of_classes(samples.labels)
 
     def _draw(
@@ -239,7 +220,7 @@ class BaseResampler(LinkedEstimator, OneToOneFeatureMixin, BaseEstimator, ABC):
     def _weigh(
         self, draw: Draw, targets: Targets, samples: CheckedSamples
     ) -> CellWeights:
-        """Weigh the rows so that every cell has the total wanted."""
+        """Compute weights that give every cell the total wanted."""
         cells = draw.cells
         labels, own, class_of = cells.labels, cells.cells, cells.class_of
         start = draw.weights_before_scaling()
@@ -260,7 +241,7 @@ class BaseResampler(LinkedEstimator, OneToOneFeatureMixin, BaseEstimator, ABC):
         return CellWeights(weights, by_cell, by_class, totals)
 
     def _multiplier(self, labels: Labels, sums: CellSums) -> Floats:
-        """Find what the weights of each cell are multiplied by."""
+        """Compute the multiplier of the weights of each cell."""
         return cell_weights(self.weighting, labels, sums)
 
     def _remember(
@@ -304,7 +285,7 @@ class BaseResampler(LinkedEstimator, OneToOneFeatureMixin, BaseEstimator, ABC):
         )
 
     def _learn_lazily(self, X: Any, y: Any, sample_weight: Any) -> Resampled:
-        # The one import that points up: Dask is a matter of files and clusters.
+        # The one import from a higher room, because Dask is optional.
         from skstrat.io._dask import resample_collections
 
         self._validate_params()
@@ -337,7 +318,7 @@ class BaseResampler(LinkedEstimator, OneToOneFeatureMixin, BaseEstimator, ABC):
 
 
 def refuse_stock_pipeline(name: str) -> None:
-    """Refuse a call from a pipeline that has no place for the weights."""
+    """Refuse a call from a pipeline that does not pass weights on."""
     # Called from fit_resample, so the pipeline would be two frames up.
     caller = sys._getframe(2)
     where = caller.f_globals.get("__name__"), caller.f_code.co_name

@@ -18,7 +18,7 @@ from skstrat.resamplers._base import BaseResampler
 class ClassWeight(BaseResampler):
     r"""Weight all rows; none is dropped or repeated.
 
-    It makes class weights one of the strategies of a grid.
+    With it, class weights can be one of the strategies of a grid.
 
     ``"balanced"`` gives every class the same total and keeps the grand total:
     :math:`w_i \, \sum_k W_k / (K W_c)`. For unit weights this is scikit-learn's

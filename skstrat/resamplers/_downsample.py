@@ -46,7 +46,7 @@ class DownsampleUpweight(StratifiedResampler):
     ----------
     factor : float, dict of label to float or "auto", default=None
         Original rows per row kept, at least 1: of the most frequent class, or of each
-        class named. ``"auto"`` asks :func:`recommend_factor`, which reads X.
+        class named. ``"auto"`` calls :func:`recommend_factor`, which reads X.
     sampling_strategy : float, str, dict or callable, default=None
         Used instead of ``factor``; the values are those of imbalanced-learn. A class
         with fewer rows than asked for keeps all.
@@ -223,8 +223,8 @@ class DownsampleUpweight(StratifiedResampler):
         except NotClassLabelsError:
             if self.factor == "auto":
                 raise ValueError(
-                    'factor must not be "auto" where y holds no class labels, for it '
-                    "is for a classifier; give a number."
+                    'factor must not be "auto" where y holds no class labels, because '
+                    "it is for a classifier; give a number."
                 ) from None
             if not (several and is_label_matrix(samples.y)):
                 raise

@@ -13,25 +13,23 @@ from scipy.special import expit, logit
 
 Floats = NDArray[np.float64]
 
-# Of columns that say the same, one is left; below this they are the same.
+# Smaller eigenvalues are treated as zero, so that redundant columns count once.
 _SMALLEST_EIGENVALUE = 1e-12
-# Keeps coefficients finite where classes can be told apart, or columns say the same.
+# Keeps coefficients finite where classes are separable or columns are redundant.
 _LEAST_RIDGE = 1e-12
 _SUREST = 1e-9
 _MOST_STEPS, _PRECISE = 50, 1e-12
-# A Hessian serves again while steps by it bring the end so many times nearer.
+# A Hessian is used again while its steps reduce the decrement by this factor. With
+# hundreds of columns, one Hessian costs as much as the rest of ten steps.
 _NEARER = 10
 
 
 def offset_efficiency(p: Floats, factor: float, weights: Floats | None = None) -> float:
-    r"""Predict the relative efficiency of a model whose prior is corrected.
-
-    .. math:: E(k) = \sum_i \frac{v_i}{1 + k o_i} \Big/ \sum_i \frac{v_i}{1 + o_i}
-
-    over the positive rows, with odds :math:`o = p / (1 - p)` (Wang, 2020, "Logistic
-    regression for massive data with rare events"). It treats all directions of the
-    features alike, and so is approximately right for any classifier.
-    """
+    """Predict the relative efficiency of a model whose prior is corrected."""
+    # E(k) = sum_i v_i / (1 + k o_i) / sum_i v_i / (1 + o_i) over the positive rows,
+    # with odds o = p / (1 - p) (Wang, 2020, "Logistic regression for massive data with
+    # rare events"). It treats all directions of the features alike, and so is
+    # approximately right for any classifier.
     return _share_left(p, np.full(len(p), 1 / factor), weights)
 
 
@@ -42,13 +40,10 @@ def guided_efficiency(
     weights: Floats,
     floor: float = 0.2,
 ) -> float:
-    r"""Predict the relative efficiency of guided rows with the offset of each row.
-
-    It is that of :func:`offset_efficiency` with the inclusion probability of a row,
-    :math:`\pi(x) = \mathrm{clip}(\rho p, \phi / k, 1)`, in the place of :math:`1 / k`.
-    Here :math:`\rho` is such that its mean over the negatives is :math:`1 / k` (Wang,
-    Zhang and Wang, 2021).
-    """
+    """Predict the relative efficiency of guided rows with the offset of each row."""
+    # As above, with the inclusion probability clip(slope * p, floor / k, 1) in the
+    # place of 1 / k. The slope gives it the mean 1 / k over the negatives (Wang, Zhang
+    # and Wang, 2021).
     negative, lowest = ~positive, floor / factor
 
     def surplus(log_slope: float) -> float:
@@ -64,54 +59,33 @@ def guided_efficiency(
 
 
 def _share_left(p: Floats, chance: Floats, weights: Floats | None) -> float:
-    """Compare the information of the positives, negatives drawn by probability."""
+    """Return the share of information that is left after drawing the negatives."""
     left = np.average((1 - p) * chance / ((1 - p) * chance + p), weights=weights)
     return float(left / np.average(1 - p, weights=weights))
 
 
 def weights_efficiency(mean_p: float, factor: float) -> float:
-    r"""Predict the relative efficiency of logistic regression with weights.
-
-    .. math:: E(k) = 1 / (1 + (k - 1) \bar p)
-
-    with :math:`\bar p` the ``growth`` of :class:`WeightedVariance` by its ``whole``.
-    """
+    """Predict the relative efficiency of logistic regression with weights."""
+    # mean_p is the growth of WeightedVariance divided by its whole.
     return 1 / (1 + (factor - 1) * mean_p)
 
 
+# With incoming weights v and p the probability of another class than the most frequent
+# one, which is kept at the factor k, the expected excess log loss is half
+#     tr[(A + L)^-1 B_k (A + L)^-1 A],  A = sum v p (1 - p) x x',
+#     B_k = sum v^2 p (1 - p) (1 + (k - 1) p) x x'
+# with L the ridge penalty of all but the intercept (variance of weighted likelihoods,
+# Horvitz and Thompson, 1952). It is linear in k.
 @dataclass(frozen=True)
 class WeightedVariance:
-    r"""Loss of a logistic regression by estimation, with all rows and per factor.
+    """Loss of a logistic regression by estimation, with all rows and per factor."""
 
-    Let *v* be the incoming weights and *p* the probability of another class than the
-    most frequent one, which is kept at the factor *k*. The expected excess log loss is
-    half
-
-    .. math:: \operatorname{tr}[(A + \Lambda)^{-1} B_k (A + \Lambda)^{-1} A], \quad
-        A = \sum v p (1 - p) x x', \quad
-        B_k = \sum v^2 p (1 - p) (1 + (k - 1) p) x x'
-
-    with :math:`\Lambda` the ridge penalty of all but the intercept (variance of
-    weighted likelihoods, Horvitz and Thompson, 1952). It is linear in *k*.
-
-    Attributes
-    ----------
-    whole, growth : float
-        The trace at ``k = 1``, and its increase per unit of *k*.
-    total : float
-        Log loss of all rows, summed with their weights.
-    error : float
-        Relative variance of ``growth / total`` from the draw of the pilot.
-    luck, joint : float
-        Relative variance of the loss of one draw of rows: by the draw alone, and
-        together with the sample of all rows. The latter is to be divided by ``k - 1``.
-    """
-
-    whole: float
-    growth: float
-    total: float
-    error: float
-    luck: float
+    whole: float  # The trace at k = 1.
+    growth: float  # Increase of the trace per unit of k.
+    total: float  # Log loss of all rows, summed with their weights.
+    error: float  # Relative variance of growth / total from the draw of the pilot.
+    luck: float  # Relative variance of the loss of one draw of rows, by the draw alone.
+    # The same together with the sample of all rows; to be divided by k - 1.
     joint: float
 
     def spread(self, factor: float) -> float:
@@ -164,7 +138,7 @@ def _traces(
     MAM = M @ AM
     MCM, MAMCM = M @ CM, MAM @ CM
     lost = float((MAM * C).sum())
-    # The derivative of the trace by the weight of a row, M depending on it, too.
+    # The derivative of the trace by the weight of a row, on which M depends, too.
     inner = MCM - MAMCM - MAMCM.T
     influence = growth * _quadratic(x, MAM) + information * _quadratic(x, inner)
     drawn, full = AM @ CM, AM @ B @ M
@@ -188,10 +162,7 @@ def _quadratic(x: Floats, matrix: Floats) -> Floats:
 def fit_ridge(
     x: Floats, positive: NDArray[np.bool_], weights: Floats, ridge: Floats
 ) -> Floats:
-    """Fit a logistic regression by Newton steps, halved where the loss grows.
-
-    With hundreds of columns, one Hessian costs as much as the rest of ten steps.
-    """
+    """Fit a logistic regression by Newton steps, halved where the loss grows."""
     coefficients = np.zeros(x.shape[1])
     coefficients[0] = logit(np.average(positive, weights=weights))
     ridge = np.maximum(ridge, _LEAST_RIDGE)

@@ -73,11 +73,7 @@ def recommend_by(
     estimation_share: Ranged | None = None,
     seconds: Callable[[int], float | None] = lambda _: None,
 ) -> FactorRecommendation:
-    """Recommend a factor for the most frequent class from the predictions of a pilot.
-
-    ``estimation_share`` is a measured one. If None, it is computed for linear models
-    and assumed for all others. ``seconds`` predicts the time of a fit.
-    """
+    """Recommend a factor for the most frequent class by the predictions of a pilot."""
     labels = samples.labels
     majority = int(labels.counts.argmax())
     correction: Correction = "weights" if pilot.weighted else "offset"
@@ -130,16 +126,14 @@ def _efficiency(pilot: Pilot, correction: Correction, n_classes: int) -> Efficie
         return partial(weights_efficiency, mean_p / (n_classes - 1))
     if correction == "offset" or counted is None:
         return partial(offset_efficiency, pilot.p[positive], weights=weights[positive])
-    # What is lost of telling the most frequent class from the others is lost once; the
-    # coefficients that tell the others from each other lose nothing.
+    # Only the coefficients that separate the most frequent class from the others lose
+    # precision, not those that separate the others from each other.
     return partial(weights_efficiency, counted.growth / counted.whole / (n_classes - 1))
 
 
 def _guided(pilot: Pilot, factor: float) -> float:
-    """Return the efficiency of guided rows, less where a learner is not linear.
-
-    Such a learner also needs rows for what the pilot does not know.
-    """
+    """Return the efficiency of guided rows, less where a model is not linear."""
+    # Such a model also needs rows in regions that the pilot does not know.
     guided = guided_efficiency(pilot.p, pilot.positive, factor, pilot.weights)
     if pilot.linear:
         return guided
@@ -150,19 +144,15 @@ def _guided(pilot: Pilot, factor: float) -> float:
 
 
 def _count_share(pilot: Pilot, n_positives: int, n_classes: int) -> Ranged:
-    r"""Compute the share of the log loss of all rows that is due to estimation.
-
-    .. math:: g = (1 + 2 d / n_1) \, d (K - 1) / (2 n L)
-
-    with the trace of :class:`WeightedVariance` in the place of *d* effective
-    coefficients. *L* is the loss on the rows that the pilot was fitted to. On other
-    rows its loss is far above that of the fit to all rows, below ten positives per
-    column. The first factor is a correction found in trials, with :math:`n_1`
-    positives. With more columns than positives, *d* is all of them. *L* is then that of
-    the pilot, or that of the class shares if it is less.
-    """
+    """Compute the share of the log loss of all rows that is due to estimation."""
+    # g = (1 + 2 d / n_1) d (K - 1) / (2 n L), with the trace of WeightedVariance in the
+    # place of d effective coefficients. L is the loss on the rows that the pilot was
+    # fitted to: below ten positives per column, its loss on other rows is far above
+    # that of the fit to all rows. The first factor is a correction found in trials,
+    # with n_1 positives. With more columns than positives, d is all of them, and L is
+    # the loss of the pilot or of the class shares, whichever is less.
     counted = pilot.variance
-    # Rows of unequal weights are as good as fewer.
+    # Rows of unequal weights count as fewer rows.
     unit = float(np.average(pilot.incoming, weights=pilot.weights))
     if counted is None:
         total = pilot.weights.sum() * pilot.loss / unit

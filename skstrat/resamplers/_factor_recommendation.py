@@ -18,7 +18,7 @@ Limit = Literal[
 ]
 Correction = Literal["weights", "offset", "guided"]
 
-# Of fewer no prediction is good: on generated data one was off by 3 to 30 times.
+# With fewer the prediction is poor: on generated data it was off by 3 to 30 times.
 LEAST_POSITIVES = 30
 _HOW = {
     "weights": "with weights",
@@ -43,8 +43,8 @@ class FactorRecommendation:
     n_rows : int
         Rows of the data, without those of zero weight.
     n_columns : int
-        Columns that the learner gets. For a pipeline, the columns that its other steps
-        make of the pilot's rows.
+        Columns that the final model gets. For a pipeline, the columns that its other
+        steps make of the pilot's rows.
     majority : label
         The most frequent class.
     correction : {"weights", "offset", "guided"}
@@ -56,8 +56,8 @@ class FactorRecommendation:
         The largest share of log loss that may be lost.
     loss : float
         Predicted log loss at the factor over that of all rows, less 1. With more than
-        two classes, both are the log loss of telling the most frequent class from all
-        others. It is a smaller share of the log loss of all classes, which is larger.
+        two classes, both are the log loss of the most frequent class against all
+        others. The share is smaller in the log loss of all classes, which is larger.
     loss_range : tuple of (float, float)
         Range in which the loss of one fit is expected. For linear models it is two
         standard deviations each way, over the pilot's rows and the rows drawn. For
@@ -80,7 +80,7 @@ class FactorRecommendation:
           rows of other classes, which are up to 2000.
     seconds, full_seconds : float or None
         Predicted time of a fit to ``rows`` and to all rows; None if it is not known for
-        the learner. No fit is timed: the same seed gives the same recommendation.
+        the model. No fit is timed: the same seed gives the same recommendation.
     factors : tuple of float
         Factors from 1 to the one at which about as many negatives as positives are
         left.
@@ -94,10 +94,9 @@ class FactorRecommendation:
     Notes
     -----
     Kish's effective sample size of the weights, :math:`(\sum w)^2 / \sum w^2`, is not
-    used, and that is on purpose. It compares rows that differ in nothing but their
-    weights, so it depends mainly on the number of negatives kept. At a factor of 2 it
-    halves, where the loss of efficiency may be 0.5 %. By that measure, downsampling
-    would never be recommended.
+    used. It assumes rows that differ only in their weights, so it depends mainly on the
+    number of negatives kept. At a factor of 2 it halves, where the loss of efficiency
+    may be 0.5 %. With that measure, downsampling would never be recommended.
 
     Examples
     --------

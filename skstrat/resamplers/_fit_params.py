@@ -12,49 +12,23 @@ from skstrat._core.containers import is_mapping
 from skstrat._core.rows import count_rows, gather_rows
 from skstrat.resamplers._resampled import Resampled
 
-# A word in the names of what belongs to rows that are never resampled: eval_X,
-# base_margin_eval_set, X_val. A set as long as the training data is still another.
+# Words in names of arguments for rows that are never resampled: eval_X,
+# base_margin_eval_set, X_val. Even a set as long as the training data is not resampled.
 _OTHER_ROWS = frozenset({"eval", "val", "valid", "validation", "test"})
-# A value per column or per call: a table may have as many columns as rows.
+# Arguments with a value per column or per call: X may have as many columns as rows.
 _NO_ROWS = re.compile(
     r"cat_features|categorical_features?|text_features|embedding_features"
     r"|feature_names?|feature_types|feature_weights|column_description"
     r"|classes|class_weights?|callbacks|metric.*|verbose.*"
 )
-# Places or numbers of rows, for ranking: they would be those of other rows.
+# Positions or numbers of rows, for ranking, which are not those of the rows drawn.
 _ABOUT_ROWS = frozenset({"graph", "group", "pairs", "pairs_weight"})
 
 
 def resample_fit_params(
     params: Mapping[str, Any], resampled: Resampled, n_rows: int, prefix: str = ""
 ) -> dict[str, Any]:
-    """Take the values of the rows drawn from fit parameters with a value per row.
-
-    Eval sets, names of columns, callbacks and all of another length stay.
-
-    Parameters
-    ----------
-    params : dict
-        Fit parameters by name. Of a name such as ``step__init_score`` the last part
-        counts.
-    resampled : Resampled
-        Result of the resampler.
-    n_rows : int
-        Rows of the data before.
-    prefix : str, default=""
-        Prefix of the names as the user wrote them.
-
-    Returns
-    -------
-    dict
-        The parameters to fit with.
-
-    Raises
-    ------
-    ValueError
-        If a parameter has a value per row, and rows were made or it is not known which
-        rows were kept. If it holds positions or numbers of rows, and rows moved.
-    """
+    """Reduce fit parameters with a value per row to the rows drawn."""
     samples = resampled.samples
     rows = resampled.rows
     if rows is None and not resampled.moves_rows and samples is not None:

@@ -34,8 +34,8 @@ from skstrat.resamplers._row_offset import (
     row_blocks,
 )
 
-# Of a class that is cut down so many rows are scored, or so many for each row that is
-# wanted if these are more.
+# Of a downsampled class this many rows are scored, or this many for each row wanted if
+# these are more.
 _FEWEST_SCORED = 250_000
 _SCORED_PER_ROW = 4
 # Which rows are scored, what the pilot learns and which rows are kept are three draws.
@@ -43,9 +43,9 @@ _SEED_OF_PILOT, _SEED_OF_SCORED = 1, 2
 
 
 class GuidedDownsample(BaseResampler):
-    r"""Keep the rows of the big classes that a pilot model finds hard to classify.
+    r"""Keep mainly those rows of big classes that are hard to classify for a pilot.
 
-    Of a class that is cut down, row *i* is kept with probability
+    Row *i* of a downsampled class is kept with probability
 
     .. math:: \pi_i = \frac{M_c}{n_c} \,
         \mathrm{clip}(\rho \, (1 - \tilde p_c(x_i)), \phi \, m_c / M_c, 1)
@@ -55,9 +55,9 @@ class GuidedDownsample(BaseResampler):
     :math:`m_c = \max(1, \mathrm{round}(n_c / k))` rows of :math:`n_c` are kept. The
     pilot scores :math:`M_c = \min(n_c, \max(250000, 4 m_c))` rows, drawn at random from
     a large class (two-phase sampling: Neyman, 1938). The slope :math:`\rho` is such
-    that the probabilities of the scored rows add up to :math:`m_c`. Where the pilot is
-    sure of too many rows, no :math:`\rho` does this. Then the other rows are kept with
-    probability 1 and the sure ones share the rest evenly.
+    that the probabilities of the scored rows add up to :math:`m_c`. No :math:`\rho`
+    does this where :math:`\tilde p_c` is 1 for too many rows. Then the other rows are
+    kept with probability 1, and these rows with equal probabilities.
 
     A row weighs :math:`w_i / \pi_i`, scaled so that the class keeps its total (ratio
     form of Hajek, 1971). Wang, Zhang and Wang (2021) chose :math:`\pi \propto \tilde p`
@@ -204,7 +204,7 @@ class GuidedDownsample(BaseResampler):
     def _remember(
         self, samples: CheckedSamples, draw: Draw, weighed: CellWeights
     ) -> Resampled:
-        # What weights would restore the original totals, whatever weighting says.
+        # The scale that restores the original totals, independent of weighting.
         stands_for = totals_of(
             draw.codes, draw.weights_before_scaling(), len(weighed.totals)
         )
@@ -216,15 +216,14 @@ class GuidedDownsample(BaseResampler):
     def _choose_scored(
         self, cells: Any, targets: Targets, samples: CheckedSamples
     ) -> NDArray[np.intp]:
-        """Draw the rows to be scored; all rows of each class that is not cut down."""
+        """Draw the rows to be scored; all rows of a class that is not downsampled."""
         counts = cells.labels.counts
         most = np.maximum(_FEWEST_SCORED, _SCORED_PER_ROW * targets.rows)
         wanted = np.where(self._factors > 1, np.minimum(counts, most), counts)
         self._scored_shares = wanted / counts
         if (wanted == counts).all():
             return np.arange(len(cells.labels.codes))
-        # By the hashes of the draw among them, those with large ones would be kept in
-        # no case.
+        # With the hashes of the later draw, rows with large hashes could not be kept.
         seed = mix_seed(self._seed + _SEED_OF_SCORED)
         of_scored = targets_from_rows(cells.labels, wanted)
         return np.asarray(cells.draw(of_scored, samples, seed).indices)
@@ -252,8 +251,8 @@ class GuidedDownsample(BaseResampler):
         hardness = np.zeros(len(scored))
         self.pilots_, self._learned = [], []
         for fit, score in folds:
-            # By the seed of the draw, the rows that the pilot has seen would be kept
-            # as a matter of course.
+            # With the seed of the draw, all rows that the pilot was fitted on would be
+            # kept.
             seed = mix_seed(self._seed + _SEED_OF_PILOT)
             pilot, learned = fit_on_few(
                 self.pilot, X, rows[fit], labels.codes[fit], seed
@@ -289,7 +288,7 @@ class GuidedDownsample(BaseResampler):
         chance = np.ones(len(codes))
         kept = np.ones(len(codes), dtype=bool)
         hash_seed = mix_seed(self._seed)
-        # Of a class that is not cut down every row is kept.
+        # Of a class that is not downsampled every row is kept.
         self._slopes = np.zeros(len(self._factors))
         self._floors = np.ones(len(self._factors))
         for code in np.flatnonzero(self._factors > 1).tolist():
@@ -316,9 +315,9 @@ class GuidedDownsample(BaseResampler):
         .. math:: h_c = \sum_{i: y_i = c} w_i \Big/ \sum_{i \in s: y_i = c} w_i / \pi_i
 
         the total of the class over the total that the rows kept, *s*, estimate; it is
-        near 1. The offset leads to the original distribution, whatever ``weighting``
-        is. It is a function of *x* and holds for rows of every class (Wang, Zhang and
-        Wang, 2021). A model that takes offsets in training is given minus this value.
+        near 1. The offset corrects to the original distribution for any ``weighting``.
+        It is a function of *x* and holds for rows of every class (Wang, Zhang and Wang,
+        2021). For a model with an offset in training, use minus this value.
 
         Parameters
         ----------
@@ -328,7 +327,7 @@ class GuidedDownsample(BaseResampler):
         Returns
         -------
         ndarray of shape (n_rows, n_classes)
-            What is added to the log probabilities.
+            Values to add to the log probabilities.
         """
         return self._row_offset()(X)
 
@@ -362,13 +361,13 @@ def _solve_chance(hardness: Floats, wanted: int, floor: float) -> tuple[float, f
         between = slope * (sums[high] - sums[low])
         return float((n_sure + low) * least + between + len(ordered) - high - wanted)
 
-    # A little more than what makes the chance of every positive hardness 1.
+    # Slightly above the slope at which every positive hardness has probability 1.
     low, high = np.log(least / ordered[-1]), 1e-9 - np.log(ordered[0])
     if surplus(high) > 0:
         high = brentq(surplus, low, high, xtol=1e-12)
     elif n_sure:
-        # Order sampling draws as many as are wanted, so that chances which add up to
-        # fewer would not be those of the rows: the floor makes up for them.
+        # Order sampling draws as many rows as are wanted. So the probabilities must add
+        # up to that number, and the floor is raised.
         least = (wanted - len(positive)) / n_sure
     return float(np.exp(high)), least
 

@@ -21,19 +21,19 @@ from skstrat._core.samples import CheckedSamples
 from skstrat._core.targets import targets_from_rows
 from skstrat.resamplers._pilot_columns import ColumnCoder, as_sparse
 
-# A pilot of twice the rows keeps hardly more of the information, and costs twice as
-# much: of all rows this share of each class, within these bounds.
+# Rows of each class, as a share of all rows and within these bounds. A pilot of twice
+# the rows keeps hardly more of the information and costs twice as much.
 _PILOT_SHARE = 1 / 100
 _FEWEST, _MOST = 500, 1000
 
 
 def default_pilot(X: Any) -> Any:
-    """Make a model that finds both linear and other boundaries."""
+    """Return a model for linear and other boundaries."""
     linear = LogisticRegression(max_iter=1000)
     if as_sparse(X) is not None:
         return make_pipeline(ColumnCoder(), MaxAbsScaler(), linear)
-    # Few rows and columns for each tree make its search for splits cheap; histograms
-    # have a fixed price a tree that such small samples do not win back.
+    # Few rows and columns for each tree make its search for splits cheap. Histograms
+    # have a fixed cost for each tree, which is too large for such small samples.
     trees = GradientBoostingClassifier(
         n_estimators=10,
         max_depth=4,
@@ -48,7 +48,7 @@ def default_pilot(X: Any) -> Any:
         ColumnCoder(),
         # A column without a value stays, as new rows may have values there.
         SimpleImputer(keep_empty_features=True),
-        # skl2onnx converts no other vote.
+        # skl2onnx converts only this form of the vote.
         VotingClassifier(
             [("linear", line), ("trees", trees)], voting="soft", flatten_transform=False
         ),
@@ -68,5 +68,5 @@ def fit_on_few(
     part = take_rows(X, rows[drawn])
     pilot = default_pilot(part) if pilot is None else clone(pilot)
     refuse_own_prior(pilot, "pilot")
-    # skl2onnx does not know labels of 8 bits.
+    # skl2onnx does not support labels of 8 bits.
     return pilot.fit(part, codes[drawn].astype(np.int64)), of_each

@@ -42,8 +42,7 @@ def join(first: Resampled, second: Resampled) -> Resampled:
         codes=codes,
         rows=rows,
         plan=second.plan,
-        # In which cells of the second the rows dropped by the first would be is not
-        # known.
+        # The cells of the second are unknown for rows that the first dropped.
         at_random=first.at_random and second.at_random and second.cells is None,
         cells=first.cells,
         made_by=" and ".join(part.made_by for part in parts),
@@ -62,7 +61,7 @@ def _join_weights(
     rows = second.rows
     rows = np.full(len(second.weights), -1) if rows is None else rows
     by_class = None
-    # Of rows that were made it is known what they weighed in all.
+    # Of rows that were made only the whole weight is known.
     incoming = second.incoming
     if first.class_weight is not None:
         names = first.labels.classes.tolist()
@@ -93,7 +92,7 @@ def _weighs_no_classes(resampled: Resampled) -> bool:
 
 
 def _follow(values: Array, rows: Array, made: float) -> Array:
-    """Take the values of rows; made rows have a value of their own."""
+    """Take the values of rows; rows that were made get the value ``made``."""
     return np.where(rows < 0, made, values[rows]).astype(values.dtype)
 
 

@@ -1,10 +1,4 @@
-r"""Rows of several labels each: which are drawn, and what each weighs.
-
-A row is drawn at the highest rate of its labels. So its inclusion probability depends
-on its labels alone, and :math:`1 / \pi_i` is unbiased for the total of every label
-(Horvitz and Thompson, 1952). The weights are then adjusted to the exact totals by
-iterative proportional fitting (Deming and Stephan, 1940; Deville and Sarndal, 1992).
-"""
+"""Rows of several labels each: which are drawn, and their weights."""
 
 from __future__ import annotations
 
@@ -30,30 +24,22 @@ _TOLERANCE = 1e-11
 _MOST_STEPS = 60
 _SMALLEST_STEP = 1e-6
 _SINGULAR = 1e-13
-# A total that others contradict gives way by 1 % sooner than that weights change by a
-# factor of e.
+# Penalty: if totals contradict each other, one may be off by about 1 % before weights
+# change by a factor of e.
 _GIVE = 0.01
 
 
 @dataclass(frozen=True)
 class LabelSets:
-    """The labels of every row, none, one or several.
+    """The labels of every row: none, one or several."""
 
-    Attributes
-    ----------
-    members : csc_array of shape (n_rows, n_labels)
-        Which rows have a label. The last column stands for rows without any label, if
-        there are such rows.
-    labels : Labels
-        The labels that occur, None last for rows without any, and the number of rows of
-        each. Its codes are those of the label that decides over a row.
-    kept : LabelSets or None
-        Those of the rows drawn; None before the draw.
-    """
-
+    # Of shape (n_rows, n_labels). The last column stands for rows without any label, if
+    # there are such rows.
     members: sparse.csc_array
+    # The labels that occur, None last for rows without any. The codes are those of the
+    # label that decides over a row.
     labels: Labels
-    kept: Any = None
+    kept: Any = None  # LabelSets of the rows drawn; None before the draw.
 
     def rows_with(self, code: int) -> Indices:
         """List the rows that have a label."""
@@ -75,12 +61,11 @@ class LabelSets:
         return LabelSets(members, Labels(codes, self.labels.classes, counts))
 
     def draw(self, targets: Targets, samples: CheckedSamples, seed: int) -> Draw:
-        r"""Draw each row at the highest rate of its labels.
-
-        Label *l* decides over :math:`m_l` rows, of which
-        ``max(1, round(m_l * rate_l))`` are drawn. The rate is that of the label if it
-        were alone.
-        """
+        """Draw each row at the highest rate of its labels."""
+        # Label l decides over m_l rows, of which max(1, round(m_l * rate_l)) are drawn.
+        # The rate is that of the label if it were alone. So the inclusion probability
+        # of a row depends on its labels alone, and its inverse is unbiased for the
+        # total of every label (Horvitz and Thompson, 1952).
         rate = targets.rows / self.labels.counts
         codes = np.empty(len(self.labels.codes), dtype=self.labels.codes.dtype)
         # The last to write decides: the label of the highest rate.
@@ -117,7 +102,7 @@ class LabelSets:
 
     @property
     def cells(self) -> Labels:
-        """The labels again."""
+        """The labels, which are their own cells."""
         return self.labels
 
     def check_no_label_is_lost(self) -> None:
@@ -177,7 +162,7 @@ def read_label_sets(y: Any) -> LabelSets:
 def weigh_label_sets(
     draw: Draw, samples: CheckedSamples, weighting: Weighting
 ) -> Floats:
-    """Weigh drawn rows of several labels, so that the totals of all labels are kept."""
+    """Compute weights of rows of several labels that keep the totals of all labels."""
     own = np.ones(len(draw.indices)) if draw.incoming is None else draw.incoming
     if weighting == "uniform":
         return own
@@ -197,18 +182,13 @@ def weigh_label_sets(
 def rake(
     weights: Floats, sets: LabelSets, totals: Floats, grand_total: float
 ) -> Floats:
-    r"""Scale weights so that the rows of every label, and all rows, have given totals.
-
-    Of all weights with those totals, they are the nearest in Kullback-Leibler
-    divergence: :math:`w_i \exp(\sum_{l \in i} \lambda_l + \lambda_0)`. Scaling label by
-    label ends there, too (Deming and Stephan, 1940). A few steps of Newton's method
-    find them (Deville and Sarndal, 1992).
-
-    Where too few rows have one label and not another, no weights may have those totals.
-    Then the sum of the divergence and
-    :math:`\sum_l (\hat t_l - t_l)^2 / (2 \epsilon t_l)` is minimised (Rao and Singh,
-    1997). The grand total is kept, and a warning names the labels whose totals differ.
-    """
+    """Scale weights so that rows of every label, and all rows, have given totals."""
+    # Of all weights with those totals, w_i exp(sum of the multipliers of its labels)
+    # are the nearest in Kullback-Leibler divergence. Scaling label by label has the
+    # same limit (Deming and Stephan, 1940); Newton's method needs a few steps (Deville
+    # and Sarndal, 1992). Where too few rows have one label and not another, no weights
+    # may have those totals. Then the divergence plus sum_l (t_l' - t_l)^2 / (2 eps t_l)
+    # is minimised (Rao and Singh, 1997).
     members = sparse.hstack([sets.members, np.ones((len(weights), 1))], format="csr")
     wanted = np.append(totals, grand_total)
     start = weights * (grand_total / weights.sum())
@@ -221,8 +201,9 @@ def rake(
     names = sets.labels.classes[error > error.max() / 2].tolist()
     warnings.warn(
         "No weights of the rows kept have the totals of all labels: too few of them "
-        f"tell labels apart, and those of {names!r} are off. The grand total is kept. "
-        "Keep more rows of these labels, with factor or sampling_strategy as a dict.",
+        f"have one label and not another, and those of {names!r} are off. The grand "
+        "total is kept. Keep more rows of these labels, with factor or "
+        "sampling_strategy as a dict.",
         ConvergenceWarning,
         stacklevel=2,
     )

@@ -46,49 +46,28 @@ Floats = NDArray[np.float64]
 # With 500 positives, predicted efficiencies vary by .01 to .05 from draw to draw,
 # with 2000 by .02 at most. The most frequent class fills up to twice as many rows.
 MOST_POSITIVES = 2000
-# An estimator may be sure of a row; its odds must stay finite.
+# Probabilities may be 0 or 1; their odds must stay finite.
 _SUREST = 1e-9
 
 
 @dataclass(frozen=True)
 class Pilot:
-    """Predictions of a small model for rows that it was not fitted on.
+    """Predictions of a small model for rows that it was not fitted on."""
 
-    Attributes
-    ----------
-    p : ndarray of shape (n_pilot,)
-        Probability of the positive class under the true prior, within (0, 1).
-    positive : ndarray of shape (n_pilot,)
-        Whether the row is of it.
-    weights : ndarray of shape (n_pilot,)
-        Weights of the rows; they add up to the totals of the classes.
-    incoming : ndarray of shape (n_pilot,)
-        Incoming weight of each row, 1 if there is none.
-    design : ndarray of shape (n_pilot, n_columns) or None
-        Columns that a linear model gets. None if the model is not linear, the columns
-        are not all finite numbers, or there are more of them than positive rows.
-    linear : bool
-        Whether the model in question is linear.
-    weighted : bool
-        Whether it is linear and is given weights.
-    penalty : float
-        Penalty of the squared coefficients of the linear model, in the unit of the
-        weights.
-    n_columns : int
-        Columns that the model in question gets.
-    numbers : float
-        Mean number of stored values of a row of these; small for sparse data.
-    """
-
-    p: Floats
+    p: Floats  # Probability of the positive class under the true prior, within (0, 1).
     positive: NDArray[np.bool_]
-    weights: Floats
-    incoming: Floats
+    weights: Floats  # They add up to the totals of the classes.
+    incoming: Floats  # Incoming weight of each row, 1 if there is none.
+    # Columns that a linear model gets. None if the model is not linear, the columns are
+    # not all finite numbers, or there are more of them than positive rows.
     design: Floats | None
-    linear: bool
-    weighted: bool
+    linear: bool  # Whether the model in question is linear.
+    weighted: bool  # Whether it is linear and gets weights.
+    # Penalty of the squared coefficients of the linear model, in the unit of the
+    # weights.
     penalty: float
-    n_columns: int
+    n_columns: int  # Columns that the model in question gets.
+    # Mean number of stored values of a row of these; small for sparse data.
     numbers: float
 
     @property
@@ -122,12 +101,9 @@ def run_pilot(
     linear: bool = True,
     seen_by: Any = None,
 ) -> Pilot:
-    """Draw a small part of the rows and predict each half of it from the other.
-
-    Without an estimator, it is a linear model where that is wanted and possible.
-    ``seen_by`` is the model whose columns are counted, if it is not linear; None for
-    those of X. With too few positives to predict anything from, nothing is fitted.
-    """
+    """Draw a small part of the rows and predict each half of it from the other."""
+    # Without an estimator, the pilot is a linear model where that is wanted and
+    # possible. seen_by is the model whose columns are counted, if it is not linear.
     if split.counts.min() < LEAST_POSITIVES:
         return _blind(X, split, samples)
     n_positives = min(int(split.counts[1]), MOST_POSITIVES)
@@ -147,7 +123,7 @@ def run_pilot(
     else:
         seen = _as_seen_if_fitted(seen_by, rows, samples.labels, indices)
     design: Any = _as_numbers(seen) if linear else None
-    # A penalty weighs against the total weight, which has no unit of its own.
+    # A penalty is relative to the total weight, which has no unit of its own.
     unit = 1.0 if weights is None or estimator is not None else weights.mean()
     if estimator is None:
         linear = design is not None
@@ -178,11 +154,8 @@ def run_pilot(
 
 
 def numbers_of_row(X: Any) -> float:
-    """Return the mean number of stored values of a row.
-
-    For a sparse matrix these are the values other than 0. For text it is not known, and
-    1 is returned.
-    """
+    """Return the mean number of stored values of a row, 1 if it is not known."""
+    # Of a sparse matrix, the values other than 0.
     if sparse.issparse(X):
         return float(X.nnz / X.shape[0])
     shape = shape_of(X)
@@ -192,7 +165,7 @@ def numbers_of_row(X: Any) -> float:
 
 
 def _blind(X: Any, split: Labels, samples: CheckedSamples) -> Pilot:
-    """Return a pilot made of class sizes alone, one row a class."""
+    """Return a pilot from the class sizes alone, with one row a class."""
     totals = class_totals(split, samples.sample_weight)
     return Pilot(
         p=np.full(2, totals[1] / totals.sum()),
@@ -217,10 +190,8 @@ def _asked(
     totals: Floats,
     seed: int,
 ) -> Floats:
-    """Use the estimator itself as pilot, or the default pilot if rows are too few.
-
-    Half of the rows may have categories that an encoder was not fitted with.
-    """
+    """Use the estimator itself as pilot, or the default pilot if rows are too few."""
+    # Half of the rows may have categories that an encoder was not fitted with.
     try:
         return _cross_fitted(estimator, rows, drawn, weights, totals, seed)
     except InvalidParameterError:
@@ -237,7 +208,7 @@ def _asked(
 
 
 def _takes_weights(estimator: Any) -> bool:
-    """Return whether an estimator is given weights in fit."""
+    """Return whether weights are passed to the fit of an estimator."""
     model = clone(estimator)
     if routing_enabled():
         request_weights(model)
@@ -253,15 +224,16 @@ def _as_seen_if_fitted(
     except InvalidParameterError:
         raise
     except (TypeError, ValueError):
-        # The pilot may have too few rows for a step, or lack what else it is fitted by.
+        # The pilot may have too few rows for a step, or lack other arguments of its
+        # fit.
         return rows
 
 
 def _as_seen(estimator: Any, rows: Any, y: NDArray[Any]) -> Any:
-    """Transform rows as for the model that learns."""
+    """Transform rows as for the final model."""
     while estimator is not None:
         if isinstance(estimator, SklearnPipeline):
-            # A sampler makes other rows of them.
+            # A sampler would return other rows.
             if any(hasattr(step, "fit_resample") for _, step in estimator.steps):
                 return rows
             if len(estimator.steps) > 1:
@@ -295,7 +267,7 @@ def _penalty(estimator: Any) -> float:
 
 
 def _as_numbers(rows: Any) -> Any:
-    """Give the columns as numbers, or None if there are none or not all are finite."""
+    """Return the columns as numbers, or None if there are none or not all finite."""
     if len(shape_of(rows)) == 1:
         return None
     numbers = as_sparse(rows)
@@ -347,13 +319,13 @@ def fit_corrected(
     totals: Floats,
     seed: int,
 ) -> Callable[[Any], Floats]:
-    """Fit a clone of a model; give how it predicts positives under the true prior."""
+    """Fit a clone; return a function that predicts positives under the true prior."""
     model = _seeded(clone(estimator), seed)
     passed, arguments = None, {}
     if weights is not None:
         if routing_enabled():
             request_weights(model)
-        # A penalty weighs against the total weight, which has no unit.
+        # A penalty is relative to the total weight, which has no unit.
         scaled = weights / weights.mean()
         found = fit_arguments(model, scaled)
         if found is not None:

@@ -22,16 +22,15 @@ from skstrat._core.containers import (
 from skstrat._core.factorize import NumpyColumn, is_missing
 from skstrat._core.rows import count_rows, take_rows
 
-# Scalers square the numbers, in single precision; beyond this they are as good as
-# infinite.
+# Scalers square the numbers in single precision, which overflow beyond this.
 LARGEST = 1e18
 _UNKNOWN = -1
-# Views of text have no dictionary in Arrow.
+# Arrow cannot encode views of text as a dictionary.
 _ARROW_TEXT = "string", "large_string"
 
 Array = NDArray[Any]
 Numbers = NDArray[np.float32]
-# Of each row the place of its value in a block of distinct ones; None if it is there.
+# Position of each row's value in a block of distinct values; None if all are there.
 Places = NDArray[np.intp] | None
 
 
@@ -42,26 +41,16 @@ class NameCodes(dict[str | None, int]):
         return self.get(_name(value), _UNKNOWN)
 
 
-# None of a column of numbers.
+# None for a column of numbers.
 Categories = NameCodes | None
 
 
 class ColumnCoder(TransformerMixin, BaseEstimator):
-    """Encode every column as numbers in single precision, NaN where one is missing.
+    """Encode every column as numbers in single precision, NaN where one is missing."""
 
-    A column holds names if a value is neither a number nor a date. The code of a name
-    is its position in sorted order among the names seen in ``fit``, a missing one
-    included. Other names have code -1. Missing values of a sparse matrix become 0.
-
-    Attributes
-    ----------
-    categories_ : list of dict or None
-        For each column the code of each name; None for a column of numbers.
-    sparse_ : bool
-        Whether X was sparse; the result is then sparse, too.
-    n_features_in_ : int
-        Number of columns.
-    """
+    # A column holds names if a value is neither a number nor a date. The code of a name
+    # is its sorted position among the names seen in fit, a missing one last. Other
+    # names have code -1. Missing values of a sparse matrix become 0.
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn which columns hold names, and the codes of these names."""
@@ -133,7 +122,7 @@ def _blocks_of(X: Any) -> Iterator[tuple[Array, Places]]:
         values = values.reshape(len(values), -1)
         _refuse_complex(values)
         if values.dtype.kind in "mM":
-            # In nanoseconds dates of today are beyond the largest number.
+            # In nanoseconds, current dates are beyond the largest number.
             ticks = values.astype(f"{values.dtype.kind}8[us]").astype(np.int64)
             numbers = ticks.astype(np.float64)
             numbers[np.isnat(values)] = np.nan
@@ -257,7 +246,7 @@ def _refuse_complex(values: Any) -> None:
 
 
 def _categories_of(block: Array) -> Iterator[Categories]:
-    """Give each column's codes of names."""
+    """Yield the codes of names of each column."""
     for at in range(block.shape[1]):
         if block.dtype.kind == "f" or _holds_numbers(block[:, at]):
             yield None
@@ -295,12 +284,12 @@ def _name(value: Any) -> str | None:
 
 
 def _lacks(value: Any) -> bool:
-    # An array is not equal to itself as one truth.
+    # The comparison of an array with itself has no single truth value.
     return not isinstance(value, np.ndarray) and is_missing(value)
 
 
 def _holds_numbers(column: Array) -> bool:
-    """Return whether every value that is there is a number or a date."""
+    """Return whether every value that is not missing is a number or a date."""
     listed = column.tolist()
     return all(_lacks(value) or not np.isnan(_number(value)) for value in listed)
 

@@ -16,84 +16,51 @@ from skstrat._core.plan import Plan
 from skstrat._core.samples import CheckedSamples
 from skstrat._core.weights import Floats, class_totals
 
-# Of rows dropped of a class over its rows, or over those of all others if these are
-# fewer. Below it models of cleaned rows predicted 0.82 to 1.22 of the rate, from 0.8 on
-# up to 1.6. At most so many rows are in Tomek links: two thirds of the points on a line
-# are nearest to each other.
+# Rows dropped of a class divided by its rows, or by those of all others if these are
+# fewer. Below this share, models of cleaned rows predicted 0.82 to 1.22 times the rate;
+# from 0.8 on, up to 1.6 times. At most this share of rows is in Tomek links: two thirds
+# of the points on a line are nearest neighbours of each other.
 _MANY_DROPPED = 2 / 3
 
 
+# A weight is a product: the incoming weight of the row, the multiplier of its stratum
+# or group, and the multiplier of its class.
 @dataclass(frozen=True)
 class Resampled:
-    """Rows to train on, their weights, and the parts of the weights.
+    """Rows to train on, their weights, and the factors of the weights."""
 
-    A weight is a product: the incoming weight of the row, the multiplier of its stratum
-    or group, and the multiplier of its class.
-
-    Attributes
-    ----------
-    X, y : array-like of shape (n_drawn, ...)
-        The rows; None until they are taken.
-    weights : ndarray of shape (n_drawn,) or None
-        Their weights; None if there are no incoming weights and none were made.
-    incoming : ndarray of shape (n_drawn,) or None
-        The incoming weights; None if all are 1.
-    within_class : ndarray of shape (n_drawn,) or None
-        The multipliers of strata and groups; None if all are 1.
-    class_weight : ndarray of shape (n_classes,) or None
-        The multiplier of each class; None if weights only follow their rows.
-    by_row : bool
-        Whether rows of a class had different inclusion probabilities and weigh
-        accordingly.
-    moves_rows : bool
-        Whether any row was dropped, repeated or made.
-    samples : CheckedSamples or None
-        The rows that counted, before resampling.
-    classes : ndarray of shape (n_classes,) or None
-        The labels; None where only ``samples`` has them.
-    codes : ndarray of shape (n_drawn,) or None
-        Class codes of the rows; None if they are not encoded yet.
-    strata : tuple of (ndarray of shape (n_drawn,), Labels) or None
-        Where strata take the place of the classes: their codes for the rows, and those
-        of the rows before. None elsewhere.
-    rows : ndarray of shape (n_drawn,) or None
-        Positions of the rows in X, -1 for one that was made; None if unknown.
-    plan : Plan or None
-        The draw.
-    at_random : bool
-        Whether the rows kept are a random sample of each class, or of each cell.
-    by_values : str
-        Class of a sampler that may choose rows by their values, and weighs all rows of
-        a class alike; "" for others.
-    cells : Cells or None
-        These cells; None if they are the classes.
-    made_by : str
-        Class of the resampler.
-    parts : tuple of Resampled
-        For a pipeline of resamplers, the result of each, without the rows.
-    source : CollectionRows or None
-        For Dask collections: all rows, from which some can be taken by position.
-    """
-
-    X: Any = field(repr=False)
+    X: Any = field(repr=False)  # X and y are None until they are taken.
     y: Any = field(repr=False)
-    weights: Any = None
-    incoming: Any = None
+    weights: Any = None  # None if there are no incoming weights and none were made.
+    incoming: Any = None  # None if all are 1.
+    # The multipliers of strata and groups; None if all are 1.
     within_class: Floats | None = None
+    # The multiplier of each class; None if weights only follow their rows.
     class_weight: Floats | None = None
+    # Whether rows of a class had different inclusion probabilities.
     by_row: bool = False
-    moves_rows: bool = False
+    moves_rows: bool = False  # Whether any row was dropped, repeated or made.
+    # The rows of positive weight before resampling.
     samples: CheckedSamples | None = None
-    classes: NDArray[Any] | None = None
+    classes: NDArray[Any] | None = None  # None where only samples has them.
+    # Class codes of the rows drawn; None if they are not encoded yet.
     codes: NDArray[Any] | None = None
+    # Where strata take the place of the classes: their codes for the rows drawn, and
+    # those of the rows before.
     strata: tuple[NDArray[Any], Labels] | None = None
+    # Positions of the rows in X, -1 for one that was made; None if unknown.
     rows: Any = None
     plan: Plan | None = None
+    # Whether the rows kept are a random sample of each class or cell.
     at_random: bool = False
+    # Class of a sampler that may choose rows by their values, and weighs all rows of a
+    # class alike; "" for others.
     by_values: str = ""
-    cells: Cells | None = None
-    made_by: str = ""
+    cells: Cells | None = None  # None if they are the classes.
+    made_by: str = ""  # Class of the resampler.
+    # For a pipeline of resamplers, the result of each, without the rows.
     parts: tuple[Resampled, ...] = ()
+    # For Dask collections: all rows, from which some can be taken by position.
     source: Any = field(default=None, repr=False)
 
     @cached_property
@@ -115,10 +82,7 @@ class Resampled:
 
     @cached_property
     def class_change(self) -> tuple[Floats, Floats] | None:
-        """Rows of each class, and its share of the weight, after over before.
-
-        None if the target is no class labels.
-        """
+        """Rows and share of the weight of each class, after over before, or None."""
         try:
             labels, (classes, counts, totals) = self.labels, self.original
         except ValueError:
@@ -132,7 +96,7 @@ class Resampled:
 
     @property
     def of_label_sets(self) -> bool:
-        """Tell whether rows have several labels, and weights depend on all of them."""
+        """Whether rows have several labels, and weights depend on all of them."""
         weighs = self.class_weight is not None
         return weighs and self.codes is None and self.strata is None
 
@@ -160,7 +124,7 @@ class Resampled:
         """Return whether any row was repeated or made."""
         if self.samples is not None and self.rows is not None:
             apart = np.diff(self.rows)
-            # Most samplers give the rows in order, which need no sorting.
+            # Most samplers return rows in order, which needs no sorting.
             if (apart < 0).any():
                 apart = np.diff(np.sort(self.rows))
             return bool((self.rows < 0).any() or (apart == 0).any())
@@ -171,6 +135,6 @@ class Resampled:
         return bool((self.class_change[0] > 1).any())
 
     def in_memory(self) -> Resampled:
-        """Compute what is lazy."""
+        """Return the same with lazy rows and weights computed."""
         X, y, weights = into_memory(self.X, self.y, self.weights)
         return replace(self, X=X, y=y, weights=np.asarray(weights))

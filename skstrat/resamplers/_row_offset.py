@@ -18,39 +18,25 @@ _ROWS_SCORED_AT_A_TIME = 1 << 16
 
 @dataclass(frozen=True)
 class RowOffset:
-    """Offset of the log probabilities of a model trained on rows that a pilot chose.
+    """Offset of the log probabilities of a model trained on rows that a pilot chose."""
 
-    It holds the fitted pilots and no row of the data. Called with rows it returns an
-    array of shape (n_rows, n_classes).
-
-    Attributes
-    ----------
-    pilots : list of classifier
-        The fitted pilots; their mean is used.
-    learned : list of ndarray of shape (n_classes,)
-        Rows of each class that each pilot was fitted on, in the order of its classes.
-        They are the prior from which it is corrected.
-    counts : ndarray of shape (n_classes,)
-        Rows of each class in the data, in the order of the pilots' classes. They are
-        the prior to which pilots are corrected.
-    slopes, floors : ndarray of shape (n_classes,)
-        The inclusion probability is the slope times one minus the probability of the
-        class, within floor and 1. Slope 0 and floor 1 keep every row.
-    log_scale : ndarray of shape (n_classes,)
-        The part of the offset that is the same for all rows.
-    order : ndarray of shape (n_classes,)
-        For each class of the offset, its position among the pilots' classes.
-    """
-
-    pilots: list[Any]
+    pilots: list[Any]  # The fitted pilots; their mean is used.
+    # Rows of each class that each pilot was fitted on, in the order of its classes.
+    # They are the prior from which it is corrected.
     learned: list[NDArray[np.int64]]
+    # Rows of each class in the data, in the order of the pilots' classes. They are the
+    # prior to which pilots are corrected.
     counts: NDArray[np.int64]
+    # The inclusion probability is the slope times one minus the probability of the
+    # class, within floor and 1. Slope 0 and floor 1 keep every row.
     slopes: Floats
     floors: Floats
-    log_scale: Floats
+    log_scale: Floats  # The part of the offset that is the same for all rows.
+    # For each class of the offset, its position among the pilots' classes.
     order: NDArray[np.intp]
 
     def __call__(self, X: Any) -> Floats:
+        """Return the offsets of rows, of shape (n_rows, n_classes)."""
         offset = np.empty((count_rows(X), len(self.order)))
         for block in row_blocks(np.arange(len(offset))):
             part = take_rows(X, block)
@@ -95,6 +81,6 @@ def pilot_proba(
 
 
 def row_blocks(rows: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
-    """Cut rows into blocks that are scored at a time."""
+    """Yield blocks of rows that are scored together."""
     for start in range(0, len(rows), _ROWS_SCORED_AT_A_TIME):
         yield rows[start : start + _ROWS_SCORED_AT_A_TIME]

@@ -1,9 +1,4 @@
-"""Run a sampler of two results and find out what it did: labels, original rows.
-
-A sampler's ``sample_indices_`` are used only for rows that are equal, so rows moved by
-noise count as made. Without them the order decides: over-samplers return the original
-rows first.
-"""
+"""Run a sampler of two results and find which of its rows are original."""
 
 from __future__ import annotations
 
@@ -26,44 +21,32 @@ from skstrat._core.labels import Labels, count_codes, factorize
 from skstrat._core.rows import count_rows, gather_rows, take_rows
 from skstrat.resamplers._sampler_tables import readable_table, table_like
 
-# Rows of a class are kept or repeated whatever they are. All others read X.
+# These keep or repeat rows of a class at random. All others read X.
 AT_RANDOM = (RandomOverSampler, RandomUnderSampler)
-# They use labels as columns of probabilities, and as numbers with a mode. Both only
-# drop rows.
+# One uses labels as indices of columns of probabilities, one computes their mode. Both
+# only drop rows.
 _COMPUTES_WITH_LABELS = (InstanceHardnessThreshold, NeighbourhoodCleaningRule)
 
 Array = NDArray[Any]
 Indices = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
-# Where the combined samplers keep the cleaning that they end with.
+# Attributes of the combined samplers with their last, cleaning step.
 _CLEANING = ("enn_", "tomek_")
 
 
 @dataclass(frozen=True)
 class Output:
-    """Rows that a sampler returned, and their origin.
-
-    Attributes
-    ----------
-    X : array-like of shape (n_rows_new, n_features)
-        Rows.
-    labels : Labels
-        Their class codes, among the classes of the data.
-    indices : ndarray of shape (n_rows_new,)
-        Positions of original rows, -1 for others.
-    known : ndarray of shape (n_classes,)
-        Whether it is known which rows of a class are original.
-    """
+    """Rows that a sampler returned, and their origin."""
 
     X: Any
-    labels: Labels
-    indices: Indices
-    known: Mask
+    labels: Labels  # Class codes among the classes of the data.
+    indices: Indices  # Positions of original rows, -1 for others.
+    known: Mask  # Whether it is known which rows of a class are original.
 
 
 def reads_values(sampler: Any) -> str:
-    """Name a sampler that may choose rows by their values; "" for others."""
+    """Return the class of a sampler that may choose rows by values; "" for others."""
     return "" if isinstance(sampler, AT_RANDOM) else type(sampler).__name__
 
 
@@ -89,7 +72,7 @@ def _in_kind(X: Any, table: Any, made: Any, rows: Indices | None) -> Any:
 
 
 def _call_with_labels(sampler: Any, X: Any, y: Any, params: dict[str, Any]) -> Any:
-    """Call a sampler; one that computes with labels gets integers for them."""
+    """Call a sampler; one that computes with labels gets integer codes."""
     if not isinstance(sampler, _COMPUTES_WITH_LABELS) or getattr(y, "ndim", 1) > 1:
         return sampler.fit_resample(X, y, **params)
     codes, classes = factorize(y)
@@ -144,7 +127,7 @@ def _searched_rows(
     sampler: Any, X: Any, X_made: Any, labels: Labels, made: Labels
 ) -> tuple[Indices, Mask]:
     """Find original rows of each class by their order or values."""
-    # Rows picked by hard votes come in no order.
+    # Rows picked by hard votes are not in order.
     search = getattr(sampler, "voting_", None) == "hard"
     indices = np.full(len(made.codes), -1)
     known = np.zeros(len(made.classes), dtype=bool)
@@ -158,7 +141,7 @@ def _searched_rows(
 
 
 def _encode_made(sampler: Any, n_rows: int, y: Array, classes: Array) -> Labels:
-    """Encode the labels that a sampler gave by the classes that it was given."""
+    """Encode the labels returned by a sampler with the classes of the data."""
     name = type(sampler).__name__
     codes = np.searchsorted(classes, y).clip(max=len(classes) - 1)
     if n_rows != len(y) or (classes[codes] != y).any():
@@ -172,7 +155,7 @@ def _encode_made(sampler: Any, n_rows: int, y: Array, classes: Array) -> Labels:
         raise ValueError(
             f"sampler must keep rows of every class; {name} dropped all of "
             f"{classes[counts == 0].tolist()!r}. Exclude such classes from its "
-            "sampling_strategy, or take a milder sampler."
+            "sampling_strategy, or use a sampler that drops fewer rows."
         )
     return Labels(codes, classes, counts)
 
@@ -180,10 +163,9 @@ def _encode_made(sampler: Any, n_rows: int, y: Array, classes: Array) -> Labels:
 def _claimed_rows(
     sampler: Any, X: Any, X_made: Any, labels: Labels, made: Labels
 ) -> tuple[Indices, Mask] | None:
-    """Read from a sampler which rows it kept, and check that this is so.
-
-    A class of which no row is as claimed is unknown.
-    """
+    """Read from a sampler which rows it kept, and check that this is so."""
+    # Only rows that are equal count as original, so rows moved by noise are not. A
+    # class without such a row is unknown.
     parts = [sampler, *(getattr(sampler, name, None) for name in _CLEANING)]
     claims = [getattr(part, "sample_indices_", None) for part in parts]
     claim = next((each for each in claims if each is not None), None)
@@ -204,10 +186,9 @@ def _claimed_rows(
 
 
 def _found_rows(X: Any, X_made: Any, *, search: bool) -> Indices | None:
-    """Find the rows of one class in what a sampler made of it; None if it cannot.
-
-    With ``search`` it is known to pick rows, so that equal rows are the same row.
-    """
+    """Find the rows of one class in the output of a sampler; None if not possible."""
+    # Over-samplers return the original rows first. With search the sampler is known to
+    # pick rows, so that equal rows are the same row.
     n_rows, n_made = count_rows(X), count_rows(X_made)
     if n_made >= n_rows:
         head = take_rows(X_made, np.arange(n_rows))

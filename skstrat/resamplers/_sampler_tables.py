@@ -1,4 +1,4 @@
-"""Tables for samplers of imbalanced-learn, which read arrays and pandas alone."""
+"""Tables for samplers of imbalanced-learn, which read only arrays and pandas."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from skstrat.resamplers._pilot_columns import shape_of
 
 
 def readable_table(sampler: Any, X: Any) -> Any:
-    """Return X as a table that a sampler reads; X itself if it reads it or may."""
-    # A function as sampler reads what it likes, unless its input is checked.
+    """Return X as a table that a sampler reads, or X itself if it may read that."""
+    # A FunctionSampler may read any data, unless its input is checked.
     checks = isinstance(sampler, BaseSampler) and getattr(sampler, "validate", True)
     if not (checks or isinstance(sampler, Pipeline)):
         return X
@@ -34,7 +34,7 @@ def table_like(X: Any, made: Any) -> Any:
 
 
 def _kind_of(X: Any) -> str:
-    """Name the library of a table; "" for what is none or is read as it is."""
+    """Return the library of a table; "" for all data that needs no conversion."""
     library = type(X).__module__.partition(".")[0]
     if is_hugging_face(X, "Dataset"):
         return "datasets"

@@ -39,18 +39,18 @@ class WeightCarrier(BaseEstimator):
 
 
 def carrier_of(step: Any) -> Any:
-    """Wrap a sampler; the base class refuses what transforms as well."""
+    """Wrap a sampler, unless it can also transform, which the base class refuses."""
     both = hasattr(step, "transform") and not isinstance(step, SklearnPipeline)
     return WeightCarrier(step) if hasattr(step, "fit_resample") and not both else step
 
 
 def is_addressed(step_params: Any) -> bool:
-    """Return whether weights are given to one step alone."""
+    """Return whether the user passed weights to one step."""
     return any("sample_weight" in own for own in step_params.values())
 
 
 def give_weights(step: Any, step_params: Any, weights: Floats) -> bool:
-    """Add weights to a step's arguments; tell whether it takes them."""
+    """Add weights to a step's arguments; return whether it takes them."""
     if is_addressed(step_params):
         return True
     methods: tuple[str, ...] = _FIT_METHODS
@@ -65,7 +65,7 @@ def give_weights(step: Any, step_params: Any, weights: Floats) -> bool:
 
 
 def refuse_other_names(names: Collection[str] | None, routed: Any, given: Any) -> None:
-    """Refuse to transform what no step takes under that name."""
+    """Refuse names in transform_input that no step has as a parameter."""
     every = [params for own in routed.values() for params in own.values()]
     # Weights are carried to every step under this name.
     for name in set(names or ()) - {"sample_weight"}:

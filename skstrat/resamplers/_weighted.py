@@ -27,7 +27,7 @@ from skstrat.resamplers._sampler_output import (
     run_sampler,
 )
 
-# Weights that went through a class's scale and back differ by this much.
+# Weights that were scaled and scaled back differ by this much.
 _ROUNDING = 1e-9
 
 Array = NDArray[Any]
@@ -45,9 +45,9 @@ class Weighted(BaseResampler):
     instead. The multiplier :math:`h_c` gives the class the total that ``weighting``
     asks for.
 
-    SMOTE contracts a class. If neighbours were independent, its synthetic rows would
-    have 2/3 of the variance, :math:`E[(1-u)^2 + u^2]` (Chawla et al., 2002). A small
-    :math:`\lambda` leads back to the true distribution.
+    SMOTE reduces the variance of a class. If neighbours were independent, its synthetic
+    rows would have 2/3 of it, :math:`E[(1-u)^2 + u^2]` (Chawla et al., 2002). A small
+    :math:`\lambda` gives a distribution near the true one.
 
     Parameters
     ----------
@@ -89,8 +89,8 @@ class Weighted(BaseResampler):
     -----
     Original rows are known by the sampler's ``sample_indices_``, or by those of the
     cleaning step at its end. For other samplers they are known in each class whose rows
-    are returned first and in order, as over-samplers do. Wrap several samplers one by
-    one, as steps of :class:`Pipeline`, rather than together.
+    are returned first and in order, as over-samplers do. Wrap each of several samplers
+    by itself, as steps of :class:`Pipeline`.
 
     X must be an array, a sparse matrix or a table. Tables of polars, pyarrow and
     Hugging Face are given to samplers of imbalanced-learn as pandas frames, and torch
@@ -144,7 +144,7 @@ class Weighted(BaseResampler):
         """
         check_is_fitted(self)
         say = getattr(self.sampler_, "get_feature_names_out", None)
-        # A pipeline of samplers alone gives back what it was given, None for one.
+        # A pipeline of only samplers returns its argument, which may be None.
         names = None if say is None else say(input_features)
         if names is None:
             names = super().get_feature_names_out(input_features)
@@ -201,7 +201,7 @@ class Weighted(BaseResampler):
         if self.weighting == "factor":
             raise ValueError(
                 'weighting must be "original", "balanced", "uniform" or a dict for '
-                "Weighted: a synthetic row stands for no number of original rows; got "
+                "Weighted: a synthetic row represents no number of original rows; got "
                 '"factor".'
             )
 

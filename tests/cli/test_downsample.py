@@ -283,7 +283,9 @@ def test_code_for_training_gives_the_prevalence(tmp_path, dest, target, options)
 
 WORDS = "--target=is_fraud --factor=20"
 ONE_FACTOR = "factor must be one finite number from 1 on such as 20, LABEL=20 once for"
-NO_CLASSES = "where y holds no class labels, for it is for a classifier; give a number."
+NO_CLASSES = (
+    "where y holds no class labels, because it is for a classifier; give a number."
+)
 SEED_RANGE = "Invalid value for '--random-state'"
 IN_CSV = [
     (f"{WORDS} --key=no", "key must name a column"),
