@@ -1,14 +1,12 @@
 """The recommended factor keeps the log loss that it promises, and the limits."""
 
-import pickle
 from copy import deepcopy
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import replace
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import polars as pl
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,15 +17,12 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from skstrat import DownsampleUpweight, recommend_factor
 from skstrat._core.samples import check_samples
 from skstrat.displays import FactorDisplay
 from skstrat.resamplers._efficiency import (
-    fit_ridge,
     guided_efficiency,
     offset_efficiency,
     weighted_variance,
@@ -105,11 +100,10 @@ def test_efficiency_with_weights_is_that_of_the_matrices():
     pilot = pilot_of(X, y, 1, weights)
     v, incoming, penalty = pilot.weights, pilot.incoming, 50.0
     found = weighted_variance(pilot.design, pilot.positive, v, incoming, penalty)
-    scale = pilot.design.std(axis=0)
+    line = LogisticRegression(C=1 / penalty, solver="newton-cholesky", tol=1e-10)
+    line.fit(pilot.design, pilot.positive, sample_weight=v)
+    p = line.predict_proba(pilot.design)[:, 1]
     x = np.column_stack([np.ones(len(v)), pilot.design])
-    centred = np.column_stack([x[:, 0], (pilot.design - x[:, 1:].mean(axis=0)) / scale])
-    ridge = np.append(0, penalty / v.sum() / scale**2)
-    p = fit_ridge(centred, pilot.positive, v / v.sum(), ridge)
     A = (x.T * (v * p * (1 - p))) @ x
     inverse = np.linalg.inv(A + np.diag([0.0] + [penalty] * 5))
     for factor in (1, 2, 30):
@@ -120,22 +114,6 @@ def test_efficiency_with_weights_is_that_of_the_matrices():
         assert trace == pytest.approx(expected, rel=1e-5)
     for code, of_class in enumerate((~pilot.positive, pilot.positive)):
         assert v[of_class].sum() == pytest.approx(weights[y == code].sum())
-    # A column that says nothing new, or nothing at all, changes nothing.
-    plain, again = (
-        weighted_variance(columns, pilot.positive, v, incoming)
-        for columns in (pilot.design, np.column_stack([x, x[:, 1] * 2]))
-    )
-    assert again.growth == pytest.approx(plain.growth, rel=1e-6)
-
-
-def test_the_ridge_fit_is_that_of_scikit_learn():
-    X, y = rows(0.91, n_positives=100)
-    weights = np.random.default_rng(0).exponential(size=len(y))
-    model = LogisticRegression(C=0.5, solver="newton-cholesky", tol=1e-10)
-    expected = model.fit(X, y, sample_weight=weights).predict_proba(X)[:, 1]
-    x = np.column_stack([np.ones(len(y)), X])
-    p = fit_ridge(x, y == 1, weights, np.array([0.0] + [2.0] * 5))
-    np.testing.assert_allclose(p, expected, rtol=1e-4)
 
 
 @given(
@@ -219,9 +197,6 @@ def test_each_limit_can_decide():
     assert strong.loss == pytest.approx(3e-4, rel=1e-3)
     assert strong.loss <= 3e-4
     assert few_rows.rows == 10_000 + y.sum()
-    ratio = recommend_factor(*rows(0.64, 12_000, prevalence=0.3), random_state=0)
-    assert ratio.limited_by == "negatives_per_positive"
-    assert ratio.rows == pytest.approx(2 * ratio.n_rows / (1 + ratio.factor), abs=1)
     for each in found:
         _, kept, _ = DownsampleUpweight(factor=each.factor).fit_resample(X, y)
         assert len(kept) == each.rows
@@ -251,26 +226,19 @@ def test_the_share_is_that_of_the_parameters_that_are_counted():
     assert ridge.loss < found.loss
 
 
-LEARNERS = {
-    "weights": LogisticRegression(C=np.inf),
-    "scaled": make_pipeline(StandardScaler(), LogisticRegression(C=np.inf)),
-    # It takes no weights.
-    "lda": LinearDiscriminantAnalysis(),
-    "bayes": GaussianNB(),
-}
-
-
 def test_the_learner_decides_what_is_corrected():
     X, y = rows(0.91)
-    line, scaled, lda, bayes = (
-        recommend_factor(X, y, each, random_state=0) for each in LEARNERS.values()
+    plain = LogisticRegression(C=np.inf)
+    # Discriminant analysis takes no weights.
+    learners = plain, LinearDiscriminantAnalysis(), GaussianNB()
+    line, lda, bayes = (
+        recommend_factor(X, y, each, random_state=0) for each in learners
     )
-    assert {line.correction, scaled.correction} == {"weights"}
-    assert {lda.correction, bayes.correction} == {"offset"}
-    assert scaled.loss == pytest.approx(line.loss, rel=0.05)
+    assert line.correction == "weights"
+    assert lda.correction == bayes.correction == "offset"
     assert lda.efficiency_by_factor[4] > line.efficiency_by_factor[4] + 0.02
     assert lda.estimation_share == pytest.approx(line.estimation_share)
-    guided = recommend_factor(X, y, LEARNERS["weights"], guided=True, random_state=0)
+    guided = recommend_factor(X, y, plain, guided=True, random_state=0)
     assert guided.correction == "guided"
     assert guided.efficiency > line.efficiency
 
@@ -297,43 +265,23 @@ class Recorder(ClassifierMixin, BaseEstimator):
 def test_every_row_of_the_pilot_is_predicted_by_a_model_that_never_saw_it():
     X, y = rows(n_positives=100)
     X = np.column_stack([np.arange(len(X)), X])
-    zero = np.flatnonzero(y == 0)[::100]
-    weights = np.ones(len(y))
-    weights[zero] = 0
-    drawn = []
-    for incoming in (None, weights):
-        Recorder.calls = []
-        pilot_of(X, y, 0, incoming, Recorder())
-        (fitted, codes), (tested, _), (again, _), (other, _) = Recorder.calls
-        assert (set(fitted), set(tested)) == (set(other), set(again))
-        assert not set(fitted) & set(tested)
-        assert len(fitted) + len(tested) == 2 * MOST_POSITIVES
-        np.testing.assert_array_equal(y[fitted], codes)
-        assert abs(codes.sum() - y.sum() / 2) <= 1
-        drawn.append({*fitted, *tested})
-        assert y[list(drawn[-1])].sum() == y.sum()
-    # Rows of zero weight are not drawn, and change no other draw.
-    assert not drawn[1] & set(zero)
-    assert len(drawn[0] & drawn[1]) > 0.95 * len(drawn[0])
-
-
-class OnDisk:
-    """Rows that can be had only by position, counted as they are read."""
-
-    def __init__(self, values):
-        self.values, self.shape, self.n_read = values, values.shape, 0
-
-    def __getitem__(self, rows):
-        self.n_read += len(rows)
-        return self.values[rows]
+    Recorder.calls = []
+    pilot_of(X, y, 0, None, Recorder())
+    (fitted, codes), (tested, _), (again, _), (other, _) = Recorder.calls
+    assert (set(fitted), set(tested)) == (set(other), set(again))
+    assert not set(fitted) & set(tested)
+    assert len(fitted) + len(tested) == 2 * MOST_POSITIVES
+    np.testing.assert_array_equal(y[fitted], codes)
+    assert abs(codes.sum() - y.sum() / 2) <= 1
+    assert y[[*fitted, *tested]].sum() == y.sum()
 
 
 def test_the_same_seed_gives_the_same_answer_and_the_estimator_is_left_alone():
     X, y = rows(n_positives=200)
     forest = RandomForestClassifier(n_estimators=5)
-    for estimator, seed in [(None, 7), (None, np.random.default_rng(3)), (forest, 3)]:
+    for seed in (np.random.default_rng(3), 3):
         one, two = (
-            recommend_factor(X, y, estimator, random_state=deepcopy(seed))
+            recommend_factor(X, y, forest, random_state=deepcopy(seed))
             for _ in range(2)
         )
         assert one == two
@@ -345,28 +293,22 @@ def test_the_same_seed_gives_the_same_answer_and_the_estimator_is_left_alone():
 # Weights
 
 
-def test_the_unit_of_weights_does_not_matter():
-    X, y = rows()
-    weights = np.random.default_rng(0).exponential(size=len(y)) + 0.1
-
-    def losses(weights):
-        found = recommend_factor(X, y, sample_weight=weights, random_state=0)
-        return found.loss_by_factor
-
-    np.testing.assert_allclose(losses(1e-3 * weights), losses(1e3 * weights), rtol=1e-3)
-    np.testing.assert_allclose(losses(np.ones(len(y))), losses(None), rtol=1e-9)
-
-
 def test_rows_with_zero_weight_are_ignored():
     X, y = rows()
     n = len(y) - 5000
-    X_odd, y_odd = X.copy(), y.copy()
-    X_odd[n:], y_odd[n:] = np.nan, 2
-    weights = np.where(np.arange(len(y)) < n, 1.0, 0.0)
-    found = recommend_factor(X_odd, y_odd, sample_weight=weights, random_state=0)
-    there = recommend_factor(X[:n], y[:n], sample_weight=np.ones(n), random_state=0)
+    X[n:], y[n:] = np.nan, 2
+    weights = np.random.default_rng(0).exponential(size=len(y)) + 0.1
+    weights[n:] = 0
+    found = recommend_factor(X, y, sample_weight=weights, random_state=0)
+    there = recommend_factor(X[:n], y[:n], sample_weight=weights[:n], random_state=0)
     assert found == there
     assert found.n_rows == n
+    # So is the unit of weights.
+    small, large = (
+        recommend_factor(X, y, sample_weight=unit * weights, random_state=0)
+        for unit in (1e-3, 1e3)
+    )
+    np.testing.assert_allclose(small.loss_by_factor, large.loss_by_factor, rtol=1e-3)
 
 
 def test_weights_count_as_that_many_rows():
@@ -389,22 +331,6 @@ def test_weights_count_as_that_many_rows():
 # Containers and labels
 
 
-def of_frame(X, y):
-    return pd.DataFrame(X, np.arange(len(X))[::-1], dtype="Float64"), pd.Series(y)
-
-
-CONTAINERS = {
-    "pandas": of_frame,
-    "polars": lambda X, y: (pl.DataFrame(X), np.where(y == 1, "yes", "no")),
-    "pyarrow": lambda X, y: (
-        pa.table(dict(zip("abcde", X.T, strict=True))),
-        pa.array(y),
-    ),
-    "3-d": lambda X, y: (np.asfortranarray(X)[:, :, np.newaxis], y[:, np.newaxis] == 1),
-    "disk": lambda X, y: (OnDisk(X), y.tolist()),
-}
-
-
 def test_text_missing_and_infinite_values_go_to_trees():
     X, y = rows(0.91, n_positives=400)
     third = np.digitize(X[:, 2], [-1, 0, 1])
@@ -413,51 +339,44 @@ def test_text_missing_and_infinite_values_go_to_trees():
         "number": np.where(number > 3, np.inf, number).tolist(),
         "text": [None if i % 50 == 0 else "dcba"[k] for i, k in enumerate(third)],
         "many": [f"{value:+.3f} km" for value in X[:, 3]],
-        "flag": (X[:, 4] > 0).tolist(),
         "day": (np.datetime64("2020-01-01") + np.arange(len(y)) % 300).tolist(),
         "none": [None] * len(y),
-        "once": ["one" if i == y.argmax() else None for i in range(len(y))],
     }
     found = recommend_factor(pl.DataFrame(columns), y, random_state=0)
     assert found.correction == "offset"
     signal = found.efficiency_by_factor[found.factors.index(20.0)]
     # Half of what logistic regression sees in the bare numbers at least.
     assert 0.3 < signal < bound(*np.bincount(y)[::-1], 20) - 0.1
-    X[::9, 0], large = np.inf, X.copy()
-    large[::9, 0] = 1e18
-    # One missing value lets trees read the columns.
-    X[0, 1] = large[0, 1] = np.nan
-    found = recommend_factor(X, y, random_state=0)
-    assert found == recommend_factor(large, y, random_state=0)
 
 
-@pytest.mark.parametrize("container", CONTAINERS)
-def test_every_container_gives_the_same_answer(container):
+@pytest.mark.parametrize(
+    ("container", "majority"),
+    [
+        (lambda X, y: (pd.DataFrame(X, dtype="Float64"), pd.Series(y)), 0),
+        (lambda X, y: (pl.DataFrame(X), np.where(y == 1, "yes", "no")), "no"),
+        (lambda X, y: (np.asfortranarray(X)[:, :, None], y[:, None] == 1), 0),
+    ],
+    ids=["pandas", "polars", "3-d"],
+)
+def test_every_container_gives_the_same_answer(container, majority):
     X, y = rows(n_positives=100)
     found = recommend_factor(X, y, random_state=0)
-    data, labels = CONTAINERS[container](X, y)
-    other = recommend_factor(data, labels, random_state=0)
-    assert other.loss_by_factor == found.loss_by_factor
+    other = recommend_factor(*container(X, y), random_state=0)
+    assert other.majority == majority
     assert replace(other, majority=0) == found
-    assert other.majority == ("no" if container == "polars" else 0)
-    # Only the rows of the pilot are read.
-    assert getattr(data, "n_read", 2 * MOST_POSITIVES) == 2 * MOST_POSITIVES
 
 
 def test_sparse_rows_are_not_centred_but_else_the_same():
-    kind = sparse.csc_array
     X, y = rows()
     X = X * (X > 0)
     dense = recommend_factor(X, y, random_state=0)
-    found = recommend_factor(kind(X), y, random_state=0)
+    found = recommend_factor(sparse.csc_array(X), y, random_state=0)
     assert found.correction == "weights"
     np.testing.assert_allclose(found.loss_by_factor, dense.loss_by_factor, rtol=0.02)
     # More columns than positives are never written out.
-    wide = sparse.hstack([kind(X), sparse.csr_matrix((len(y), 200_000))])
+    wide = sparse.hstack([sparse.csc_array(X), sparse.csr_matrix((len(y), 200_000))])
     found = recommend_factor(wide.tocsr(), y, random_state=0)
     assert found.limited_by == "positives_per_column"
-    X[::7, 0] = np.nan
-    assert recommend_factor(kind(X), y, random_state=0).correction == "offset"
 
 
 def test_many_classes_are_set_against_the_biggest():
@@ -469,9 +388,6 @@ def test_many_classes_are_set_against_the_biggest():
     # Twice the coefficients, of which half lose nothing.
     assert found.estimation_share == pytest.approx(2 * binary.estimation_share)
     np.testing.assert_allclose(found.loss_by_factor, binary.loss_by_factor)
-    thirds = recommend_factor(X[:3000], np.arange(3000) % 3, random_state=0)
-    assert thirds.factor == 1
-    assert recommend_factor(X[:3], np.arange(3)).factor == 1
 
 
 # What comes out
@@ -482,10 +398,8 @@ def test_table_text_and_value():
     named = np.where(y == 1, "bad", "ok")
     found = recommend_factor(X, named, max_loss=2e-4, random_state=0)
     table, (n0, n1) = found.table_, np.bincount(y)
-    assert table.index.name == "factor"
     assert table.loc[1.0].to_dict() == {"rows": n0 + n1, "loss": 0, "efficiency": 1}
     assert table["rows"].tolist() == [n1 + round(n0 / k) for k in table.index]
-    assert table.index[-1] <= n0 / n1 < 1.5 * table.index[-1]
     np.testing.assert_allclose(
         table["loss"], found.estimation_share * (1 / table["efficiency"] - 1)
     )
@@ -496,16 +410,6 @@ def test_table_text_and_value():
         f"{len(y):,} rows with weights are predicted to have 0.02% more log loss than "
         f"all rows ({low:.2%} to {high:.2%})"
     )
-    assert str(found).endswith(" A larger factor would lose more than 0.0002.")
-    few = recommend_factor(X[:5000], np.arange(5000) % 100 == 0, random_state=0)
-    assert str(few) == (
-        "Keep all 5,000 rows: any downsampling of class False would leave too few rows "
-        "of class False."
-    )
-    again = pickle.loads(pickle.dumps(found))
-    assert len({found, again}) == 1
-    with pytest.raises(FrozenInstanceError):
-        found.factor = 2.0
 
 
 def test_plot_shows_the_curve_the_limit_and_the_choice():
@@ -517,40 +421,22 @@ def test_plot_shows_the_curve_the_limit_and_the_choice():
     expected[found.factor] = found.loss
     assert drawn == pytest.approx({k: 100 * loss for k, loss in expected.items()})
     assert list(lines["limit"].get_ydata()) == [1.0, 1.0]
-    (chosen,) = ax.containers
-    assert chosen.get_label().startswith(f"chosen, {found.factor:.3g}")
-    assert chosen[0].get_xydata().tolist() == [[found.factor, 100 * found.loss]]
-    # One factor alone can be drawn, too.
-    one = recommend_factor(np.zeros((90, 1)), np.arange(90) % 2, random_state=0)
-    assert (one.factor, one.rows, one.factors) == (1.0, 90, (1.0,))
-    FactorDisplay.from_recommendation(one)
+    chosen = ax.containers[0][0].get_xydata().tolist()
+    assert chosen == [[found.factor, 100 * found.loss]]
     plt.close("all")
 
 
 # Errors
 
 
-BALANCED = LogisticRegression(class_weight="balanced")
-
-
-LOSS = "max_loss must be a positive number, the la"
-
-
-OWN = r"estimator must learn the prior .*\(class_weight='balanced'\)"
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        *[({"max_loss": loss}, LOSS) for loss in (0, np.inf, np.nan, "0.01")],
+        ({"max_loss": 0}, "max_loss must be a positive number, the la"),
+        ({"max_loss": np.nan}, "max_loss must be a positive number, the la"),
         ({"estimator": LinearSVC()}, r"must have predict_proba.*got LinearSVC\(\)"),
-        ({"estimator": BALANCED}, OWN),
         ({"y": np.zeros(5000)}, "at least two classes; got one class, 0"),
         ({"y": [0, 1]}, "5000 in X and 2 in y"),
-        (
-            {"sample_weight": np.full(5000, -1)},
-            "sample_weight must be finite and not n",
-        ),
         ({"sample_weight": np.arange(5000) % 2}, "got one class, 1"),
         ({"X": "dask"}, "must be in memory; got a Dask collection"),
     ],

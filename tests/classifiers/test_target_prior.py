@@ -1,16 +1,13 @@
-"""Predictions for another prevalence than that of the training data, and its estimate.
-
-The witnesses of the estimate are the EM of the paper as a plain loop, and models that
-predict one of two values, for which it is arithmetic.
-"""
+"""Predictions for another prevalence than that of the training data; its estimate."""
 
 import re
 
 import numpy as np
 import pytest
+from resampled_models import averaged, down, wrapped
 from scipy.special import ndtri, softmax
 from sklearn.base import clone
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -19,12 +16,10 @@ from sklearn.tree import DecisionTreeClassifier
 
 from skstrat import (
     CalibrationWarning,
-    DownsampleUpweight,
     GuidedDownsample,
     PartialFitClassifier,
     PriorCorrectedClassifier,
     ResampledClassifier,
-    ResampledEnsembleClassifier,
     UnusedWeightsError,
     correct_prior,
     estimate_prior,
@@ -46,28 +41,18 @@ def table(n_classes=2, n_rows=6_000, seed=0):
     return X, np.array(LABELS[n_classes])[codes]
 
 
-def down():
-    return DownsampleUpweight(factor=5, random_state=0)
-
-
 def ensemble(estimator, **params):
-    params = {"n_estimators": 3, "random_state": 0, "calibration_check": False} | params
-    return ResampledEnsembleClassifier(estimator, down(), **params)
-
-
-def resampled(estimator, resampler=None, **params):
-    resampler = resampler or down()
-    return ResampledClassifier(estimator, resampler, calibration_check=False, **params)
+    params = {"n_estimators": 3, "calibration_check": False} | params
+    return averaged(estimator, **params)
 
 
 HOSTS = {
-    "weights passed": resampled(LogisticRegression()),
-    "weights withheld": resampled(GaussianNB()),
-    "boosting": resampled(HistGradientBoostingClassifier(max_iter=5)),
-    "forest": resampled(RandomForestClassifier(5, max_depth=4, random_state=0)),
-    "pipeline": resampled(make_pipeline(down(), LogisticRegression())),
+    "weights passed": wrapped(LogisticRegression()),
+    "weights withheld": wrapped(GaussianNB()),
+    "boosting": wrapped(HistGradientBoostingClassifier(max_iter=5)),
+    "pipeline": wrapped(make_pipeline(down(), LogisticRegression())),
     "true distribution": ResampledClassifier(GaussianNB()),
-    "guided": resampled(GaussianNB(), GUIDED, use_weights=False),
+    "guided": wrapped(GaussianNB(), GUIDED, use_weights=False),
 }
 
 
@@ -86,7 +71,7 @@ def by_hand(model, X, prior):
 
 def assert_predicts(model, X, expected):
     """Compare every way to predict with the probabilities expected."""
-    guided = getattr(model, "resampler", None) is GUIDED or "Guided" in str(model)
+    guided = "Guided" in str(model)
     for each in [model] if guided else [model, model.to_sklearn()]:
         p = each.predict_proba(X)
         np.testing.assert_allclose(p, expected, rtol=1e-9, atol=1e-14)
@@ -120,7 +105,7 @@ def test_it_is_the_closed_form_and_may_be_set_after_fit(host, n_classes):
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_scores_and_the_intercept_make_the_probabilities(n_classes):
     X, y = table(n_classes)
-    model = resampled(LogisticRegression()).fit(X, y)
+    model = wrapped(LogisticRegression()).fit(X, y)
     expected = by_hand(model, X, TARGETS[n_classes])
     model.target_prior = TARGETS[n_classes]
     for scores in (model.decision_function(X), X @ model.coef_.T + model.intercept_):
@@ -128,17 +113,6 @@ def test_scores_and_the_intercept_make_the_probabilities(n_classes):
             scores = np.column_stack([np.zeros(len(X)), np.ravel(scores)])
         np.testing.assert_allclose(softmax(scores, axis=1), expected, rtol=1e-9)
     assert type(model.to_sklearn()) is LogisticRegression
-
-
-def test_a_series_is_read_by_its_index():
-    pandas = pytest.importorskip("pandas")
-    X, y = table(3)
-    model = resampled(GaussianNB()).fit(X, y)
-    # By frequency, as users get it, which is not the order of the classes.
-    model.target_prior = pandas.Series(y).value_counts(normalize=True)
-    assert model.target_prior.index.tolist() != model.classes_.tolist()
-    totals = model.target_prior_ * len(y)
-    np.testing.assert_allclose(totals, model.original_prior_, rtol=1e-12)
 
 
 def test_an_ensemble_is_the_mean_of_models_turned():
@@ -152,20 +126,10 @@ def test_an_ensemble_is_the_mean_of_models_turned():
     assert np.abs(mean_turned - expected).max() > 1e-3
     model.target_prior = by_label(model, prior)
     assert_predicts(model, X, expected)
-    assert [each.target_prior for each in model.estimators_] == [None] * 3
-    again = clone(model).fit(X, y)
-    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    assert_predicts(clone(model).fit(X, y), X, expected)
 
 
-WITNESSED = {
-    "weights": resampled(LogisticRegression()),
-    "no weights": resampled(GaussianNB()),
-    "guided": resampled(LogisticRegression(), GUIDED, use_weights=False),
-    "ensemble": ensemble(GaussianNB()),
-}
-
-
-@pytest.mark.parametrize("host", WITNESSED)
+@pytest.mark.parametrize("host", ["weights passed", "weights withheld", "guided"])
 @pytest.mark.parametrize("share", [0.01, 0.3])
 def test_calibrated_where_the_prevalence_is_another(host, share):
     """Test rows weighted to the prevalence are rows of the place of use.
@@ -176,7 +140,7 @@ def test_calibrated_where_the_prevalence_is_another(host, share):
     for seed in range(3):
         X, y = table(2, 44_000, seed)
         target = {"fraud": share, "ok": 1 - share}
-        model = clone(WITNESSED[host]).set_params(target_prior=target)
+        model = clone(HOSTS[host]).set_params(target_prior=target)
         p = model.fit(X[4_000:], y[4_000:]).predict_proba(X[:4_000])[:, 0]
         fraud = y[:4_000] == "fraud"
         weight = np.where(fraud, share / fraud.mean(), (1 - share) / (~fraud).mean())
@@ -189,12 +153,11 @@ def test_calibrated_where_the_prevalence_is_another(host, share):
 @pytest.mark.parametrize(
     "host",
     [
-        ResampledClassifier(GaussianNB(), down()),
         ResampledClassifier(GaussianNB(), down(), calibration_check="cv"),
         ResampledClassifier(GaussianNB(), GUIDED),
         ensemble(GaussianNB(), calibration_check=True),
     ],
-    ids=["dropped rows", "out of fold", "guided", "ensemble"],
+    ids=["out of fold", "guided", "ensemble"],
 )
 def test_the_record_and_the_check_are_of_the_training_data(host):
     X, y = table()
@@ -203,32 +166,18 @@ def test_the_record_and_the_check_are_of_the_training_data(host):
     # Warnings are errors here: nothing looks off.
     model = clone(host).set_params(target_prior=[1, 1]).fit(X, y)
     assert model.decision_ == plain.decision_
-    totals = [(y == label).sum() for label in ("fraud", "ok")]
-    assert list(model.decision_.target_prior.values()) == totals
 
 
 # What is refused
 
-POSITIVE, NAMES = "target_prior must be positive and finite", "['fraud', 'ok']"
-OTHERS = f"must name every class of {NAMES}, and no other; got"
-THREE_VALUES = f"must hold one value for each class of {NAMES}, in this order; got 3"
 REFUSED = {
-    f"{OTHERS} ['ok', 'scam']. Give shares": {"ok": 0.9, "scam": 0.1},
-    f"{OTHERS} ['ok']": {"ok": 0.9},
-    THREE_VALUES: [1, 2, 3],
-    f"{POSITIVE}; got [0, 1]. Give a": [0, 1],
-    f"{POSITIVE}; got {{'ok'": {"ok": 1, "fraud": -1},
-    f"{POSITIVE}; got [nan, 1]": [np.nan, 1],
+    "name every class of ['fraud', 'ok'], and no other; got ['ok']": {"ok": 0.9},
+    "hold one value for each class of ['fraud', 'ok'], in this order; got": [1, 2, 3],
+    "target_prior must be positive and finite; got [0, 1]. Give a": [0, 1],
+    "target_prior must be positive and finite; got [nan, 1]": [np.nan, 1],
     "must have shape (n_classes,)": [[1, 1]],
     "target_prior must hold a number for each class; got ['a'": ["a", "b"],
 }
-
-
-class Untrained(GaussianNB):
-    """Is not reached by a fit that refuses its arguments first."""
-
-    def fit(self, X, y):
-        raise AssertionError("trained")
 
 
 @pytest.mark.parametrize("message", REFUSED)
@@ -237,52 +186,33 @@ def test_what_is_no_prior_is_refused_at_fit_and_at_prediction(message):
     X, y = table(2, 500)
     inside = GaussianNB().fit(X, y)
     wrapper = PriorCorrectedClassifier(inside, train_prior=[1, 1], target_prior=prior)
-    uses = [wrapper.fit, wrapper.predict_proba, wrapper.predict]
-    for host in (resampled(GaussianNB()), ensemble(GaussianNB())):
-        fitted = host.fit(X, y).set_params(target_prior=prior)
-        unfitted = clone(fitted).set_params(estimator=Untrained())
-        uses += [lambda X, model=unfitted: model.fit(X, y)]
+    uses = [wrapper.fit, wrapper.predict]
+    for host in (wrapped(GaussianNB()), ensemble(GaussianNB())):
+        fitted, again = (
+            each.set_params(target_prior=prior)
+            for each in (host.fit(X, y), clone(host))
+        )
         uses += [fitted.predict_proba, fitted.predict]
+        uses += [lambda X, model=again: model.fit(X, y)]
         uses += [lambda _, model=fitted: model.to_sklearn()]
     for use in uses:
         with pytest.raises(ValueError, match=re.escape(message)):
             use(X)
-    if prior != [1, 2, 3]:
-        return
-    # Attributes that are not known do not break a look at a model.
-    for unknown in (fitted, wrapper):
-        assert "predict_proba" in dir(unknown)
-        assert "estimator" in unknown._repr_html_()
-        with pytest.raises(AttributeError, match="one value for each class"):
-            unknown.target_prior_  # noqa: B018
-        assert not hasattr(unknown, "intercept_")
 
 
-TYPES = "'target_prior' parameter .* must be"
-INSIDE = re.escape(
-    "ResampledClassifier(target_prior=[1, 1]) inside predicts for another prior than "
-    "that of the rows it is given. Leave target_prior out there, and set it on the "
-    "classifier around."
-)
-UNCORRECTED = re.escape(
-    "target_prior needs prior_correction=True, because predictions are corrected to "
-    "that prior; got prior_correction=False and target_prior=[1, 1]. Leave one of "
-    "them out."
-)
-NO_ODDS = "has no predict_proba that could be corrected. Wrap.*leave target_prior out"
+OTHER = r"inside predicts for another prior than .* set it on the classifier around"
 
 
 @pytest.mark.parametrize(
     ("model", "prior", "message"),
     [
-        (resampled(GaussianNB()), 0.5, TYPES),
-        (ensemble(GaussianNB()), "balanced", TYPES),
-        (resampled(GaussianNB(), prior_correction=False), [1, 1], UNCORRECTED),
-        (resampled(LinearSVC()), [1, 1], NO_ODDS),
-        (resampled(resampled(GaussianNB(), target_prior=[1, 1])), None, INSIDE),
-        (ensemble(resampled(GaussianNB(), target_prior=[1, 1])), None, INSIDE),
+        (wrapped(GaussianNB()), 0.5, "'target_prior' parameter .* must be"),
+        (wrapped(GaussianNB(), prior_correction=False), [1, 1], "needs prior_corr"),
+        (wrapped(LinearSVC()), [1, 1], "no predict_proba .*leave target_prior out"),
+        (wrapped(wrapped(GaussianNB(), target_prior=[1, 1])), None, OTHER),
+        (ensemble(wrapped(GaussianNB(), target_prior=[1, 1])), None, OTHER),
     ],
-    ids=range(6),
+    ids=range(5),
 )
 def test_what_has_no_target_is_refused(model, prior, message):
     X, y = table(2, 500)
@@ -295,18 +225,15 @@ def test_what_has_no_target_is_refused(model, prior, message):
             use(X)
 
 
-def test_a_pipeline_corrects_nothing_itself_and_batches_have_no_target():
+def test_a_pipeline_corrects_nothing_itself():
     X, y = table(2, 500)
-    model = make_pipeline(down(), resampled(GaussianNB(), target_prior=[1, 1]))
+    model = make_pipeline(down(), wrapped(GaussianNB(), target_prior=[1, 1]))
     name = f"{model.steps[-1][0]}__target_prior"
     plain = clone(model).set_params(**{name: None}).fit(X, y)
     expected = by_hand(plain[-1], X, [1, 1])
     np.testing.assert_allclose(model.fit(X, y).predict_proba(X), expected, rtol=1e-9)
-    model = PartialFitClassifier(GaussianNB(), epochs=1, random_state=0).fit(X, y)
-    assert "target_prior" not in model.get_params()
-    totals = [(y == label).sum() for label in model.classes_]
-    np.testing.assert_array_equal(model.original_prior_, totals)
-    np.testing.assert_array_equal(model.target_prior_, totals)
+
+
 
 
 def test_a_fitted_model_takes_priors_by_label():
@@ -314,44 +241,22 @@ def test_a_fitted_model_takes_priors_by_label():
     inside = KNeighborsClassifier(20).fit(X, y)
     trained, prior = [1, 2, 3], TARGETS[3]
     arrays = PriorCorrectedClassifier(inside, train_prior=trained, target_prior=prior)
-    named = {
-        "train_prior": by_label(inside, trained),
-        "target_prior": by_label(inside, prior),
-    }
-    model = PriorCorrectedClassifier(inside, **named)
     expected = arrays.predict_proba(X)
-    np.testing.assert_array_equal(model.fit().predict_proba(X), expected)
-    np.testing.assert_array_equal(model.train_prior_, trained)
-    renamed = clone(model).set_params(
+    model = PriorCorrectedClassifier(
+        inside,
         classes=["c", "a", "b"],
         train_prior={"a": 2, "b": 3, "c": 1},
         target_prior={"a": 3, "b": 5, "c": 2},
     )
-    np.testing.assert_array_equal(renamed.predict_proba(X), expected)
-    model.target_prior = by_label(inside, trained)
+    np.testing.assert_array_equal(model.predict_proba(X), expected)
+    np.testing.assert_array_equal(model.fit().train_prior_, trained)
+    model.target_prior = model.train_prior
     np.testing.assert_array_equal(model.predict_proba(X), inside.predict_proba(X))
-
-
-@pytest.mark.parametrize(
-    ("library", "n_classes"), [("lightgbm", 2), ("xgboost", 2), ("catboost", 3)]
-)
-def test_boosters(library, n_classes, trees):
-    X, y = table(n_classes, 2_000)
-    y = np.searchsorted(np.sort(LABELS[n_classes]), y)
-    model = resampled(trees(library)).fit(X, y)
-    expected = by_hand(model, X, TARGETS[n_classes])
-    model.target_prior = by_label(model, TARGETS[n_classes])
-    np.testing.assert_allclose(model.predict_proba(X), expected, rtol=1e-6)
-    plain = model.to_sklearn()
-    assert type(plain) is type(model.estimator)
-    # XGBoost's probabilities, which are the witness, are of single precision.
-    np.testing.assert_allclose(plain.predict_proba(X), expected, rtol=0, atol=1e-6)
 
 
 # The estimate
 
 TOO_MUCH = "classes overlap too much for p_unlabelled to tell how frequent each is"
-QUIET = pytest.mark.filterwarnings("ignore::skstrat.CalibrationWarning")
 THREE, TWO = [0.9, 0.07, 0.03], [0.98, 0.02]
 
 
@@ -371,34 +276,8 @@ def three_classes(n, shares, seed):
     return softmax(2 * x + np.log(THREE), axis=1)
 
 
-def em(p, trained):
-    """Run the EM of Saerens, Latinne and Decaestecker until nothing moves."""
-    prior, change = np.array(trained), 1.0
-    while change > 1e-13:
-        posterior = p * (prior / trained)
-        posterior /= posterior.sum(axis=1, keepdims=True)
-        change = np.abs(posterior.mean(axis=0) - prior).max()
-        prior = posterior.mean(axis=0)
-    return prior
-
-
 # Two resamples are too few to tell what is uncertain.
-@QUIET
-@pytest.mark.parametrize("seed", range(3))
-def test_it_is_the_maximum_of_the_likelihood(seed):
-    p = gaussian(2000, 0.06, 0.85, seed)
-    two, three = np.column_stack([1 - p, p]), three_classes(2000, [0.5, 0.1, 0.4], seed)
-    for given, trained in [(two, TWO), (three, THREE)]:
-        found = estimate_prior(given, trained, n_bootstraps=2).prior
-        assert found.sum() == pytest.approx(1, abs=1e-12)
-        np.testing.assert_allclose(found, em(given, trained), atol=1e-7)
-    found = estimate_prior(two, TWO, n_bootstraps=2).prior
-    for given in (p, two.tolist(), p.astype(np.float32)):
-        other = estimate_prior(given, [4900, 100], n_bootstraps=2).prior
-        np.testing.assert_allclose(other, found, rtol=1e-5)
-
-
-@QUIET
+@pytest.mark.filterwarnings("ignore::skstrat.CalibrationWarning")
 @pytest.mark.parametrize("seed", range(10))
 def test_a_hard_likelihood_is_maximised(seed):
     # There EM would multiply each share by 1, and what is 0 by less (Lindsay, 1983).
@@ -411,6 +290,7 @@ def test_a_hard_likelihood_is_maximised(seed):
     logits = rng.normal(size=(500, n_classes)) * min(sharpness, 5)
     p = softmax(logits + sharpness * np.eye(n_classes)[y] + np.log(trained), axis=1)
     prior = estimate_prior(p, trained, n_bootstraps=2).prior
+    assert prior.sum() == pytest.approx(1, abs=1e-12)
     ratios = p / trained
     gain = (ratios / (ratios @ prior)[:, None]).mean(axis=0)
     assert gain.max() <= 1 + 1e-8
@@ -478,12 +358,9 @@ def test_what_no_row_tells():
     p = np.repeat([[0.9, 0.1, 0.0], [0.2, 0.8, 0.0]], 500, axis=0)
     found = estimate_prior(p, [0.5, 0.4, 0.1], random_state=0)
     assert found.prior[2] == found.standard_error[2] == 0
-    sure = estimate_prior(np.zeros(100), [0.9, 0.1])
-    np.testing.assert_array_equal([sure.prior, sure.standard_error], [[1, 0], [0, 0]])
-    for constant in ([0.02] * 1000, [0.3]):
-        with pytest.warns(CalibrationWarning, match=TOO_MUCH):
-            found = estimate_prior(constant, TWO)
-        np.testing.assert_array_equal(found.standard_error, np.inf)
+    with pytest.warns(CalibrationWarning, match=TOO_MUCH):
+        found = estimate_prior([0.02] * 1000, TWO)
+    np.testing.assert_array_equal(found.standard_error, np.inf)
     # Two classes that no row tells apart.
     p = gaussian(5000, 0.3, 0.9, 0)
     p = np.column_stack([1 - p, 0.7 * p, 0.3 * p])
@@ -501,9 +378,7 @@ def test_what_no_row_tells():
         ([0.5, 1.1], [1, 1], {}, r"p_unlabelled must lie in \[0, 1\]"),
         ([[0.5, 0.1]], [1, 1], {}, "p_unlabelled must sum to 1 in every row"),
         ([0.5], [1, 0], {}, "train_prior must be positive and finite"),
-        ([0.5], [1], {}, "train_prior must have shape"),
         ([0.5], [1, 1], {"n_bootstraps": 1}, "n_bootstraps must be .*2 on; got 1"),
-        ([0.5], [1, 1], {"n_bootstraps": 2.5}, "n_bootstraps must be .*; got 2.5"),
     ],
 )
 def test_errors_say_what_is_wrong(p, trained, options, message):
@@ -516,14 +391,13 @@ def test_a_rate_that_drifted_is_found_and_predicted(seed):
     rng = np.random.default_rng([seed, 5])
     y, y_new = rng.random(40_000) < 0.02, rng.random(20_000) < 0.06
     X, X_new = (rng.normal(size=(len(b), 3)) + 0.9 * b[:, None] for b in (y, y_new))
-    model = resampled(LogisticRegression(), down()).fit(X, y)
+    model = wrapped(LogisticRegression(), down()).fit(X, y)
     p, known = model.predict_proba(X_new), model.target_prior_
-    found = estimate_prior(p, known, n_bootstraps=50, random_state=seed)
-    again, other = (
-        estimate_prior(p, known, n_bootstraps=9, random_state=each).standard_error
+    found, again = (
+        estimate_prior(p, known, n_bootstraps=50, random_state=each)
         for each in (seed, np.random.default_rng(seed))
     )
-    np.testing.assert_array_equal(again, other)
+    np.testing.assert_array_equal(found.standard_error, again.standard_error)
     assert p[:, 1].mean() < 0.8 * y_new.mean()
     # The model has its error, too, as large as that of the rows.
     assert abs(found.prior[1] - y_new.mean()) < 4 * found.standard_error[1] < 0.02
