@@ -18,37 +18,17 @@ import skstrat
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "skstrat"
 # Also public beside the names that `import skstrat` gives.
-PUBLIC_ROOMS = [
-    "batches",
-    "classifiers",
-    "displays",
-    "exceptions",
-    "io",
-    "metrics",
-    "model_selection",
-    "pipeline",
-    "resamplers",
-]
-OPTIONAL = [
-    "click",
-    "dask",
-    "distributed",
-    "keras",
-    "matplotlib",
-    "onnx",
-    "onnxruntime",
-    "pandas",
-    "polars",
-    "pyarrow",
-    "pyspark",
-    "rich",
-    "skl2onnx",
-    "torch",
-]
+PUBLIC_ROOMS = sorted(
+    {path.stem for path in PACKAGE.iterdir() if path.stem[0] != "_"} - {"cli", "py"}
+)
+OPTIONAL = (
+    "click|dask|distributed|keras|matplotlib|onnx|onnxruntime|pandas|polars|pyarrow|"
+    "pyspark|rich|skl2onnx|torch"
+).split("|")
 
 
-def modules():
-    return sorted(PACKAGE.rglob("*.py"))
+def read(*names):
+    return ROOT.joinpath(*names).read_text(encoding="utf-8")
 
 
 def dotted(path):
@@ -56,51 +36,57 @@ def dotted(path):
     return name.removesuffix(".__init__")
 
 
-def imports_of(path):
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+MODULES = {dotted(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+TREES = {name: ast.parse(read(path)) for name, path in MODULES.items()}
+each_module = pytest.mark.parametrize("name", MODULES)
+
+
+def imports_of(name, nodes=ast.walk):
+    """Yield the modules that are imported, and the names from them."""
+    for node in nodes(TREES[name]):
         if isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+            yield node.module, {alias.name for alias in node.names}
         elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            yield from ((alias.name, set()) for alias in node.names)
 
 
-def test_the_house_is_seen_at_a_glance():
+@each_module
+def test_a_file_is_short_and_what_is_public_has_a_docstring(name):
+    assert len(read(MODULES[name]).splitlines()) <= 400
+    for node in ast.walk(TREES[name]):
+        if isinstance(node, ast.ClassDef) or (
+            isinstance(node, ast.FunctionDef) and node.col_offset == 0
+        ):
+            assert ast.get_docstring(node) or node.name.startswith("_"), node.name
+
+
+def test_rooms():
     entries = {path.name for path in PACKAGE.iterdir()} - {"__pycache__", "py.typed"}
     assert len(entries) <= 12
-    depth = {len(path.relative_to(PACKAGE).parts) for path in modules()}
-    assert max(depth) <= 2
-
-
-@pytest.mark.parametrize("path", modules(), ids=dotted)
-def test_a_file_has_one_idea(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
-
-
-def test_tests_mirror_the_rooms():
+    assert max(len(path.relative_to(PACKAGE).parts) for path in MODULES.values()) <= 2
     rooms = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
     folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir()}
     assert folders - {"__pycache__"} == rooms
 
 
 def test_the_plan_needs_numpy_and_xxhash_alone():
-    path_of = {dotted(path): path for path in modules()}
     needed, todo, tops = set(), ["skstrat._core.plan"], set()
     while todo:
         name = todo.pop()
         needed.add(name)
-        imported = set(imports_of(path_of[name]))
+        imported = {module for module, _ in imports_of(name)}
         tops |= {each.partition(".")[0] for each in imported}
-        todo += (imported & path_of.keys()) - needed
+        todo += (imported & MODULES.keys()) - needed
     assert tops - set(sys.stdlib_module_names) == {"numpy", "skstrat", "xxhash"}
 
 
 def test_private_names_of_others_come_through_one_door():
     doors = {
-        dotted(path)
-        for path in modules()
-        for line in path.read_text("utf-8").splitlines()
-        if line.startswith(("from sklearn", "from imblearn", "import sklearn"))
-        and ("._" in line or "import _" in line)
+        name
+        for name in MODULES
+        for module, names in imports_of(name)
+        if re.match(r"(sklearn|imblearn)\b", module)
+        and ("._" in module or any(each.startswith("_") for each in names))
     }
     assert doors == {"skstrat._core.compat"}
 
@@ -110,29 +96,19 @@ def test_rooms_list_their_public_names(room):
     if room == "io":
         pytest.importorskip("pyarrow")
     module = importlib.import_module(f"skstrat.{room}")
-    if not hasattr(module, "__path__"):
-        return
-    tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
-    imported = {
-        alias.name
-        for node in tree.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
-    assert imported == set(module.__all__)
-    assert sorted(module.__all__) == module.__all__
+    if hasattr(module, "__path__"):
+        found = imports_of(f"skstrat.{room}", ast.iter_child_nodes)
+        assert sorted(set().union(*(names for _, names in found))) == module.__all__
 
 
 def test_front_door_lists_what_is_there():
-    tree = ast.parse((ROOT / "skstrat" / "__init__.py").read_text(encoding="utf-8"))
     imported = {
-        alias.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module.startswith("skstrat.")
-        for alias in node.names
+        each
+        for module, names in imports_of("skstrat")
+        for each in names
+        if module.startswith("skstrat.")
     }
-    assert imported == set(skstrat.__all__)
-    assert sorted(skstrat.__all__) == skstrat.__all__
+    assert sorted(imported) == skstrat.__all__
     assert imported | set(PUBLIC_ROOMS) < set(dir(skstrat))
     for name in skstrat.__all__:
         assert getattr(skstrat, name).__name__ == name
@@ -163,14 +139,14 @@ def test_nothing_is_imported_before_a_name_is_asked_for():
         getattr(skstrat, "nothing")  # noqa: B009
 
 
+@pytest.mark.slow
 def test_it_works_where_no_optional_library_is_installed():
     code = f"""
 import sys
-import tomllib
 class Absent:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in {OPTIONAL}:
-            raise ModuleNotFoundError(name)
+            raise ModuleNotFoundError(name, name=name)
 sys.meta_path.insert(0, Absent())
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -179,41 +155,28 @@ X, y = np.arange(2100.0).reshape(-1, 1) % 7, np.repeat([0, 1], [2000, 100])
 down = skstrat.DownsampleUpweight(factor=4)
 skstrat.make_pipeline(down, LogisticRegression()).fit(X, y)
 print(down.sampling_strategy_, *sorted(set(sys.modules) & set({OPTIONAL})))
-"""
-    assert run_python(code) == "{0: 500, 1: 100}\n"
-
-
-@pytest.mark.slow
-def test_what_needs_pandas_names_the_extra():
-    code = """
-import sys
-sys.modules["pandas"] = None
-try:
-    import skstrat.io
-except ModuleNotFoundError as error:
-    print(error)
-import numpy as np
-from skstrat.resamplers import FactorRecommendation
-try:
-    FactorRecommendation.table_.fget(None)
-except ModuleNotFoundError as error:
-    print(error)
+for name in ("import skstrat.io", "skstrat.FactorRecommendation.table_.fget(None)"):
+    try:
+        exec(name)
+    except ModuleNotFoundError as error:
+        print(error)
 """
     install = (
         'needs pandas, which is not installed. Run: pip install "skstrat[parquet]"'
     )
-    assert run_python(code) == (
-        f"skstrat.io {install}\nFactorRecommendation.table_ {install}\n"
-    )
+    assert run_python(code).splitlines() == [
+        "{0: 500, 1: 100}",
+        f"skstrat.io {install}",
+        f"FactorRecommendation.table_ {install}",
+    ]
 
 
 def public_objects():
     for name in skstrat.__all__:
         yield f"skstrat.{name}"
         member = getattr(skstrat, name)
-        if not inspect.isclass(member) or issubclass(member, Warning):
-            continue
-        for method, value in vars(member).items():
+        is_class = inspect.isclass(member) and not issubclass(member, Warning)
+        for method, value in vars(member).items() if is_class else ():
             if not method.startswith("_") and callable(value):
                 yield f"skstrat.{name}.{method}"
 
@@ -226,31 +189,16 @@ IGNORED = {"GL01", "SA01", "ES01", "SA04", "GL08"}
 @pytest.mark.parametrize("name", list(public_objects()))
 def test_docstrings_are_numpydoc(name):
     validate = pytest.importorskip("numpydoc.validate").validate
-    ignored = IGNORED | ({"EX01"} if needs_no_example(name) else set())
-    found = [error for error in validate(name)["errors"] if error[0] not in ignored]
-    assert found == []
-
-
-def needs_no_example(name):
-    return name.count(".") == 2 or name.endswith(("Error", "Warning", "Plan"))
-
-
-@pytest.mark.parametrize("path", modules(), ids=dotted)
-def test_docstrings_are_there(path):
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ClassDef) or (
-            isinstance(node, ast.FunctionDef) and node.col_offset == 0
-        ):
-            named = not node.name.startswith("_")
-            assert ast.get_docstring(node) or not named, node.name
+    needs_none = name.count(".") == 2 or name.endswith(("Error", "Warning", "Plan"))
+    ignored = IGNORED | ({"EX01"} if needs_none else set())
+    assert [each for each in validate(name)["errors"] if each[0] not in ignored] == []
 
 
 def literal_calls(function, method):
     """Give the literal arguments of calls such as ``session.run(...)``."""
-    tree = ast.parse((ROOT / "noxfile.py").read_text(encoding="utf-8"))
     (found,) = (
         node
-        for node in tree.body
+        for node in ast.parse(read("noxfile.py")).body
         if isinstance(node, ast.FunctionDef) and node.name == function
     )
     return [
@@ -263,47 +211,40 @@ def literal_calls(function, method):
 def test_the_readme_and_nox_run_the_same_tests():
     (install,) = literal_calls("tests", "install")
     (run,) = literal_calls("tests", "run")
-    make, pip, pytest_command = (
-        shlex.split(part)
-        for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
-        if line.startswith("python3 -m venv") and "pytest" in line
-        for part in line.split(" && ")
-    )
-    assert make == ["python3", "-m", "venv", ".venv"]
-    assert pip == [".venv/bin/pip", "install", "--quiet", *install]
-    assert pytest_command == [".venv/bin/python", *run[1:]]
+    (line,) = re.findall("^python3 -m venv.*pytest.*$", read("README.md"), re.MULTILINE)
+    assert [shlex.split(part) for part in line.split(" && ")] == [
+        ["python3", "-m", "venv", ".venv"],
+        [".venv/bin/pip", "install", "--quiet", *install],
+        [".venv/bin/python", *run[1:]],
+    ]
 
 
-def test_one_version_is_told_everywhere():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    told = project["project"]["version"]
-    assert f"\nversion: {told}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
-    first = (ROOT / "CHANGELOG.md").read_text("utf-8").partition("\n## ")[2]
-    assert first.startswith(told)
-    extras = project["project"]["optional-dependencies"]
-    (ruff,) = (each for each in extras["lint"] if each.startswith("ruff"))
-    hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
-    assert set(re.findall(r"ruff==[\d.]+", hooks)) == {ruff}
+PROJECT = tomllib.loads(read("pyproject.toml"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+
+
+def test_one_version_everywhere():
+    # The builder reads it from the package.
+    assert PROJECT["dynamic"] == ["version"]
+    assert "version" not in PROJECT
+    version = skstrat.__version__
+    assert f'\n__version__ = "{version}"\n' in read("skstrat", "__init__.py")
+    assert f"\nversion: {version}\n" in read("CITATION.cff")
+    assert read("CHANGELOG.md").partition("\n## ")[2].startswith(f"{version} ")
+    (ruff,) = (each for each in EXTRAS["lint"] if each.startswith("ruff"))
+    assert set(re.findall(r"ruff==[\d.]+", read(".pre-commit-config.yaml"))) == {ruff}
 
 
 def test_every_extra_that_is_named_exists():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    texts = [*modules(), *ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
-    named = {
-        extra
-        for path in texts
-        for found in re.findall(
-            r"skstrat\[([\w,]+)\]|\"\.\[([\w,]+)\]\"", path.read_text(encoding="utf-8")
-        )
-        for extra in "".join(found).split(",")
-    }
-    assert {"cli", "test"} <= named
-    assert named <= project["project"]["optional-dependencies"].keys()
+    pattern = r"skstrat\[([\w,]+)\]|\"\.\[([\w,]+)\]\""
+    texts = [*MODULES.values(), *ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+    found = [each for path in texts for each in re.findall(pattern, read(path))]
+    named = {extra for each in found for extra in "".join(each).split(",")}
+    assert {"cli", "test"} <= named <= EXTRAS.keys()
 
 
 def test_the_readme_shows_the_measured_ranges():
-    document = ROOT / "benchmarks" / "results" / "frontier.json"
-    cells = json.loads(document.read_text(encoding="utf-8"))["cells"]
+    cells = json.loads(read("benchmarks", "results", "frontier.json"))["cells"]
 
     def ranges(way, *models):
         found = [
@@ -313,7 +254,7 @@ def test_the_readme_shows_the_measured_ranges():
         ]
         return f"{min(found):.2f} to {max(found):.2f}"
 
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    readme = read("README.md")
     models = "LogisticRegression", "HistGradientBoosting", "LightGBM", "RandomForest"
     for model in models:
         assert ranges("uniform, factor 5", model) in readme
