@@ -162,7 +162,9 @@ def share_out(
 
 def _warn_of_small_strata(units: Array, exact: Floats, class_of: Indices) -> None:
     """Warn where rounding in every stratum changes the size of a class."""
-    asked, drawn = np.bincount(class_of, exact), np.bincount(class_of, units)
+    # Rounded, so that a difference of exactly a quarter never warns.
+    asked = np.bincount(class_of, exact).round(6)
+    drawn = np.bincount(class_of, units)
     cut = np.bincount(class_of) > 1
     for off, more in (
         (drawn > asked * (1 + _MOST_OFF), "more"),
