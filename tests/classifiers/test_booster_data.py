@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from imblearn.under_sampling import NearMiss, RandomUnderSampler
+from imblearn.under_sampling import NearMiss
 from resampled_models import LIBRARIES, START, down, guided, wrapped
 from scipy.special import logit
 from sklearn.metrics import log_loss
@@ -10,7 +10,6 @@ from sklearn.metrics import log_loss
 from skstrat import (
     CalibrationWarning,
     ClassWeight,
-    Pipeline,
     RandomOversample,
     booster_data,
 )
@@ -92,11 +91,8 @@ def test_it_is_the_wrapped_booster_without_the_wrapper(library, by_row):
     data = booster_data(X, y, resampler, sample_weight=weight)
     valid = data.eval_set(X_val, y_val, sample_weight=weight_val)
     booster, (losses,) = trained(library, data, valid)
-    before = predicted(booster, X_val)
     assert data.correct(booster) is booster
     p = predicted(booster, X_val)
-    if library == "xgboost":
-        assert (p == before).all()
     # The loss at every round is that of the corrected predictions.
     assert len(losses) == N_ROUNDS
     for n_rounds, loss in enumerate(losses, start=1):
@@ -116,8 +112,7 @@ def test_it_is_the_wrapped_booster_without_the_wrapper(library, by_row):
         np.testing.assert_allclose(model.predict_proba(X_val), p, atol=1e-6)
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize(("seed", "library"), list(enumerate(LIBRARIES)))
 def test_fresh_rows_are_predicted_at_their_rate(library, seed):
     X, y, weight = rare_and_seldom(20_000, seed)
     X_val, y_val, weight_val = rare_and_seldom(10_000, seed + 20)
@@ -161,51 +156,18 @@ def test_rows_are_those_of_the_resampler(stratified):
     assert data.params("xgboost")["base_score"] == pytest.approx(prior)
 
 
-def test_rows_of_dask_and_all_rows():
-    X, y, _ = rare_and_seldom(3000, 0)
-    y = (y == "rare").astype(int)
-    everything = booster_data(X, y, None)
-    np.testing.assert_allclose(everything.init_score, everything.prior_score)
-    assert len(everything.y) == 3000
-    array = pytest.importorskip("dask.array")
-    data = booster_data(X, y, down())
-    lazy = array.from_array(X, chunks=(700, 3)), array.from_array(y, chunks=700)
-    of_dask = booster_data(*lazy, down())
-    np.testing.assert_array_equal(of_dask.X, data.X)
-    np.testing.assert_array_equal(of_dask.init_score, data.init_score)
-    assert of_dask.prior_score == data.prior_score
-    with pytest.raises(TypeError, match="skstrat's that picks rows by their labels"):
-        booster_data(*lazy, RandomUnderSampler())
-
-
-class DropsAClass:
-    def fit_resample(self, X, y):
-        return X[y != "seldom"], y[y != "seldom"]
-
-    def get_params(self, deep=True):
-        return {}
-
-
 def test_what_nothing_corrects_or_knows_is_refused(monkeypatch):
     X, y, _ = rare_and_seldom(2000, 0, 3)
     common = y != "seldom"
-    in_pipeline = Pipeline([("guided", guided())])
-    for sampler, rows, text in (
-        (
-            NearMiss(),
-            common,
-            "draw rows at random, .* got NearMiss, .* Use DownsampleUp",
-        ),
-        (RandomOversample(), common, "less than 2 times .* times of RandomOversample"),
-        (ClassWeight(), common, "drop, repeat or make rows, .* got ClassWeight"),
-        (DropsAClass(), slice(None), "rows of every class; it kept .*'none', 'rare'"),
-        (in_pipeline, common, "alone, not in a pipeline"),
+    for sampler, text in (
+        (NearMiss(), "draw rows at random, .* got NearMiss, .* Use DownsampleUp"),
+        (RandomOversample(), "less than 2 times .* times of RandomOversample"),
+        (ClassWeight(), "drop, repeat or make rows, .* got ClassWeight"),
     ):
         with pytest.raises(ValueError, match=text):
-            booster_data(X[rows], y[rows], sampler)
+            booster_data(X[common], y[common], sampler)
     data = booster_data(X, y, down())
     for call, text in (
-        (lambda: booster_data(X, y[:, None] == data.classes, None), r"One-hot.*argmax"),
         (lambda: data.eval_set(X[:1], ["often"]), r"of y, .* got \['often'\]"),
         (lambda: data.params("sklearn"), r"library must be one of .* got 'sklearn'"),
     ):
@@ -226,21 +188,16 @@ def data():
     ("library", "name", "value", "text"),
     [
         ("lightgbm", "linear_tree", True, r"linear_tree.* expit\(raw scores \+"),
-        ("lightgbm", "is_unbalance", True, r'is_unbalance=True.*params\("lightgbm"'),
         ("lightgbm", "objective", "regression", "log loss .* objective='regression'"),
         ("lightgbm", "sigmoid", 2, "sigmoid=2.* leave sigmoid out"),
         ("xgboost", "scale_pos_weight", 2, "scale_pos_weight='2'"),
-        ("xgboost", "objective", "reg:squarederror", "objective='reg:squarederror'"),
         ("catboost", "auto_class_weights", "Balanced", "class_weights="),
-        ("catboost", "loss_function", "CrossEntropy", "loss_function='CrossEntropy'"),
     ],
 )
 def test_boosters_with_other_scores_are_refused(data, library, name, value, text):
     booster, _ = trained(library, data, **{name: value})
     with pytest.raises(ValueError, match=text):
         data.correct(booster)
-    with pytest.raises(TypeError, match=r"booster must be .* got Linear"):
-        data.correct(type("Linear", (), {})())
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
@@ -248,8 +205,7 @@ def test_a_second_correction_warns_or_changes_nothing(data, library):
     booster, _ = trained(library, data)
     once = predicted(data.correct(booster), data.X)
     if library == "xgboost":
-        elsewhere, _ = trained(library, data, base_score=0.5)
-        for again in (booster, elsewhere, elsewhere):
+        for again in (booster, trained(library, data, base_score=0.5)[0]):
             p = predicted(data.correct(again), data.X)
             np.testing.assert_allclose(p, once, atol=1e-6)
     else:

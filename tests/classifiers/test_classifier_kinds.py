@@ -5,21 +5,18 @@ from inspect import signature
 import numpy as np
 import pytest
 from resampled_models import down, wrapped
-from sklearn.base import ClassifierMixin, clone
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import BaggingClassifier, VotingClassifier
 from sklearn.linear_model import (
-    LinearRegression,
     LogisticRegression,
-    Ridge,
     SGDRegressor,
 )
 from sklearn.model_selection import GridSearchCV
-from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
+from sklearn.multiclass import OneVsOneClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline as make_stock_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.tree import DecisionTreeRegressor
 from sklearn.utils import all_estimators
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import has_fit_parameter
@@ -147,61 +144,29 @@ LINEAR = LogisticRegression()
         (make("HistGradientBoostingClassifier", max_iter=5), False),
         (make_stock_pipeline(StandardScaler(), FOREST), False),
         (make("GaussianNB"), False),
-        (make("DummyClassifier"), False),
         (make("LinearSVC"), True),  # nothing else could be corrected
     ],
     ids=str,
 )
-@pytest.mark.parametrize("weighted", [False, True])
-def test_who_gets_the_weights(data, estimator, passed, weighted):
+def test_who_gets_the_weights(data, estimator, passed):
     X, y = data
-    weight = np.random.default_rng(0).lognormal(size=len(y)) if weighted else None
+    weight = np.random.default_rng(0).lognormal(size=len(y))
     model = wrapped(estimator, down(8)).fit(X, y, sample_weight=weight)
     original = np.bincount(y, weight)
     rows = down(8).fit(X, y).sample_indices_
-    kept = np.bincount(y[rows], weight[rows] if weighted else None)
+    kept = np.bincount(y[rows], weight[rows])
     np.testing.assert_allclose(model.target_prior_, original, rtol=1e-12)
     expected = original if passed else kept
     np.testing.assert_allclose(model.train_prior_, expected, rtol=1e-12)
 
 
 def test_a_regressor_is_an_error(data):
-    scaled = make_stock_pipeline(StandardScaler(), Ridge())
     search = GridSearchCV(SGDRegressor(), {"alpha": [1e-4]})
-    text = "estimator must be a classifier.*regressor {}. .*use Pipeline"
-    for model, name in (
-        (ResampledClassifier(DecisionTreeRegressor(), down()), "DecisionTreeRegressor"),
-        (ResampledClassifier(scaled, "auto"), "Ridge"),
-        (ResampledClassifier(search, None), "SGDRegressor"),
-    ):
-        with pytest.raises(ValueError, match=text.format(name)):
-            model.fit(*data)
+    text = "estimator must be a classifier.*regressor SGDRegressor. .*use Pipeline"
+    with pytest.raises(ValueError, match=text):
+        ResampledClassifier(search).fit(*data)
     with pytest.raises(ValueError, match="got the regressor SGDRegressor"):
         PartialFitClassifier(SGDRegressor()).fit(*data)
-
-
-class Mixed(ClassifierMixin):
-    """A classifier that has a mixin of scikit-learn, but not its base."""
-
-    def get_params(self, deep=True):
-        return {}
-
-    def fit(self, X, y):
-        self.classes_ = np.unique(y)
-        return self
-
-    def predict_proba(self, X):
-        return np.full((len(X), 2), [0.96, 0.04])
-
-
-# scikit-learn 1.6 warns where later ones raise.
-@pytest.mark.filterwarnings("ignore:The following error was raised")
-def test_classifiers_without_tags_and_classifiers_of_regressors_are_none(data):
-    X, y = data
-    model = ResampledClassifier(Mixed()).fit(X, y)
-    assert model.decision_.rows_trained == model.decision_.rows_before
-    over = OneVsRestClassifier(LinearRegression())
-    assert ResampledClassifier(over).fit(X, y).predict(X).shape == y.shape
 
 
 BALANCED = LogisticRegression(class_weight="balanced")
@@ -211,12 +176,10 @@ BAGGED = BaggingClassifier(BALANCED, random_state=0)
 SCALED = make_stock_pipeline(StandardScaler(), BALANCED)
 
 
-EFFECTS = [("balanced", "silently cancels the"), ({0: 1, 1: 5}, "multiplies the")]
-
-
 @pytest.mark.parametrize("name", CLASS_WEIGHTED)
 def test_class_weight_with_weights_is_an_error(data, name):
-    for class_weight, effect in EFFECTS:
+    effects = [("balanced", "silently cancels the"), ({0: 1, 1: 5}, "multiplies the")]
+    for class_weight, effect in effects:
         estimator = make(name, class_weight=class_weight)
         message = rf"{name}\(class_weight=.*{effect} weights passed to it"
         for model in (
@@ -226,35 +189,25 @@ def test_class_weight_with_weights_is_an_error(data, name):
         ):
             with pytest.raises(ValueError, match=message):
                 model.fit(*data)
-
-
-def test_class_weight_inside_with_weights_is_an_error(data):
-    weight = np.linspace(1, 2, len(data[1]))
-    for inside in (VOTE, SEARCH, BAGGED, SCALED):
-        for model, given in (
-            (wrapped(inside, down(8), use_weights=True), None),
-            (ResampledClassifier(inside), weight),
-            (make_pipeline(down(8), StandardScaler(), inside), None),
-        ):
+    if name == "LogisticRegression":
+        for inside in (VOTE, SEARCH, BAGGED, SCALED):
             with pytest.raises(ValueError, match="silently cancels"):
-                model.fit(*data, sample_weight=given)
+                wrapped(inside, down(8), use_weights=True).fit(*data)
 
 
-@pytest.mark.parametrize("class_weight", ["balanced", {0: 1, 1: 5}, {1: 0.25}], ids=str)
+@pytest.mark.parametrize("class_weight", ["balanced", {1: 0.25}], ids=str)
 @pytest.mark.parametrize(
     "name", [name for name in CLASS_WEIGHTED if hasattr(make(name), "predict_proba")]
 )
 def test_class_weight_without_weights_is_accounted_for(data, name, class_weight):
     X, y = data
     estimator = make(name, class_weight=class_weight)
-    for resampler in (down(8), None) if name == "LogisticRegression" else (down(8),):
-        model = ResampledClassifier(estimator, resampler, calibration_check=False)
-        model.set_params(use_weights=resampler is None and "auto").fit(X, y)
-        y_kept = y if resampler is None else resampler.fit_resample(X, y)[1]
-        trained = np.bincount(y_kept, compute_sample_weight(class_weight, y_kept))
-        found = model.train_prior_ / model.train_prior_.sum()
-        np.testing.assert_allclose(found, trained / trained.sum(), rtol=1e-12)
-        np.testing.assert_array_equal(model.target_prior_, np.bincount(y))
+    model = wrapped(estimator, down(8), use_weights=False).fit(X, y)
+    _, y_kept, _ = down(8).fit_resample(X, y)
+    trained = np.bincount(y_kept, compute_sample_weight(class_weight, y_kept))
+    found = model.train_prior_ / model.train_prior_.sum()
+    np.testing.assert_allclose(found, trained / trained.sum(), rtol=1e-12)
+    np.testing.assert_array_equal(model.target_prior_, np.bincount(y))
 
 
 def test_class_weight_does_not_spoil_the_mean_prediction(rare_events):

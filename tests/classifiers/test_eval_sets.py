@@ -4,10 +4,8 @@ import copy
 
 import numpy as np
 import pytest
-import sklearn
 from imblearn.over_sampling import SMOTE
 from resampled_models import (
-    LIBRARIES,
     Log,
     averaged,
     down,
@@ -16,9 +14,7 @@ from resampled_models import (
     last_step,
     wrapped,
 )
-from scipy.special import expit
 from sklearn.ensemble import (
-    BaggingClassifier,
     HistGradientBoostingClassifier,
     RandomForestClassifier,
 )
@@ -33,52 +29,24 @@ from skstrat import (
     ResampledClassifier,
 )
 from skstrat import make_pipeline as make_own_pipeline
-from skstrat.classifiers._eval_sets import read_eval_sets, with_eval_sets
 from skstrat.classifiers._training_rows import training_rows
 
 pytestmark = pytest.mark.filterwarnings("ignore:The argument 'eval_set' is deprecated")
 # How well so few trees are calibrated is tested elsewhere.
 uncalibrated = pytest.mark.filterwarnings("ignore::skstrat.CalibrationWarning")
 
-A, B = ([[1], [2]], [0, 1]), ([[3]], [1])
-HALF = ([[1]], [0])
-PAIR, TWO = {"eval_X": A[0], "eval_y": A[1]}, {"eval_X": (A[0], B[0])}
-FORMS = [({"eval_set": A}, [A], {"eval_set": [HALF]})]
-FORMS += [({"eval_set": [A, list(B)]}, [A, B], {"eval_set": [HALF, B]})]
-FORMS += [({"eval_set": (A, B)}, [A, B], {"eval_set": [HALF, B]})]
-FORMS += [(PAIR, [A], {"eval_X": HALF[0], "eval_y": HALF[1]})]
-FORMS += [({"X_val": A[0], "y_val": A[1]}, [A], {"X_val": [[1]], "y_val": [0]})]
-TWO |= {"eval_y": (A[1], B[1])}
-FORMS += [(TWO, [A, B], {"eval_X": ([[1]], [[3]]), "eval_y": ([0], [1])})]
-FORMS += [(none, [], none) for none in ({}, {"eval_set": None}, {"eval_set": []})]
-
-
-@pytest.mark.parametrize(("params", "sets", "back"), FORMS, ids=str)
-def test_every_form_is_read_and_written_back(params, sets, back):
-    assert read_eval_sets(params) == sets
-    # The first rows of every set, to see them come back.
-    assert with_eval_sets(params, [(X[:1], y[:1]) for X, y in sets]) == back
-
-
 STRATA = down({0: 4, 1: 2}, strata=lambda X, y: X[:, 1] > 0)
 RESAMPLERS = {"down": down(), "guided": guided(), "strata": STRATA}
 EXACT = [
-    ("lightgbm", "down", "inside", 2, {}),
     ("lightgbm", "guided", "inside", 2, {"scale_pos_weight": 3}),
     ("lightgbm", "down", "outside", 3, {}),
     ("lightgbm", "guided", "outside", 2, {"class_weight": {0: 1, 1: 4}}),
     ("lightgbm", "strata", "inside", 2, {}),
     ("lightgbm", "down", "inside", 2, {"is_unbalance": True}),
-    ("lightgbm", "guided", "inside", 3, {}),
-    ("xgboost", "down", "inside", 2, {"scale_pos_weight": 3}),
     ("xgboost", "guided", "inside", 2, {"base_score": 0.2}),
-    ("xgboost", "down", "outside", 2, {"base_score": 0.2}),
+    ("xgboost", "down", "inside", 3, {}),
     ("xgboost", "guided", "outside", 2, {"scale_pos_weight": 3}),
     ("xgboost", "strata", "outside", 2, {}),
-    ("xgboost", "down", "inside", 3, {}),
-    ("xgboost", "guided", "inside", 3, {}),
-    ("xgboost", "guided", "outside", 3, {}),
-    ("catboost", "guided", "inside", 2, {"scale_pos_weight": 3}),
     ("catboost", "guided", "inside", 3, {"auto_class_weights": "Balanced"}),
     ("catboost", "guided", "inside", 2, {}),
 ]
@@ -127,7 +95,6 @@ def test_the_loss_on_the_eval_set_is_that_of_corrected_predictions(
 
 
 WEIGHED = [("catboost", {}), ("catboost", {"class_weights": (1, 3)})]
-WEIGHED += [("catboost", {"scale_pos_weight": 3}), ("histogram", {})]
 WEIGHED += [("catboost", {"auto_class_weights": "Balanced"})]
 WEIGHED += [("histogram", {"class_weight": {0: 1, 1: 3}})]
 
@@ -155,8 +122,9 @@ def test_elsewhere_eval_rows_are_weighted_to_the_shares_trained_on(
 
 
 @uncalibrated
-@pytest.mark.parametrize("library", ["lightgbm", "xgboost"])
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("library", "weighted"), [("lightgbm", False), ("xgboost", True)]
+)
 def test_where_nothing_is_corrected_the_eval_set_stays(
     trees, evaluated, eval_losses, library, weighted
 ):
@@ -169,38 +137,22 @@ def test_where_nothing_is_corrected_the_eval_set_stays(
     own = trees(library).fit(X_kept, y_kept, sample_weight=given, **params)
     np.testing.assert_array_equal(eval_losses(model.estimator_), eval_losses(own))
     assert model.decision_.correction == "none"
-    # Nor does an eval set ask "auto" for rows that are dropped.
-    kept = ResampledClassifier(trees(library), "auto").fit(X, y, **params)
-    assert kept.resampler_ is None
 
 
-STEP = "lgbmclassifier__"
-UNKNOWN = {
-    "search": lambda model: GridSearchCV(model, {"max_depth": [2]}, cv=2),
-    "search for pipelines": lambda model: GridSearchCV(
-        make_pipeline(StandardScaler(), model), {STEP + "max_depth": [2]}, cv=2
-    ),
-    "bagging": lambda model: BaggingClassifier(model, 2),
-    "sampler inside": lambda model: make_own_pipeline(down(2), model),
-}
-
-
-@pytest.mark.parametrize("name", UNKNOWN)
-def test_it_is_said_where_the_loss_cannot_be_corrected(trees, evaluated, name):
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda model: GridSearchCV(model, {"max_depth": [2]}, cv=2),
+        lambda model: make_own_pipeline(down(2), model),
+    ],
+    ids=["search", "sampler inside"],
+)
+def test_it_is_said_where_the_loss_cannot_be_corrected(trees, evaluated, wrap):
     X, y = generated()
     params = evaluated("lightgbm", *generated(1000, seed=1))
-    if "pipelines" in name:
-        params = {STEP + key: value for key, value in params.items()}
-    inner = UNKNOWN[name](trees("lightgbm", importance_type="gain"))
-    with sklearn.config_context(enable_metadata_routing=name == "bagging"):
-        if name == "bagging":
-            inner.estimator.set_fit_request(**dict.fromkeys(params, True))
-        text = r"is trained on other class shares than its eval set has.*alone"
-        with pytest.warns(CalibrationWarning, match=text):
-            wrapped(inner).fit(X, y, **params)
-        # Without a resampler there is nothing to correct.
-        if name != "sampler inside":
-            ResampledClassifier(inner).fit(X, y, **params)
+    text = r"is trained on other class shares than its eval set has.*alone"
+    with pytest.warns(CalibrationWarning, match=text):
+        wrapped(wrap(trees("lightgbm"))).fit(X, y, **params)
 
 
 class Recorder(HistGradientBoostingClassifier):
@@ -220,8 +172,9 @@ class Recorder(HistGradientBoostingClassifier):
 
 
 @uncalibrated
-@pytest.mark.parametrize("check", [True, "cv"])
-@pytest.mark.parametrize("name", RESAMPLERS)
+@pytest.mark.parametrize(
+    ("name", "check"), [("down", True), ("guided", "cv"), ("strata", "cv")]
+)
 def test_rows_set_aside_are_seen_by_nothing_else(name, check):
     X, y = generated(numbered=True)
     log = Log()
@@ -259,13 +212,10 @@ def test_no_model_of_an_ensemble_scores_the_rows_it_stopped_by():
 
 
 @uncalibrated
-@pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("name", RESAMPLERS)
-def test_rows_set_aside_stand_for_all_of_their_class(
-    trees, eval_losses, name, weighted
-):
+def test_rows_set_aside_stand_for_all_of_their_class(trees, eval_losses, name):
     X, y = generated(3000)
-    weight = np.arange(3000) % 3 if weighted else None
+    weight = np.arange(3000) % 3
     estimator, params = trees("xgboost"), {"eval_set": "dropped"}
     rows = training_rows(estimator, RESAMPLERS[name], X, y, weight, params)
     (aside,) = rows.eval_rows
@@ -273,10 +223,9 @@ def test_rows_set_aside_stand_for_all_of_their_class(
     np.testing.assert_allclose(totals, np.bincount(y, weight), rtol=1e-9)
     # Of guided rows those set aside are easier than all; weights make up for it.
     big, share = aside.y == 0, aside.weights / aside.weights.sum()
-    own = None if weight is None else weight[y == 0]
     mean = np.average(aside.X[big], axis=0, weights=share[big])
     error = np.sqrt((share[big] ** 2).sum()) / share[big].sum()
-    difference = mean - np.average(X[y == 0], axis=0, weights=own)
+    difference = mean - np.average(X[y == 0], axis=0, weights=weight[y == 0])
     assert (np.abs(difference) < 3 * error).all()
     model = wrapped(estimator, RESAMPLERS[name])
     model.fit(X, y, sample_weight=weight, verbose=False, **params)
@@ -285,51 +234,31 @@ def test_rows_set_aside_stand_for_all_of_their_class(
     assert eval_losses(model.estimator_)[-1] == pytest.approx(expected, abs=1e-6)
 
 
-def test_rows_set_aside_are_weighted_to_the_shares_trained_on(trees, eval_losses):
-    X, y = generated(3000)
-    weight, estimator = np.arange(3000) % 3, trees("catboost")
-    params = {"eval_set": "dropped", "use_best_model": False}
-    (aside,) = training_rows(estimator, down(), X, y, weight, params).eval_rows
-    model = wrapped(estimator, prior_correction="outside")
-    model.fit(X, y, sample_weight=weight, **params)
-    factor = model.train_prior_ / np.bincount(y, weight)
-    p = model.estimator_.predict_proba(aside.X)
-    expected = log_loss(aside.y, p, sample_weight=aside.weights * factor[aside.y])
-    assert eval_losses(model.estimator_)[-1] == pytest.approx(expected, rel=1e-6)
-
-
 def test_what_cannot_be_used_is_refused(trees):
     X, _ = generated(1000)
     y = (np.arange(1000) < 100).astype(int)
-    model, forest = trees("lightgbm"), RandomForestClassifier(2)
+    model, dropped, rows = trees("lightgbm"), {"eval_set": "dropped"}, {"eval_X": X}
     search = GridSearchCV(model, {"max_depth": [2]})
-    dropped = {"eval_set": "dropped"}
-    unknown = {"eval_set": "kept"}
-    rows = {"eval_X": X, "eval_y": y}
-    weighed, two = {"eval_sample_weight": np.ones(3)}, {"eval_X": (X, X)}
-    two |= {"eval_y": (y, y), "eval_init_score": [y]}
+    weights = {"eval_sample_weight": np.ones(3)}
+    short = {"eval_y": y, "eval_init_score": [np.ones(3)]}
     listed = "must be a list with an array for each eval set"
     for estimator, sampler, params, text in [
-        (model, down(), unknown, "must be \"dropped\" or rows with.*got 'kept'"),
+        (model, down(), {"eval_set": "kept"}, "\"dropped\" or rows with.*got 'kept'"),
         (model, ClassWeight(), dropped, "ClassWeight, which weighs classes"),
         (model, SMOTE(), dropped, "drops rows and says which.*got SMOTE"),
-        (model, None, dropped, "drops rows and says which it kept; got none"),
-        (forest, down(), dropped, "is for LightGBM, .*got RandomForestClassifier"),
+        (RandomForestClassifier(), down(), dropped, "is for LightGBM, .*got RandomFo"),
         (search, down(), dropped, "got GridSearchCV. Put searches and calibrators"),
-        (model, down(), dropped | weighed, "_weight must not be given beside eval_set"),
-        (model, down(), rows | weighed, f"eval_sample_weight {listed}.* got ndarray"),
-        (model, down(), two, f"eval_init_score {listed}"),
+        (model, down(), dropped | weights, "_weight must not be given beside eval_set"),
+        (model, down(), rows | {"eval_y": y} | weights, f"eval_sample_weight {listed}"),
         (
             model,
             down(),
-            rows | {"eval_init_score": [np.ones(3)]},
-            r"hold a value for each row .* \[1000\] rows; got shape \(3,\)",
+            rows | short,
+            r"each row .* \[1000\] rows; got shape",
         ),
         (model, down(), {"eval_set": 3}, "eval_set must be a pair .* got int for a"),
-        (model, down(), {"eval_set": [*A, 3]}, "pair .* got int for a pair"),
-        (model, down(), {"eval_set": (A[0],)}, "pair .* got tuple of 1 for a pair"),
-        (model, down(), {"eval_X": X}, "given together; got no eval_y"),
-        (model, down(), {"eval_X": X, **dropped}, "once; got eval_set and eval_X/ev"),
+        (model, down(), rows, "given together; got no eval_y"),
+        (model, down(), rows | dropped, "once; got eval_set and eval_X/ev"),
         (model, down(), {"eval_X": [1], "eval_y": (y,)}, "both be .* list of 1 and tu"),
     ]:
         host = ResampledClassifier(estimator, sampler)
@@ -339,63 +268,3 @@ def test_what_cannot_be_used_is_refused(trees):
     host = ResampledClassifier(model, down())
     with pytest.raises(ValueError, match=r"two must be kept; got 1 of class 1\. Give"):
         host.fit(X, y, **dropped)
-    da = pytest.importorskip("dask.array")
-    with pytest.raises(ValueError, match="needs data in memory: of Dask"):
-        host.fit(da.from_array(X), da.from_array(y), **dropped)
-
-
-def hard(n_rows, seed):
-    """Rows of six columns, 2 to 3 % of them positive, with an interaction."""
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(n_rows, 6))
-    turned = np.where(X[:, 1] > 0, X[:, 2], -X[:, 2])
-    score = 1.2 * X[:, 0] + turned + 0.8 * np.abs(X[:, 3]) - 5.4
-    return X, (rng.random(n_rows) < expit(score)).astype(int)
-
-
-def losses_by_tree(booster, n_trees, X, y):
-    """Give the log loss of the first trees by a booster's own raw predictions."""
-    if hasattr(booster, "booster_"):
-        steps = [
-            booster.predict(X, raw_score=True, start_iteration=at, num_iteration=1)
-            for at in range(n_trees)
-        ]
-        scores = np.cumsum(steps, axis=0)
-    elif hasattr(booster, "get_booster"):
-        first = [(0, number + 1) for number in range(n_trees)]
-        scores = [
-            booster.predict(X, output_margin=True, iteration_range=i) for i in first
-        ]
-    else:
-        scores = list(booster.staged_predict(X, prediction_type="RawFormulaVal"))
-    return np.logaddexp(0, np.where(y == 1, -1, 1) * np.array(scores)).mean(axis=1)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("library", LIBRARIES)
-def test_the_stopping_point_by_dropped_rows_is_near_the_best(trees, library):
-    patience = {"early_stopping_rounds": 20}
-    if library == "lightgbm":
-        patience = {"early_stopping_round": 20}
-    n_trees = 90 if library == "catboost" else 70
-    whole_params = {"catboost": {"use_best_model": False}}.get(library, {})
-    params = {"verbose": False} if library == "xgboost" else {}
-    regrets, best = [], []
-    for seed in range(10):
-        X, y = hard(40_000, seed)
-        X_new, y_new = hard(40_000, seed + 1000)
-        stopped, whole = (
-            wrapped(
-                trees(library, n_trees, learning_rate=0.3, **more),
-                down(20, random_state=seed),
-            ).fit(X, y, eval_set="dropped", **params, **own)
-            for more, own in ((patience, {}), ({}, whole_params))
-        )
-        losses = losses_by_tree(whole.estimator_, n_trees, X_new, y_new)
-        reached = log_loss(y_new, stopped.predict_proba(X_new))
-        # Both have the same trees.
-        assert np.abs(losses - reached).min() < 1e-6
-        regrets.append(reached / losses.min() - 1)
-        best.append(losses.argmin())
-    assert 5 < np.median(best) < n_trees - 10
-    assert np.median(regrets) < 0.005
