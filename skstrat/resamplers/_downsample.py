@@ -79,8 +79,8 @@ class DownsampleUpweight(StratifiedResampler):
     groups : str, int, list of str or int, array-like or callable, default=None
         Given as ``strata`` is. Rows of the same value are kept or dropped together, by
         a hash of that value. Values are integers, strings, dates, intervals or several
-        of these. A group is drawn at the highest rate of the classes in it. Numbers of
-        rows to keep are then numbers of groups.
+        of these. A group is drawn at the highest rate of the classes in it. A number of
+        rows to keep sets that rate: 50 of 500 rows keeps a tenth of the groups.
     y_numeric : bool, default=False
         Whether y holds numbers to predict, such as counts, and not classes. The strata
         then take the place of the classes, even where all numbers are whole.
