@@ -153,11 +153,3 @@ def test_plans_of_strata_and_groups_travel(words):
     assert Plan.from_json(plan.to_json()) == plan
     with pytest.raises(TypeError, match=r"labels must be str.* of type tuple"):
         plan.to_sql(label="y", key="k")
-
-
-@pytest.mark.parametrize("smallest", [1, -7])
-def test_labels_on_both_sides_of_the_signed_range(smallest):
-    counts = {smallest: 9, 2**63 + 5: 90, 2**63 + 6: 9}
-    plan = Plan.from_json(Plan.from_counts(counts, factor=9, seed=0).to_json())
-    assert plan.classes == tuple(counts)
-    assert {type(label) for label in plan.classes} == {int}

@@ -112,24 +112,6 @@ def test_rows_by_hand(counts, strategy, direction, expected):
     assert rows_wanted(counts, strategy, direction) == expected
 
 
-RATIOS = [0, 0.0, -0.1, 1.01, np.nan, np.inf, None, [0.5]]
-REFUSED = [
-    ("minority", DOWN, "sampling_strategy must be one of .*'minority'"),
-    ("most", OVER, "sampling_strategy must be one of .*'most'"),
-    *((*case, r"must lie in \(0, 1\]") for case in pairs(RATIOS, [DOWN, OVER])),
-    *(
-        ({1: count}, direction, f"rows >= 1 .*got {count!r} for class 1")
-        for count, direction in pairs([0, -3, 2.5, "5", None, np.nan], [DOWN, OVER])
-    ),
-]
-
-
-@pytest.mark.parametrize(("strategy", "direction", "text"), REFUSED, ids=str)
-def test_impossible_strategies(strategy, direction, text):
-    with pytest.raises(ValueError, match=text):
-        rows_wanted([300, 30], strategy, direction)
-
-
 def test_an_absent_class_is_a_no_op_with_a_warning():
     with pytest.warns(AbsentClassWarning, match=r"sampling_strategy names \['x'\]"):
         assert rows_wanted([30, 300], {"x": 5, 1: 40}, DOWN) == [30, 40]
@@ -142,21 +124,6 @@ def test_an_absent_class_is_a_no_op_with_a_warning():
 
 
 # factor ----------------------------------------------------------------------------
-
-
-@given(st.lists(st.integers(1, 5000), min_size=2, max_size=4), st.floats(1, 300))
-@settings(max_examples=150, deadline=None)
-def test_a_factor_is_for_the_most_or_least_frequent_class(counts, factor):
-    labels = encode_labels(labels_of(counts))
-    for direction, extreme, share in ((DOWN, max, factor), (OVER, min, 1 / factor)):
-        changed = counts.index(extreme(counts))
-        rows = [*counts]
-        scaled = rows[changed] / factor if direction == DOWN else rows[changed] * factor
-        rows[changed] = max(1, round(scaled))
-        targets = targets_from_factor(labels, factor, direction)
-        assert targets.rows.tolist() == rows
-        assert targets.factor[changed] == share
-        assert (np.delete(targets.factor, changed) == 1).all()
 
 
 # balance ---------------------------------------------------------------------------

@@ -10,7 +10,6 @@ from skstrat._core.labels import Labels
 from skstrat._core.weights import (
     CellSums,
     cell_weights,
-    check_sample_weight,
     effective_number,
     join_small,
 )
@@ -117,11 +116,3 @@ def test_totals_that_contradict_each_other_leave_those_of_the_classes():
     sums = CellSums(class_of, np.full(3, 5.0), totals, drawn, (stratum, class_of))
     by_cell = cell_weights("original", labels_of(class_of), sums)
     assert by_cell == pytest.approx([5, 6, 6], rel=1e-12)
-
-
-@pytest.mark.parametrize("kind", ["datetime64[s]", "timedelta64[s]", "complex", "str"])
-def test_values_that_are_no_numbers_are_no_weights(kind):
-    values = np.arange(5).astype(kind)
-    for given_as in (values, list(values)):
-        with pytest.raises(TypeError, match=r"^sample_weight must be numbers; got .*"):
-            check_sample_weight(given_as, 5)

@@ -236,18 +236,6 @@ def test_errors_are_told_in_one_short_line(error, told):
     assert comparison.table_["error"].tolist() == ["", told]
 
 
-@pytest.mark.parametrize("infinite", [True, False])
-def test_infinite_scores_stay_and_warn_of_nothing(infinite):
-    def score(model, X, y):
-        return np.inf if (model.n_samples_fit_ == 70) == infinite else 0.5
-
-    comparison = compare(rows_of(100, 40), strategies=[HALF], scoring={"score": score})
-    table, expected = comparison.table_, [np.inf, 0.5] if infinite else [0.5, np.inf]
-    assert table["score"].tolist() == expected
-    assert np.isnan(table["score_sd"]).tolist() == np.isinf(expected).tolist()
-    assert comparison.best_ == "true distribution"
-
-
 class DiesElsewhere(GaussianNB):
     def __init__(self, home=None):
         super().__init__()

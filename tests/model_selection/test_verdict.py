@@ -178,6 +178,9 @@ def test_critical_lead_is_that_of_rows_within_classes_and_over_all():
     assert t.sf(critical_of(opposite), 4) == pytest.approx(0.05, abs=WITHIN)
     # Losses that classes alone tell have no spread within them.
     assert critical_of(np.outer([0, 1, 2], CONTRAST)) <= t.isf(0.05, 4)
+    # Strategies that are alike in every row count as one.
+    one = critical_of(np.outer([0, 1, 1, 1], rng.normal(size=200)))
+    assert t.sf(one, 4) == pytest.approx(0.1, abs=WITHIN)
 
 
 @pytest.mark.parametrize(("n_folds", "n_others"), [(2, 3), (5, 15)])
