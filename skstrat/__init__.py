@@ -45,7 +45,7 @@ __all__ = [
     "xgboost_objective",
 ]
 
-# Last those that need optional libraries.
+# Rooms that need optional libraries come last.
 _ROOMS = (
     "batches",
     "classifiers",
@@ -104,8 +104,8 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> Any:
-        # Not before a name is asked for: the command line begins with this file, and
-        # Ctrl-C while scikit-learn is imported in it would end in a traceback.
+        # Imported only when a name is used: the command line starts with this file, and
+        # Ctrl-C during an import of scikit-learn here would print a traceback.
         if name in _ROOMS:
             return import_module(f"skstrat.{name}")
         if name not in __all__:

@@ -32,7 +32,7 @@ class MissingLabelsError(ValueError):
 
 
 class UnusedWeightsError(ValueError):
-    """Weights were given or made, and no later step would use them."""
+    """Weights were given or computed, but no later step would use them."""
 
 
 class AbsentClassWarning(UserWarning):
@@ -40,16 +40,14 @@ class AbsentClassWarning(UserWarning):
 
 
 class SmallStrataWarning(UserWarning):
-    """Strata are so small that far more or fewer rows are drawn than asked for."""
+    """Strata are so small that far more or fewer rows are drawn than requested."""
 
 
 class TreeWeightsWarning(UserWarning):
     """Trees are fitted with class weights that they do not learn well.
 
     With large weights, boosted and bagged trees predict too high between the kept rows,
-    and pure leaves ignore weights. So large weights do not restore the original
-    probabilities, nor the mean of numbers with weighted strata. The effect of class
-    weights cannot be corrected either.
+    and pure leaves ignore weights. A correction of the prior does not repair this.
     ``ResampledClassifier`` with a downsampling resampler does not need such weights.
     """
 
@@ -59,7 +57,7 @@ class CalibrationWarning(UserWarning):
 
     The text names the cause and the remedy. It holds no number, so that Python shows it
     once for all folds. ``decision_.check`` of the classifier has the ratios of all
-    classes, with their standard errors. The warning is also given for known causes:
-    samplers without weights, or that choose rows by their values. Copies of a row on
-    both sides of a split are one, too.
+    classes, with their standard errors. Known causes also give this warning: samplers
+    without weights, samplers that choose rows by their values, and copies of a row on
+    both sides of a split.
     """

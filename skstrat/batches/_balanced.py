@@ -30,8 +30,8 @@ from skstrat.batches._quotas import (
 )
 from skstrat.batches._shuffled_class import BatchBounds, Rows, ShuffledClass
 
-# Rows drawn ahead: few enough for the cache, but of many classes enough of each to make
-# what a draw costs besides its rows small.
+# Rows drawn ahead: few enough for the cache. With many classes more, so that the fixed
+# cost of a draw is small for each row.
 _AHEAD = 1 << 16
 _AHEAD_EACH = 1 << 11
 _MOST_AHEAD = 1 << 20
@@ -43,8 +43,8 @@ class BalancedBatches(ResumableEpochs):
     Only labels are read. The rows of each class are served in random order, and
     shuffled again when all were served. A new order may start within a batch, but no
     row is repeated in it. The next epoch continues where a class stopped. So the
-    numbers of times that two rows of a class were served differ by at most one. The
-    exception are rows that ``drop_last`` leaves out, others in every epoch.
+    numbers of times that two rows of a class were served differ by at most one. This
+    does not hold for the rows that ``drop_last`` omits, other rows in every epoch.
 
     Every batch is a pure function of seed, epoch and number. So any batch can be
     computed, a run resumed, and the batches shared among processes.
@@ -178,7 +178,7 @@ class BalancedBatches(ResumableEpochs):
         self._learn_weights(labels, weighting, sample_weight)
 
     def _share_out_batches(self) -> None:
-        """Find the batches of each process, and the rest to be divided."""
+        """Compute the batches of each process, and the rest to be divided."""
         plan = self._plan
         is_short = bool((plan.last < plan.quota).any())
         self._n_full = (plan.n_batches - is_short) // self.world_size
@@ -199,7 +199,7 @@ class BalancedBatches(ResumableEpochs):
             )
 
     def _shuffle_classes(self) -> None:
-        """Give every class its own order, a function of the seed."""
+        """Set the order of each class, a function of the seed."""
         by_class = np.argsort(self._codes, kind="stable")
         small = len(by_class) <= np.iinfo(np.int32).max
         by_class = by_class.astype(np.int32 if small else np.int64)
@@ -214,7 +214,7 @@ class BalancedBatches(ResumableEpochs):
     def _learn_weights(
         self, labels: Labels, weighting: Weighting, sample_weight: Any
     ) -> None:
-        """Find the loss weight of a row of each class."""
+        """Compute the loss weight of a row of each class."""
         weights = check_sample_weight(sample_weight, len(labels.codes))
         total = class_totals(labels, weights)
         names = labels.classes.tolist()
@@ -356,12 +356,12 @@ class BalancedBatches(ResumableEpochs):
 
 
 def _refuse_sampler(y: Any) -> None:
-    """Refuse the sampler with which Lightning makes a batch sampler anew."""
+    """Refuse the sampler with which Lightning rebuilds a batch sampler."""
     data: Any = sys.modules.get("torch.utils.data")
     if data and isinstance(y, data.Sampler):
         raise TypeError(
-            f"y must be labels; got {type(y).__name__}. Lightning makes batch samplers "
-            "anew around a sampler of its own. To train in several processes, set "
+            f"y must be labels; got {type(y).__name__}. Lightning rebuilds batch "
+            "samplers around a sampler of its own. To train in several processes, set "
             "use_distributed_sampler=False, and give BalancedBatches the rank= and "
             "world_size= of the process. To predict, use a loader without it."
         )

@@ -18,18 +18,7 @@ _DIVIDERS = {"BatchSamplerShard", "DataLoaderDispatcher", "_DatasetSamplerWrappe
 
 
 class ResumableEpochs(ABC):
-    """The position in an endless series of epochs: the epoch, and the place in it.
-
-    A subclass returns the items of an epoch from a place on, as a pure function of
-    seed, epoch and place. It also names all other values that they depend on.
-
-    Parameters
-    ----------
-    random_state : int, Generator, RandomState or None
-        Seed.
-    rank, world_size : int
-        Number of this process, and number of processes.
-    """
+    """The position in an endless series of epochs: the epoch, and the place in it."""
 
     def __init__(self, random_state: Any, rank: Any, world_size: Any) -> None:
         self.rank, self.world_size = check_process(rank, world_size)
@@ -40,6 +29,8 @@ class ResumableEpochs(ABC):
         self._is_fresh = True
         self._is_loaded = False
 
+    # A subclass returns the items of an epoch from a place on, as a pure function of
+    # seed, epoch and place. It also names all other values that they depend on.
     @abstractmethod
     def __len__(self) -> int:
         """Items of an epoch."""

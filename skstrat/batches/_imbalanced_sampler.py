@@ -16,7 +16,7 @@ from skstrat._core.weights import Floats, check_sample_weight
 from skstrat.batches._epochs import ResumableEpochs, check_whole
 from skstrat.batches._shuffled_class import Rows, random_bits
 
-# Draws made at once; part of what a seed means.
+# Draws made at once. Another number would change the draws of a seed.
 _BLOCK = 1 << 16
 # No class has this code, so the draws share no bits with those of balanced batches.
 _DRAWS = 2**64 - 1
@@ -50,7 +50,7 @@ class ImbalancedSampler(ResumableEpochs):
         Number of this process, and number of processes. Leave them out if the trainer
         divides the draws, as Accelerate and Lightning do. Each process is served every
         ``world_size``-th draw. All get the same number of draws: ``num_samples`` is
-        rounded up for that.
+        rounded up if needed.
 
     Attributes
     ----------
@@ -121,7 +121,7 @@ class ImbalancedSampler(ResumableEpochs):
     def _learn_groups(
         self, codes: Rows, chances: Floats, rows: Rows | None, n_rows: int
     ) -> None:
-        """Sort the rows by group, and find the probability of each group."""
+        """Sort the rows by group, and compute the probability of each group."""
         self._sizes = np.bincount(codes, minlength=len(chances))
         ends = np.cumsum(self._sizes)
         self._starts = ends - self._sizes
@@ -131,7 +131,7 @@ class ImbalancedSampler(ResumableEpochs):
         chance = self._sizes * chances
         self._probability = chances / chance.sum()
         self._limits = np.cumsum(chance) / chance.sum()
-        # Sums of floats may stop just short of 1, and draws may not.
+        # A sum of floats may be below 1, but draws go up to 1.
         self._limits /= self._limits[-1]
         self._group_of_row = codes
         if rows is not None:
@@ -192,8 +192,8 @@ class ImbalancedSampler(ResumableEpochs):
         probability = self._probability[self._group_of_row[rows]]
         if not probability.all():
             raise ValueError(
-                "rows must be such as are drawn; got row "
-                f"{rows[probability == 0][0]}, which is not."
+                "rows must have a positive probability; got row "
+                f"{rows[probability == 0][0]}, which is never drawn."
             )
         return 1 / (len(self._by_group) * probability)
 
@@ -244,7 +244,7 @@ def _rows_with_weight(weights: Floats, rows: Rows | None) -> Rows | None:
 
 
 def _group_by_label(y: Any, rows: Rows | None) -> tuple[Rows, Floats]:
-    """Group the rows to draw from so that every label is as likely."""
+    """Group the rows to draw from, so that all labels have equal probability."""
     y = y if rows is None else take_rows(y, rows, "y")
     if len(getattr(y, "shape", ())) != 2 or y.shape[1] == 1:
         labels = encode_labels(y)
@@ -259,7 +259,7 @@ def _group_by_chance(chances: Floats) -> tuple[Rows, Floats]:
 
 
 def _chances_of_rarest(y: Any, rows: Rows | None) -> Floats:
-    """Give each row 1 / rows of the rarest of its labels."""
+    """Return 1 / rows of the rarest of its labels for each row."""
     has = csr_array(y if issparse(y) else np.asarray(y)).astype(bool)
     rarity = 1 / np.maximum(has.sum(axis=0), 1)
     chances: Floats = (has * rarity[None, :]).max(axis=1).toarray().ravel()

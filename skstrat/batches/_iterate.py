@@ -14,7 +14,7 @@ from skstrat._core.samples import check_lengths
 from skstrat._core.weights import Floats
 from skstrat.batches._balanced import BalancedBatches
 
-# Larger files are read row by row: reading ahead of a row brings rows nobody wants.
+# Larger files are read row by row, because reading ahead would read unneeded rows.
 _LARGE_FILE = 1 << 30
 
 
@@ -33,9 +33,9 @@ def iter_batches(
     y : array-like of shape (n_rows,)
         Labels.
     batches : BalancedBatches, default=None
-        Batches of row numbers; its next epoch is served. None makes one.
+        Batches of row numbers; its next epoch is served. None creates one.
     **settings : object
-        Arguments of the :class:`BalancedBatches` that is made.
+        Arguments of the :class:`BalancedBatches` that is created.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def iter_batches(
     Raises
     ------
     TypeError
-        If a container does not give the rows that it is asked for.
+        If a container does not return the rows that are requested.
     ValueError
         If X and y differ in length, batches are for other rows, or both batches and
         settings are given.
@@ -54,8 +54,9 @@ def iter_batches(
     Notes
     -----
     Where it is faster, a batch is read in ascending order and then sorted into its own
-    order. For a memory-mapped file of more than 1 GiB, the operating system is told
-    that access is random. Otherwise it reads hundreds of times the data needed.
+    order. For a memory-mapped file of more than 1 GiB, reading ahead is switched
+    off (``madvise``). Otherwise the operating system reads hundreds of times the data
+    needed.
 
     Examples
     --------

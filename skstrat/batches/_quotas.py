@@ -17,7 +17,7 @@ Counts = NDArray[np.int64]
 
 
 def check_shares(labels: Labels, shares: Mapping[Any, float] | None) -> Floats:
-    """Turn the user's shares into one number for each class."""
+    """Check shares, and return one for each class."""
     n_classes = len(labels.classes)
     if shares is None:
         return np.full(n_classes, 1 / n_classes)
@@ -50,7 +50,7 @@ def apportion(shares: Floats, batch_size: int) -> Counts:
     due = np.maximum(shares * batch_size - 1, 0)
     if due.sum():
         due *= (batch_size - n_classes) / due.sum()
-    # Rounding may leave a whole number just below itself.
+    # A whole number may be slightly too small by rounding.
     whole = np.floor(due + 1e-9)
     left = batch_size - n_classes - int(whole.sum())
     by_remainder = np.argsort(np.round(whole - due, 9), kind="stable")
@@ -80,23 +80,12 @@ def interleave(quota: Counts) -> NDArray[np.intp]:
 
 @dataclass(frozen=True)
 class EpochPlan:
-    """Rows of each class in the batches of an epoch.
-
-    Attributes
-    ----------
-    n_batches : int
-        Batches in an epoch.
-    quota : ndarray of shape (n_classes,)
-        Rows of each class in a full batch.
-    last : ndarray of shape (n_classes,)
-        Rows of each class in the last batch.
-    per_epoch : ndarray of shape (n_classes,)
-        Rows of each class from the start of an epoch to the start of the next.
-    """
+    """Rows of each class in the batches of an epoch."""
 
     n_batches: int
-    quota: Counts
-    last: Counts
+    quota: Counts  # Rows of each class in a full batch.
+    last: Counts  # Rows of each class in the last batch.
+    # Rows of each class from the start of an epoch to the start of the next.
     per_epoch: Counts
 
     @property
@@ -108,7 +97,7 @@ class EpochPlan:
 def plan_epoch(
     epoch: str | int, quota: Counts, counts: Counts, drop_last: bool
 ) -> EpochPlan:
-    """Find the number of batches of an epoch, and the rows of the last."""
+    """Compute the number of batches of an epoch, and the rows of the last."""
     if epoch not in ("largest", "smallest"):
         n_batches = check_whole("epoch", epoch, others='"largest", "smallest" or ')
         return EpochPlan(n_batches, quota, quota, quota * n_batches)

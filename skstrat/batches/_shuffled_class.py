@@ -26,24 +26,12 @@ def random_bits(
 
 @dataclass(frozen=True)
 class BatchBounds:
-    """Start and end of batches in the order of one class.
+    """Start and end of batches in the order of one class."""
 
-    Attributes
-    ----------
-    n_batches : int
-        Batches in an epoch.
-    quota : int
-        Rows of the class in a full batch.
-    last : int
-        Rows of the class in the last batch of an epoch.
-    per_epoch : int
-        Rows from the start of an epoch to the start of the next.
-    """
-
-    n_batches: int
-    quota: int
-    last: int
-    per_epoch: int
+    n_batches: int  # Batches in an epoch.
+    quota: int  # Rows of the class in a full batch.
+    last: int  # Rows of the class in the last batch of an epoch.
+    per_epoch: int  # Rows from the start of an epoch to the start of the next.
 
     def start(self, epoch: Any, batch: Any) -> Any:
         """Return the position at which a batch starts."""
@@ -58,28 +46,16 @@ class BatchBounds:
         return start, start + np.where(is_last, self.last, self.quota)
 
 
+# A pure function of the seed, so any part can be computed. Random bits (Philox; Salmon
+# et al., 2011) with the number of the row as last bits are sorted, and give the order
+# of a pass. So it does not depend on the version of numpy, and needs no indexing.
 @dataclass
 class ShuffledClass:
-    """Rows of one class, shuffled again each time that all were served.
-
-    It is a pure function of the seed: any part of it can be computed. Random bits
-    (Philox; Salmon et al., 2011) with the row's number as last bits are sorted. Their
-    order is the order of a pass. So it does not depend on the version of numpy, and
-    needs no indexing.
-
-    Attributes
-    ----------
-    rows : ndarray of shape (n_rows,)
-        The rows of the class.
-    key : tuple of (int, int)
-        Seed and code of the class.
-    bounds : BatchBounds
-        Where batches start and end. A row is not served twice in a batch if the class
-        has as many rows as the batch takes.
-    """
+    """Rows of one class, shuffled again each time that all were served."""
 
     rows: Rows
-    key: tuple[int, int]
+    key: tuple[int, int]  # Seed and code of the class.
+    # No row is served twice in a batch if the class has as many rows as it needs.
     bounds: BatchBounds
     _kept: dict[int, Rows] = field(default_factory=dict, repr=False)
 
@@ -121,7 +97,7 @@ class ShuffledClass:
             if self._largest_without_repeats > 1:
                 self._keep_apart(each, block, before)
             before = block.ravel()
-        # In one step, for there may be several threads: none sees half a block.
+        # One assignment, so that several threads never read an unfinished block.
         self._kept = {number: block.ravel()}
         return block.ravel()
 

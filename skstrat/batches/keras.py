@@ -1,7 +1,4 @@
-"""Balanced batches for Keras.
-
-Needs Keras 3, so it is not loaded by ``import skstrat``.
-"""
+"""Balanced batches for Keras; needs Keras 3."""
 
 from __future__ import annotations
 

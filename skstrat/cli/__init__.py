@@ -18,11 +18,11 @@ _ENDING = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 def main() -> None:
     """Run the command line; if libraries are missing, print what to install."""
-    # There is nothing to tidy up yet, and an exception may be lost in an import.
+    # There is no file to remove yet, and an exception may be lost in an import.
     with _signals(signal.SIG_DFL, "SIGINT"):
         command = _import_command()
     _open_streams()
-    # An exception removes unfinished files on its way.
+    # As an exception, so that unfinished files are removed.
     with _signals(_exit, *_ENDING):
         command(prog_name="skstrat")
 
@@ -50,7 +50,7 @@ def _exit(number: int, frame: FrameType | None) -> None:
 
 def _import_command() -> Any:
     try:
-        # Here, because the libraries of the extra are imported behind this line.
+        # Here, because this imports the libraries of the extra.
         from skstrat.cli._compare import skstrat_command
     except ModuleNotFoundError as error:
         library = (error.name or "").partition(".")[0]
@@ -77,7 +77,7 @@ def _open_streams() -> None:
 
 
 class _Output(io.TextIOWrapper):
-    """Standard output that ends in one line if it cannot be written."""
+    """Standard output that exits with a one-line error if it cannot be written."""
 
     def write(self, text: str, /) -> int:
         with self._guarded():
@@ -92,9 +92,9 @@ class _Output(io.TextIOWrapper):
         try:
             yield
         except BrokenPipeError:
-            # Nobody reads on, and click and rich end without a word.
+            # The reader has stopped; click and rich exit without a message.
             raise
         except OSError as error:
-            # What is left in the buffer would be tried again at exit.
+            # Otherwise the rest of the buffer would be written again at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
             sys.exit(f"Error: standard output cannot be written: {error.strerror}")

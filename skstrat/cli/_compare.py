@@ -130,7 +130,7 @@ def compare(
                 cv=cv,
                 n_jobs=n_jobs,
                 random_state=random_state,
-                # Nothing else shows what needs thresholds.
+                # Only the page shows results that need thresholds.
                 tune_threshold=html is not None,
                 learning_curve_by_rows=html is not None,
                 progress=partial(progress.track, description=name),
@@ -138,7 +138,7 @@ def compare(
         title = f"{name}: {type(estimator[-1]).__name__}"
         terminal.print_comparison(console, title, measured[name])
     if html:
-        # The folders of a server are nobody's business who reads the page.
+        # Readers of the page must not see the folders of a server.
         title, source = "Which strategy?", Path(data.summary["source"]).name
         with explained():
             write_page(html, measured, title=title, source=source)
@@ -162,7 +162,7 @@ def _read(demo: bool, file: Path | None, target: str | None, *more: Any) -> Data
 def _compare(name: str, estimator: Any, data: Data, **options: Any) -> Comparison:
     y, code, names = data.y, data.code, None
     if name == "xgboost":
-        # It alone needs labels that are 0, 1, ...
+        # Only XGBoost needs labels that are 0, 1, ...
         y, code = y.cat.codes, f"{code}y = y.cat.codes\n"
         names = [str(each["label"]) for each in data.summary["classes"]]
     comparison = compare_strategies(

@@ -1,4 +1,4 @@
-"""The command that turns a big file into a small one: parse, call, print."""
+"""The command that resamples a file: parse, call the library, print."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from skstrat.io._source_files import find_files
 from skstrat.io._summary import Summary
 
 _STAGES = {"labels": "reading labels", "rows": "taking rows"}
-# What classifiers of scikit-learn take.
+# Types of labels that classifiers of scikit-learn accept.
 _LABELS = (str, int, float)
 _EXAMPLE = """\b
 Example:
@@ -154,15 +154,7 @@ def downsample(
 
 
 class _Bar:
-    """A progress bar with rows, bytes and the time left.
-
-    Parameters
-    ----------
-    progress : Progress
-        A started progress bar.
-    source : str
-        Names of the files that are read.
-    """
+    """A progress bar with rows, bytes and the time left."""
 
     def __init__(self, progress: Progress, source: str) -> None:
         progress.columns = (
@@ -219,7 +211,7 @@ def _cells(entry: dict[str, Any]) -> list[str]:
 
 
 def _as_weight(weight: float) -> str:
-    # Of sums in another order, the last digits differ.
+    # The last digits depend on the order of the sum.
     rounded = float(f"{weight:.12g}")
     return f"{rounded:,.2f}".removesuffix(".00") if weight >= 1 else f"{weight:.3g}"
 

@@ -20,7 +20,7 @@ class InputError(click.ClickException):
 
 
 class OneLineCommand(click.Command):
-    """A command with one-line errors for wrong options, and its whole summary."""
+    """A command with one-line errors for wrong options and an uncut summary."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
@@ -58,7 +58,7 @@ def explained() -> Iterator[None]:
         raise InputError(str(error)) from None
     except OSError as error:
         path = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
-        # A full disk is no fault of the arguments.
+        # A full disk is not caused by the arguments.
         wrong = isinstance(error, (FileNotFoundError, FileExistsError))
         kind = InputError if wrong else click.ClickException
         raise kind(path + reason_of(error)) from None

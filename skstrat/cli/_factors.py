@@ -12,11 +12,9 @@ from skstrat.resamplers._downsample import DownsampleUpweight
 
 
 class DownsampleByText(DownsampleUpweight):
-    """Factors by the text of labels, all of which must occur.
+    """Factors by the text of labels, all of which must occur."""
 
-    Whether labels are numbers or text is known only after they were read.
-    """
-
+    # Whether labels are numbers or text is known only after they were read.
     def _targets(self, labels: Labels, y: Any) -> Targets:
         if not isinstance(self.factor, Mapping):
             return super()._targets(labels, y)

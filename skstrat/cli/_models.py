@@ -1,4 +1,4 @@
-"""Models by name: pipelines that learn from the typed columns of any table."""
+"""Models by name: pipelines for the typed columns of any table."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ONE_HOT = OneHotEncoder(
 _ORDINAL = OrdinalEncoder(
     max_categories=_BINS, handle_unknown="use_encoded_value", unknown_value=-1
 )
-# Class, and the verbosity that leaves standard output to the results.
+# Class, and the verbosity without output on standard output.
 _BOOSTERS = {"lightgbm": ("LGBMClassifier", -1), "xgboost": ("XGBClassifier", 0)}
 
 
@@ -41,8 +41,8 @@ def _make(name: str, random_state: int, X: Any) -> Any:
         )
     if name == "hgb":
         trees = HistGradientBoostingClassifier(
-            # Without a penalty, a leaf with one positive of a rare class jumps by tens
-            # of logits, and any resampling would compare well with it.
+            # Without a penalty, a leaf with one positive of a rare class changes by
+            # tens of logits, and any resampling would seem better than that.
             l2_regularization=1.0,
             # "auto" depends on the number of rows, so it would differ between
             # strategies.
@@ -56,8 +56,8 @@ def _make(name: str, random_state: int, X: Any) -> Any:
     return make_pipeline(
         ApplyToCols(_ORDINAL, cols=list(text)),
         ApplyToCols(DropUninformative()),
-        # The forest and XGBoost round to float32, which has most room around 0. It
-        # gives an array; LightGBM and XGBoost refuse names that hold brackets.
+        # The forest and XGBoost round to float32, which is most precise near 0. The
+        # result is an array: LightGBM and XGBoost refuse names with brackets.
         RobustScaler(with_scaling=False),
         _make_trees(name, random_state),
     )
@@ -65,8 +65,8 @@ def _make(name: str, random_state: int, X: Any) -> Any:
 
 def _make_trees(name: str, random_state: int) -> Any:
     if name == "forest":
-        # Full trees give one positive of three the probability 0, and any resampling
-        # would compare well with that.
+        # Full trees predict 0 for one positive of three, and any resampling would seem
+        # better than that.
         return RandomForestClassifier(min_samples_leaf=10, random_state=random_state)
     kind, verbosity = _BOOSTERS[name]
     try:
@@ -79,7 +79,7 @@ def _make_trees(name: str, random_state: int) -> Any:
 
 
 DEFAULT_MODELS = ("logistic", "hgb")
-# Each makes an unfitted pipeline, given a random state and typed columns.
+# Each returns an unfitted pipeline, given a random state and typed columns.
 MODELS = {
     name: partial(_make, name) for name in (*DEFAULT_MODELS, "forest", *_BOOSTERS)
 }

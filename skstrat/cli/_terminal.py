@@ -25,7 +25,7 @@ from skstrat.model_selection._outcome import Outcome
 
 _MOST_NAMED = 12
 _MANY_CLASSES = 20
-# What a narrow terminal shows besides the measure chosen by.
+# Measures on a narrow terminal, besides the one that decides.
 _KEPT = ("rows", "fit_time", "mean_probability_ratio", "average_precision")
 
 
@@ -33,7 +33,7 @@ class _PlainConsole(Console):
     """A console that prints text unchanged, and control characters as escapes."""
 
     def render_str(self, text: str, **options: Any) -> Text:
-        # All strings come through here, those in cells of tables, too.
+        # All strings are rendered here, also those in cells of tables.
         return super().render_str(escape_controls(text), **options | {"emoji": False})
 
 

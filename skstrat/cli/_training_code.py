@@ -53,10 +53,7 @@ model = HistGradientBoostingRegressor().fit(X, y, sample_weight=weight)"""
 def training_code(
     summary: Summary, target: str, weight: str, identifiers: list[str], csv: CsvFormat
 ) -> str:
-    """Write code that reads the small file and fits a model of each kind to it.
-
-    Columns that only identify rows or groups are left out.
-    """
+    """Write code that reads the small file and fits a model of each kind to it."""
     data, labels = _PARQUET, {}
     if kind_of(Path(summary.dest), "dest") == "csv":
         data = _CSV

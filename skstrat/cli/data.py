@@ -1,7 +1,4 @@
-"""The data of a comparison: a file or a generated table, with typed columns.
-
-Needs the extra ``cli``, so it is not loaded by ``import skstrat``.
-"""
+"""The data of a comparison: a file or a generated table, with typed columns."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ from skstrat.io._scan import explained as of_file
 from skstrat.metrics import imbalance_degree
 
 _MOST_CLASSES = 1000
-# Models refuse infinite numbers, or those whose squares are.
+# Models refuse infinite numbers, or numbers with infinite squares.
 _LARGEST = 1e18
 _SECOND = pd.Timedelta("1s")
 _READING_CODE = """\
@@ -47,27 +44,13 @@ _TYPING_CODE = "X = type_columns(X)\n"
 
 @dataclass(frozen=True)
 class Data:
-    """Features, labels, weights and groups of the same rows.
+    """Features, labels, weights and groups of the same rows."""
 
-    Attributes
-    ----------
-    summary : dict
-        Source, size, classes with counts and shares, degree of imbalance.
-    code : str
-        Python source that makes X and y.
-    X : DataFrame of shape (n_rows, n_columns)
-        Numbers are float64, dates are seconds and their parts. A number that is
-        missing, infinite or too large is NaN. All else are categories of text.
-    y : Series of shape (n_rows,)
-        Labels, as categories.
-    sample_weight, groups : array-like of shape (n_rows,), default=None
-        Weights and groups.
-    """
-
+    # Source, size, classes with counts and shares, degree of imbalance.
     summary: dict[str, Any]
-    code: str
-    X: Any
-    y: Any
+    code: str  # Python source that creates X and y.
+    X: Any  # A table from type_columns.
+    y: Any  # Labels, as categories.
     sample_weight: Any = None
     groups: Any = None
 
@@ -90,9 +73,9 @@ def read_data(
             check_columns(rows.source, [*roles.named.items(), ("groups", groups)])
         with of_file(rows.source, roles):
             degree = imbalance_degree(y)
-        # Without a column there is no row to take.
+        # Without columns no rows can be taken.
         frame = rows.take_rows(np.arange(len(y) if rows.columns else 0))
-    # The folders of a server are nobody's business who reads the page.
+    # Readers of the page must not see the folders of a server.
     arguments = f"{file.name!r}, target={target!r}"
     if sample_weight is not None:
         arguments += f", sample_weight={sample_weight!r}"
@@ -138,24 +121,12 @@ def _typed(
 
 
 def type_columns(frame: Any) -> Any:
-    """Turn numbers and dates into float64, and all else into categories.
-
-    The result for a cell depends only on the type of its column. So nothing is learned
-    that a fold must not know, and a fold has less to do.
-
-    Parameters
-    ----------
-    frame : DataFrame of shape (n_rows, n_columns)
-        Columns of any type.
-
-    Returns
-    -------
-    DataFrame of shape (n_rows, n_typed)
-        Numbers are unchanged, durations are in seconds. Dates are seconds since 1970,
-        with their parts in further columns. NaN where a value is missing, infinite or
-        beyond 1e18. All else are categories of its text.
-    """
-    # skrub rounds numbers to float32, which holds no dates such as 20240131.
+    """Turn numbers and dates into float64, and all else into categories."""
+    # The result for a cell depends only on the type of its column, so nothing is
+    # learned across folds. Durations are in seconds, dates in seconds since 1970 with
+    # their parts in further columns. Values that are missing, infinite or beyond 1e18
+    # become NaN. skrub would round numbers to float32, too coarse for dates such as
+    # 20240131.
     X = Cleaner(cast_to_str=True).fit_transform(frame.apply(_as_plain))
     dates = list(X.select_dtypes(["datetime", "datetimetz"]))
     parts = DatetimeEncoder(add_total_seconds=False)
@@ -188,18 +159,9 @@ def _as_number_or_category(column: Any) -> Any:
 
 
 def make_payments() -> tuple[Any, Any]:
-    """Make fraud-like features and labels, the same ones every time.
-
-    Fraud follows a logistic model with a night-time and an amount-by-shop effect that
-    are not linear.
-
-    Returns
-    -------
-    X : DataFrame of shape (30150, 7)
-        Amounts, times, shops and countries, some of them missing.
-    y : Series of shape (30150,)
-        1 for 150 frauds, 0 for 200 times as many others.
-    """
+    """Return generated features and labels with 150 frauds, always the same."""
+    # Fraud follows a logistic model with a night-time and an amount-by-shop effect that
+    # are not linear.
     rng = np.random.default_rng(0)
     n_frauds, n_rows = 150, 150 * 201
     shop = rng.choice(6, n_rows, p=[0.36, 0.22, 0.08, 0.12, 0.04, 0.18])
@@ -225,8 +187,8 @@ def make_payments() -> tuple[Any, Any]:
     countries = np.array(["home", "neighbour", "overseas", None])
     frame = pd.DataFrame(
         {
-            # As whole units: the trees' binning of weighted rows is slow where a
-            # column has many different values.
+            # In whole units: the binning of weighted rows by trees is slow for columns
+            # with many different values.
             "amount": np.exp(log_amount).round(),
             "hour": hour,
             "account_age_months": np.where(gaps[0], np.nan, (account_age / 30).round()),

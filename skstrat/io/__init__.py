@@ -1,7 +1,4 @@
-"""Resample files of any size and Dask collections.
-
-Needs pyarrow and pandas (the ``parquet`` extra); ``import skstrat`` does not load it.
-"""
+"""Resample files of any size and Dask collections; needs pyarrow and pandas."""
 
 from skstrat.io._csv_format import CsvFormat
 from skstrat.io._files import resample_file

@@ -1,4 +1,4 @@
-"""Join columns read in parts; labels as categories, a byte a row up to 126 classes."""
+"""Join columns read in parts; labels become categories."""
 
 from __future__ import annotations
 

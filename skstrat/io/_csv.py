@@ -21,41 +21,13 @@ from skstrat.io._source_files import check_names, readable
 
 _BLOCK = 1 << 21
 _LONGEST = 1 << 26
-# Ends every block of rows; an open quote would make it part of a field.
+# Added to every block of rows; if a quote is open, it becomes part of a field.
 _LAST = "\x05\x06"
 _OPEN = "a quote is not closed, or a row is too long; set quote to none if it is text"
 
 
 class CsvSource:
-    """CSV files with the same header, in their order, all columns as text.
-
-    Parameters
-    ----------
-    files : list of Path
-        The files, plain or compressed by gzip, bzip2 or zip.
-    csv_format : CsvFormat
-        Their format.
-
-    Attributes
-    ----------
-    files : list of Path
-        The files.
-    csv : CsvFormat
-        Their format, with the detected values.
-    schema : pyarrow.Schema
-        Columns, all of them strings.
-    lacking : dict of str to Path
-        Empty, because all files have all columns.
-    n_rows : int or None
-        Rows of all files; None until all were read.
-    notes : list of str
-        Messages about what was guessed.
-
-    Raises
-    ------
-    ValueError
-        If a file is unreadable, or has other columns than the first.
-    """
+    """CSV files with the same header, in their order, all columns as text."""
 
     def __init__(self, files: list[Path], csv_format: CsvFormat) -> None:
         import pyarrow
@@ -84,18 +56,7 @@ class CsvSource:
         self.schema = pyarrow.schema([(name, pyarrow.string()) for name in headers[0]])
 
     def batches(self, columns: list[str] | None = None) -> Iterator[Any]:
-        """Read all rows as text, of all columns or of some.
-
-        Parameters
-        ----------
-        columns : list of str, default=None
-            Columns; None for all.
-
-        Yields
-        ------
-        pyarrow.Table
-            The next rows, at least one.
-        """
+        """Yield tables of all rows as text, with the named columns or all of them."""
         names = self.schema.names
         wanted = [name for name in names if columns is None or name in columns]
         n_rows = 0
@@ -184,7 +145,7 @@ def _end_of_rows(text: bytes, quote: str | None) -> int:
     codes = np.frombuffer(text, np.uint8)
     ends = np.flatnonzero(codes == ord(newline))
     before = np.searchsorted(np.flatnonzero(codes == ord(quote)), ends)
-    # Where a quote is text, none may seem to end.
+    # If quotes are plain text, no row may seem to end outside of quotes.
     outside = ends[before % 2 == 0] if (before % 2 == 0).any() else ends
     return int(outside[-1]) + 1 if len(outside) else 0
 

@@ -35,8 +35,8 @@ class CsvFormat:
     encoding : str, default=None
         Encoding, by a name that Python knows. With None it is detected from the
         beginning of the file: UTF-8, UTF-16 or UTF-32 with a byte order mark. Otherwise
-        it is Windows-1252 (the printable characters of Latin-1 and some more), and a
-        message says so.
+        it is Windows-1252 (the printable characters of Latin-1 and some more), with a
+        message.
     decimal : {".", ","}, default="."
         Decimal separator.
     quote : str or None, default='"'
@@ -128,7 +128,7 @@ class CsvFormat:
                 if "\0" in re.split("[\r\n]", text, maxsplit=1)[0]:
                     raise UnicodeError(f"its header is no {encoding}")
         if not text:
-            raise ValueError(f"{path} is empty: it has not even a header.")
+            raise ValueError(f"{path} is empty: it has no header.")
         if self.quote is not None:
             text = re.sub("{0}[^{0}]*{0}".format(re.escape(self.quote)), "", text)
         header, *rows = re.split("[\r\n]+", text)
@@ -190,7 +190,7 @@ def _encoding_of(start: bytes) -> str:
     wrong = len(re.findall("[\udc80-\udcff]", text))
     if not wrong:
         return "utf-8"
-    # A damaged UTF-8 file has more characters that are well than others.
+    # A damaged UTF-8 file has more correct characters than others.
     if 2 * wrong > len(re.findall("[^\0-\x7f]", text)) and "\0" not in text:
         return "cp1252"
     raise UnicodeError("it is neither utf-8 nor latin-1")
@@ -206,7 +206,7 @@ def opened(path: Path, mode: Literal["r", "w"], named: Path) -> Iterator[Any]:
         return
     with ZipFile(path, mode, ZIP_DEFLATED) as archive:
         names = archive.namelist() if mode == "r" else [named.stem]
-        # The first bit tells of a password.
+        # The first bit is set if there is a password.
         if len(names) != 1 or any(each.flag_bits & 1 for each in archive.infolist()):
             raise ValueError(
                 f"{path} must hold one file, without a password; got {names!r}."

@@ -24,30 +24,13 @@ _WRITABLE = re.compile(
 def csv_sink(
     path: Path, names: list[str], csv_format: CsvFormat, dest: Path
 ) -> Iterator[Write]:
-    """Write a CSV file with a header; fields are quoted where they must be.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    names : list of str
-        Names of the columns.
-    csv_format : CsvFormat
-        The format.
-    dest : Path
-        Final name of the file; its ending gives the compression.
-
-    Yields
-    ------
-    callable
-        Writes a table.
-    """
+    """Yield a function that writes tables to a CSV file with a header."""
     from pyarrow import array, compute, scalar
 
     separator = csv_format.separators(dest)[0]
     between = scalar(separator, "large_string")
     csv_format = replace(csv_format, separator=separator)
-    # A mark of the byte order comes first and once.
+    # The byte order mark is written once, at the beginning.
     encoder = codecs.getincrementalencoder(csv_format.encoding or "utf-8")()
 
     def write(table: Any) -> None:
@@ -102,7 +85,7 @@ def _quoted(texts: Any, separator: str, quote: str | None, words: Any) -> Any:
 
 
 def _as_text(column: Any, decimal: str) -> Any:
-    """Turn a column into text that loses nothing."""
+    """Turn a column into text without loss."""
     import pyarrow
     from pyarrow import compute, types
 

@@ -15,7 +15,7 @@ _PLAIN_INTEGER = "0|-?[1-9][0-9]*"
 _NUMBER = "-?[0-9]*[.]?[0-9]+([eE][+-]?[0-9]+)?"
 _TOO_LONG = "holds too many digits for numbers and stays text"
 _NUMERIC = ("int64", "float64")
-# Types, the narrowest first: how all texts look, and what a user should know.
+# Types, the narrowest first: pattern of all texts, and a note for the user.
 _KINDS = (
     ("int64", "-?[0-9]+", ""),
     # A float holds every integer of 15 digits, and not every one of 16.
@@ -26,7 +26,7 @@ _KINDS = (
     ("string", f"{_NUMBER}|-?(?i:nan|inf|infinity)", _TOO_LONG),
     ("string", "", ""),
 )
-# Of columns that tell rows or classes apart: no two texts become equal.
+# Of keys and labels: different texts stay different.
 KEYS = (
     ("int64", _PLAIN_INTEGER, ""),
     ("uint64", _PLAIN_INTEGER, ""),
@@ -69,15 +69,7 @@ def as_numbers(column: Any, decimal: str) -> Any:
 
 
 class ColumnTypes:
-    """The narrowest types that columns of text have, found batch by batch.
-
-    Parameters
-    ----------
-    decimal : str
-        Decimal separator.
-    kinds : mapping of str to tuple, default={}
-        Possible types of columns of keys (``KEYS``) or labels (``LABELS``).
-    """
+    """The narrowest types that columns of text have, found batch by batch."""
 
     def __init__(self, decimal: str, kinds: Mapping[str, Any] | None = None) -> None:
         self._decimal = decimal
@@ -147,26 +139,7 @@ def typed_sink(
     types: ColumnTypes,
     notes: list[str],
 ) -> Iterator[Write]:
-    """Write columns of text as Parquet, with the types that all their rows have.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    names : list of str
-        Names of the columns.
-    weight : str
-        Name of the column of weights, which are floats.
-    types : ColumnTypes
-        Types, before any row was read.
-    notes : list of str
-        List to which messages about the types are added.
-
-    Yields
-    ------
-    callable
-        Writes a table of text.
-    """
+    """Write columns of text as Parquet, with the types that all their rows have."""
     import pyarrow
 
     kinds = [(name, "float64" if name == weight else "string") for name in names]

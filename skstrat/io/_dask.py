@@ -1,8 +1,4 @@
-"""Dask collections: labels and weights are read into memory, rows are not.
-
-One task per partition returns its labels as codes, and the resampler decides as for
-data in memory. Then one task per partition takes the rows drawn.
-"""
+"""Dask collections: labels and weights are read into memory, rows are not."""
 
 from __future__ import annotations
 
@@ -38,42 +34,20 @@ Learn = Callable[[Any, Any, Any], Resampled]
 
 
 def resample_collections(learn: Learn, X: Any, y: Any, sample_weight: Any) -> Resampled:
-    """Decide by labels in memory, and return the rows drawn as lazy collections."""
+    """Draw by labels in memory, and return the rows drawn as lazy collections."""
     rows = CollectionRows(X, y, sample_weight)
     resampled = learn(rows, rows.labels, rows.sample_weight)
     classes, dtype = resampled.classes, getattr(y, "dtype", None)
     numeric = isinstance(dtype, np.dtype) and dtype.kind in "biuf"
     if numeric and resampled.codes is not None:
-        # Categories are Python's numbers.
+        # Categories hold numbers of Python.
         classes = np.asarray(classes).astype(dtype)
     X, y, weights = rows.drawn(resampled.rows, resampled.weights)
     return replace(resampled, X=X, y=y, weights=weights, classes=classes, source=rows)
 
 
 class CollectionRows:
-    """The rows of Dask collections, taken by their positions.
-
-    Parameters
-    ----------
-    X, y : Dask collection
-        Rows and labels.
-    sample_weight : Dask collection or None
-        Weights.
-
-    Attributes
-    ----------
-    columns : Index or None
-        Names of the columns.
-    example : DataFrame or ndarray
-        The columns with no row, in memory.
-    shape : tuple of int
-        Shape of X.
-    labels : Series or ndarray of shape (n_rows, ...)
-        Labels as categories, missing where the weight is zero. Labels that are no
-        classes, or have columns, are numbers.
-    sample_weight : ndarray of shape (n_rows,) or None
-        Weights.
-    """
+    """The rows of Dask collections, taken by their positions."""
 
     def __init__(self, X: Any, y: Any, sample_weight: Any) -> None:
         named = {"X": X, "y": y, "sample_weight": sample_weight}
@@ -110,12 +84,13 @@ class CollectionRows:
         return take_rows(taken, place)
 
     def drawn(self, rows: Indices, weights: NDArray[np.float64]) -> Iterator[Any]:
-        """Make collections of rows, in ascending order, their labels and weights."""
+        """Yield collections of rows in ascending order, their labels and weights."""
         take, taken, sizes, full = dask.delayed(_take, nout=3), [], [], []
         for number, own, place in self._by_partition(rows):
             held = int(self._starts[number + 1] - self._starts[number])
             digest = _digest(take_rows(self.labels, rows[place]))
-            # Steps are small and weights repeat themselves: all goes over the network.
+            # Compact, because it is sent over the network: steps are small numbers, and
+            # weights have few values.
             steps, coded = np.diff(own, prepend=0), pd.Categorical(weights[place])
             steps = steps.astype(np.min_scalar_type(steps.max()))
             X, y = self._parts[number][:2]
@@ -131,7 +106,7 @@ class CollectionRows:
             yield made_like(like, meta, parts, sizes, full)
 
     def _by_partition(self, rows: Indices) -> Iterator[tuple[int, Indices, slice]]:
-        """Yield the rows of each partition that has some; learners may refuse none."""
+        """Yield the rows of each partition that has some, as models may refuse none."""
         places = np.searchsorted(rows, self._starts).tolist()
         for number, (low, high) in enumerate(pairwise(places)):
             if low < high:
@@ -169,7 +144,7 @@ def _encode(number: int, y: Any, sample_weight: Any = None) -> tuple[Any, Any]:
     try:
         if sample_weight is not None:
             weights = np.asarray(sample_weight, dtype=np.float64)
-            # All rows of a part, other than all of the data, may weigh nothing.
+            # All weights of a partition may be zero, but not all weights of the data.
             if weights.shape != (n_rows,) or weights.any():
                 check_sample_weight(weights, n_rows)
         counted = counted_rows(weights)
@@ -180,7 +155,7 @@ def _encode(number: int, y: Any, sample_weight: Any = None) -> tuple[Any, Any]:
         found = _categories(take_rows(y, counted))
         return pd.api.extensions.take(found, place, allow_fill=True), weights
     except MissingLabelsError as error:
-        # How many there are is known when all partitions were read.
+        # Their number is known after all partitions were read.
         return error, None
     except (ValueError, TypeError) as error:
         raise ValueError(f"Partition {number}: {error}") from error
@@ -199,7 +174,7 @@ def _refuse_missing(labels: tuple[Any, ...]) -> None:
 
 
 def _categories(y: Any) -> Any:
-    """Give labels as categories; as numbers if they are no classes or have columns."""
+    """Return labels as categories, or numbers if no classes or several columns."""
     if getattr(y, "shape", ())[1:] in ((), (1,)):
         with suppress(NotClassLabelsError):
             return as_categories(y)

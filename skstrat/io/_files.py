@@ -62,9 +62,9 @@ def resample_file(
 ) -> Summary:
     """Write the rows that a resampler draws from files of any size, with weights.
 
-    The labels are read first, and the resampler decides by them. Then all rows are read
-    once, and the rows drawn are written. They are those that ``resampler.fit_resample``
-    keeps of the same data in memory, in the same order. The number of files and the
+    The labels are read first, and the resampler draws rows by them. Then all rows are
+    read once, and the rows drawn are written. They are those that
+    ``resampler.fit_resample`` keeps of the same data in memory, in the same order. The number of files and the
     size of their row groups do not matter.
 
     Parameters
@@ -130,7 +130,7 @@ def resample_file(
     become integers there if all are plain ones. Otherwise they stay text (``1.0``,
     ``007``, ``True``), but a target of numbers that are not all whole becomes floats.
     Columns of several Parquet files may differ in width, be null or be absent: they get
-    one type, and ``notes`` of the result say so.
+    one type, listed in ``notes`` of the result.
 
     Memory: some megabytes for rows being read, and a byte a row for the label (two from
     127 classes on). So a billion rows need a gigabyte. Weights and keys need some 10
@@ -250,13 +250,13 @@ def _columns_of(resampler: Any, columns: list[str]) -> list[tuple[str, str]]:
         if isinstance(value, str):
             named.append((argument, value))
         elif isinstance(value, (list, tuple)) and len(value) <= len(columns):
-            # Whether a list names columns is known when the rows were counted.
+            # Whether a list names columns is known after the rows were counted.
             named += [(argument, each) for each in value if each in columns]
     return named
 
 
 def _check_dest(dest: Path, files: list[Path], *, overwrite: bool) -> None:
-    # Of a link, the folder of what it names.
+    # For a link, the folder of its target.
     folder = dest.resolve().parent
     if not folder.is_dir():
         raise FileNotFoundError(

@@ -55,7 +55,7 @@ class LazyRows:
         self.source, self.columns, self.identities = source, columns, identities
         self.shape = n_rows, len(columns)
         self._states, self._n_rows = states, n_rows
-        # Where in the files they are; None if these are all of their rows.
+        # Positions in the files; None for all of their rows.
         self._places: NDArray[np.intp] | None = None
         self._types: Any = None
         self._lock = Lock()
@@ -112,7 +112,7 @@ class LazyRows:
         if pyarrow.types.is_dictionary(column.type):
             column = column.unify_dictionaries().combine_chunks()
             values = self.source.typed_labels(column.dictionary.to_pylist())
-            # What pyarrow finds out ends at 2^63.
+            # Types inferred by pyarrow end at 2^63.
             wide = any(isinstance(each, int) and each >= 1 << 63 for each in values)
             values = pyarrow.array(values, "uint64" if wide else None)
             column = pyarrow.DictionaryArray.from_arrays(column.indices, values)
@@ -165,7 +165,7 @@ class LazyRows:
         with self._lock:
             parts = list(self._taken(ascending)) if len(rows) else []
             table = pyarrow.concat_tables(parts) if parts else self._empty()
-            # A column of text must not become numbers where all rows taken hold such.
+            # Text must not become numbers if the later rows hold only numbers.
             if self._types is None and parts:
                 self._types = self.source.types_of(table)
         if self._types is not None:
@@ -213,14 +213,14 @@ class LazyRows:
 def _encoded(column: Any) -> Any:
     from pyarrow import BaseExtensionType, types
 
-    # Intervals of pandas are an extension, which pyarrow has no dictionaries of.
+    # Intervals of pandas are an extension type, which pyarrow cannot encode.
     extended = isinstance(column.type, BaseExtensionType)
     plain = extended or types.is_primitive(column.type)
     return column if plain else column.dictionary_encode()
 
 
 def _taken_of(table: Any, rows: NDArray[np.intp]) -> Any:
-    """Take rows of a table; many neighbouring ones without a copy."""
+    """Take rows of a table; many consecutive rows without a copy."""
     # A slice keeps all of its table in memory.
     if _MOST_KEPT * len(rows) >= len(table) and rows[-1] - rows[0] + 1 == len(rows):
         return table.slice(rows[0], len(rows))

@@ -12,49 +12,18 @@ import numpy as np
 
 from skstrat.io._source_files import check_names, readable
 
-# pyarrow's default keeps all that it has read of a file.
+# By default pyarrow keeps in memory all that it has read of a file.
 _BOUNDED = {"pre_buffer": False, "buffer_size": 1 << 18}
-# What batches shall have; rows of text or lists may grow longer within a row group.
+# Size of batches; rows of text or lists may become longer within a row group.
 _BYTES, _LEAST_ROWS, _MOST_ROWS, _MOST_LONG_ROWS = 1 << 23, 1 << 10, 1 << 17, 1 << 15
 # A column of labels is read in few blocks.
 _MOST_NUMBERS = 1 << 20
-# Row groups, spread over a file, in which such columns are looked at.
+# Row groups, spread over a file, in which the size of such columns is measured.
 _PROBES = 8
 
 
 class ParquetSource:
-    """Parquet files as one table, in their order.
-
-    Numbers of a column may be wider or narrower in some files, and columns may be
-    absent or null there. ``notes`` says so.
-
-    Parameters
-    ----------
-    files : list of Path
-        The files.
-    folder : Path
-        Folders below it that are named ``column=value`` are columns.
-
-    Attributes
-    ----------
-    files : list of Path
-        The files.
-    schema : pyarrow.Schema
-        Columns and types of all files; metadata of the first.
-    like : pyarrow.parquet.FileMetaData
-        Footer of the first file that has rows.
-    n_rows : int
-        Rows of all files.
-    notes : list of str
-        Messages about changes to columns.
-    lacking : dict of str to Path
-        Columns that a file lacks, and the first such file.
-
-    Raises
-    ------
-    ValueError
-        If a file is unreadable, or a column has types that have no common type.
-    """
+    """Parquet files as one table, in their order."""
 
     def __init__(self, files: list[Path], folder: Path) -> None:
         _know_intervals()
@@ -91,7 +60,7 @@ class ParquetSource:
         return sum(self._rows)
 
     def _unite(self, schema: Any, path: Path) -> None:
-        """Widen the schema by that of another file."""
+        """Widen the schema by the schema of another file."""
         for field in schema:
             place = self.schema.get_field_index(field.name)
             if place < 0:
@@ -116,7 +85,7 @@ class ParquetSource:
             united = pyarrow.unify_schemas(both, promote_options="permissive")
         except pyarrow.ArrowException as error:
             raise ValueError(
-                f"Column {field.name!r} must have types that go together in all files; "
+                f"Column {field.name!r} must have compatible types in all files; "
                 f"it is {self._other_type(field)} and {field.type} in {path}. Cast it "
                 "in one of the files."
             ) from error
@@ -173,20 +142,7 @@ class ParquetSource:
     def batches(
         self, columns: list[str] | None = None, n_rows: int | None = None
     ) -> Iterator[Any]:
-        """Read all rows, of all columns or of some.
-
-        Parameters
-        ----------
-        columns : list of str, default=None
-            Columns; None for all.
-        n_rows : int, default=None
-            Most rows at a time; None for as many as have some megabytes.
-
-        Yields
-        ------
-        pyarrow.Table
-            The next rows, of at least one row.
-        """
+        """Yield tables of all rows, with the named columns or all of them."""
         import pyarrow
 
         names = self.schema.names if columns is None else columns
@@ -328,7 +284,8 @@ def _bytes_stored(footer: Any, names: set[str]) -> float:
     sizes = [0.0]
     for group in map(footer.row_group, range(footer.num_row_groups)):
         stored = sum(group.column(i).total_uncompressed_size for i in leaves)
-        # Few rows would seem long by what each column chunk has besides values.
+        # Column chunks have a fixed size besides values, which would make few rows seem
+        # long.
         sizes.append(stored / max(group.num_rows, 100))
     return max(sizes)
 
@@ -340,7 +297,7 @@ def _bytes_read(file: Any, names: list[str]) -> float:
     sizes = [0.0]
     for group in groups.tolist():
         batches = file.iter_batches(_LEAST_ROWS, [group], names, use_threads=False)
-        # Before pyarrow 22 views of strings do not tell nbytes.
+        # Before pyarrow 22, nbytes fails for views of strings.
         sizes += [
             batch.get_total_buffer_size() / len(batch) for batch in islice(batches, 1)
         ]

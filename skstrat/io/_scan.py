@@ -1,4 +1,4 @@
-"""Read labels, weights and keys of files into memory, and leave the rows there."""
+"""Read labels, weights and keys of files into memory; rows stay in the files."""
 
 from __future__ import annotations
 
@@ -23,29 +23,19 @@ from skstrat.io._parquet import ParquetSource
 from skstrat.io._source_files import find_files, folder_of, states_of
 
 Source = ParquetSource | CsvSource
-# What is being read, rows done, and rows there are (None while that is not known).
+# Phase, rows done, and number of all rows (None while it is not known).
 Progress = Callable[[str, int, int | None], object]
 _NOT_SHARED = ("target", "sample_weight", "strata", "groups")
-# Whether a column of labels is that of the rows given.
+# Returns whether a column holds the labels of the rows given.
 Match = Callable[[Any, NDArray[np.intp]], bool]
 
 
 class Roles(NamedTuple):
-    """Columns that a decision needs.
+    """Columns that a decision needs."""
 
-    Attributes
-    ----------
-    target : str
-        The labels.
-    sample_weight : str or None
-        Incoming weights.
-    key : str or None
-        Keys of the rows; None for their positions.
-    """
-
-    target: str
-    sample_weight: str | None
-    key: str | None
+    target: str  # The labels.
+    sample_weight: str | None  # Incoming weights.
+    key: str | None  # Keys of the rows; None for their positions.
 
     @property
     def named(self) -> dict[str, str]:
@@ -55,28 +45,16 @@ class Roles(NamedTuple):
 
     @property
     def names(self) -> list[str]:
-        """Name each column once."""
+        """Return each column once."""
         return list(dict.fromkeys(self.named.values()))
 
 
 @dataclass(frozen=True)
 class Scanned:
-    """The data of files: lazy features, labels and weights in memory.
+    """The data of files: lazy features, labels and weights in memory."""
 
-    Attributes
-    ----------
-    X : LazyRows
-        All columns but the target and the weights.
-    y : Series or ndarray of shape (n_rows,)
-        Labels as categories; numbers if they are no class labels.
-    sample_weight : ndarray of shape (n_rows,) or None
-        Incoming weights.
-    match : callable
-        Tells whether a column of labels equals that of the given rows.
-    """
-
-    X: LazyRows
-    y: Any
+    X: LazyRows  # All columns but the target and the weights.
+    y: Any  # Labels as categories; numbers if they are no class labels.
     sample_weight: NDArray[np.float64] | None
     match: Match
 
@@ -98,10 +76,7 @@ def scan(
     y_numeric: bool,
     kept: Iterable[str] = (),
 ) -> Scanned:
-    """Read the columns that a decision needs, each once; features are all but these.
-
-    An index that pandas wrote is no feature, except where it is ``kept``.
-    """
+    """Read each column that a decision needs once; all others are features."""
     states = states_of(source.files)
     check_columns(source, roles.named.items())
     with explained(source, roles):
@@ -113,6 +88,7 @@ def scan(
         y, match = _read_target(source, roles.target, progress, y_numeric=y_numeric)
     metadata = source.schema.pandas_metadata or {}
     index = [each for each in metadata.get("index_columns", []) if str(each) == each]
+    # An index that pandas wrote is no feature, unless it is kept.
     others = {*index, *roles[:2]}.difference(kept)
     features = [name for name in source.schema.names if name not in others]
     X = LazyRows(source, states, features, len(y), keys)
@@ -215,10 +191,10 @@ def scan_file(
     sample_weight: str | None = None,
     csv: CsvFormat | None = None,
 ) -> tuple[LazyRows, Any, NDArray[np.float64] | None]:
-    r"""Read the labels of files of any size, and leave the rows in the files.
+    r"""Read the labels of files of any size; rows stay in the files.
 
-    Rows are read from the files when they are needed. A resampler decides by the labels
-    and reads the rows drawn. A :class:`~skstrat.ResampledClassifier` trains on them.
+    Rows are read from the files when they are needed. A resampler draws rows by the
+    labels and reads these rows. A :class:`~skstrat.ResampledClassifier` trains on them.
 
     Parameters
     ----------

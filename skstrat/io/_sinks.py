@@ -35,7 +35,7 @@ def scratch_file(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def writable(dest: Path) -> Iterator[None]:
-    """Name the destination where it cannot be written, as on a full disk."""
+    """Add the destination to errors of writing, such as a full disk."""
     try:
         yield
     except (FileNotFoundError, FileExistsError):
@@ -78,22 +78,7 @@ def in_blocks(tables: Iterator[Any]) -> Iterator[Any]:
 
 @contextmanager
 def parquet_sink(path: Path, schema: Any, like: Any = None) -> Iterator[Write]:
-    """Write a Parquet file, compressed and encoded like another.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    schema : pyarrow.Schema
-        Columns, types and metadata.
-    like : pyarrow.parquet.FileMetaData, default=None
-        Footer of a file with the same columns.
-
-    Yields
-    ------
-    callable
-        Writes a table as a row group.
-    """
+    """Yield a function that writes tables to a Parquet file as row groups."""
     import pyarrow
     from pyarrow import parquet
 
@@ -154,7 +139,7 @@ def _gains_by_dictionary(chunk: Any, length: int) -> bool:
     plain = _PLAIN_BYTES.get(chunk.physical_type, length)
     if not tried or plain <= 0:
         return tried
-    # Writers try one for every column, and give up after a megabyte of values.
+    # Writers try one for every column, and stop after a megabyte of values.
     return bool(chunk.total_uncompressed_size < plain * chunk.num_values)
 
 

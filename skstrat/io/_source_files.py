@@ -21,7 +21,7 @@ CSV = tuple(
 
 Kind = Literal["parquet", "csv"]
 
-# What the readers raise for a broken file, apart from pyarrow's own errors.
+# Errors of the readers for a broken file, besides those of pyarrow.
 _UNREADABLE = (
     OSError,
     EOFError,
@@ -41,7 +41,7 @@ def kind_of(path: Path, argument: str) -> Kind:
     if name.endswith(CSV):
         return "csv"
     raise ValueError(
-        f"{argument} must end in one of {', '.join(PARQUET + CSV)}, which tells its "
+        f"{argument} must end in one of {', '.join(PARQUET + CSV)}, which gives its "
         f"format; got {str(path)!r}."
     )
 
@@ -60,7 +60,7 @@ def find_files(source: str | Path) -> tuple[list[Path], Kind]:
             "Write '.' for the current folder."
         )
     path = Path(source)
-    # The name of a file may be too long, a folder closed.
+    # The name of a file may be too long, a folder not readable.
     with readable(path):
         found = _found(source)
     # Links to nothing.
@@ -72,7 +72,7 @@ def find_files(source: str | Path) -> tuple[list[Path], Kind]:
         )
     for each in found:
         if not each.is_file():
-            # A pipe can be read only once, and waits for whoever writes to it.
+            # A pipe can be read only once, and blocks until something is written.
             raise ValueError(
                 f"source must name regular files, which can be read twice; {each} is "
                 "none. Write its content to a file first."
@@ -144,7 +144,7 @@ State = tuple[int, int, int, int]
 
 
 def states_of(files: list[Path]) -> list[State]:
-    """Return what changes when a file is written to or replaced; its size first."""
+    """Return values that change when a file is written to or replaced."""
     return list(map(_state_of, files))
 
 

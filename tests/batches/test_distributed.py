@@ -247,7 +247,7 @@ def check(ranks, kind, n_large=60, n_batches=2):
 UNSEEDED = "random_state must be the same number in all processes, so that they divide"
 TWICE = "rank and world_size must be left out where the trainer divides the rows; got"
 REBUILT = (
-    "y must be labels; got DistributedSampler. Lightning makes batch samplers anew "
+    "y must be labels; got DistributedSampler. Lightning rebuilds batch samplers "
     "around a sampler of its own. To train in several processes, set "
     "use_distributed_sampler=False, and give BalancedBatches the rank= and world_size="
 )

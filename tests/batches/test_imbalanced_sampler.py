@@ -81,7 +81,7 @@ def test_rows_of_zero_weight_are_ignored(seed, some):
     average = sampler.probability_[left] @ sampler.sample_weight(left)
     assert average == pytest.approx(1, rel=1e-12)
     dropped = np.flatnonzero(expected == 0)[0]
-    with pytest.raises(ValueError, match=f"such as are drawn; got row {dropped},"):
+    with pytest.raises(ValueError, match=f"positive probability; got row {dropped},"):
         sampler.sample_weight([left[0], dropped])
 
 

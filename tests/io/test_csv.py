@@ -27,7 +27,7 @@ ALL = DownsampleUpweight(factor=1, random_state=0)
 def zipped(data, *names):
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in names or ["big.csv"]:
+        for name in names:
             archive.writestr(name, data)
     return whole.getvalue()
 
@@ -38,7 +38,11 @@ def unzipped(data):
         return archive.read(name)
 
 
-PACK = {".gz": gzip.compress, ".bz2": bz2.compress, ".zip": zipped}
+PACK = {
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".zip": lambda data: zipped(data, "big.csv"),
+}
 UNPACK = {".gz": gzip.decompress, ".bz2": bz2.decompress, ".zip": unzipped}
 
 
@@ -66,17 +70,14 @@ def check_refused(data, text, folder, source="big.csv", **settings):
 
 # Separator, encoding, line end, files read and written, and what is told.
 DIALECTS = {
-    "commas": (",", "utf-8", "\n", ".csv", {}),
     "mark": (",", "utf-8-sig", "\r\n", ".csv", {}),
     "semicolons": (";", "utf-8", "\r\n", ".csv", {"decimal": ","}),
-    "tabs": ("\t", "utf-8", "\n", ".csv.gz", {}),
     "bars": ("|", "utf-8", "\r\n", ".csv.bz2", {}),
     "latin-1": (";", "cp1252", "\n", ".csv.zip", {}),
     "utf-16": ("\t", "utf-16", "\r\n", ".tsv", {}),
-    "utf-16 gz": (",", "utf-16", "\n", ".CSV.GZ", {"decimal": "."}),
-    "utf-32": (";", "utf-32", "\n", ".csv.zip", {}),
+    "utf-32": (",", "utf-32", "\n", ".CSV.GZ", {"decimal": "."}),
     "told": ("\x1f", "cp850", "\n", ".tsv", {"separator": "\x1f", "encoding": "cp850"}),
-    "apostrophes": (",", "utf-8", "\n", ".tsv.bz2", {"separator": ",", "quote": "'"}),
+    "apostrophes": (",", "utf-8", "\n", ".csv.gz", {"separator": ",", "quote": "'"}),
 }
 FIELDS = ["007", "1.50", "1e5", "-0", "+3", " 4 ", "0x1F", "1_000", "1,5", "", '""']
 FIELDS += ['he said "hi"', "a,b", "c;d", "e\tf", "g|h", "i^j", "'", '"', "'m", '"m']
@@ -109,32 +110,21 @@ def test_a_file_is_written_like_its_source(dialect, tmp_path):
     assert guessed == (encoding == "cp1252")
 
 
+# The other file is written with tabs, as its name says.
 @pytest.mark.parametrize(
     ("text", "separator"),
     [
-        ("a,b;c\n1,2;3\n4,5;6\n", ","),
-        ('a;b\n"1,2,3";x\n"4\n5,6";y\n', ";"),
-        ("a;b\n1,5;2,5\n1,0;3\n", ";"),
-        ("a|b|c\n1|2|3\n4|5", "|"),
+        ("y,b;c\n1,2;3\n4,5;6\n", ","),
+        ('a;y\n"1,2,3";0\n"4\n5,6";1\n', ";"),
+        ("a;y\n1,5;2\n1,0;3\n", ";"),
         ("y\n1\n0\n", ","),
-        ("a\tb\n1, 2\t3\n", "\t"),
+        ("a\ty\n1, 2\t3\n1, 3\t4\n", "\t"),
     ],
 )
 def test_the_separator_divides_rows_alike(text, separator, tmp_path):
-    (tmp_path / "big.csv").write_text(text, encoding="utf-8")
+    resample(text, tmp_path, "small.tsv", csv=CsvFormat(decimal="."))
     assert CsvFormat().detected(tmp_path / "big.csv").separator == separator
-
-
-@pytest.mark.parametrize(
-    ("dest", "told", "separator"),
-    [("small.tsv", None, "\t"), ("small.tsv.gz", None, "\t"), ("small.tsv", ";", ";")],
-)
-def test_the_separator_of_the_destination(dest, told, separator, tmp_path):
-    csv_format = CsvFormat(separator=told)
-    resample("x;y\na;0\nb;1\n", tmp_path, dest, csv=csv_format)
-    small = pd.read_csv(tmp_path / dest, sep=separator)
-    assert small["x"].tolist() == ["a", "b"]
-    assert csv_format.detected(tmp_path / dest).separator == separator
+    assert CsvFormat().detected(tmp_path / "small.tsv").separator == "\t"
 
 
 def test_decimal_commas_of_weights_and_columns(tmp_path):
@@ -153,15 +143,6 @@ def test_without_a_quote_character_quotes_are_text(tmp_path):
     assert small == 'x,y,sample_weight\n"a,0,1.0\nb"c,1,1.0\n'
 
 
-def test_files_of_one_table_in_two_encodings(tmp_path):
-    (tmp_path / "in").mkdir()
-    (tmp_path / "in/a.csv").write_bytes("t,y\nß,0\n".encode("latin-1"))
-    (tmp_path / "in/b.csv").write_text("t,y\n日,1\n", encoding="utf-8")
-    dest = tmp_path / "small.csv"
-    resample_file(tmp_path / "in", dest, target="y", resampler=ALL)
-    assert dest.read_text("utf-8") == "t,y,sample_weight\nß,0,1.0\n日,1,1.0\n"
-
-
 @pytest.mark.parametrize(
     ("told", "text"),
     [
@@ -173,14 +154,8 @@ def test_files_of_one_table_in_two_encodings(tmp_path):
         ({"separator": "'", "quote": "'"}, "quote must differ from .* separator"),
         ({"quote": ","}, "separator, which must be given where .* got ','"),
         ({"missing": "NA"}, r"missing must be a tuple .* got 'NA'"),
-        ({"missing": ()}, r"missing must be a tuple .* got \(\)"),
-        *(
-            ({"encoding": name}, f"encoding must be a name that Python.*got '{name}'")
-            for name in ("utf-5", "idna", "punycode", "undefined")
-        ),
+        ({"encoding": "idna"}, "encoding must be a name that Python.*got 'idna'"),
         ({"missing": ("", ";"), "separator": ";"}, r"missing must hold no separator"),
-        ({"missing": ("'a'",), "quote": "'"}, r"missing must hold no .*quote"),
-        ({"missing": ("a\n",)}, r"missing must hold no .*line end.* got \('a"),
     ],
 )
 def test_impossible_formats(told, text):
@@ -191,11 +166,9 @@ def test_impossible_formats(told, text):
 @pytest.mark.parametrize("missing", [("",), ("NA", ""), ("-9",)])
 def test_missing_words_and_texts_like_them_differ(missing, tmp_path):
     word, csv_format = missing[0], CsvFormat(missing=missing)
-    text = f'a,y,b\n{word},0,"{word}"\n"{word}",1,{word}\nNA,0,-9\n'
-    small, _ = resample(text, tmp_path, csv=csv_format)
-    ends = [",1.0\n"] * 3
-    lines = zip(text.splitlines(), [",sample_weight\n", *ends], strict=True)
-    assert small == "".join(map("".join, lines))
+    lines = [f'{word},0,"{word}"', f'"{word}",1,{word}', "NA,0,-9"]
+    small, _ = resample("\n".join(["a,y,b", *lines]), tmp_path, csv=csv_format)
+    assert small.splitlines()[1:] == [f"{line},1.0" for line in lines]
     columns = pa.concat_tables(
         CsvSource([tmp_path / "small.csv"], csv_format).batches()
     )
@@ -243,12 +216,12 @@ def test_quotes_within_texts_and_long_rows_cross_blocks(tmp_path, monkeypatch):
     assert table["y"].to_pylist() == list(map(str, range(len(rows))))
 
 
-def test_the_unnamed_index_of_pandas_keeps_its_empty_name(tmp_path):
+@pytest.mark.parametrize("name", ["small.csv", "small.parquet"])
+def test_the_unnamed_index_of_pandas_keeps_its_empty_name(name, tmp_path):
     text = pd.DataFrame({"column_0": [5, 6], "y": [0, 1]}).to_csv()
-    small, _ = resample(text, tmp_path)
-    assert small.startswith(",column_0,y,sample_weight\n")
-    small, _ = resample(text, tmp_path, "small.parquet")
-    assert small.column_names == ["", "column_0", "y", "sample_weight"]
+    small, _ = resample(text, tmp_path, name)
+    names = small.splitlines()[0].split(",") if name[-1] == "v" else small.column_names
+    assert names == ["", "column_0", "y", "sample_weight"]
 
 
 @pytest.mark.parametrize(
@@ -257,8 +230,7 @@ def test_the_unnamed_index_of_pandas_keeps_its_empty_name(tmp_path):
         (["10", "9"], [10, 9]),
         (["-1", "10"], [-1, 10]),
         (["1", "9223372036854775813"], [1, 9223372036854775813]),
-        *([[odd, "2"]] * 2 for odd in ("0.0", "00", "1_2", "\uff11", "+1", " 1", "-0")),
-        *([[odd, "2"]] * 2 for odd in ("1e2", "fraud", "NA", "nan", str(2**64))),
+        *([[odd, "2"]] * 2 for odd in ("0.0", "00", "1_2", " 1", "NA", str(2**64))),
     ],
 )
 def test_labels_are_text_unless_all_are_plain_integers(written, read, tmp_path):
@@ -280,9 +252,8 @@ def test_numbers_that_are_not_whole_are_no_classes(decimal, tmp_path):
     text = "".join(["x;y\n", *lines]).replace(".", decimal)
     told = {"csv": CsvFormat(decimal=decimal)}
     check_refused(text, "Unknown label type: continuous", tmp_path, target="x", **told)
-    X, _, _ = scan_file(tmp_path / "big.csv", target="y", **told)
     _, y, _ = scan_file(tmp_path / "big.csv", target="x", **told)
-    assert X["x"].tolist() == y.tolist() == list(map(float, texts)) * 40
+    assert y.tolist() == list(map(float, texts)) * 40
     told = {"csv": CsvFormat(decimal="." if decimal == "," else ",")}
     _, y, _ = scan_file(tmp_path / "big.csv", target="x", **told)
     assert sorted(y.cat.categories) == sorted(t.replace(".", decimal) for t in texts)
@@ -299,15 +270,11 @@ COLUMNS = {
     "day": (["2020-02-29", ""], "date32[day]", None),
     "time": (["2020-01-02 03:04:05.25", "2020-01-03"], "timestamp[us]", None),
     "cards": (["4000123412341234567890", "1"], "string", TOO_LONG),
-    "hashes": (["18446744073709551615", "-5"], "string", TOO_LONG),
-    "mixed": (["12345678901234567", "0.5"], "string", TOO_LONG),
     "infinite": (["1e400", "1"], "string", TOO_LONG),
     "phones": (["+4930123", "1"], "string", None),
     "hex": (["0x1F", "1"], "string", None),
-    "full width": (["\uff11", "1"], "string", None),
     "no day": (["2020-02-30", "2020-01-01"], "string", None),
     "quoted": (['""', "1"], "string", None),
-    "nothing": (["", ""], "string", None),
     "late": (["1", "late"], "string", None),
 }
 
@@ -338,17 +305,12 @@ def test_types_are_the_narrowest_that_lose_nothing_in_any_row(tmp_path):
     ("texts", "kind"),
     [
         (["007", "7", "1"], "string"),
-        (["1.0", "1", "0"], "string"),
         (["True", "true", "False"], "string"),
-        (["1e2", "100", "0"], "string"),
-        (["-0", "0", "5"], "string"),
+        (["1e2", "100", "-0"], "string"),
         (["2020-01-01", "2020-01-01 00:00:00", "2021-01-01"], "string"),
-        (["nan", "NaN", "2"], "string"),
-        (["1e400", "1.5", "1e500"], "string"),
-        (["-1", "10", "0"], "int64"),
+        (["1e400", "1.5", "nan"], "string"),
         (["1", "9223372036854775813", "9223372036854775814"], "uint64"),
     ],
-    ids=lambda own: own if isinstance(own, str) else own[0],
 )
 def test_labels_strata_groups_and_keys_that_differ_still_differ(texts, kind, tmp_path):
     fields = [[texts[i % 3]] * 3 + [f"{texts[0]}{i}"] for i in range(60) if i % 4]
@@ -374,20 +336,16 @@ def test_parquet_becomes_csv(tmp_path):
         "real": ([0.1 + 0.2, np.nan], "0,30000000000000004", "NaN"),
         "large": ([1e300, None], "1e+300", ""),
         "float": (pa.array([2.0, 0.1], pa.float32()), "2,0", "0,1"),
-        "half": (pa.array([2.0, 0.5], pa.float16()), "2,0", "0,5"),
         "decimal": (pa.array([Decimal("1.50"), None]), "1,50", ""),
-        "wide": (pa.array([Decimal("-1.50"), None], pa.decimal256(60, 2)), "-1,50", ""),
         "flag": ([True, None], "true", ""),
         "day": ([dt.date(2020, 1, 2), None], "2020-01-02", ""),
         "naive": (when.cast(pa.timestamp("us")), *at),
         "paris": (when.cast(pa.timestamp("us", "Europe/Paris")), *in_utc),
-        "odd": (when.cast(pa.timestamp("us", "UTC+1")), *in_utc),
         "time": (pa.array([dt.time(1, 2, 3), None]), "01:02:03.000000", ""),
         "words": (["a;b", 'x"y'], '"a;b"', '"x""y"'),
         "empty": (["", None], '""', ""),
         "category": (pa.array(["a|", None]).dictionary_encode(), "a|", ""),
         "codes": (pa.array([7, None]).dictionary_encode(), "7", ""),
-        "view": (pa.array(["v", None], pa.string_view()), "v", ""),
         "null": (pa.nulls(2), "", ""),
     }
     table = pa.table({name: values for name, (values, *_) in columns.items()})
@@ -398,16 +356,14 @@ def test_parquet_becomes_csv(tmp_path):
     assert small.splitlines() == list(map(";".join, lines))
 
 
+NOT_IN_CSV = [[1], None], [{"a": 1}, None], [b"a", None], [dt.timedelta(1), None]
 HOLD = r"missing must hold no separator, quote or line end, .*',', .* got "
 
 
 @pytest.mark.parametrize(
     ("values", "told", "text"),
     [
-        ([[1], None], {}, r"dest must be a Parquet file .*'x'"),
-        ([{"a": 1}, None], {}, r"dest must be a Parquet file .*'x'"),
-        ([b"a", None], {}, r"dest must be a Parquet file .*'x'"),
-        ([dt.timedelta(1), None], {}, r"dest must be a Parquet file .*'x'"),
+        *((each, {}, r"dest must be a Parquet file .*'x'") for each in NOT_IN_CSV),
         (["a", "a,b"], {"quote": None}, "quote must be given .* got 'a,b'"),
         (["a", ""], {"quote": None}, "quote must be given .* got ''"),
         (["a", "日"], {"encoding": "latin-1"}, "encoding must be one that holds all"),
@@ -421,23 +377,19 @@ def test_values_that_a_format_cannot_hold(values, told, text, tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == ["big.parquet"]
 
 
-NO_HEADER = r"big\.csv is empty: it has not even a header"
+NO_HEADER = r"big\.csv is empty: it has no header"
 UNREADABLE = r"big\.csv cannot be read: .*"
 REMEDY = UNREADABLE + "give its encoding"
 NO_CODES = "2 of 3 labels are missing"
-UTF16 = "x,y\n1,0\n".encode("utf-16-le")
 FAR = b"a,y\n" + b"1234,0\n" * 399_998 + b"1\n" + b"1,1\n" * 9
 LATIN = b"row,text,y\n" + b"1,stra e,0\n" * 100_000 + b"1,stra\xdfe,1\n"
 OPEN = UNREADABLE + "a quote is not closed.*set quote to none"
 # Data, settings of the format, and the text of the error.
 FAULTS = {
     "nothing": (b"", {}, NO_HEADER),
-    "blank lines": (b"\r\n\r\n", {}, NO_HEADER),
     "one name twice": (b"a,a,y\n1,2,0\n", {}, r"differ; .*big\.csv has \['a'\] twice"),
-    "no names twice": (b",,y\n1,2,0\n1,2,1\n", {}, r"big\.csv has \[''\] twice"),
     "long row": (b"a,y\n1,0\n2,1,3\n", {}, UNREADABLE + "Row #3.* got 3"),
     "short row": (b"y,a,b\n0,x,1\n1,z\n", {}, UNREADABLE + "Row #3.* got 2: 1,z"),
-    "a space": (b"a,y\n1,0\n2,1\n \n", {}, UNREADABLE + "Row #4.* got 1"),
     "far row": (FAR, {}, UNREADABLE + "Row #400000: Expected 2 columns, got 1: 1"),
     "not closed": (b'a,y\n"x,0\nz,1\n', {}, UNREADABLE + "Expected 2"),
     "not closed at last": (b'y,a\n0,"x"\n1,"x\n2,z\n1,0\n', {}, OPEN),
@@ -445,12 +397,8 @@ FAULTS = {
     "another separator": (b"a^y\n1^0\n", {}, r"has no 'y', only \['a\^y'\]"),
     "one wrong byte": ("a,y\né,1\nb".encode() + b"\xff,0\n", {}, "neither utf-8 nor"),
     "no mark": ("é,y\n1,0\n".encode("utf-16-be"), {}, REMEDY),
-    "ASCII, no mark": (UTF16, {}, UNREADABLE + "its header is no utf-8; give its enc"),
     "further down": (LATIN, {}, UNREADABLE + "'utf-8' codec can't .*give its encoding"),
     "no UTF-8": ("ß,y\n1,0\n".encode("latin-1"), {"encoding": "utf-8"}, REMEDY),
-    "no UTF-16": (b"x,y\n1,0\n2,1\n", {"encoding": "utf-16"}, REMEDY),
-    "no UTF-32": (b"x,y\n1,0\n2,1\n", {"encoding": "utf-32"}, REMEDY),
-    "no latin-1": (UTF16, {"encoding": "latin-1"}, REMEDY),
     "missing word": (b"x,y\n1,0\n2,1\n", {"missing": ("", "a,b")}, HOLD),
     "missing labels": (b"x,y\n1,NA\n2,\n3,NA\n", {"missing": ("NA",)}, NO_CODES),
 }
@@ -462,11 +410,11 @@ def test_broken_files(kind, tmp_path):
     check_refused(data, text, tmp_path, csv=CsvFormat(**told))
 
 
-def test_numbers_that_are_none_are_shown_as_they_are_written(tmp_path):
+@pytest.mark.parametrize("wrong", ["1.5", "1.000,5", "1e400"])
+def test_numbers_that_are_none_are_shown_as_they_are_written(wrong, tmp_path):
     told = {"csv": CsvFormat(decimal=","), "sample_weight": "w"}
-    for wrong in ("1.5", "1.000,5", "1,x", "1e400"):
-        text = rf"numbers must be written like 1,5; .*'{wrong}'"
-        check_refused(f"w;y\n0,5;0\n{wrong};1\n", text, tmp_path, **told)
+    text = rf"numbers must be written like 1,5; .*'{wrong}'"
+    check_refused(f"w;y\n0,5;0\n{wrong};1\n", text, tmp_path, **told)
 
 
 def test_headers_that_differ(tmp_path):
@@ -490,15 +438,7 @@ def test_broken_compression(ending, way, tmp_path):
     check_refused(broken, text, tmp_path, f"big.csv{ending}")
 
 
-@pytest.mark.parametrize("way", ["two", "none", "password"])
-def test_zip_files_that_cannot_be_chosen_from(way, tmp_path):
-    data = b"a,y\n1,0\n2,1\n"
-    packed = zipped(data, "a.csv", "b.csv") if way == "two" else zipped(data)
-    if way == "none":
-        packed = packed[-22:-14] + bytes(14)
-    if way == "password":
-        # The flags stand in both headers.
-        place = packed.index(b"PK\x01\x02") + 8
-        packed = packed[:6] + b"\x01" + packed[7:place] + b"\x01" + packed[place + 1 :]
+@pytest.mark.parametrize("names", [["a.csv", "b.csv"], []])
+def test_zip_files_that_cannot_be_chosen_from(names, tmp_path):
     text = r"big\.csv\.zip must hold one file, without a password; got \["
-    check_refused(packed, text, tmp_path, "big.csv.zip")
+    check_refused(zipped(b"a,y\n1,0\n", *names), text, tmp_path, "big.csv.zip")

@@ -79,7 +79,7 @@ def test_columns_that_differ_harmlessly_are_united(first, second, kind, tmp_path
 
 
 UNFIT = "have values that fit in one type"
-APART = "have types that go together in all files"
+APART = "have compatible types in all files"
 
 
 @pytest.mark.parametrize(
