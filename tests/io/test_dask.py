@@ -30,25 +30,16 @@ def down(**settings):
 FACTOR = down(factor=7)
 RESAMPLERS = [
     FACTOR,
-    down(factor={0: 5.5, 1: 2}),
-    down(factor=7, weighting="factor"),
+    down(factor={0: 5.5, 1: 2}, weighting="factor"),
     down(factor=7, weighting={0: 0.5, 1: 0.3, 2: 0.2}),
     down(sampling_strategy="auto", weighting="balanced"),
-    RandomOversample(random_state=3),
     RandomOversample(times=2.7, weighting="uniform", random_state=3),
     CombinedResample(weighting="balanced", random_state=3),
     ClassWeight(),
     down(factor=1),
 ]
 KINDS = ["frame", "loose frame", "array", "loose array", "frame and array"]
-LENGTHS = [
-    [900],
-    [1, 700, 3, 40, 156],
-    [90] * 10,
-    [0, 0, 500, 0, 390, 10, 0],
-    [200, 0, 301, 200, 199],
-    [300, 100, 500],
-]
+LENGTHS = [[900], [1, 700, 3, 40, 156], [0, 0, 500, 0, 390, 10, 0], [300, 100, 500]]
 
 
 @pytest.fixture(autouse=True)
@@ -185,9 +176,8 @@ def check_partitions(drawn):
 @pytest.mark.parametrize(
     ("number", "kind", "lengths", "weighted"),
     [
-        (i, kind, LENGTHS[(2 * i + j) % 6], (i + j) % 2 == 0)
-        for (i, _), (j, kind) in product(enumerate(RESAMPLERS), enumerate(KINDS))
-        if (i + j) % 5 < 3
+        (i, KINDS[(i + j) % 5], LENGTHS[(2 * i + j) % 4], (i + j) % 2 == 0)
+        for i, j in product(range(len(RESAMPLERS)), range(2))
     ],
 )
 def test_every_layout_gives_the_rows_of_the_whole(number, kind, lengths, weighted):
@@ -204,20 +194,19 @@ CROSSED = {"sampling_strategy": lambda y: {0: int((y == 1).sum())}}
 CROSSED["strata"] = lambda X, y: X["country"] if hasattr(X, "iloc") else X[:, 1] < 90
 
 
-@pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(
-    ("kind", "resampler"),
+    ("kind", "resampler", "weighted"),
     [
-        ("loose frame", RandomOversample(strata="country")),
-        ("frame", down(factor=7, strata=["row", "country"])),
-        ("frame and array", down(factor=3, groups="row")),
-        ("frame", RandomOversample(groups=["country", "row"])),
-        ("loose array", down(factor=4, strata=1)),
-        ("array", RandomOversample(strata=np.arange(900) % 7)),
-        ("array", down(**CROSSED)),
-        ("frame", GuidedDownsample(factor=5)),
-        ("array", GuidedDownsample(factor=5, pilot_folds=2)),
-        ("loose frame", down(factor="auto")),
+        ("loose frame", RandomOversample(strata="country"), True),
+        ("frame", down(factor=7, strata=["row", "country"]), False),
+        ("frame and array", down(factor=3, groups="row"), True),
+        ("frame", RandomOversample(groups=["country", "row"]), False),
+        ("loose array", down(factor=4, strata=1), True),
+        ("array", RandomOversample(strata=np.arange(900) % 7), False),
+        ("array", down(**CROSSED), True),
+        ("frame", GuidedDownsample(factor=5), True),
+        ("array", GuidedDownsample(factor=5, pilot_folds=2), False),
+        ("loose frame", down(factor="auto"), True),
     ],
     ids=lambda own: own if isinstance(own, str) else type(own).__name__,
 )
@@ -240,15 +229,10 @@ AMOUNTS[400:] = np.round(AMOUNTS[400:])
 WORDS = pd.Series(np.array(["ok", "rare", "fraud"])[CODES])
 LABELS = {
     "strings": WORDS,
-    "one column": pd.DataFrame({"y": CODES}),
     "category": WORDS.astype("category"),
     "unused category": pd.Series(pd.Categorical(CODES * 2, [4, 3, 2, 1, 0])),
-    "bool": pd.Series(CODES > 0),
     "bool[pyarrow]": pd.Series(CODES > 0).astype("bool[pyarrow]"),
-    "Int64": pd.Series(CODES).astype("Int64"),
     "array of bool": CODES > 0,
-    "array of int8": CODES.astype(np.int8),
-    "array of float32": CODES.astype(np.float32),
     "array of a column": CODES.reshape(-1, 1),
     "label sets": np.eye(3, dtype=int)[CODES],
     "numbers": AMOUNTS,
@@ -257,12 +241,11 @@ LABELS = {
 
 @pytest.mark.parametrize("kind", LABELS)
 def test_labels_of_every_kind(kind):
-    y, lengths, resampler = LABELS[kind], [100, 300, 500], FACTOR
-    if kind == "numbers":
-        resampler = down(factor=3, strata=np.arange(900) % 3)
-    X, make = (DATA[["row"]], as_frame)
-    if isinstance(y, np.ndarray):
-        X, make = DATA["row"].to_numpy(), as_array
+    y, lengths = LABELS[kind], [100, 300, 500]
+    strata = {"factor": 3, "strata": np.arange(900) % 3}
+    resampler = down(**strata) if kind == "numbers" else FACTOR
+    array = isinstance(y, np.ndarray)
+    X, make = (CODES, as_array) if array else (DATA[["row"]], as_frame)
     X, y = make(X, lengths), make(y, lengths)
     check_as_in_memory(resampler, X, y)
     if kind == "strings":
@@ -280,19 +263,25 @@ def test_rows_that_are_images_and_rows_that_are_numbers(shape):
         assert one.chunks[0] == lazy[2].chunks[0]
 
 
-def test_partitions_that_give_no_row_are_left_out():
+def test_partitions_that_give_no_row_are_left_out_and_not_read():
     y = np.repeat([0, 1, 0, 1], [400, 7, 593, 5])
     data = pd.DataFrame({"row": np.arange(1005), "y": y})
     frame = as_frame(data, [400, 7, 10, 10, 10, 563, 5])
     drawn = check_as_in_memory(down(factor=100), frame[["row"]], frame["y"])
     assert drawn[0].npartitions < frame.npartitions
     assert drawn[0].known_divisions
+    source = Source("by column", DATA.assign(y=([0] * 140 + [1] * 10) + [0] * 750))
+    drawn = down(factor=400).fit_resample(source.frame[["amount"]], source.frame["y"])
+    source.read.clear()
+    dask.compute(*drawn)
+    read = {number for number, name in source.read if name == "amount"}
+    assert drawn[0].npartitions == len(read) < 6
 
 
 def test_without_a_seed_the_collections_agree_and_calls_differ():
-    frame = as_frame(table(), [450, 450])
-    resampler, drawn = DownsampleUpweight(factor=7), []
+    frame, drawn = as_frame(DATA, [450, 450]), []
     for _ in range(2):
+        resampler = DownsampleUpweight(factor=7)
         X, y, _ = resampler.fit_resample(frame[["row"]], frame["y"])
         rows, again = (X["row"].compute().tolist() for _ in range(2))
         assert rows == again == resampler.sample_indices_.tolist()
@@ -313,7 +302,7 @@ class Source:
 
     def __init__(self, kind, data):
         self.parts = [data.iloc[start : start + 150] for start in range(0, 900, 150)]
-        self.read, self.by_column = [], kind in ("by column", "arrays")
+        self.read, self.by_column = [], kind == "by column"
 
         def by_column(number, columns=None):
             self.read += [(number, name) for name in columns]
@@ -323,23 +312,13 @@ class Source:
             self.read.append((number, "whole"))
             return self.parts[number]
 
-        def block(number, name):
-            return by_column(number, [name])[name].to_numpy()
-
         # Dask takes readers that look the same for one and the same.
         self.name = uuid4().hex
-        if kind == "delayed":
+        if self.by_column:
+            self.frame = dd.from_map(by_column, range(6), meta=data.iloc[:0])
+        else:
             later = [dask.delayed(whole)(number) for number in range(6)]
             self.frame = dd.from_delayed(later, meta=data.iloc[:0])
-        elif kind == "arrays":
-            later = {n: [dask.delayed(block)(i, n) for i in range(6)] for n in data}
-            self.frame = {
-                name: da.concatenate([da.from_delayed(d, (150,), float) for d in own])
-                for name, own in later.items()
-            }
-        else:
-            reader = by_column if self.by_column else whole
-            self.frame = dd.from_map(reader, range(6), meta=data.iloc[:0])
 
     def names_read(self):
         """Give the columns read of all six partitions, each once."""
@@ -350,13 +329,11 @@ class Source:
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("kind", ["by column", "arrays", "whole", "delayed"])
+@pytest.mark.parametrize("kind", ["by column", "delayed"])
 def test_labels_and_weights_are_read_once_and_then_the_rows(kind, weighted):
     source = Source(kind, DATA[["amount", "y"]].assign(w=2.5))
-    frame = source.frame
-    X = frame["amount"] if kind == "arrays" else frame[["amount"]]
-    weights = frame["w"] if weighted else None
-    drawn = FACTOR.fit_resample(X, frame["y"], sample_weight=weights)
+    X, y, w = (source.frame[name] for name in (["amount"], "y", "w"))
+    drawn = FACTOR.fit_resample(X, y, sample_weight=w if weighted else None)
     wanted = ["w", "y"][not weighted :] if source.by_column else ["whole"]
     assert source.names_read() == wanted
     # One run for the rows and the labels; the weights are known by then.
@@ -364,31 +341,19 @@ def test_labels_and_weights_are_read_once_and_then_the_rows(kind, weighted):
     assert source.names_read() == (["amount", "y"] if source.by_column else ["whole"])
 
 
-def test_partitions_that_give_no_row_are_read_for_their_labels_alone():
-    source = Source("by column", DATA.assign(y=([0] * 140 + [1] * 10) + [0] * 750))
-    frame = source.frame
-    drawn = down(factor=400).fit_resample(frame[["amount"]], frame["y"])
-    source.read.clear()
-    dask.compute(*drawn)
-    read = {number for number, name in source.read if name == "amount"}
-    assert drawn[0].npartitions == len(read) < 6
-
-
 @pytest.mark.parametrize(
     ("change", "text"),
     [
         (lambda part: part.iloc[1:], "Partition 2 has 149 rows in X and 149 in y"),
-        (lambda part: part.assign(y=1), "Partition 2 .* 150, or they were others"),
         (lambda part: part.assign(y=9), "Partition 2 .* 150, or they were others"),
         (lambda part: part.iloc[::-1], "Partition 2 .* 150, or they were others"),
     ],
-    ids=["a row less", "another class", "an unknown class", "another order"],
+    ids=["a row less", "an unknown class", "another order"],
 )
 @pytest.mark.parametrize("kind", ["by column", "delayed"])
 def test_data_that_changes_between_the_labels_and_the_rows(kind, change, text):
     source = Source(kind, DATA)
-    frame = source.frame
-    drawn = FACTOR.fit_resample(frame[["amount"]], frame["y"])
+    drawn = FACTOR.fit_resample(source.frame[["amount"]], source.frame["y"])
     source.parts[2] = change(source.parts[2])
     for collection in drawn:
         with pytest.raises(ValueError, match=text):
@@ -399,10 +364,9 @@ def test_data_that_changes_between_the_labels_and_the_rows(kind, change, text):
 
 def test_small_files_that_dask_would_put_together(tmp_path):
     pytest.importorskip("pyarrow")
-    data = table(1000)
-    data["text"] = [f"payment {number} " * 5 for number in range(1000)]
-    for start in range(0, 1000, 100):
-        data[start : start + 100].to_parquet(tmp_path / f"{start:03}.parquet")
+    data = DATA.assign(text=[f"payment {number} " * 5 for number in range(900)])
+    for start in range(0, 900, 90):
+        data[start : start + 90].to_parquet(tmp_path / f"{start:03}.parquet")
     frame = dd.read_parquet(tmp_path)
     # The trap: of the labels alone Dask would make fewer partitions.
     assert frame["y"].optimize().npartitions < frame.npartitions == 10
@@ -411,24 +375,19 @@ def test_small_files_that_dask_would_put_together(tmp_path):
     assert [each.npartitions for each in drawn] == [10] * 3
 
 
-def arguments(X=(400, 500), y=(400, 500), w=(400, 500), data=None):
-    """Give X as a frame, and y and weights as arrays."""
-    data = table() if data is None else data
+def arguments(X=(400, 500), y=(400, 500), w=(400, 500), bad=()):
+    """Give X as a frame, and y and weights as arrays; row 600 may be spoiled."""
+    data = table().astype({"y": float})
+    data.loc[600, "w"] = 1.0
+    for name in bad:
+        data.loc[600, name] = bad[name]
     arrays = (
         as_array(data[name].to_numpy(), own) for name, own in (("y", y), ("w", w))
     )
     return as_frame(data, X)[["row"]], *arrays
 
 
-def spoiled(**values):
-    data = table().astype({"y": float})
-    data.loc[600, "w"] = 1.0
-    data.loc[600, list(values)] = list(values.values())
-    return arguments(data=data)
-
-
 NONE = as_frame(DATA[:0], [0, 0])
-NEGATIVE = "sample_weight must be finite and not .*got -1.0 in"
 N_COUNTED = np.count_nonzero(DATA["w"]) + (DATA["w"][600] == 0)
 REFUSED = [
     ((arguments()[0], DATA["y"]), TypeError, r"y is a Series\. Make it one with"),
@@ -437,11 +396,12 @@ REFUSED = [
     (arguments(X=[900]), ValueError, r"alike; .*arrays: .'X': 1, 'y': .400, 500."),
     (arguments(y=[300] * 3), ValueError, r"'y': .300, 300, 300., .* repartition"),
     (arguments(w=[100] * 9), ValueError, r"'sample_weight': .100, 100, .*rechunk"),
-    (arguments(y=[450, 450]), ValueError, r"'y': .450, 450.*rechunk"),
-    (spoiled(y=np.nan), ValueError, f"1 of {N_COUNTED} labels are missing"),
-    (spoiled(w=-1.0), ValueError, f"Partition 1: {NEGATIVE}"),
-    (spoiled(w=np.nan), ValueError, "Partition 1: sample_weight must be finite"),
-    (arguments(data=DATA.assign(y=5)), ValueError, "two classes; got one class, 5"),
+    (arguments(bad={"y": np.nan}), ValueError, f"1 of {N_COUNTED} labels are missing"),
+    (
+        arguments(bad={"w": -1.0}),
+        ValueError,
+        "Partition 1: sample_weight .*got -1.0 in",
+    ),
     ((NONE[["row"]], NONE["y"]), ValueError, "Found array with 0 sample"),
 ]
 
@@ -456,13 +416,9 @@ def test_collections_that_are_refused(case, resampler):
         resampler.fit_resample(X, y, sample_weight=weights[0] if weights else None)
 
 
-@pytest.mark.parametrize("make", [as_frame, as_array])
-def test_partitions_of_different_lengths_are_found_when_the_rows_are_read(make):
-    X = make(DATA["row"].to_numpy() if make is as_array else DATA[["row"]], [300] * 3)
-    others = (
-        DATA[name] if make is as_frame else DATA[name].to_numpy() for name in "yw"
-    )
-    y, weights = (make(own, [300, 350, 250], known=False) for own in others)
+def test_partitions_of_different_lengths_are_found_when_the_rows_are_read():
+    X = as_frame(DATA[["row"]], [300] * 3)
+    y, weights = (as_frame(DATA[c], [300, 350, 250], known=False) for c in "yw")
     drawn = FACTOR.fit_resample(X, y)
     for each in drawn:
         with pytest.raises(ValueError, match=r"Partition [12] has 300 rows in X and "):
@@ -470,6 +426,4 @@ def test_partitions_of_different_lengths_are_found_when_the_rows_are_read(make):
     first = drawn[0].partitions[0].compute()
     assert len(first) == (FACTOR.sample_indices_ < 300).sum()
     with pytest.raises(ValueError, match=r"Partition [12]: .* must have shape .300,."):
-        FACTOR.fit(
-            X, X % 2 if make is as_array else X["row"] % 2, sample_weight=weights
-        )
+        FACTOR.fit(X, X["row"] % 2, sample_weight=weights)

@@ -5,11 +5,9 @@ import datetime as dt
 import gzip
 import io
 import json
-import subprocess
-import sys
 from decimal import Decimal
 from functools import partial
-from itertools import pairwise, product
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +42,7 @@ RESAMPLERS = {
     "both ways": CombinedResample(random_state=3),
     "weights": ClassWeight(),
     "nothing": DOWN(factor=1),
+    "generator": DownsampleUpweight(factor=2, random_state=np.random.default_rng(5)),
 }
 # Files, the rows at which the later ones start, and the source.
 LAYOUTS = {
@@ -112,8 +111,9 @@ def check_progress(told, n_rows, *, known):
 @pytest.mark.parametrize(
     ("name", "layout", "weighted"),
     [
-        (name, layout, bool((i + i // len(LAYOUTS)) % 2))
-        for i, (name, layout) in enumerate(product(RESAMPLERS, LAYOUTS))
+        (name, list(LAYOUTS)[(i + shift) % 6], (i + bool(shift)) % 2 > 0)
+        for shift in (0, 3)
+        for i, name in enumerate(RESAMPLERS)
     ],
 )
 def test_the_rows_of_memory_whatever_the_files(name, layout, weighted, tmp_path):
@@ -131,24 +131,22 @@ def test_the_rows_of_memory_whatever_the_files(name, layout, weighted, tmp_path)
     for hidden in HIDDEN * (source == "in"):
         (tmp_path / "in" / hidden).parent.mkdir(exist_ok=True)
         (tmp_path / "in" / hidden).write_text("no data")
-    before = {
-        path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")
-    }
-    resampler, told = clone(RESAMPLERS[name]), []
-    parameters = dict(vars(resampler))
+    before = {each: each.read_bytes() for each in tmp_path.rglob("*.*") if each.suffix}
+    given, resampler = clone(RESAMPLERS[name]), clone(RESAMPLERS[name])
+    parameters, told = dict(vars(given)), []
     small, summary = resampled(
         tmp_path / source,
         tmp_path,
-        "the small.parquet",
-        resampler=resampler,
+        resampler=given,
         sample_weight="w" if weighted else None,
         progress=lambda *values: told.append(values),
     )
     check_progress(told, 800, known="csv" not in names[0])
-    assert vars(resampler) == parameters
-    (tmp_path / "the small.parquet").unlink()
-    after = {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")}
-    assert after == before
+    assert vars(given) == parameters
+    (tmp_path / "small.parquet").unlink()
+    assert before == {
+        each: each.read_bytes() for each in tmp_path.rglob("*.*") if each.suffix
+    }
     assert [str(Path(each).relative_to(tmp_path)) for each in summary.source] == names
     _, _, drawn = resampler.fit_resample(y, y, sample_weight=weights)
     rows, column = resampler.sample_indices_, "w" if weighted else "sample_weight"
@@ -161,36 +159,20 @@ def test_the_rows_of_memory_whatever_the_files(name, layout, weighted, tmp_path)
     np.testing.assert_allclose([each["weight"] for each in summary.classes], totals)
 
 
-def test_a_generator_gives_the_seed_once(tmp_path):
-    y = labels(2_000)
-    given, witness = (
-        DownsampleUpweight(sampling_strategy=0.5, random_state=np.random.default_rng(5))
-        for _ in range(2)
-    )
-    small, _ = resample(table_of(y), tmp_path, resampler=given)
-    assert small["row"].to_pylist() == witness.fit(y, y).sample_indices_.tolist()
-
-
 def label_kinds():
     y = labels(800, (0.9, 0.1))
     texts = np.where(y == 0, "ok", "fraud")
     decimals = pa.array([Decimal(label) for label in y.tolist()])
+    coded = pa.array(np.where(y == 0, 0, 2), pa.int8())
     return {
-        "int8": pa.array(y, pa.int8()),
-        "uint64": pa.array(y.astype(np.uint64) + np.uint64(2**64 - 9)),
         "sign bit": pa.array(y.astype(np.uint64) * np.uint64(2**63 + 5)),
         "float32": pa.array(y.astype(np.float32)),
         "bool": pa.array(y == 1),
-        "string": pa.array(texts),
         "large string": pa.array(texts.tolist(), pa.large_string()),
         "binary": pa.array([each.encode() for each in texts]),
-        "dictionary": pa.array(texts).dictionary_encode(),
-        "decimal": decimals.cast(pa.decimal128(5, 1)),
         "wide decimal": decimals.cast(pa.decimal256(50, 1)),
         "time": pa.array(y.astype(np.int64)).cast(pa.time64("us")),
-        "unused category": pa.DictionaryArray.from_arrays(
-            pa.array(np.where(y == 0, 0, 2), pa.int8()), ["a", "b", "c"]
-        ),
+        "unused category": pa.DictionaryArray.from_arrays(coded, ["a", "b", "c"]),
     }
 
 
@@ -212,7 +194,6 @@ KEYS = {
     "ints": lambda ids: pa.array(ids * 7_919 - 3_000_000),
     "uint64": lambda ids: pa.array(np.uint64(2**64 - 1) - ids.astype(np.uint64)),
     "strings": lambda ids: pa.array([f"clé {i}" for i in ids]),
-    "large strings": lambda ids: pa.array([f"k{i}" for i in ids], pa.large_string()),
     "dictionary": lambda ids: pa.array([f"k{i}" for i in ids]).dictionary_encode(),
 }
 
@@ -224,18 +205,18 @@ def test_keys_keep_their_rows_in_any_order_and_format(kind, tmp_path):
     counts = np.array(FACTOR.fit(y, y).plan_.rows)
     plan, rows = Plan.draw(encode_labels(y), counts, 3, np.asarray(table["key"]))
     turned = table.take(np.random.default_rng(2).permutation(1_500))
-    for each, name in product([table, turned], ["big.parquet", "big.csv"]):
+    for each, name in (table, "big.csv"), (turned, "big.parquet"):
         small, summary = resample(each, tmp_path, name, key="key")
         assert sorted(small["row"].to_pylist()) == rows.tolist()
         assert summary.plan.threshold == plan.threshold
     assert rows.tolist() != FACTOR.fit(y, y).sample_indices_.tolist()
 
 
-@pytest.mark.parametrize("dtype", ["float32", "int32", "uint8"])
+@pytest.mark.parametrize("dtype", ["float32", "int32"])
 def test_weights_stay_in_their_place_and_may_be_the_key(dtype, tmp_path):
     y, weights = labels(250), np.arange(250).astype(dtype)
     table = table_of(y, w=weights).select(["row", "w", "y"])
-    key = None if dtype == "float32" else "w"
+    key = "w" if dtype == "int32" else None
     small, _ = resample(table, tmp_path, sample_weight="w", key=key)
     assert small.column_names == ["row", "w", "y"]
     assert small.schema.field("w").type == pa.float64()
@@ -298,8 +279,6 @@ TYPED = {
     "coded ints": pa.DictionaryArray.from_arrays(CODES, [30, 10, 20]),
     "levels": pa.DictionaryArray.from_arrays(CODES, ["c", "b", "a"], ordered=True),
     "list": some(lambda i: [i, None] if i % 2 else [], pa.list_(pa.int32())),
-    "large list": some(lambda i: [i], pa.large_list(pa.int32())),
-    "list of no nulls": some(lambda i: [i], pa.list_(NO_NULL)),
     "fixed list": some(lambda i: [i, 1, None], pa.list_(pa.float32(), 3)),
     "struct": some(lambda i: {"a": i, "b": None if i % 2 else "x"}),
     "struct of no nulls": pa.array(
@@ -307,7 +286,6 @@ TYPED = {
     ),
     "list of structs": some(lambda i: [{"a": [i]}] * (i % 3)),
     "map": some(lambda i: [("k", i), ("k", -i)] * (i % 2), pa.map_("string", "int32")),
-    "list of lists": some(lambda i: [[i], [], None]),
     "list of zones": some(lambda i: [i]).cast(pa.list_(pa.timestamp("us", "+05:30"))),
     **{str(k): pa.ExtensionArray.from_storage(k, own) for k, own in STORED.items()},
 }
@@ -352,10 +330,8 @@ def test_columns_of_every_type_stay_as_they_were(old_times, tmp_path):
 INDICES = {
     "default": None,
     "range": lambda n: pd.RangeIndex(5, 5 + 2 * n, 2, name="id"),
-    "words": lambda n: pd.Index([f"i{i}" for i in range(n)], name="id"),
-    "days": lambda n: pd.date_range("1999", periods=n, name="day"),
     "two levels": lambda n: pd.MultiIndex.from_arrays(
-        [[f"i{i}" for i in range(n)], ["a"] * n], names=["p", "q"]
+        [pd.date_range("1999", periods=n), ["a"] * n], names=["p", "q"]
     ),
 }
 
@@ -392,11 +368,10 @@ def encodings(path, group=0):
 def test_codecs_and_dictionaries_stay(tmp_path):
     codecs = ["NONE", "SNAPPY", "GZIP", "ZSTD", "BROTLI", "LZ4"]
     columns = {f"c.{codec}": ["x", "y", "z"] * 300 for codec in codecs}
-    nested = {"list": [[i % 5] for i in range(900)], "struct": [{"a": 1}] * 900}
-    table = table_of(labels(900), **columns, **nested)
+    table = table_of(labels(900), **columns, list=[[i % 5] for i in range(900)])
     compression = dict.fromkeys(["row", "x", "y"], "NONE")
     compression |= {f"c.{codec}": codec for codec in codecs}
-    compression |= {"list.list.element": "GZIP", "struct.a": "ZSTD"}
+    compression |= {"list.list.element": "GZIP"}
     dictionaries = ["y", "c.GZIP", "list.list.element"]
     settings = {"compression": compression, "use_dictionary": dictionaries}
     # Neither a file nor a row group without rows is the model of the new file.
@@ -409,58 +384,22 @@ def test_codecs_and_dictionaries_stay(tmp_path):
     found, expected = encodings(tmp_path / "small.parquet"), encodings(last, 1)
     assert found.pop("sample_weight")[0] == expected["row"][0]
     assert found == expected
-    assert {codec.replace("UN", "") for codec, _ in expected.values()} >= {"GZIP"}
     assert {own for own, (_, coded) in expected.items() if coded} == set(dictionaries)
 
 
-@pytest.mark.parametrize("kind", ["float32", "float64", "int32", "int64", "decimal"])
-def test_a_dictionary_stays_only_where_it_makes_numbers_smaller(kind, tmp_path):
-    numbers = pa.array(np.random.default_rng(0).permutation(2_000))
-    type_ = pa.decimal128(20) if kind == "decimal" else kind
-    columns = {
-        "all differ": numbers.cast(type_),
-        "few": pa.array(numbers.to_numpy() % 10).cast(type_),
-        "word": numbers.cast(pa.string()),
-    }
-    path, dest = tmp_path / "big.parquet", tmp_path / "small.parquet"
-    pq.write_table(pa.table({**columns, "y": labels(2_000)}), path, compression="none")
-    resampled(path, tmp_path, resampler=ClassWeight())
-    assert all(tried for _, tried in encodings(path).values())
-    found = {name: tried for name, (_, tried) in encodings(dest).items()}
-    expected = {"all differ": False, "few": True, "word": True, "y": True}
-    assert expected.items() <= found.items()
-    before, after = (
-        pq.read_metadata(each).row_group(0).column(0).total_uncompressed_size
-        for each in (path, dest)
-    )
-    assert after < 0.95 * before
-
-
 # Names that a library may take for something else.
-NAMES = [
-    "a b",
-    "it's",
-    'say "x"',
-    "a.b",
-    "a,b",
-    "é日😀",
-    "^x$",
-    "*",
-    "^.*$",
-    "",
-    "position",
-]
+NAMES = ["a b", "it's", 'say "x"', "a.b", "a,b", "é日😀", "^x$", "*", "^.*$", ""]
+NAMES += ["position"]
 
 
-@pytest.mark.parametrize("ending", ["parquet", "csv"])
 @pytest.mark.parametrize("first", range(len(NAMES)))
-def test_odd_column_names(first, ending, tmp_path):
+def test_odd_column_names(first, tmp_path):
     y, ids = labels(400), np.arange(400)
     columns = {"target": y, "key": ids * 3, "sample_weight": y + 1.0, "feature": ids}
     named = dict(zip(columns, NAMES[first:] + NAMES[:first], strict=False))
     table = pa.table(list(columns.values()), names=list(named.values()))
     feature = named.pop("feature")
-    small, _ = resample(table, tmp_path, f"big.{ending}", **named)
+    small, _ = resample(table, tmp_path, ["big.parquet", "big.csv"][first % 2], **named)
     assert small.column_names == table.column_names
     counts = np.array(FACTOR.fit(y, y).plan_.rows)
     _, rows = Plan.draw(encode_labels(y), counts, 3, ids * 3)
@@ -468,48 +407,17 @@ def test_odd_column_names(first, ending, tmp_path):
 
 
 def test_the_summary_in_types_that_json_knows(tmp_path):
-    table = table_of(pa.array(np.array(["ok", "bad"])[labels(900, (0.9, 0.1))]))
-    _, summary = resample(table, tmp_path)
+    y = labels(900, (0.9, 0.1))
+    _, summary = resample(table_of(pa.array(np.array(["ok", "bad"])[y])), tmp_path)
     told = json.loads(json.dumps(summary.to_dict()))
     big, small = tmp_path / "big.parquet", tmp_path / "small.parquet"
     assert (told["source"], told["dest"]) == ([str(big)], str(small))
     assert told["bytes_before"] == big.stat().st_size
     assert told["bytes"] == small.stat().st_size
     assert 0 < told["seconds"] < 60
-    seen = {each.pop("label"): each for each in told["classes"]}
-    assert list(seen) == ["bad", "ok"]
-    n_ok, n_bad = np.bincount(labels(900, (0.9, 0.1))).tolist()
-    before = {"rows_before": n_ok, "weight_before": n_ok, "weight": pytest.approx(n_ok)}
-    assert seen["ok"] == {"rows": round(n_ok / 7), **before}
-    assert seen["bad"]["rows"] == n_bad
+    n_ok, n_bad = np.bincount(y).tolist()
+    rows = [("bad", n_bad, n_bad), ("ok", n_ok, round(n_ok / 7))]
+    for each, (label, before, after) in zip(told["classes"], rows, strict=True):
+        weights = {"weight_before": before, "weight": pytest.approx(before)}
+        assert each == {"label": label, "rows_before": before, "rows": after, **weights}
     assert told["plan"] == json.loads(summary.plan.to_json())
-
-
-MEMORY = """
-import resource, sys
-from skstrat import DownsampleUpweight
-from skstrat.io import resample_file
-
-source, dest = sys.argv[1:]
-resampler = DownsampleUpweight(factor=20, random_state=0)
-resample_file(source, dest, target="y", resampler=resampler)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="reads kilobytes")
-def test_memory_does_not_grow_with_the_rows(tmp_path):
-    rng, million, peaks = np.random.default_rng(0), 1 << 20, []
-    columns = {f"x{i}": rng.random(million, dtype=np.float32) for i in range(20)}
-    table = pa.table({**columns, "y": rng.random(million) < 0.02})
-    for times in (1, 4):
-        path, dest = (tmp_path / f"{name}{times}.parquet" for name in ("big", "small"))
-        with pq.ParquetWriter(path, table.schema) as writer:
-            for _ in range(times):
-                writer.write_table(table, row_group_size=1 << 18)
-        command = [sys.executable, "-c", MEMORY, path, dest]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        peaks.append(int(done.stdout) / 1024)
-    # The rows added hold 240 megabytes.
-    assert peaks[1] - peaks[0] < 60, peaks
