@@ -23,19 +23,19 @@ FENCE = re.compile(r"^```(\{?[\w-]+\}?)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DO
 DOCTEST = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 # Optional libraries of a page; where one is absent, the page is skipped.
 NEEDS = {
-    "batches.md": ["torch", "keras"],
-    "boosting.md": ["lightgbm", "xgboost", "catboost"],
-    "compare.md": ["pandas"],
-    "distributed.md": ["torch", "accelerate", "lightning"],
-    "deploying.md": ["onnxruntime", "shap", "skl2onnx", "skops"],
-    "mlflow.md": ["mlflow", "skops"],
-    "files.md": ["click", "dask", "pyarrow", "pyspark"],
-    "hosts.md": ["accelerate", "datasets", "torch", "transformers"],
-    "how_far.md": ["pandas"],
-    "pipelines.md": ["pandas"],
-    "same_rows.md": ["duckdb", "pyarrow"],
-    "start.md": ["polars"],
-    "strata.md": ["pandas"],
+    "batches": "torch keras",
+    "boosting": "lightgbm xgboost catboost",
+    "compare": "pandas",
+    "distributed": "torch accelerate lightning",
+    "deploying": "onnxruntime shap skl2onnx skops",
+    "mlflow": "mlflow skops",
+    "files": "click dask pyarrow pyspark",
+    "hosts": "accelerate datasets torch transformers",
+    "how_far": "pandas",
+    "pipelines": "pandas",
+    "same_rows": "duckdb pyarrow",
+    "start": "polars",
+    "strata": "pandas",
 }
 QUICK = {"changes.md", "contributing.md", "index.md", "limits.md"}
 # A part of a verdict.
@@ -136,9 +136,9 @@ def page_cases():
 @pytest.mark.filterwarnings("ignore:.*pandas:FutureWarning:pyspark")
 @pytest.mark.parametrize("page", list(page_cases()))
 def test_examples_give_what_the_page_shows(page, tmp_path, monkeypatch):
-    for library in NEEDS.get(page.name, []):
+    for library in NEEDS.get(page.stem, "").split():
         pytest.importorskip(library)
-    if "pyspark" in NEEDS.get(page.name, []):
+    if page.name == "files.md":
         if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
             pytest.skip("Spark needs Java")
         for name, value in SPARK.items():
@@ -190,50 +190,34 @@ def assert_shown(shown, printed):
 def test_the_demo_prints_what_pages_show():
     pytest.importorskip("skrub")
     printed = run(DEMO)
-    assert (
-        len(re.findall(r"\d\.\d\d +\d\.\d{3} +\d\.\d{4} +[\d.]+$", printed, re.M)) == 34
-    )
-    shown = [
-        text
-        for page in PAGES
-        for command, text in outputs(page)
-        if command == DEMO and text
-    ]
+    rows = re.findall(r"\d\.\d\d +\d\.\d{3} +\d\.\d{4} +[\d.]+$", printed, re.M)
+    assert len(rows) == 34
+    of_pages = [each for page in PAGES for each in outputs(page)]
+    shown = [text for command, text in of_pages if command == DEMO and text]
     assert len(shown) == 2
     for text in shown:
         assert_shown(text, printed)
 
 
 @each_page
-def test_commands_are_those_of_the_command_line(page):
-    pytest.importorskip("skrub")
-    skstrat_command = importlib.import_module("skstrat.cli._compare").skstrat_command
+def test_what_a_page_names_exists(page):
+    text = page.read_text(encoding="utf-8")
+    noxfile = (ROOT / "noxfile.py").read_text(encoding="utf-8")
+    sessions = set(re.findall(r"^def (\w+)\(session", noxfile, re.MULTILINE))
     for program, *words in all_commands(page):
-        if program == "skstrat":
+        if program == "skstrat" and any(each.startswith("--") for each in words):
+            pytest.importorskip("skrub")
+            compare = importlib.import_module("skstrat.cli._compare")
+            # It raises where an option is not known.
             name, *arguments = words
-            command = skstrat_command.commands[name]
-            if any(each.startswith("--") for each in arguments):
-                # It raises where an option is not known.
-                assert command.make_context(name, arguments).params
-
-
-@each_page
-def test_sessions_and_modules_that_are_run_exist(page):
-    sessions = re.findall(
-        r"^def (\w+)\(session", (ROOT / "noxfile.py").read_text("utf-8"), re.MULTILINE
-    )
-    for program, *words in all_commands(page):
-        if program == "nox":
+            command = compare.skstrat_command.commands[name]
+            assert command.make_context(name, arguments).params
+        elif program == "nox":
             assert words[0] == "-s"
             named = itertools.takewhile(lambda each: each != "--", words[1:])
-            assert {each.replace("-", "_") for each in named} <= set(sessions), words
-        if program.startswith("python") and words[0] == "-m":
+            assert {each.replace("-", "_") for each in named} <= sessions, words
+        elif program.startswith("python") and words[0] == "-m":
             assert importlib.util.find_spec(words[1]), words
-
-
-@each_page
-def test_files_and_pages_that_are_named_exist(page):
-    text = page.read_text(encoding="utf-8")
     for file in re.findall(r"\b(?:benchmarks|examples|tests)/[\w/]+\.py", text):
         assert (ROOT / file).exists(), file
     for linked in re.findall(r"https://skstrat\.github\.io/skstrat/(\w+)\.html", text):

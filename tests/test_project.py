@@ -21,10 +21,11 @@ PACKAGE = ROOT / "skstrat"
 PUBLIC_ROOMS = sorted(
     {path.stem for path in PACKAGE.iterdir() if path.stem[0] != "_"} - {"cli", "py"}
 )
-OPTIONAL = (
-    "click|dask|distributed|keras|matplotlib|onnx|onnxruntime|pandas|polars|pyarrow|"
-    "pyspark|rich|skl2onnx|torch"
-).split("|")
+OPTIONAL = re.findall(
+    r"\w+",
+    "click dask distributed keras matplotlib onnx onnxruntime pandas polars pyarrow "
+    "pyspark rich skl2onnx torch",
+)
 
 
 def read(*names):
