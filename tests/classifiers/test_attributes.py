@@ -11,11 +11,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 
-from skstrat import (
-    PartialFitClassifier,
-    PriorCorrectedClassifier,
-    ResampledClassifier,
-)
+from skstrat import PartialFitClassifier, PriorCorrectedClassifier, ResampledClassifier
 
 # How well these models are calibrated is tested elsewhere.
 pytestmark = pytest.mark.filterwarnings("ignore::skstrat.CalibrationWarning")

@@ -7,12 +7,7 @@ from resampled_models import LIBRARIES, START, down, guided, wrapped
 from scipy.special import logit
 from sklearn.metrics import log_loss
 
-from skstrat import (
-    CalibrationWarning,
-    ClassWeight,
-    RandomOversample,
-    booster_data,
-)
+from skstrat import CalibrationWarning, ClassWeight, RandomOversample, booster_data
 
 lightgbm = pytest.importorskip("lightgbm")
 xgboost = pytest.importorskip("xgboost")

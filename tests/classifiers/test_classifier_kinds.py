@@ -8,10 +8,7 @@ from resampled_models import down, wrapped
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import BaggingClassifier, VotingClassifier
-from sklearn.linear_model import (
-    LogisticRegression,
-    SGDRegressor,
-)
+from sklearn.linear_model import LogisticRegression, SGDRegressor
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsOneClassifier
 from sklearn.neighbors import KNeighborsClassifier

@@ -5,29 +5,14 @@ import copy
 import numpy as np
 import pytest
 from imblearn.over_sampling import SMOTE
-from resampled_models import (
-    Log,
-    averaged,
-    down,
-    generated,
-    guided,
-    last_step,
-    wrapped,
-)
-from sklearn.ensemble import (
-    HistGradientBoostingClassifier,
-    RandomForestClassifier,
-)
+from resampled_models import Log, averaged, down, generated, guided, last_step, wrapped
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skstrat import (
-    CalibrationWarning,
-    ClassWeight,
-    ResampledClassifier,
-)
+from skstrat import CalibrationWarning, ClassWeight, ResampledClassifier
 from skstrat import make_pipeline as make_own_pipeline
 from skstrat.classifiers._training_rows import training_rows
 
@@ -40,8 +25,7 @@ RESAMPLERS = {"down": down(), "guided": guided(), "strata": STRATA}
 EXACT = [
     ("lightgbm", "guided", "inside", 2, {"scale_pos_weight": 3}),
     ("lightgbm", "down", "outside", 3, {}),
-    ("lightgbm", "guided", "outside", 2, {"class_weight": {0: 1, 1: 4}}),
-    ("lightgbm", "strata", "inside", 2, {}),
+    ("lightgbm", "guided", "outside", 2, {"class_weight": {"no": 1, "yes": 4}}),
     ("lightgbm", "down", "inside", 2, {"is_unbalance": True}),
     ("xgboost", "guided", "inside", 2, {"base_score": 0.2}),
     ("xgboost", "down", "inside", 3, {}),
@@ -72,8 +56,9 @@ def first_trees(model, n_trees):
 def test_the_loss_on_the_eval_set_is_that_of_corrected_predictions(
     trees, evaluated, eval_losses, library, name, where, n_classes, own
 ):
-    X, y = generated(2000, n_classes)
-    X_val, y_val = generated(1000, n_classes, seed=1)
+    labels = None if library == "xgboost" else ["no", "yes", "more"]
+    X, y = generated(2000, n_classes, labels=labels)
+    X_val, y_val = generated(1000, n_classes, seed=1, labels=labels)
     # Weights passed and own weights of classes are refused together.
     weighted = not own.keys() - {"base_score"}
     params, own_weight = evaluated(library, X_val, y_val), None
@@ -83,7 +68,7 @@ def test_the_loss_on_the_eval_set_is_that_of_corrected_predictions(
     model = wrapped(
         make_pipeline(StandardScaler(), trees(library, **own)),
         RESAMPLERS[name],
-        prior_correction="outside" if where == "outside" else True,
+        prior_correction=True if where == "inside" else where,
     ).fit(X, y, sample_weight=np.arange(2000) % 3 if weighted else None, **params)
     assert (model.decision_.correction == "inside") == (where == "inside")
     curve = eval_losses(model.estimator_)
@@ -250,12 +235,7 @@ def test_what_cannot_be_used_is_refused(trees):
         (search, down(), dropped, "got GridSearchCV. Put searches and calibrators"),
         (model, down(), dropped | weights, "_weight must not be given beside eval_set"),
         (model, down(), rows | {"eval_y": y} | weights, f"eval_sample_weight {listed}"),
-        (
-            model,
-            down(),
-            rows | short,
-            r"each row .* \[1000\] rows; got shape",
-        ),
+        (model, down(), rows | short, r"each row .* \[1000\] rows; got shape"),
         (model, down(), {"eval_set": 3}, "eval_set must be a pair .* got int for a"),
         (model, down(), rows, "given together; got no eval_y"),
         (model, down(), rows | dropped, "once; got eval_set and eval_X/ev"),

@@ -329,23 +329,6 @@ def test_early_stopping_finds_the_least_log_loss_of_the_user(library, seed):
     np.testing.assert_array_equal(again, stopped.predict_proba(X))
 
 
-@old_argument
-@both_libraries
-def test_the_training_set_may_be_among_the_eval_sets(library):
-    X, y = generated(1500, seed=1, labels=TEXT)
-    X_eval, y_eval = generated(500, seed=2, labels=TEXT)
-    params = {"verbose": False} if library == "xgboost" else {}
-    model = stopping_early(library)
-    model.fit(X, y, eval_set=[(X, y), (X_eval, y_eval)], **params)
-    best = len(recorded(model)) - PATIENCE
-    expected = log_loss(y, model.predict_proba(X))
-    assert recorded(model)[best - 1] == pytest.approx(expected, abs=1e-6)
-    # The loss of the training set falls on; the other one has ended it.
-    assert recorded(model).argmin() == len(recorded(model)) - 1
-    alone = clone(model).fit(X, y, **evaluated(library, X_eval, y_eval))
-    np.testing.assert_array_equal(alone.predict_proba(X), model.predict_proba(X))
-
-
 def mean_score(y, raw, sample_weight=None):
     return "mean", float(np.mean(raw)), True
 

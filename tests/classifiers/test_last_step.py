@@ -7,32 +7,30 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier
-from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.neighbors import KNeighborsRegressor
 
 from skstrat import TreeWeightsWarning, UnusedWeightsError, make_pipeline
 
-two_seeds = pytest.mark.parametrize(
+pytestmark = pytest.mark.parametrize(
     "seed", [0, pytest.param(1, marks=pytest.mark.slow)]
 )
 
 
-@two_seeds
 def test_several_labels_a_row(trees, seed):
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(12_000, 3))
     chance = 1 / (1 + np.exp([0.5, 2, 3] - X))
-    labels, trees = (rng.random(chance.shape) < chance).astype(int), trees("histogram")
+    labels = (rng.random(chance.shape) < chance).astype(int)
+    trees, linear = trees("histogram"), LogisticRegression()
     for_trees = r"MultiOutputClassifier\(ResampledClassifier\(classifier, resampler\)\)"
     both = rf"Use MultiOutputClassifier\(classifier\) for linear .* {for_trees}"
     with pytest.raises(UnusedWeightsError, match=both):
-        make_pipeline(down(20), OneVsRestClassifier(LogisticRegression())).fit(
-            X, labels
-        )
+        make_pipeline(down(20), OneVsRestClassifier(linear)).fit(X, labels)
     with pytest.warns(TreeWeightsWarning, match=for_trees):
         make_pipeline(down(20), MultiOutputClassifier(trees)).fit(X, labels)
     # Warnings are errors here, so what is advised is silent.
     for works in (
-        make_pipeline(down(20), MultiOutputClassifier(LogisticRegression())),
+        make_pipeline(down(20), MultiOutputClassifier(linear)),
         MultiOutputClassifier(wrapped(trees, down(20), calibration_check=True)),
     ):
         columns = works.fit(X[:6000], labels[:6000]).predict_proba(X[6000:])
@@ -51,7 +49,6 @@ def by_amount(factor):
     return down(factor, strata=lambda X, y: np.digitize(y, [50, 200]))
 
 
-@two_seeds
 def test_trees_of_numbers_predict_too_much_and_a_pipeline_says_so(seed):
     train, (X, y) = amounts(seed), amounts(seed + 10)
     forest = RandomForestRegressor(10, random_state=0)
@@ -69,6 +66,3 @@ def test_trees_of_numbers_predict_too_much_and_a_pipeline_says_so(seed):
     nearest = make_pipeline(by_amount(10), KNeighborsRegressor())
     with pytest.raises(UnusedWeightsError, match="a regressor whose fit takes"):
         nearest.fit(*train)
-    alone = make_pipeline(KNeighborsClassifier())
-    with pytest.raises(UnusedWeightsError, match="sample_weight was given to fit"):
-        alone.fit(X, y > 50, sample_weight=y)
