@@ -58,6 +58,6 @@ class CalibrationWarning(UserWarning):
     The text names the cause and the remedy. It holds no number, so that Python shows it
     once for all folds. ``decision_.check`` of the classifier has the ratios of all
     classes, with their standard errors. Known causes also give this warning: samplers
-    without weights, samplers that choose rows by their values, and copies of a row on
-    both sides of a split.
+    without weights or that choose rows by their values. Copies of a row on both sides
+    of a split are one, too.
     """

@@ -64,8 +64,8 @@ def resample_file(
 
     The labels are read first, and the resampler draws rows by them. Then all rows are
     read once, and the rows drawn are written. They are those that
-    ``resampler.fit_resample`` keeps of the same data in memory, in the same order. The number of files and the
-    size of their row groups do not matter.
+    ``resampler.fit_resample`` keeps of the same data in memory, in the same order. The
+    number of files and the size of their row groups do not matter.
 
     Parameters
     ----------
