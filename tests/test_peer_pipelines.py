@@ -20,36 +20,34 @@ PIPELINES = {"ours": skstrat.pipeline, "imbalanced-learn": imblearn.pipeline}
 
 THREE_RESULTS = "fit_resample gives three results, the weights too"
 WEIGHTS_IN_FIT = "fit takes sample_weight, which the test expects to be refused"
-OUR_FAILURES = {
-    "test_pipeline_sample": THREE_RESULTS,
-    "test_pipeline_fit_then_sample_with_sampler_last_estimator": THREE_RESULTS,
-    "test_pipeline_fit_then_sample_3_samplers_with_sampler_last_estimator": (
-        THREE_RESULTS
-    ),
-    "test_pipeline_with_set_output": THREE_RESULTS,
-    "test_pipeline_param_error": WEIGHTS_IN_FIT,
-}
-
-WORDS = "imbalanced-learn has another message, or checks later"
-NO_SAMPLER_KNOWN = "imbalanced-learn adds a method that the test's estimator has not"
-NOT_FITTED = "imbalanced-learn still warns where scikit-learn raises"
-NO_CALLBACKS = "imbalanced-learn's class knows no callbacks"
-INHERITED_FAILURES = {
-    "test_pipeline_invalid_parameters": WORDS,
-    "test_empty_pipeline": WORDS,
-    "test_meta_estimator_raises_class_not_instance_error": WORDS,
-    "test_pipeline_inverse_transform_Xt_deprecation": (
-        "imbalanced-learn's class has the old name of the argument alone"
-    ),
-    "test_transform_input_pipeline": (
-        "imbalanced-learn's fit_transform does not transform the input"
-    ),
-    "test_pipeline_warns_not_fitted": NOT_FITTED,
-    "test_metadata_routing_for_pipeline": NO_SAMPLER_KNOWN,
-    "test_metadata_routing_error_for_pipeline": NO_SAMPLER_KNOWN,
-    "test_pipeline_with_callbacks": NO_CALLBACKS,
-    "test_pipeline_memory_callbacks_second_fit_same_pipeline": NO_CALLBACKS,
-}
+OUR_FAILURES = dict.fromkeys(
+    [
+        "test_pipeline_sample",
+        "test_pipeline_fit_then_sample_with_sampler_last_estimator",
+        "test_pipeline_fit_then_sample_3_samplers_with_sampler_last_estimator",
+        "test_pipeline_with_set_output",
+    ],
+    THREE_RESULTS,
+) | {"test_pipeline_param_error": WEIGHTS_IN_FIT}
+# Of imbalanced-learn's class, too, for the reason named.
+INHERITED_FAILURES = [
+    # It has another message, or checks later.
+    "test_pipeline_invalid_parameters",
+    "test_empty_pipeline",
+    "test_meta_estimator_raises_class_not_instance_error",
+    # It has the old name of the argument alone.
+    "test_pipeline_inverse_transform_Xt_deprecation",
+    # Its fit_transform does not transform the input.
+    "test_transform_input_pipeline",
+    # It still warns where scikit-learn raises.
+    "test_pipeline_warns_not_fitted",
+    # It adds a method that the test's estimator has not.
+    "test_metadata_routing_for_pipeline",
+    "test_metadata_routing_error_for_pipeline",
+    # It knows no callbacks.
+    "test_pipeline_with_callbacks",
+    "test_pipeline_memory_callbacks_second_fit_same_pipeline",
+]
 MENDED = {"test_transform_input_pipeline[fit_transform]"}
 
 

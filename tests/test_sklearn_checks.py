@@ -44,55 +44,43 @@ PIPELINE_FAILURES = {
     "check_estimators_overwrite_params": IN_PLACE,
     "check_dont_overwrite_parameters": IN_PLACE,
 }
+EQUIVALENCE = [
+    f"check_sample_weight_equivalence_on_{kind}_data" for kind in ("dense", "sparse")
+]
 UNUSED = "weights that the estimator cannot take are refused, not dropped"
-KNN_FAILURES = {
-    "check_sample_weights_not_overwritten": UNUSED,
-    "check_sample_weight_equivalence_on_dense_data": UNUSED,
-    "check_sample_weight_equivalence_on_sparse_data": UNUSED,
-}
+KNN_FAILURES = dict.fromkeys(
+    [*EQUIVALENCE, "check_sample_weights_not_overwritten"], UNUSED
+)
 BY_POSITION = "a row of weight 2 has one position in the draw, a row twice has two"
-OVERSAMPLED_FAILURES = {
-    "check_sample_weight_equivalence_on_dense_data": BY_POSITION,
-    "check_sample_weight_equivalence_on_sparse_data": BY_POSITION,
-}
 IN_STEPS = "steps depend on the order of the rows, and a row of weight 2 is one step"
-BATCH_FAILURES = {
-    "check_sample_weight_equivalence_on_dense_data": IN_STEPS,
-    "check_sample_weight_equivalence_on_sparse_data": IN_STEPS,
+CLASSIFIERS = {
+    ResampledClassifier(LogisticRegression(), DownsampleUpweight(random_state=0)): {},
+    ResampledClassifier(
+        LogisticRegression(), RandomOversample(random_state=0)
+    ): dict.fromkeys(EQUIVALENCE, BY_POSITION),
+    ResampledClassifier(
+        KNeighborsClassifier(), DownsampleUpweight(random_state=0)
+    ): KNN_FAILURES,
+    ResampledClassifier(LogisticRegression()): {},
+    PartialFitClassifier(
+        SGDClassifier(loss="log_loss", random_state=0), random_state=0
+    ): dict.fromkeys(EQUIVALENCE, IN_STEPS),
+    PartialFitClassifier(GaussianNB(), random_state=0): {},
+    Pipeline(
+        [("down", DownsampleUpweight()), ("model", LogisticRegression())]
+    ): PIPELINE_FAILURES,
 }
-
-
-def expected_failures(estimator):
-    if isinstance(estimator, Pipeline):
-        return PIPELINE_FAILURES
-    if isinstance(estimator, PartialFitClassifier):
-        exact = isinstance(estimator.estimator, GaussianNB)
-        return {} if exact else BATCH_FAILURES
-    if isinstance(estimator, (GuidedDownsample, Weighted)):
-        return {}
-    if not isinstance(estimator, ResampledClassifier):
-        return SAMPLER_FAILURES
-    if isinstance(estimator.estimator, KNeighborsClassifier):
-        return KNN_FAILURES
-    if isinstance(estimator.resampler, RandomOversample):
-        return OVERSAMPLED_FAILURES
-    return {}
+READ_X = (GuidedDownsample, Weighted)
+EXPECTED = {repr(each): failures for each, failures in CLASSIFIERS.items()}
+EXPECTED |= {
+    repr(each): {} if isinstance(each, READ_X) else SAMPLER_FAILURES
+    for each in RESAMPLERS
+}
 
 
 @parametrize_with_checks(
-    [
-        *RESAMPLERS,
-        ResampledClassifier(LogisticRegression(), DownsampleUpweight(random_state=0)),
-        ResampledClassifier(LogisticRegression(), RandomOversample(random_state=0)),
-        ResampledClassifier(KNeighborsClassifier(), DownsampleUpweight(random_state=0)),
-        ResampledClassifier(LogisticRegression()),
-        PartialFitClassifier(
-            SGDClassifier(loss="log_loss", random_state=0), random_state=0
-        ),
-        PartialFitClassifier(GaussianNB(), random_state=0),
-        Pipeline([("down", DownsampleUpweight()), ("model", LogisticRegression())]),
-    ],
-    expected_failed_checks=expected_failures,
+    [*RESAMPLERS, *CLASSIFIERS],
+    expected_failed_checks=lambda estimator: EXPECTED[repr(estimator)],
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 # Of so few rows, ten epochs are too few.
@@ -133,72 +121,47 @@ class TwoValues(BaseEstimator):
 
 
 OTHER_PILOT = "sparse data has another pilot, and so other rows"
-LABEL_SETS = "rows of several labels are drawn, too"
 IMBLEARN_FAILURES = {
-    "DownsampleUpweight()": {"check_target_type": LABEL_SETS},
-    "GuidedDownsample(random_state=0)": {
-        "check_samplers_sparse": OTHER_PILOT,
-        "check_samplers_pandas_sparse": OTHER_PILOT,
-    },
+    ("DownsampleUpweight()", "check_target_type"): "rows of several labels are drawn",
+    ("GuidedDownsample(random_state=0)", "check_samplers_sparse"): OTHER_PILOT,
+    ("GuidedDownsample(random_state=0)", "check_samplers_pandas_sparse"): OTHER_PILOT,
 }
 
 
 def imblearn_checks():
-    made = []
     for resampler in RESAMPLERS:
-        failures = IMBLEARN_FAILURES.get(repr(resampler), {})
         seeded = clone(resampler)
         if "random_state" in seeded.get_params():
             seeded.set_params(random_state=0)
         for adapter, check in estimator_checks_generator(TwoValues(seeded)):
             name = check.func.__name__
-            marks = []
-            if name in failures:
-                marks = pytest.mark.xfail(reason=failures[name], strict=True)
-            made.append(
-                pytest.param(adapter, check, marks=marks, id=f"{resampler}-{name}")
-            )
-    return made
+            reason = IMBLEARN_FAILURES.get((repr(resampler), name))
+            marks = pytest.mark.xfail(reason=reason, strict=True) if reason else []
+            yield pytest.param(adapter, check, marks=marks, id=f"{resampler}-{name}")
 
 
-@pytest.mark.parametrize(("adapter", "check"), imblearn_checks())
+@pytest.mark.parametrize(("adapter", "check"), list(imblearn_checks()))
 def test_imbalanced_learn_check(adapter, check):
     check(adapter)
 
 
-def public_estimators():
-    named = {name: getattr(skstrat, name) for name in skstrat.__all__}
-    return {
-        name: each
-        for name, each in named.items()
+def test_every_public_estimator_is_checked_and_links_to_its_page():
+    everything = (getattr(skstrat, name) for name in skstrat.__all__)
+    public = {
+        each
+        for each in everything
         if isinstance(each, type) and issubclass(each, BaseEstimator)
     }
-
-
-def test_every_public_estimator_is_checked():
-    checked = {type(resampler) for resampler in RESAMPLERS}
-    elsewhere = {FocalLossClassifier, ResampledEnsembleClassifier}
-    # Holds a fitted model and learns nothing, as scikit-learn's FrozenEstimator.
-    frozen = {PriorCorrectedClassifier}
-    assert set(public_estimators().values()) == checked | elsewhere | frozen | {
-        ResampledClassifier,
-        PartialFitClassifier,
-        Pipeline,
-    }
-
-
-def test_the_html_repr_links_to_the_page_of_a_public_estimator():
     model = GaussianNB().fit([[0], [1]], [0, 1])
-    made = [
-        *RESAMPLERS,
+    prior = {"train_prior": [1, 1], "target_prior": [1, 1]}
+    checked_elsewhere = [
         FocalLossClassifier(model),
-        PriorCorrectedClassifier(model, train_prior=[1, 1], target_prior=[1, 1]),
         ResampledEnsembleClassifier(model, ClassWeight()),
-        ResampledClassifier(model),
-        PartialFitClassifier(model),
-        Pipeline([("weight", ClassWeight()), ("model", model)]),
+        # Holds a fitted model and learns nothing, as scikit-learn's FrozenEstimator.
+        PriorCorrectedClassifier(model, **prior),
     ]
-    assert {type(each).__name__ for each in made} == public_estimators().keys()
+    made = [*RESAMPLERS, *CLASSIFIERS, *checked_elsewhere]
+    assert {type(each) for each in made} == public
     site = "https://skstrat.github.io/skstrat/reference/generated/skstrat."
     for each in made:
         name = type(each).__name__
@@ -206,14 +169,8 @@ def test_the_html_repr_links_to_the_page_of_a_public_estimator():
         # Its own, and not that of a class of the same name elsewhere.
         assert "imbalanced-learn.org" not in each._repr_html_()
 
-
-def test_the_html_repr_links_to_no_page_that_is_not_there():
     class Mine(DownsampleUpweight):
-        """A subclass of a user."""
+        """A subclass of a user has no page."""
 
-    model = GaussianNB().fit([[0], [1]], [0, 1])
-    frozen = RowCorrectedClassifier(
-        model, row_offset=None, train_prior=[1, 1], target_prior=[1, 1]
-    )
-    for each in (Mine(), frozen):
+    for each in (Mine(), RowCorrectedClassifier(model, row_offset=None, **prior)):
         assert "skstrat.github.io" not in each._repr_html_()
