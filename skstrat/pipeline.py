@@ -1,4 +1,4 @@
-"""An imbalanced-learn Pipeline that carries the weights to every later step."""
+"""A Pipeline of imbalanced-learn that passes the weights to every later step."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ from skstrat.resamplers._steps import (
     take_rows_drawn,
 )
 
-# Step names have no double underscore, so this is nobody's name.
+# Names of steps have no double underscore, so no step has this name.
 _GIVEN = "__given__"
 
 
 class Pipeline(LinkedEstimator, ImblearnPipeline):
-    """An ``imblearn.pipeline.Pipeline`` that carries sample weights.
+    """An ``imblearn.pipeline.Pipeline`` that passes sample weights on.
 
     Every later step whose ``fit`` takes weights gets those that a resampler makes or
-    ``fit`` is given. The next resampler multiplies them. They follow the rows that a
-    sampler of imbalanced-learn keeps. Prediction never resamples. Everything else is as
-    in the base class.
+    that ``fit`` is given. The next resampler multiplies them. They follow the rows that
+    a sampler of imbalanced-learn keeps. Prediction never resamples. Everything else is
+    as in the base class.
 
     A pipeline of resamplers alone is itself a resampler. It can be a step of another
     pipeline, or ``resampler`` of :class:`ResampledClassifier`. There its samplers run
@@ -58,8 +58,8 @@ class Pipeline(LinkedEstimator, ImblearnPipeline):
     Parameters
     ----------
     steps : list of (str, estimator) tuples
-        Transformers, samplers and a last estimator; ``None`` or ``'passthrough'``
-        skips a step.
+        Transformers, samplers and a last estimator; ``None`` or ``'passthrough'`` skips
+        a step.
     transform_input : list of str, default=None
         Metadata that earlier steps transform and never resample, such as the rows of an
         eval set. Names are ``eval_X``, ``X_val``, or ``eval_set`` with its pairs of
@@ -75,10 +75,8 @@ class Pipeline(LinkedEstimator, ImblearnPipeline):
         The steps by name.
     classes_ : ndarray of shape (n_classes,)
         The labels, if the last step is a classifier.
-    n_features_in_ : int
-        Columns seen by the first step.
-    feature_names_in_ : ndarray of shape (n_features,)
-        Their names, if the first step knows them.
+    n_features_in_, feature_names_in_ : int, ndarray of shape (n_features,)
+        Number and names of the columns, if the first step knows them.
 
     See Also
     --------
@@ -99,22 +97,18 @@ class Pipeline(LinkedEstimator, ImblearnPipeline):
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(4000, 2))
     >>> y = rng.random(4000) < 0.02 * np.exp(X[:, 0])
-    >>> model = Pipeline(
-    ...     [
-    ...         ("down", DownsampleUpweight(factor=10, random_state=0)),
-    ...         ("scale", StandardScaler()),
-    ...         ("classify", LogisticRegression()),
-    ...     ]
-    ... )
+    >>> down = DownsampleUpweight(factor=10, random_state=0)
+    >>> steps = [("down", down), ("scale", StandardScaler())]
+    >>> model = Pipeline([*steps, ("classify", LogisticRegression())])
     >>> p = model.fit(X, y).predict_proba(X)[:, 1]
     >>> bool(0.9 < p.mean() / y.mean() < 1.1)
     True
     """
 
     steps: list[tuple[str, Any]]
-    # What the last step is fitted with, as long as that lasts.
+    # Rows, weights and totals of the last step, during its fit.
     _trained_on: tuple[Resampled, Floats, Floats] | None = None
-    # What the first step is fitted on, as long as that lasts.
+    # The data of the first step, during the fit.
     _data: Any = None
 
     __metadata_request__fit = {"sample_weight": True}
@@ -136,7 +130,7 @@ class Pipeline(LinkedEstimator, ImblearnPipeline):
             Incoming weights; positive if a sampler follows.
         **params : dict
             As in ``imblearn.pipeline.Pipeline.fit``. Values per row, such as
-            ``step__init_score``, follow the rows kept on their way to the step.
+            ``step__init_score``, follow the rows kept.
 
         Returns
         -------
@@ -158,7 +152,7 @@ class Pipeline(LinkedEstimator, ImblearnPipeline):
         Warns
         -----
         TreeWeightsWarning
-            If the last step is a tree model and weights stand for dropped rows.
+            If the last step is a tree model and weights represent dropped rows.
         CalibrationWarning
             If a classifier learns changed class shares, by a sampler without weights or
             its own parameters. If a sampler chose rows by their values. If a step that
@@ -237,7 +231,7 @@ class Pipeline(LinkedEstimator, ImblearnPipeline):
         except UnsetMetadataPassedError as error:
             self._name_weights_as_well(error, method, props)
             raise
-        # With nothing to route the stock object is empty and cannot be written to.
+        # With nothing to route, the object of the base class is empty and read-only.
         routed = {name: Bunch(**stock.get(name, {})) for name, _ in self.steps}
         self._refuse_addressed_weights(routed, incoming)
         refuse_other_names(self.transform_input, routed, props)
@@ -247,7 +241,7 @@ class Pipeline(LinkedEstimator, ImblearnPipeline):
     def _name_weights_as_well(
         self, error: UnsetMetadataPassedError, method: str, props: Any
     ) -> None:
-        """Name in one error all that a step has neither requested nor refused."""
+        """Name in one error all metadata that a step neither requested nor refused."""
         try:
             super()._check_method_params(method, props)
         except UnsetMetadataPassedError as fuller:
@@ -256,7 +250,7 @@ class Pipeline(LinkedEstimator, ImblearnPipeline):
 
     def _refuse_addressed_weights(self, routed: Any, incoming: Any) -> None:
         """Refuse weights for one step that a sampler or other weights contradict."""
-        # A request under another name says which of the two a step is to get.
+        # A request with an alias decides which of the two weights a step gets.
         contradicted = incoming is not None and not routing_enabled()
         for name, step in self.steps:
             contradicted = contradicted or hasattr(step, "fit_resample")
@@ -293,7 +287,6 @@ class Pipeline(LinkedEstimator, ImblearnPipeline):
     def _carry(
         self, X: Any, y: Any, routed_params: Any
     ) -> tuple[Any, Any, Floats | None, list[Resampled]]:
-        """Fit all steps but the last, with the weights."""
         given = routed_params[_GIVEN]
         steps = list(self.steps)
         if is_lazy(X) and not hasattr(steps[0][1], "fit_resample"):
@@ -322,7 +315,6 @@ class Pipeline(LinkedEstimator, ImblearnPipeline):
         return X, y, weights, resampled
 
     def _resampled_before(self, step_idx: int) -> list[Resampled]:
-        """Return the results of the samplers before a step."""
         steps = [step for _, step in self.steps[:step_idx]]
         return [step.resampled_ for step in steps if isinstance(step, WeightCarrier)]
 
@@ -330,7 +322,7 @@ class Pipeline(LinkedEstimator, ImblearnPipeline):
         self, *, step_idx: int, step_params: Any, all_params: Any
     ) -> Any:
         """Add the current weights to the arguments of a step."""
-        # The last step was given its own when all before it were fitted.
+        # The last step gets its own weights after all steps before it are fitted.
         if step_idx < len(self.steps) - 1:
             resampled = self._resampled_before(step_idx)
             incoming = all_params.get("sample_weight")
@@ -341,13 +333,11 @@ class Pipeline(LinkedEstimator, ImblearnPipeline):
         return step_params
 
     def _follow_data(self, step_idx: int, step_params: Any, all_params: Any) -> None:
-        """Resample the arguments of a step as the data were.
-
-        In place, because the base class ignores what a method for a sampler returns.
-        """
+        """Resample the arguments of a step as the data were, in place."""
+        # The base class ignores what a method for a sampler returns.
         resampled = self._resampled_before(step_idx)
         prefix = "" if routing_enabled() else f"{self.steps[step_idx][0]}__"
-        # Rows that are only transformed are others than those of X.
+        # Rows that are only transformed are not those of X.
         apart = self.transform_input or ()
         followed = {*apart, "sample_weight"}
         take_rows_drawn(step_params, resampled, self._data, followed, prefix)

@@ -49,17 +49,17 @@ def recommend_factor(
 
     For linear models *g* is computed: :math:`g = d / (2 n L)` with *d* coefficients,
     *n* rows and the log loss *L* of the pilot. With a ridge penalty *d* is the
-    effective number of coefficients. With *K* classes it is multiplied by
-    :math:`K - 1`. Trials on generated data with few positives :math:`n_1` per column
-    gave a further factor, :math:`1 + 2 d / n_1`. Incoming weights count by their
-    squares in *d* and *e*.
+    effective number of coefficients. With *K* classes it is multiplied by :math:`K -
+    1`. Trials on generated data with few positives :math:`n_1` per column gave a
+    further factor, :math:`1 + 2 d / n_1`. Incoming weights count by their squares in
+    *d* and *e*.
 
     For other models *g* is measured. Clones of the estimator are fitted on three nested
     parts of the rows and tested on other rows, and :math:`L(m) = a + c / m` is
     extrapolated to all. In two cases 700 parameters are assumed instead. Parts of 50
-    positives and more may cost over a tenth of the fit to all rows. Or the clones
-    cannot be fitted on parts alone: they stop early by an eval set, or an encoder does
-    not know some categories.
+    positives or more would take over a tenth of the time of the fit to all rows. Or the
+    clones cannot be fitted on parts alone, because of an eval set or of unknown
+    categories.
 
     Parameters
     ----------
@@ -68,17 +68,15 @@ def recommend_factor(
         text or categories if the estimator reads them.
     y : array-like of shape (n_rows,)
         Labels of two or more classes. Rows of the most frequent class will be dropped;
-        all others together are the positives. The loss is that of telling the most
-        frequent class from the positives.
+        all others together are the positives.
     estimator : estimator, default=None
         A classifier with ``predict_proba``, whose clones are given labels 0 and 1. None
-        for a logistic regression on standardised columns. A linear estimator is its own
-        pilot, and so is any estimator where X has one dimension, as texts have.
-        Elsewhere the pilot is a logistic regression with small boosted trees. It is
-        also used without an estimator if X is not all finite numbers, and for pipelines
-        that lack categories of half the pilot. Steps of a pipeline are fitted to the
-        pilot's rows and labels to count columns. Where this fails, the columns of X are
-        counted.
+        for a logistic regression on standardised columns. The pilot is the estimator
+        itself if it is linear, or if X has one dimension, as texts have. Otherwise it
+        is a logistic regression with small boosted trees. These are also the pilot
+        without an estimator if X is not all finite numbers, and for pipelines that lack
+        categories of half the pilot. Steps of a pipeline are fitted to the pilot's rows
+        and labels to count columns; where this fails, the columns of X are counted.
     max_loss : float, default=0.01
         The largest share of log loss that may be lost, above 0.
     guided : bool, default=False
@@ -87,10 +85,9 @@ def recommend_factor(
         weighted for linear models that take weights, with the prior corrected for
         others.
     sample_weight : array-like of shape (n_rows,), default=None
-        Incoming weights, 1 for every row if None. Rows of zero weight are ignored.
-        Weights are used in class totals, negatives per positive, the sums of the
-        formulas, and the fits of pilot and parts. Rows to be kept are counted without
-        weights. The unit of the weights does not matter.
+        Incoming weights, 1 for every row if None. Rows with zero weight are ignored.
+        Weights are used in class totals, in the formulas, and in the fits of pilot and
+        parts. Only their ratios matter. Rows to be kept are counted without weights.
     random_state : int, Generator, RandomState or None, default=None
         Source of the 64-bit seed of pilot and parts.
 
@@ -104,8 +101,8 @@ def recommend_factor(
     ValueError
         If ``max_loss`` is not a positive number or lengths differ. If labels are
         missing or of one class, or weights are negative or not finite. If the estimator
-        has class weights of its own. If it cannot predict one half of the pilot from
-        the other.
+        has its own class weights, or cannot predict one half of the pilot from the
+        other.
     TypeError
         If the estimator has no ``predict_proba``, or X or y is a Dask collection.
 
@@ -117,28 +114,21 @@ def recommend_factor(
     Notes
     -----
     With guided rows, :math:`1 / e - 1` is that of a correct pilot. For learners that
-    are not linear, a quarter of that of random rows is added, for what the pilot does
-    not know.
+    are not linear, a quarter of that of random rows is added, because the pilot is not
+    correct.
 
     Time: the pilot takes less than a tenth of a second with up to 100 columns. For
-    linear models the time grows with their square, 0.5 s at 600 columns. Parts are
+    linear models it grows with their square, to 0.5 s at 600 columns. Parts are
     measured only where ``max_loss`` limits the factor. They take at most a tenth of the
-    time of the fit to all rows, and half of that to the rows kept. These times are
-    predicted from numbers of rows, columns and trees, so the same seed gives the same
-    result.
+    time of the fit to all rows, and half of that to the rows kept. Times are predicted,
+    so the same seed gives the same result.
 
-    Limits: at least 10,000 rows of the most frequent class and 20 per column are kept,
-    because below that no training time is saved. At least one row per positive is kept,
-    too. With fewer than 30 positives all rows are kept and no pilot is fitted, since no
-    loss can be predicted from so few. All rows are also kept for a linear model with
-    more columns than the pilot has positives, because its parameters cannot be
-    computed.
+    Limits: at least 10,000 rows of the most frequent class, 20 per column and one per
+    positive are kept. With fewer than 30 positives, and for a linear model with more
+    columns than the pilot has positives, all rows are kept.
 
-    The assumed number of parameters is the same for all learners. It was compared with
-    the cost of halving the rows, on generated data with 900 to 5000 positives. For
-    boosted trees with a ridge penalty that cost as much as 108 to 716 parameters, for
-    forests 69 to 258. For LightGBM without a penalty it was 571 to 1244, and once the
-    loss fell. The range of the prediction is that of 100 to 1600 parameters.
+    For boosted trees and forests 69 to 1244 parameters were measured. So the range of
+    the prediction is that of 100 to 1600.
 
     Examples
     --------

@@ -53,7 +53,6 @@ class AutoChoice:
         return self.resampler
 
     def record(self, decision: TrainingDecision) -> TrainingDecision:
-        """Add the choice to the decision."""
         chosen = "all rows" if self.resampler is None else repr(self.resampler)
         return replace(
             decision,

@@ -51,7 +51,6 @@ def correct_booster(data: BoosterData, booster: Any) -> None:
 
 
 def _warn_of_share(data: BoosterData, scores: Floats) -> None:
-    """Warn where the predicted shares of the training rows are wrong."""
     if scores.ndim == 1:
         proba = np.column_stack([expit(-scores), expit(scores)])
     else:

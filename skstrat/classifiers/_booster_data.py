@@ -30,7 +30,7 @@ _OBJECTIVES = {
 
 @dataclass(frozen=True, eq=False)
 class BoosterData:
-    r"""Rows to train or evaluate a booster on, with their initial scores.
+    """Rows to train or evaluate a booster on, with their initial scores.
 
     Made by :func:`booster_data`. For two classes a score is the log odds of the second.
     For more it is the log probability of each class up to a constant.
@@ -52,10 +52,6 @@ class BoosterData:
         The labels.
     sample_indices : ndarray of shape (n_rows,) or None
         Positions in the original X, -1 for a row that was made; None if unknown.
-
-    See Also
-    --------
-    booster_data : The function that gives it, with examples.
 
     Notes
     -----
@@ -88,8 +84,8 @@ class BoosterData:
     def eval_set(self, X: Any, y: Any, *, sample_weight: Any = None) -> BoosterData:
         """Prepare rows of the original distribution to evaluate on while training.
 
-        They start from ``prior_score``, so that the log loss shown is that of the
-        corrected predictions.
+        They start from ``prior_score``, so that the log loss is that of the corrected
+        predictions.
 
         Parameters
         ----------
@@ -98,7 +94,7 @@ class BoosterData:
         y : array-like of shape (n_eval,)
             Their labels.
         sample_weight : array-like of shape (n_eval,), default=None
-            Their weights. Rows of zero weight are ignored.
+            Their weights. Rows with zero weight are ignored.
 
         Returns
         -------
@@ -270,8 +266,8 @@ def booster_data(
 
     Here :math:`M_c` is the original total of the class and *M* that of all; *s*
     corrects the rows drawn. It is :math:`\log(M_c / m_c)` with :math:`m_c` the total
-    drawn, or the ``log_odds_offset`` of :class:`GuidedDownsample`. What the trees learn
-    beyond that is the same in both distributions (the offset of Wang, Zhang and Wang,
+    drawn, or the ``log_odds_offset`` of :class:`GuidedDownsample`. The trees learn the
+    rest, which is the same in both distributions (the offset of Wang, Zhang and Wang,
     2021). So a booster that starts from :math:`\log(M_c / M)` predicts the original
     one.
 
@@ -285,7 +281,7 @@ def booster_data(
     resampler : resampler or None
         As in :class:`ResampledClassifier`. A clone of it is fitted.
     sample_weight : array-like of shape (n_rows,), default=None
-        Incoming weights; the original distribution is the weighted one. Rows of zero
+        Incoming weights; the original distribution is the weighted one. Rows with zero
         weight are ignored.
 
     Returns
@@ -298,7 +294,7 @@ def booster_data(
     ------
     ValueError
         If y holds columns of labels. If the resampler keeps no row of a class, only
-        weights classes, or drops rows by their values. If it gives some rows twice the
+        weights classes, or drops rows by their values. If it gives rows twice the
         weight of their class. Boosters would then be wrong after the correction, and no
         model is checked here.
     TypeError
@@ -337,14 +333,8 @@ def booster_data(
 
     XGBoost starts its predictions from the original distribution by itself:
 
-    >>> booster = xgb.train(
-    ...     {**data.params("xgboost"), "max_depth": 3},
-    ...     data.to_xgboost(),
-    ...     num_boost_round=200,
-    ...     evals=[(valid.to_xgboost(), "valid")],
-    ...     early_stopping_rounds=5,
-    ...     verbose_eval=False,
-    ... )
+    >>> params = {**data.params("xgboost"), "max_depth": 3}
+    >>> booster = xgb.train(params, data.to_xgboost(), num_boost_round=40)
     >>> p = booster.predict(xgb.DMatrix(X_val))
     >>> bool(0.9 < p.mean() / y_val.mean() < 1.1)
     True

@@ -68,7 +68,6 @@ class OutOfFold:
     proba: Floats  # corrected, of shape (n_rows, n_classes)
 
     def of(self, wanted: Indices) -> Floats:
-        """Return the predictions of some rows."""
         order = np.argsort(self.rows)
         place = order[np.searchsorted(self.rows, wanted, sorter=order)]
         found: Floats = self.proba[place]

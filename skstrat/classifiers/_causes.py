@@ -70,7 +70,6 @@ def warn_of_cause(cause: Cause | None) -> None:
 
 
 def _most_copies(model: Any) -> float:
-    """Return how often a row may be repeated before a model memorises it."""
     if is_tree_model(model):
         return MANY_COPIES
     # RadiusNeighborsClassifier has n_neighbors=None.

@@ -69,7 +69,6 @@ def _warn_of_changed_shares(classifier: Any, resampled: list[Resampled]) -> None
 
 
 def _warn_of_own_prior(classifier: Any) -> None:
-    """Warn of parameters that change the shares."""
     found = own_priors(classifier) if hasattr(classifier, "predict_proba") else []
     # A target prior is set on purpose.
     own = [each for each in found if each.effect != "target"]

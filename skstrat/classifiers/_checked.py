@@ -31,7 +31,6 @@ class CheckedClassifier(CorrectedClassifier):
     n_samples_fit_: int
 
     def _check(self, rows: TrainingRows, trained: Trained) -> CheckResult | None:
-        """Check the fitted model by the rows that were dropped."""
         if not (self.calibration_check and hasattr(self.estimator_, "predict_proba")):
             return None
         held, source = hold_out_of(rows.drawn), rows.drawn.source

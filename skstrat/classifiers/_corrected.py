@@ -90,7 +90,6 @@ class CorrectedClassifier(CorrectedPredictions):
         *,
         inside: bool = False,
     ) -> None:
-        """Record what the model was trained on, and the correction."""
         shift = self._for_prior(None)._shift()
         correction: Correction = "prior" if shift.any() else "none"
         if inside or self._shifts_rows:

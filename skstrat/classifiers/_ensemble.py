@@ -1,4 +1,4 @@
-"""The mean of many models, each trained on other rows of the big classes."""
+"""The mean of many models, each trained on its own draw."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ from skstrat.classifiers._training_rows import counted_rows
 
 
 class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
-    r"""The mean of many :class:`ResampledClassifier`, each with a draw of its own.
+    r"""The mean of many :class:`ResampledClassifier`, each with its own draw.
 
     .. math:: p_c(x) = \frac{1}{m} \sum_{i=1}^{m} p_c^{(i)}(x)
 
     with the corrected probabilities :math:`p^{(i)}` of *m* models. One draw leaves most
     rows of a big class unused, and a flexible model varies with the draw. The mean uses
-    more rows and varies less, for *m* small fits (EasyEnsemble; Liu, Wu and Zhou,
-    2009). The prior of each model is corrected, and so is that of their mean. Other
-    errors of the models remain, for example those of trees on few rows.
+    more rows and varies less (EasyEnsemble; Liu, Wu and Zhou, 2009). The prior of each
+    model is corrected, and so is that of their mean. Other errors of the models remain,
+    for example those of trees on few rows.
 
     Parameters
     ----------
@@ -82,22 +82,20 @@ class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
     Attributes
     ----------
     estimators_ : list of ResampledClassifier
-        The fitted models. By themselves they predict the original distribution.
+        The fitted models. They predict the original distribution.
     target_prior_ : ndarray of shape (n_classes,)
-        The prior that predictions are for: ``target_prior``, or without one the rows of
-        each class in the data (with ``sample_weight``: total weight).
+        The prior that predictions are for: ``target_prior``, or rows (with
+        ``sample_weight``: total weight) of each class in the data.
     classes_ : ndarray of shape (n_classes,)
         The labels.
     calibration_check_ : float or None
-        Predicted total of the worst class over its true total, on that hold-out; 1 is
-        right. None where no row was dropped, or nothing was checked.
+        Predicted total of the worst class over its true total; 1 is right. None where
+        no row was dropped, or nothing was checked.
     decision_ : TrainingDecision
         The record of the training: rows and totals as a mean over the models, and the
         check of their mean.
-    n_features_in_ : int
-        Columns of X, if the estimator knows them.
-    feature_names_in_ : ndarray of shape (n_features,)
-        Names of the columns, if the estimator knows them.
+    n_features_in_, feature_names_in_ : int, ndarray of shape (n_features,)
+        Number and names of the columns, if the estimator knows them.
 
     See Also
     --------
@@ -111,14 +109,11 @@ class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(20000, 2))
     >>> y = rng.random(20000) < 0.02 * np.exp(X[:, 0])
-    >>> model = ResampledEnsembleClassifier(
-    ...     GaussianNB(), DownsampleUpweight(factor=10), n_estimators=5, random_state=0
-    ... ).fit(X, y)
-    >>> (
-    ...     len(model.estimators_),
-    ...     bool(0.9 < model.predict_proba(X)[:, 1].mean() / y.mean() < 1.1),
-    ... )
-    (5, True)
+    >>> down = DownsampleUpweight(factor=10)
+    >>> model = ResampledEnsembleClassifier(GaussianNB(), down, random_state=0)
+    >>> model = model.fit(X, y)
+    >>> bool(0.9 < model.predict_proba(X)[:, 1].mean() / y.mean() < 1.1)
+    True
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
@@ -157,7 +152,7 @@ class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
         self.target_prior = target_prior
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **fit_params: Any) -> Self:
-        """Fit all models, each on a draw of its own.
+        """Fit all models, each on its own draw.
 
         Parameters
         ----------
@@ -328,7 +323,7 @@ class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
         -------
         VotingClassifier
             It predicts what this classifier predicts, up to rounding. Its models are
-            those of :meth:`ResampledClassifier.to_sklearn`, with numbers for labels as
+            those of :meth:`ResampledClassifier.to_sklearn`, with numbers as labels as
             in every vote; one that needs a correction is in a pipeline.
             ``skl2onnx.to_onnx`` converts it where it converts the models.
         """
@@ -352,10 +347,10 @@ class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
 
     @property
     def n_features_in_(self) -> int:
-        """Columns of X that the models saw."""
+        """Number of columns of X that the models were fitted on."""
         return int(self.estimators_[0].n_features_in_)
 
     @property
     def feature_names_in_(self) -> NDArray[Any]:
-        """Names of the columns that the models saw."""
+        """Names of the columns that the models were fitted on."""
         return np.asarray(self.estimators_[0].feature_names_in_)

@@ -29,7 +29,6 @@ class EnsembleFit:
 
     @property
     def rows(self) -> Any:
-        """Rows used for training or for early stopping."""
         drawn = self.resampled.rows
         return None if drawn is None else np.concatenate([drawn, self.set_aside])
 

@@ -46,11 +46,9 @@ class EvalRows:
 
     @property
     def n_rows(self) -> int:
-        """Number of rows."""
         return int(self.X.num_row()) if self.y is None else count_rows(self.X)
 
     def codes(self, classes: NDArray[Any]) -> NDArray[np.intp]:
-        """Return the class code of each row."""
         labels = self.X.get_label() if self.y is None else self.y
         return encode_eval_labels(labels, classes)
 

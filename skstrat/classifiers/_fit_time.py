@@ -91,7 +91,6 @@ def predict_seconds(
 
 
 def _name(model: Any) -> str:
-    """Name a class with the library that it comes from."""
     return f"{type(model).__module__.partition('.')[0]}.{type(model).__name__}"
 
 
@@ -102,7 +101,6 @@ def _given(params: dict[str, Any], names: tuple[str, ...], default: int) -> int:
 
 
 def _leaves(params: dict[str, Any], cost: _Cost) -> int:
-    """Return the number of leaves of a tree."""
     by_depth = any("depth" in name for name in cost.leaves)
     found = _given(params, cost.leaves, 0)
     if not by_depth:

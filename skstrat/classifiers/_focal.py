@@ -51,7 +51,7 @@ _Rows = tuple[Any, Any]
 class FocalLossClassifier(RoutesFitParams, ProbabilityClassifier):
     """XGBoost or LightGBM trained with the focal loss, with calibrated probabilities.
 
-    The sigmoid of such trees is many times too high for a rare class, so
+    The sigmoid of the raw scores is many times too high for a rare class, so
     :class:`FocalLoss` corrects predictions. Training starts from the class prior. Trees
     that stop early predict too low: choose their number by the log loss for each gamma.
 
@@ -75,10 +75,8 @@ class FocalLossClassifier(RoutesFitParams, ProbabilityClassifier):
         Raw score that training starts from. LightGBM's raw scores do not include it.
     classes_ : ndarray of shape (2,)
         The labels, sorted; the second is class 1.
-    n_features_in_ : int
-        Columns of X.
-    feature_names_in_ : ndarray of shape (n_features,)
-        Names of the columns, if X has names that are all strings.
+    n_features_in_, feature_names_in_ : int, ndarray of shape (n_features,)
+        Number and names of the columns; names only if all are strings.
 
     Methods
     -------
@@ -124,15 +122,14 @@ class FocalLossClassifier(RoutesFitParams, ProbabilityClassifier):
         y : array-like of shape (n_rows,)
             Labels of two classes, of any type.
         sample_weight : array-like of shape (n_rows,), default=None
-            Weights. Rows of zero weight are ignored.
+            Weights. Rows with zero weight are ignored.
         **fit_params : dict
             Other arguments of the estimator's ``fit``, such as ``eval_set``, ``eval_X``
-            and ``eval_y``, ``callbacks``, ``categorical_feature`` or ``verbose``. With
-            metadata routing enabled, those that it requests. Eval sets have labels like
-            y. Early stopping uses ``"log_loss"``, that of the predicted probabilities,
-            unless you set a metric. Callables get raw scores and labels 0 and 1. The
-            library's own metrics, such as ``"logloss"``, do not use these
-            probabilities.
+            and ``eval_y``, ``callbacks`` or ``categorical_feature``. With metadata
+            routing enabled, those that it requests. Eval sets have labels like y. Early
+            stopping uses ``"log_loss"``, that of the predicted probabilities, unless
+            you set a metric. Callables get raw scores and labels 0 and 1. The library's
+            own metrics, such as ``"logloss"``, do not use these probabilities.
 
         Returns
         -------
@@ -145,7 +142,7 @@ class FocalLossClassifier(RoutesFitParams, ProbabilityClassifier):
             If the estimator is neither of the two.
         ValueError
             If y or an eval set has other labels. If a parameter of the estimator or of
-            ``fit`` clashes with the loss: objectives, class weights, starting scores,
+            ``fit`` conflicts with the loss: objectives, class weights, starting scores,
             and models to continue from.
         """
         self._validate_params()
@@ -183,7 +180,6 @@ class FocalLossClassifier(RoutesFitParams, ProbabilityClassifier):
     def _prepare_xgboost(
         self, estimator: Any, params: _Params, _given: _Rows, _rows: _Rows
     ) -> _Params:
-        """Set the start and the metric of XGBoost; encode eval sets."""
         estimator.set_params(base_score=float(expit(self.raw_init_)))
         if not (sets := read_eval_sets(params)):
             return params
@@ -274,7 +270,6 @@ def _check_estimator(estimator: Any) -> bool:
 
 
 def _check_fit_params(params: _Params) -> None:
-    """Refuse fit parameters that conflict with the loss."""
     given = [name for name, value in params.items() if value is not None]
     if starts := [name for name in given if name in _STARTS]:
         raise ValueError(

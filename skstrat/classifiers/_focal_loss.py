@@ -136,7 +136,6 @@ class FocalLoss:
         return sign, outer, log_u, log_rest
 
     def _derivatives(self, y: Any, raw: Any) -> tuple[Floats, Floats, Floats]:
-        """Return gradient, positive hessian and hessian."""
         sign, outer, log_u, log_rest = self._terms(y, raw)
         u, rest, gamma = np.exp(log_u), np.exp(log_rest), self.gamma
         # (1 - u)^gamma (1 - u - gamma u log u): positive terms, so that none cancel.

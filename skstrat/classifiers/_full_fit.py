@@ -120,14 +120,12 @@ def _weights_arrive(estimator: Any) -> bool:
 
 
 def _refuse_columns(estimator: Any, X: Any, n_scores: int) -> None:
-    """Refuse too many coefficients where their number is known from the columns."""
     shape: tuple[int, ...] = getattr(X, "shape", ())
     if len(shape) == 2 and only_scales(steps_before(estimator)):
         _refuse_many(shape[1] * n_scores)
 
 
 def _refuse_draw(resampled: Resampled) -> None:
-    """Refuse rows whose weights do not restore the class totals."""
     made_by, drawn = resampled.made_by, resampled.rows
     names, _, totals = resampled.original
     change = class_totals(resampled.labels, resampled.weights) / totals

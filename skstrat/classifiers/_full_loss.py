@@ -46,7 +46,6 @@ class PenalisedLogLoss:
 
     @property
     def n_rows(self) -> int:
-        """Rows read by one evaluation."""
         return len(self.codes)
 
     def penalty_slope(self, at: Floats) -> Floats:
@@ -109,7 +108,6 @@ class PenalisedLogLoss:
             step = max(_LEAST_ROWS, _NUMBERS * X.shape[0] // max(numbers, 1))
 
     def _transform(self, X: Any) -> Any:
-        """Transform rows; the transformers were fitted on the rows drawn."""
         for transformer in self.transformers:
             try:
                 X = transformer.transform(X)
@@ -147,7 +145,6 @@ class PenalisedLogLoss:
                     curvature[first, second] = gram
 
     def _join(self, curvature: dict[tuple[int, int], Any], at: Floats) -> Any:
-        """Assemble the Hessian."""
         scores = range(len(at))
         parts = [[curvature[max(i, j), min(i, j)] for j in scores] for i in scores]
         bends = self.penalty_slope(np.ones(at.shape)).ravel()

@@ -104,13 +104,11 @@ class HoldOut:
 
     @cached_property
     def sizes(self) -> NDArray[np.int64]:
-        """Rows of each group."""
         n_groups = 2 * len(self.classes)
         return count_codes(self.groups, n_groups + 1)[:-1]
 
     @property
     def has_rows_trained_on(self) -> bool:
-        """Whether rows that were trained on represent others."""
         return bool(self.sizes[1::2].any())
 
     def without(self, rows: Indices) -> HoldOut:
@@ -149,11 +147,9 @@ class Sample:
 
     @property
     def trained_on(self) -> Mask:
-        """Whether the estimator was trained on a row."""
         return self.held.group_of[self.parts] % 2 == 1
 
     def take(self, kept: Mask) -> Sample:
-        """Keep some rows, which then represent all."""
         taken = ("rows", "parts", "weight")
         return replace(self, **{name: getattr(self, name)[kept] for name in taken})
 

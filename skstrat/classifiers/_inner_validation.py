@@ -39,7 +39,6 @@ def warn_of_split_copies(estimator: Any, resampled: list[Resampled]) -> None:
 
 
 def _models_inside(value: Any) -> Iterator[Any]:
-    """Yield an estimator and all unfitted models in its parameters."""
     if isinstance(value, (list, tuple)):
         for each in value:
             yield from _models_inside(each)
@@ -81,7 +80,6 @@ def stops_early(params: dict[str, Any], n_rows: int) -> bool:
 
 
 def _cross_validates(model: Any, params: dict[str, Any]) -> bool:
-    """Tell whether a model splits the rows into folds."""
     if "cv" not in params or is_frozen(params.get("estimator")):
         return False
     # A chain without folds passes on the true labels.

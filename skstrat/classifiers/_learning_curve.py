@@ -103,7 +103,6 @@ def measured_share(
 
 
 def _needs_eval_set(estimator: Any) -> bool:
-    """Tell whether a booster inside stops early by an eval set."""
     params = estimator.get_params(deep=True)
     return any(
         name.rpartition("__")[2] in _STOPPING_ROUNDS and bool(value)

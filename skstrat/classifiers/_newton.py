@@ -133,7 +133,6 @@ class _Factors:
             self._least = 4 * rounding * self._values[-1]
 
     def solve(self, slope: Floats) -> tuple[Floats, float]:
-        """Return H⁻¹g, and g'H⁻¹g."""
         if self._root is not None:
             along = solve_triangular(self._root, slope, lower=True)
             size = float(along @ along)

@@ -56,7 +56,6 @@ def _parse(scope: Any, model: Any, inputs: Any, **_: Any) -> Any:
 
 
 def _maps(scope: Any, model: Any) -> bool:
-    """Tell whether probabilities are a map from label to probability."""
     return bool(scope.get_options(model, {"zipmap": True})["zipmap"])
 
 
@@ -125,7 +124,6 @@ def _predict(scope: Any, operator: Any, model: Any, opset: dict[str, int]) -> An
 
 
 def _refuse_pilots(operator: Any, model: Any, opset: int) -> None:
-    """Refuse pilots that skl2onnx does not convert."""
     inputs = [(each.raw_name, each.type) for each in operator.inputs]
     for pilot in model._corrected_pilots():
         try:
@@ -143,7 +141,6 @@ def _refuse_pilots(operator: Any, model: Any, opset: int) -> None:
 def _inclusion_probability(
     pilots: list[Any], row_offset: Any, dtype: Any, opset: dict[str, int]
 ) -> Any:
-    """Return the inclusion probability of a row, for each class."""
     proba = pilots[0]
     for each in pilots[1:]:
         proba = onnx_ops.OnnxAdd(proba, each, **opset)

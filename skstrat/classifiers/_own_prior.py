@@ -71,7 +71,6 @@ def refuse_threshold(estimator: Any, around: str = "this classifier") -> None:
 
 
 def _refuse_lost(estimator: Any, around: str) -> None:
-    """Refuse a threshold or a fitted model inside."""
     refuse_threshold(estimator, around)
     refuse_frozen(estimator)
 
@@ -194,7 +193,6 @@ def _believed(own: list[OwnPrior], totals: Floats, drawn: Labels) -> Floats:
 
 
 def _prior(own: OwnPrior, n_classes: int) -> Floats:
-    """Return the shares of classes that a parameter sets."""
     if isinstance(own.value, (str, bool)):
         return np.full(n_classes, 1 / n_classes)
     shares = np.asarray(own.value, dtype=np.float64)

@@ -52,20 +52,20 @@ class PartialFitClassifier(CorrectedClassifier):
 
     Each batch has a fixed number of rows of every class, so every step learns from rare
     classes, too. Loss weights make the batches an unbiased estimate of the data. A
-    model then has the same optimum as on shuffled data, with less noise on the way.
-    Without weights, the prior is corrected instead:
+    model then has the same optimum as on shuffled data, and its gradients have less
+    variance. Without weights, the prior is corrected instead:
 
     .. math:: \log p_c = \log q_c + \log(M_c / m_c) + \text{const}
 
     with *q* the estimator's probabilities, *M* the original total of each class and *m*
-    the total that was served (Saerens, Latinne and Decaestecker, 2002). X is read a
+    the total in the batches (Saerens, Latinne and Decaestecker, 2002). X is read a
     batch at a time, so it may be larger than memory.
 
     ``SGDClassifier(loss="log_loss")`` ends with the mean coefficients of its last
     epoch. Their scale and the intercept then minimise its loss over the rows, which
     makes the mean prediction right for any step size. The scale is not raised where it
     would be overfitted: with more columns than a tenth of the deviance explained. Then
-    and with an L1 penalty the coefficients stay as they are.
+    and with an L1 penalty the coefficients are not changed.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class PartialFitClassifier(CorrectedClassifier):
         Rows in a batch. If the estimator has ``batch_size="auto"``, it is set to the
         rows of each batch, because it would split them.
     epochs : int, default=10
-        How often each row is served of the class that needs most batches.
+        How often each row is used of the class that needs most batches.
     shares : {"equal"} or dict of label to float, default=None
         Share of each class in a batch. None takes the shares that needed the fewest
         rows in measurements. With loss weights these are the shares in the data, but at
@@ -113,27 +113,24 @@ class PartialFitClassifier(CorrectedClassifier):
     original_prior_ : ndarray of shape (n_classes,)
         Rows (with ``sample_weight``: total weight) of each class in the data.
     train_prior_ : ndarray of shape (n_classes,)
-        Rows (with weights: total weight) of each class served in an epoch.
+        Rows (with weights: total weight) of each class in the batches of an epoch.
     target_prior_ : ndarray of shape (n_classes,)
         The prior that predictions are for: the original one, or with
         ``prior_correction=False`` the one trained on.
     decision_ : TrainingDecision
-        The record of what the estimator was trained on, as in
-        :class:`ResampledClassifier`.
+        The record of the training, as in :class:`ResampledClassifier`.
     n_iter_ : int
         Epochs that the estimator was trained for.
     n_samples_fit_ : int
-        Rows served in them.
+        Rows in the batches of these epochs.
     validation_loss_ : list of float
         Log loss on the part held out after each epoch; empty without early stopping.
     coef_, feature_importances_ : ndarray
         The estimator's, if it has them.
     intercept_ : ndarray of shape (1,) or (n_classes,)
         The estimator's, if it has one, corrected as in ``to_sklearn``.
-    n_features_in_ : int
-        Columns of X, if the estimator knows them.
-    feature_names_in_ : ndarray of shape (n_features,)
-        Names of the columns, if the estimator knows them.
+    n_features_in_, feature_names_in_ : int, ndarray of shape (n_features,)
+        Number and names of the columns, if the estimator knows them.
 
     See Also
     --------
@@ -142,15 +139,15 @@ class PartialFitClassifier(CorrectedClassifier):
 
     Notes
     -----
-    If the rows fit in memory, use ``ResampledClassifier(LogisticRegression())``. It
+    If the rows fit in memory, use ``ResampledClassifier(LogisticRegression())``, which
     converges. Default SGD ended 4 % above its log loss in median of seven data sets,
     and up to 41 %. With ``full_fit=True`` it reads files in a few passes, too.
 
     Shuffled batches are as good or better when positives are not rare, or with weights
     and a step size that decreases fast (``power_t=0.5``). Equal shares need larger loss
     weights than shares of 10 %, and so more rows to come close to the optimum. Without
-    weights the fewest rows are needed, but a model that lacks a term may stay away from
-    its optimum. Rows of files are read in one pass for each 2**24 numbers served.
+    weights the fewest rows are needed, but a model that lacks a term may not reach its
+    optimum.
 
     Examples
     --------
@@ -330,7 +327,7 @@ class PartialFitClassifier(CorrectedClassifier):
         weigh: Callable[[Rows], Floats] | None,
         loss_of: Callable[[Any], float] | None,
     ) -> tuple[Any, Any]:
-        """Train; return the estimator of the best epoch with mean coefficients, too."""
+        """Train; return the best epoch's estimator, also with mean coefficients."""
         named = {}
         if "classes" in signature(estimator.partial_fit).parameters:
             named["classes"] = train.labels.classes
@@ -362,7 +359,7 @@ def _train_epoch(
     named: dict[str, Any],
 ) -> Any:
     """Train for an epoch; return SGD with mean coefficients, others as they are."""
-    # Batches of the estimator's own would cut these up.
+    # The estimator would split these batches into its own.
     fits_batch_size = getattr(estimator, "batch_size", None) == "auto"
     mean = EpochMean() if averages(estimator) else None
     with read_at_random(train.X):

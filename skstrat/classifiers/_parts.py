@@ -38,7 +38,6 @@ class Part:
     positions: Rows | None  # in X; None for all rows in their order
 
     def part(self, rows: Rows) -> Part:
-        """Take a part of the part."""
         labels = self.labels
         codes = labels.codes[rows]
         counts = np.bincount(codes, minlength=len(labels.classes))
@@ -50,7 +49,6 @@ class Part:
         )
 
     def take(self, rows: Rows) -> tuple[Any, Any]:
-        """Gather rows."""
         at = rows if self.positions is None else self.positions[rows]
         X = self.X.take_rows(at) if is_lazy(self.X) else gather_rows(self.X, at)
         return X, self.labels.classes[self.labels.codes[rows]]
@@ -72,12 +70,10 @@ class Part:
                 yield rows, gather_rows(X, places), y[places]
 
     def predict(self, method: Callable[[Any], Any], rows: Rows) -> Floats:
-        """Predict rows, some at a time."""
         blocks = [rows[n : n + _BLOCK] for n in range(0, len(rows), _BLOCK)]
         return np.concatenate([method(self.take(block)[0]) for block in blocks])
 
     def log_loss(self, priors: dict[str, Floats], estimator: Any) -> float:
-        """Average the log loss of corrected probabilities."""
         codes = self.labels.codes
         rows = np.arange(len(codes))
         proba = correct_prior(self.predict(estimator.predict_proba, rows), **priors)

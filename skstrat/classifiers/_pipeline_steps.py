@@ -67,7 +67,6 @@ def model_params(estimator: Any, params: Params) -> Params:
 
 
 def _split(pipeline: SklearnPipeline, params: Params) -> tuple[Params, Params]:
-    """Separate the parameters of the last step from those of the steps before."""
     name = pipeline.steps[-1][0]
     if routing_enabled():
         own = dict(process_routing(pipeline, "fit", **params)[name]["fit"])

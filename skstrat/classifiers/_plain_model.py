@@ -116,7 +116,6 @@ def _with_steps(pipeline: Any, steps: list[tuple[str, Any]]) -> SklearnPipeline:
 
 
 def _changed(model: Any, **attributes: Any) -> Any:
-    """Return a shallow copy with other attributes."""
     made = copy(model)
     vars(made).update(attributes)
     return made

@@ -74,9 +74,7 @@ class ProbabilityClassifier(
 
     @available_if(estimator_has("predict_proba"))
     def predict_proba(self, X: Any) -> NDArray[Any]:
-        """Predict probabilities for the target distribution.
-
-        It is the original distribution, or that of a ``target_prior``.
+        """Predict probabilities for the original distribution, or for ``target_prior``.
 
         Parameters
         ----------
@@ -103,17 +101,12 @@ class ProbabilityClassifier(
         Parameters
         ----------
         X : array-like of shape (n_rows, ...)
-            Data in memory. For a Dask collection, map the partitions.
+            Data in memory, as in ``predict_proba``.
 
         Returns
         -------
         ndarray of shape (n_rows,)
             Labels.
-
-        Raises
-        ------
-        TypeError
-            If X is a Dask collection, as in the other methods that predict.
         """
         check_is_fitted(self)
         refuse_lazy(X, self, "predict")

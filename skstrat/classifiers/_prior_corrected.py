@@ -78,7 +78,6 @@ class CorrectedPredictions(ProbabilityClassifier):
         return self._correct(self.estimator_.predict_proba(X), X)
 
     def _correct(self, proba: Any, X: Any) -> NDArray[Any]:
-        """Correct the predictions of an estimator for some rows."""
         shift = self._shift_of(X)
         if not (self._shifts_rows or shift.any()):
             return columns_of(self.estimator_, proba, shift.shape[-1])
@@ -109,8 +108,7 @@ class CorrectedPredictions(ProbabilityClassifier):
     def decision_function(self, X: Any) -> NDArray[Any]:
         """Return the estimator's decision values plus the log ratio of the priors.
 
-        The shift is exact where decision values are log odds, as those of logistic
-        regression and boosting are.
+        This is exact where decision values are log odds, as in logistic regression.
 
         Parameters
         ----------
@@ -212,10 +210,8 @@ class PriorCorrectedClassifier(CorrectedPredictions):
 
     with *q* the classifier's probabilities (Elkan, 2001; Saerens, Latinne and
     Decaestecker, 2002). *m* is the total of each class it was trained on, and *M* the
-    total in the distribution to predict.
-
-    The classifier stays as it is, as in :class:`sklearn.frozen.FrozenEstimator`:
-    ``fit`` changes nothing, and a clone has the same fitted classifier.
+    total in the distribution to predict. The classifier is not changed, as in
+    :class:`sklearn.frozen.FrozenEstimator`: a clone has the same fitted classifier.
 
     Parameters
     ----------
@@ -228,8 +224,7 @@ class PriorCorrectedClassifier(CorrectedPredictions):
         The same for the distribution to predict. Only ratios matter in both. Both are
         read at prediction and may be set at any time.
     classes : array-like of shape (n_classes,), default=None
-        Labels in the order of the probabilities; None for the estimator's
-        ``classes_``.
+        Labels in the order of the probabilities; None for the estimator's ``classes_``.
 
     Attributes
     ----------
@@ -241,10 +236,8 @@ class PriorCorrectedClassifier(CorrectedPredictions):
         The estimator's, if it has them.
     intercept_ : ndarray of shape (1,) or (n_classes,)
         The corrected one, if log probabilities are linear in the estimator's intercept.
-    n_features_in_ : int
-        Columns of X, if the estimator knows them.
-    feature_names_in_ : ndarray of shape (n_features,)
-        Names of the columns, if the estimator knows them.
+    n_features_in_, feature_names_in_ : int, ndarray of shape (n_features,)
+        Number and names of the columns, if the estimator knows them.
 
     See Also
     --------
@@ -253,30 +246,26 @@ class PriorCorrectedClassifier(CorrectedPredictions):
 
     Notes
     -----
-    ``skl2onnx.to_onnx`` converts it, alone and as last step of a scikit-learn
-    pipeline, where it converts the estimator. It takes the option ``zipmap`` (True or
-    False) and no other. In float32, an error *e* in a probability of the estimator
-    becomes one of at most *e* times the largest ratio of the factors
-    :math:`M_c / m_c`. The correction itself adds some 1e-7 of each probability, and
-    leaves 0 and 1 as they are.
+    ``skl2onnx.to_onnx`` converts it, alone and as last step of a scikit-learn pipeline,
+    where it converts the estimator. It takes the option ``zipmap`` (True or False) and
+    no other. In float32, an error *e* in a probability of the estimator becomes at most
+    *e* times the largest ratio of the factors :math:`M_c / m_c`. The correction adds
+    some 1e-7 of each probability.
 
     Examples
     --------
     A model of balanced rows, used where one row in a hundred is positive:
 
     >>> import numpy as np
-    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> from sklearn.naive_bayes import GaussianNB
     >>> from skstrat import PriorCorrectedClassifier
     >>> rng = np.random.default_rng(0)
     >>> y = np.repeat([0, 1], 500)
-    >>> X = rng.normal(size=(1000, 1)) + y[:, np.newaxis]
-    >>> forest = RandomForestClassifier(20, min_samples_leaf=20, random_state=0).fit(
-    ...     X, y
-    ... )
+    >>> balanced = GaussianNB().fit(rng.normal(size=(1000, 1)) + y[:, None], y)
     >>> model = PriorCorrectedClassifier(
-    ...     forest, train_prior=[1, 1], target_prior=[99, 1]
+    ...     balanced, train_prior=[1, 1], target_prior=[99, 1]
     ... )
-    >>> forest.predict([[2.5]]), model.predict([[2.5]])
+    >>> balanced.predict([[2.5]]), model.predict([[2.5]])
     (array([1]), array([0]))
     """
 
@@ -298,9 +287,7 @@ class PriorCorrectedClassifier(CorrectedPredictions):
 
         Parameters
         ----------
-        X : object, default=None
-            Ignored.
-        y : object, default=None
+        X, y : object, default=None
             Ignored.
         **params : dict
             Ignored.
@@ -313,9 +300,9 @@ class PriorCorrectedClassifier(CorrectedPredictions):
         Raises
         ------
         ValueError
-            If the estimator holds a decision threshold; ``predict`` raises it, too. Put
-            the threshold around this classifier. If a prior is not positive and finite,
-            or has not one value for each class; all methods that predict raise it, too.
+            If the estimator holds a decision threshold. Put the threshold around this
+            classifier. If a prior is not positive and finite, or has not one value for
+            each class. All methods that predict raise these errors, too.
         """
         refuse_threshold(self.estimator)
         check_is_fitted(self.estimator)

@@ -46,10 +46,6 @@ class PriorEstimate:
     standard_error : ndarray of shape (n_classes,)
         Standard error of each share; inf where the probabilities do not determine it.
 
-    See Also
-    --------
-    estimate_prior : The function that gives it.
-
     Examples
     --------
     >>> from skstrat import estimate_prior
@@ -87,10 +83,9 @@ def estimate_prior(
 ) -> PriorEstimate:
     r"""Estimate the shares of the classes among unlabelled rows.
 
-    The rate of fraud changes with time, and labels arrive late. If the rows within each
-    class have not changed, predictions for new rows show how frequent the class is now.
-    The estimate maximises the likelihood of the mixture (Saerens, Latinne and
-    Decaestecker, 2002),
+    If the rows within each class have not changed, predictions for new rows show how
+    frequent the class is now. The estimate maximises the likelihood of the mixture
+    (Saerens, Latinne and Decaestecker, 2002),
 
     .. math:: \sum_i \log \sum_c \pi_c \, p_{ic} / \rho_c
 
@@ -125,28 +120,25 @@ def estimate_prior(
     Warns
     -----
     CalibrationWarning
-        If the classes overlap too much for an estimate. Two conditions are tested. The
-        standard error of a class is above a quarter of its share. And it is above twice
-        that of as many rows with labels, :math:`\sqrt{\pi_c (1 - \pi_c) / n}`.
-        Predictions for this prior would miss the range of 0.8 to 1.25 times the true
-        share.
+        If the classes overlap too much for an estimate: the standard error of a class
+        is above a quarter of its share. It must also be above twice that of as many
+        rows with labels, :math:`\sqrt{\pi_c (1 - \pi_c) / n}`.
 
     See Also
     --------
-    correct_prior : Turns probabilities to the prior found.
+    correct_prior : Corrects probabilities to the prior found.
     ResampledClassifier : Predicts for it with ``target_prior=``.
 
     Notes
     -----
     The standard error is that of the Bayesian bootstrap (Rubin, 1981): rows get random
-    weights, and the likelihood is maximised anew. From 100,000 rows on, each resample
+    weights, and the likelihood is maximised again. From 100,000 rows on, each resample
     weights a random part of 50,000 rows as if it represented all. The variances within
-    the parts are averaged (the bag of little bootstraps; Kleiner, Talwalkar, Sarkar and
-    Jordan, 2014). The standard error is 0 for a class with share 0 in every resample.
-
-    It measures chance alone. The estimate also moves if probabilities are not
-    calibrated, or if rows within a class have changed. These errors may be larger, most
-    of all where classes overlap.
+    the parts are averaged. This is the bag of little bootstraps (Kleiner, Talwalkar,
+    Sarkar and Jordan, 2014). The standard error is 0 for a class with share 0 in every
+    resample. It measures chance alone. The estimate also changes if probabilities are
+    not calibrated, or if rows within a class have changed. These errors may be larger,
+    most of all where classes overlap.
 
     Examples
     --------
@@ -154,29 +146,21 @@ def estimate_prior(
 
     >>> import numpy as np
     >>> from sklearn.linear_model import LogisticRegression
-    >>> from skstrat import (
-    ...     DownsampleUpweight,
-    ...     ResampledClassifier,
-    ...     correct_prior,
-    ...     estimate_prior,
-    ... )
+    >>> from skstrat import DownsampleUpweight, ResampledClassifier
+    >>> from skstrat import correct_prior, estimate_prior
     >>> rng = np.random.default_rng(0)
     >>> y, y_new = rng.random(50_000) < 0.02, rng.random(20_000) < 0.06
     >>> X, X_new = (rng.normal(size=(len(b), 2)) + 1.5 * b[:, None] for b in (y, y_new))
-    >>> model = ResampledClassifier(
-    ...     LogisticRegression(), DownsampleUpweight(factor=10, random_state=0)
-    ... ).fit(X, y)
-    >>> p = model.predict_proba(X_new)
-    >>> found = estimate_prior(p, model.target_prior_, random_state=0)
+    >>> down = DownsampleUpweight(factor=10, random_state=0)
+    >>> model = ResampledClassifier(LogisticRegression(), down).fit(X, y)
+    >>> p, before = model.predict_proba(X_new), model.target_prior_
+    >>> found = estimate_prior(p, before, random_state=0)
     >>> print(found)
     class 0: 0.940 ± 0.003
     class 1: 0.060 ± 0.003
-    >>> corrected = correct_prior(
-    ...     p, train_prior=model.target_prior_, target_prior=found.prior
-    ... )
-    >>> share, before, after = y_new.mean(), p[:, 1].mean(), corrected[:, 1].mean()
-    >>> print(f"{share:.3f} are positive; before {before:.3f}, after {after:.3f}")
-    0.057 are positive; before 0.031, after 0.060
+    >>> corrected = correct_prior(p, train_prior=before, target_prior=found.prior)
+    >>> round(float(p[:, 1].mean()), 3), round(float(corrected[:, 1].mean()), 3)
+    (0.031, 0.06)
     """
     trained = check_prior("train_prior", train_prior)
     p = check_probabilities("p_unlabelled", p_unlabelled, len(trained))
@@ -244,7 +228,6 @@ def _maximise(
 
 
 def _gain_and_hessian(scaled: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """Return the EM factor of each share, and minus the Hessian."""
     return scaled @ weights, (scaled * weights) @ scaled.T
 
 

@@ -45,7 +45,6 @@ class RowCorrectedClassifier(PriorCorrectedClassifier):
         return shift
 
     def _shift_in_all_rows(self) -> Floats:
-        """Return the part of the shift that is the same for all rows."""
         shift: Floats = self.row_offset.log_scale + prior_shift(*self._priors())
         return shift
 

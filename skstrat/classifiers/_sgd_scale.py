@@ -1,12 +1,4 @@
-r"""Average the coefficients of SGD over an epoch, and fit their scale and intercept.
-
-The scale *a* and the intercept *b* minimise the loss that SGD itself minimises,
-
-.. math:: \sum_i w_i \log(1 + e^{-y_i (a s_i + b)}) / n + \alpha a^2 \|\beta\|^2 / 2,
-
-over the rows, with *s* the scores without an intercept. So the mean prediction is the
-share of the class, however far SGD still is from its optimum.
-"""
+"""Average the coefficients of SGD over an epoch, and fit their scale and intercept."""
 
 from __future__ import annotations
 
@@ -27,19 +19,21 @@ from skstrat.classifiers._parts import Part
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-# Rows trained on look easier than others, so a scale fitted to them is too large. It is
-# multiplied by 1 - columns / chi2 then (van Houwelingen and le Cessie, 1990). A larger
-# scale is taken where this is at least 0.9, as Riley and others (2019) demand of data.
+# The scale a and the intercept b minimise the loss that SGD itself minimises,
+#     sum_i w_i log(1 + exp(-y_i (a s_i + b))) / n + alpha a^2 |beta|^2 / 2,
+# over the rows, with s the scores without an intercept. So the mean prediction is the
+# share of the class, also if SGD is far from its optimum.
+
+# A scale fitted to training rows is too large. The correct one is smaller by the factor
+# 1 - columns / chi2 (van Houwelingen and le Cessie, 1990). A larger scale is used only
+# where this factor is at least 0.9, as Riley and others (2019) require.
 _MOST_SHRINKAGE = 0.1
-# More rows change the log loss by a few millionths.
+# More rows of a class change the log loss by a few millionths.
 _MOST_OF_CLASS = 1 << 18
 
 
 def averages(estimator: Any) -> bool:
-    """Tell whether coefficients are averaged: those of SGD with log loss.
-
-    With an L1 penalty, an average is not as sparse.
-    """
+    """Tell whether coefficients are averaged: SGD with log loss, without L1 penalty."""
     return (
         isinstance(estimator, SGDClassifier)
         and estimator.loss == "log_loss"
@@ -55,13 +49,11 @@ class EpochMean:
         self._n_batches = 0
 
     def add(self, estimator: Any) -> None:
-        """Add the coefficients after a batch."""
         self._sums[0] = self._sums[0] + estimator.coef_
         self._sums[1] = self._sums[1] + estimator.intercept_
         self._n_batches += 1
 
     def of(self, estimator: Any) -> Any:
-        """Return a copy of the estimator with the mean coefficients."""
         coef, intercept = (each / self._n_batches for each in self._sums)
         return _with(estimator, coef, intercept)
 
@@ -90,11 +82,9 @@ def scaled(
 
 
 def _fit_scale(mean: Any, last: Any, train: Part, passes: Floats, seed: int) -> Any:
-    """Return mean coefficients with the scale and intercept fitted to the rows.
-
-    ``passes`` is how often each class counts. Where a larger scale would be overfitted,
-    the last coefficients are kept: they lag behind less than their mean.
-    """
+    """Return mean coefficients with the scale and intercept fitted to the rows."""
+    # passes is how often each class counts. Where a larger scale would be overfitted,
+    # the last coefficients are kept: they are larger than their mean.
     labels = train.labels
     rows, weights = _choose_rows(train, passes, seed)
     scores = train.predict(mean.decision_function, rows).reshape(len(rows), -1)
@@ -112,7 +102,7 @@ def _fit_scale(mean: Any, last: Any, train: Part, passes: Floats, seed: int) -> 
         length = np.linalg.norm(row)
         if not length:
             continue
-        # Divided by its length, the penalty of the line is that of the coefficients.
+        # Divided by the length, so that the penalty of the line is that of the model.
         distance = (scores[:, [place]] - mean.intercept_[place]) / length
         _fit_line(line, distance, y == label, weights)
         scale = line.coef_[0, 0] / length
@@ -131,7 +121,7 @@ def _fit_line(
     line: LogisticRegression, distance: Floats, y: Mask, weights: Floats
 ) -> None:
     with warnings.catch_warnings():
-        # Where a line separates the classes, any large scale will do.
+        # If the scores separate the classes, any large scale is a solution.
         for category in (ConvergenceWarning, LinAlgWarning):
             warnings.simplefilter("ignore", category)
         line.fit(distance, y, sample_weight=weights)
@@ -140,7 +130,7 @@ def _fit_line(
 def _deviance(
     line: LogisticRegression, distance: Floats, y: Mask, weights: Floats
 ) -> float:
-    """Return twice the mean log loss that the line saves against the share of y."""
+    """Return twice the mean log loss of the share of y, minus that of the line."""
     share = np.average(y, weights=weights)
     lost = np.logaddexp(0, np.where(y, -1, 1) * line.decision_function(distance))
     null = entr(share) + entr(1 - share)
@@ -150,7 +140,7 @@ def _deviance(
 def _choose_rows(
     train: Part, passes: Floats, seed: int
 ) -> tuple[NDArray[np.intp], Floats]:
-    """Choose at most so many rows of each class, and their weights."""
+    """Choose rows up to the limit of each class, and their weights."""
     codes, counts = train.labels.codes, train.labels.counts
     rows, taken = np.arange(len(codes)), np.minimum(counts, _MOST_OF_CLASS)
     if taken.sum() < len(codes):

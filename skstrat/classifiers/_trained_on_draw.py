@@ -67,7 +67,6 @@ class TrainedOnDraw(CheckedClassifier):
         return training_rows(self.estimator, resampler, X, y, sample_weight, fit_params)
 
     def _train(self, rows: TrainingRows) -> Trained:
-        """Fit a clone of the estimator, and learn its prior."""
         resampled, labels = rows.resampled, rows.resampled.labels
         estimator = clone(self.estimator)
         if routing_enabled():
@@ -111,7 +110,6 @@ class TrainedOnDraw(CheckedClassifier):
         *,
         inside: bool,
     ) -> None:
-        """Learn the priors and the correction."""
         labels = rows.resampled.labels
         classes, counts, totals = rows.drawn.original
         # The effect of the estimator's own parameters on the shares of the rows drawn.
@@ -127,7 +125,6 @@ class TrainedOnDraw(CheckedClassifier):
         )
 
     def _original_shift(self, X: Any, own_shift: Floats) -> Floats:
-        """Return the offset to the original distribution, row by row."""
         return self._row_offset(own_shift)(X)
 
     def _row_offset(self, own_shift: Floats) -> RowOffset:

@@ -88,7 +88,6 @@ def warn_of_trained_share(
 
 
 def _learner(fitted: Any) -> Any:
-    """Return the model that predicts inside pipelines and searches."""
     while True:
         if isinstance(fitted, SklearnPipeline):
             # The margin does not include the random draw of a sampler inside.

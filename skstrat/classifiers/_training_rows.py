@@ -159,7 +159,6 @@ def _refuse_addressed_weights(fit_params: dict[str, Any]) -> None:
 
 
 def _refuse_unread(sets: list[EvalRows], estimator: Any) -> None:
-    """Refuse eval sets whose rows are not in memory, or cannot be transformed."""
     for each in sets:
         if isinstance(each.X, (str, PathLike)):
             remedy = "Read the file, and give its rows."

@@ -51,7 +51,6 @@ def may_pay(
 
 
 def _makes_columns(pipeline: Any) -> bool:
-    """Tell whether a step before the last may change the number of columns."""
     return any(
         not (step is None or step == "passthrough")
         and not isinstance(step, OneToOneFeatureMixin)

@@ -1,11 +1,7 @@
-"""Plots of a comparison, as scikit-learn's displays.
+"""Plots of a comparison, as scikit-learn's displays."""
 
-Each is made by ``from_comparison`` (that of a factor by ``from_recommendation``), and
-curves also from labels and probabilities. ``plot`` draws it, into ``ax`` if given.
-Where scikit-learn has such a display, it is used. matplotlib is needed only then. A
-strategy keeps its colour, line and marker in all plots of a comparison, and
-colour-blind people can tell the colours apart.
-"""
+# scikit-learn's own displays are used where there is one. matplotlib is imported only
+# when a plot is drawn. A strategy has the same colour, line and marker in all plots.
 
 from skstrat.displays._confusion import ConfusionMatricesDisplay
 from skstrat.displays._cost import LearningCurveByRowsDisplay, TradeOffDisplay

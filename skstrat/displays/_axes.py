@@ -17,7 +17,6 @@ class Display:
     """A plot, with the figure and axes that it was drawn in."""
 
     def plot(self, ax: Any = None) -> Self:
-        """Draw."""
         raise NotImplementedError
 
     def _open(self, ax: Any, n: int = 1, n_columns: int = 1, **options: Any) -> None:
@@ -99,7 +98,7 @@ def use_log_scale(ax: Any, y: Any) -> None:
             if high >= 10 * low:
                 axis.set_minor_locator(LogLocator(subs=(2, 5)))
             else:
-                # Two of the ticks above need a decade.
+                # The ticks above need a decade to show two.
                 axis.set_major_locator(MaxNLocator(4))
                 axis.set_minor_locator(NullLocator())
             axis.set_major_formatter("{x:,g}")

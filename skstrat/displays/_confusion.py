@@ -18,9 +18,8 @@ class ConfusionMatricesDisplay(ComparisonDisplay):
     """A confusion matrix per strategy, at its tuned threshold.
 
     Each cell has the number of rows (with weights, their sum) and its percentage of the
-    row of the matrix, which gives its shade. The percentages are the share of positive
-    rows that were found, and of other rows with a false alarm. Predictions are out of
-    fold. Each matrix is drawn by scikit-learn's display.
+    row of the matrix, which gives its shade. Predictions are out of fold. Each matrix
+    is drawn by scikit-learn's display.
 
     Parameters
     ----------
@@ -33,12 +32,8 @@ class ConfusionMatricesDisplay(ComparisonDisplay):
     ----------
     matrices_ : dict of str to ndarray of shape (2, 2)
         Rows are the true classes, the negative first, columns the predicted ones.
-    figure_ : Figure
-        The figure.
-    ax_ : Axes
-        The first axes.
-    axes_ : ndarray of shape (n_strategies,)
-        Axes of the matrices.
+    figure_, ax_, axes_ : Figure, Axes, ndarray of shape (n_strategies,)
+        The figure, its first axes, and all of them.
 
     See Also
     --------
@@ -65,8 +60,8 @@ class ConfusionMatricesDisplay(ComparisonDisplay):
         ImportError
             If matplotlib is not installed.
         ValueError
-            If there are more than two classes, so that no threshold was tuned. If there
-            are fewer axes than strategies, or no such strategy.
+            If there are more than two classes, fewer axes than strategies, or no such
+            strategy.
         """
         comparison = self.comparison
         classes = comparison.labels.classes
@@ -97,7 +92,7 @@ class ConfusionMatricesDisplay(ComparisonDisplay):
             drawn.im_.set_clim(0, 1)
             for text, value in zip(drawn.text_.flat, matrix.flat, strict=True):
                 text.set(text=f"{round(value, 1):,}\n{text.get_text()}", size=SMALL)
-            # One threshold per fold; the middle one stands for them.
+            # One threshold per fold; the median represents them.
             threshold = np.median(comparison.outcome(name).folds["threshold"])
             words = f"{wrapped(name, 22)}\nthreshold {threshold:.2g}"
             axes.set_title(words, size=SMALL)

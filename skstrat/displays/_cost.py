@@ -16,10 +16,10 @@ from skstrat.displays._style import HUES, choose_strategies, measure_label, wrap
 class TradeOffDisplay(ComparisonDisplay):
     """Training time against a measure of quality, one point per strategy.
 
-    Time is on a logarithmic axis. So is a measure that is positive, so that one bad
-    strategy does not compress the others. The true distribution has the largest point
-    and a line at its value. Error bars are the standard error of the paired difference
-    to it, corrected for training rows that folds share (Nadeau and Bengio, 2003).
+    Both axes are logarithmic where values are positive. The true distribution has the
+    largest point and a line at its value. Error bars are the standard error of the
+    paired difference to it, corrected for training rows that folds share (Nadeau and
+    Bengio, 2003).
 
     Parameters
     ----------
@@ -32,24 +32,19 @@ class TradeOffDisplay(ComparisonDisplay):
 
     Attributes
     ----------
-    figure_ : Figure
-        The figure.
-    ax_ : Axes
-        The axes.
-    axes_ : ndarray of shape (1,)
-        The axes again.
+    figure_, ax_, axes_ : Figure, Axes, ndarray of shape (1,)
+        The figure, its axes, and an array of them.
 
     Examples
     --------
     >>> import matplotlib.pyplot as plt
     >>> from sklearn.datasets import make_classification
     >>> from sklearn.linear_model import LogisticRegression
-    >>> from skstrat import DownsampleUpweight, compare_strategies
+    >>> from skstrat import ClassWeight, compare_strategies
     >>> from skstrat.displays import TradeOffDisplay
     >>> X, y = make_classification(500, weights=[0.9], random_state=0)
-    >>> strategies = {"a third": DownsampleUpweight(factor=3, random_state=0)}
     >>> comparison = compare_strategies(
-    ...     LogisticRegression(), X, y, strategies=strategies, cv=2, random_state=0
+    ...     LogisticRegression(), X, y, strategies=ClassWeight(), cv=2, random_state=0
     ... )
     >>> display = TradeOffDisplay.from_comparison(comparison)
     >>> display.ax_.get_xlabel()
@@ -61,7 +56,7 @@ class TradeOffDisplay(ComparisonDisplay):
     measure: str | None = None
 
     def plot(self, ax: Any = None) -> Self:
-        """Draw the points and explain them.
+        """Draw one point for each strategy.
 
         Parameters
         ----------
@@ -109,12 +104,12 @@ class TradeOffDisplay(ComparisonDisplay):
 class LearningCurveByRowsDisplay(ComparisonDisplay):
     """Quality lost and time saved by dropping majority rows.
 
-    The upper panel shows the measure, the lower the training time. Both are against the
-    rows kept of the biggest class, on logarithmic axes. The upper edge has the factors
-    by which it was downsampled. Error bars of the measure are the standard error of the
-    paired difference to the smallest factor. They are corrected for training rows that
-    folds share (Nadeau and Bengio, 2003). Error bars of the time are the standard
-    deviation over the folds.
+    The upper panel shows the measure, the lower the training time, both against the
+    rows kept of the biggest class, on logarithmic axes. The upper edge has the
+    downsampling factors. Error bars of the measure are the standard error of the paired
+    difference to the smallest factor. They are corrected for training rows that folds
+    share (Nadeau and Bengio, 2003). Those of the time are the standard deviation over
+    the folds.
 
     Parameters
     ----------
@@ -125,12 +120,8 @@ class LearningCurveByRowsDisplay(ComparisonDisplay):
 
     Attributes
     ----------
-    figure_ : Figure
-        The figure.
-    ax_ : Axes
-        The axes of the measure.
-    axes_ : ndarray of shape (2,)
-        Axes of the measure and of the time.
+    figure_, ax_, axes_ : Figure, Axes, ndarray of shape (2,)
+        The figure, the axes of the measure, and those of measure and time.
     factor_axis_ : Axes
         The upper edge, with the factors.
     """
@@ -155,8 +146,7 @@ class LearningCurveByRowsDisplay(ComparisonDisplay):
         ImportError
             If matplotlib is not installed.
         ValueError
-            If the comparison has no learning curve or no such measure, or there are
-            fewer than two axes.
+            If there is no learning curve or measure, or there are fewer than two axes.
         """
         curve = self.comparison.curve
         if not curve:

@@ -25,7 +25,7 @@ KINDS = {
 # Precision at a lower recall than this rests on a few rows.
 FEW_FOUND = 0.05
 # Hanley and Lippman-Hand (1983): with no event in n trials, the rate is below 3 / n
-# with 95 % confidence. From fewer than 30 rows that says little.
+# with 95 % confidence. With fewer than 30 rows the limit is above 10 %.
 RULE_OF_THREE, HIGHEST_LIMIT = 3.0, 0.1
 Z_95 = 1.959964
 
@@ -100,7 +100,6 @@ class CurvesDisplay(Display):
         return checked
 
     def _looks(self) -> Styles:
-        """Return the styles, completed by defaults."""
         given = self.styles or {}
         looks = make_styles(self.y_prob)
         return {name: {**look, **given.get(name, {})} for name, look in looks.items()}
@@ -110,7 +109,7 @@ class CurvesDisplay(Display):
 class RankingDisplay(CurvesDisplay):
     """Ranking by each strategy: precision against recall, or the ROC curve.
 
-    The curves are drawn by scikit-learn's displays, with weights; the legend gives the
+    The curves are drawn by scikit-learn's displays, with weights. The legend has the
     average precision (AP) or the area under the ROC curve (AUC).
 
     Parameters
@@ -120,16 +119,15 @@ class RankingDisplay(CurvesDisplay):
     y_prob : mapping of str to array-like of shape (n_rows,)
         Probabilities of the positive class by name of the strategy.
     kind : {"precision_recall", "roc"}, default="precision_recall"
-        Which curve. With rare events the ROC curve of a useless model can look good,
-        but precision does not.
+        Which curve. With rare events precision shows false alarms that the ROC curve of
+        a useless model does not.
     sample_weight : array-like of shape (n_rows,), default=None
-        Weights of the rows; rows of weight zero are ignored.
+        Weights of the rows. Rows with zero weight are ignored.
     pos_label : int, float, bool or str, default=None
-        Label of the positive class. None means 1 where the labels are among 0 and 1, -1
-        and 1, or False and True.
+        Label of the positive class. None means 1 or True, beside 0, -1 or False.
     styles : mapping of str to dict, default=None
         Arguments of ``Axes.plot`` by name. None for styles that colour-blind people can
-        tell apart, in the order of ``y_prob``.
+        distinguish, in the order of ``y_prob``.
 
     Attributes
     ----------
@@ -139,12 +137,8 @@ class RankingDisplay(CurvesDisplay):
         Average precision or area under the ROC curve.
     chance_ : float
         Precision of guessing, which is the prevalence; 0.5 for the ROC curve.
-    figure_ : Figure
-        The figure.
-    ax_ : Axes
-        The axes.
-    axes_ : ndarray of shape (1,)
-        The axes again.
+    figure_, ax_, axes_ : Figure, Axes, ndarray of shape (1,)
+        The figure, its axes, and an array of them.
 
     See Also
     --------
@@ -153,11 +147,10 @@ class RankingDisplay(CurvesDisplay):
 
     Notes
     -----
-    Out-of-fold predictions of all folds are ranked together here. The table of a
-    comparison ranks within each fold and averages, so its values differ a little.
-
-    If precision stays below 50 % from a recall of 5 % on, the axis ends a little above
-    it. The precision of the first few rows, which is random, is then not shown.
+    Out-of-fold predictions of all folds are ranked together. The table of a comparison
+    ranks within each fold and averages, so its values differ a little. If precision
+    stays below 50 % from a recall of 5 % on, the axis ends a little above it. The
+    precision of the first few rows, which is random, is then not shown.
 
     Examples
     --------
@@ -191,9 +184,9 @@ class RankingDisplay(CurvesDisplay):
         ImportError
             If matplotlib is not installed.
         ValueError
-            If there is no curve or row, shapes do not fit, or the positive class is not
-            known. If a probability, a weight or the kind is impossible. If there are
-            not exactly two classes.
+            If there is no curve or row, shapes do not fit, or there are not exactly two
+            classes. If the positive class is not known, or a probability, a weight or
+            the kind is impossible.
         TypeError
             If weights are no numbers.
         """
@@ -213,18 +206,18 @@ class RankingDisplay(CurvesDisplay):
             drawn = display.from_predictions(
                 each.positive,
                 each.p,
-                # Plain counts are exact, so that more points fall on a line.
+                # Counts are exact, so that more points are on a line and are dropped.
                 sample_weight=None if self.sample_weight is None else each.share,
-                # Without the points between positive rows, which number millions.
+                # Without the points between positive rows, which may be millions.
                 drop_intermediate=True,
                 ax=self.ax_,
             )
             self.curves_[name] = drawn.line_.get_data()
             self.scores_[name] = float(np.squeeze(getattr(drawn, score)))
-            # Numbers stay beside what they are: these spaces do not break.
+            # A space that does not break, so that names and numbers stay together.
             label = wrapped(f"{name} ({short}\u00a0{self.scores_[name]:.3f})", 30)
             drawn.line_.set(**{**styles[name], "marker": "", "label": label})
-        # scikit-learn's own level of chance leaves weights out.
+        # scikit-learn's own level of chance ignores weights.
         level = [0.0, 1.0] if self.kind == "roc" else [share, share]
         self.ax_.plot([0.0, 1.0], level, **chance)
         if self.kind == "precision_recall":
@@ -245,9 +238,9 @@ class ReliabilityDisplay(CurvesDisplay):
 
     A bin without positive rows has no point, and no line leads to it. An open triangle
     pointing down marks the 95 % upper limit of its rate, if that is at most 10 %. The
-    limit is the rule of three, 3 / n for n rows. With weights it is three positive rows
-    of average weight over the weight of the bin. The first bin also has all lower
-    scores, if these expect less than a tenth of a positive row in all the data.
+    limit is 3 / n for n rows (rule of three). With weights it is three positive rows of
+    average weight over the weight of the bin. The first bin also has all lower scores,
+    if these expect less than a tenth of a positive row in all the data.
 
     Parameters
     ----------
@@ -256,27 +249,22 @@ class ReliabilityDisplay(CurvesDisplay):
     y_prob : mapping of str to array-like of shape (n_rows,)
         Probabilities of the positive class by name of the strategy.
     sample_weight : array-like of shape (n_rows,), default=None
-        Weights of the rows; rows of weight zero are ignored.
+        Weights of the rows. Rows with zero weight are ignored.
     pos_label : int, float, bool or str, default=None
-        Label of the positive class. None means 1 where the labels are among 0 and 1, -1
-        and 1, or False and True.
+        Label of the positive class. None means 1 or True, beside 0, -1 or False.
     n_bins : int, default=20
         Number of bins from the lowest score to 1; all have the same ratio of upper to
         lower edge.
     styles : mapping of str to dict, default=None
         Arguments of ``Axes.plot`` by name. None for styles that colour-blind people can
-        tell apart, in the order of ``y_prob``.
+        distinguish, in the order of ``y_prob``.
 
     Attributes
     ----------
     curves_ : dict of str to (ndarray, ndarray)
         Mean probability and share of positive rows of each bin; NaN if no row is in it.
-    figure_ : Figure
-        The figure.
-    ax_ : Axes
-        The axes of the curves.
-    axes_ : ndarray of shape (1,) or (2,)
-        Axes of the curves and of the histogram.
+    figure_, ax_, axes_ : Figure, Axes, ndarray of shape (1,) or (2,)
+        The figure, the axes of the curves, and those of curves and histogram.
 
     See Also
     --------
@@ -325,9 +313,9 @@ class ReliabilityDisplay(CurvesDisplay):
         ImportError
             If matplotlib is not installed.
         ValueError
-            If there is no curve or row, shapes do not fit, or the positive class is not
-            known. If a probability, a weight or the number of bins is impossible. If
-            there are more than two classes.
+            If there is no curve or row, shapes do not fit, or there are more than two
+            classes. If the positive class is not known, or a probability, a weight or
+            the number of bins is impossible.
         TypeError
             If weights are no numbers, or ``n_bins`` is no whole number.
         """
@@ -336,7 +324,7 @@ class ReliabilityDisplay(CurvesDisplay):
         n_panels = 2 if ax is None else min(np.size(ax), 2)
         self._open(ax, n_panels, figsize=(8.0, 7.0), height_ratios=(2.6, 1.0))
         positive, _, share = next(iter(curves.values()))
-        # Less than a tenth of a positive row in all the data is as good as none.
+        # Less than a tenth of a positive row in all the data counts as none.
         unit = np.mean(share[positive]) if positive.any() else share.mean()
         lowest = min(each.p.min() for each in curves.values())
         edges = np.geomspace(np.clip(lowest, unit / 10, 0.5), 1.0, n_bins + 1)
@@ -363,7 +351,7 @@ class ReliabilityDisplay(CurvesDisplay):
     def _plot_strategy(
         self, name: str, rows: Any, unit: Any, edges: Any, total: Any, style: Any
     ) -> bool:
-        """Draw a curve and its histogram; tell whether it has limits."""
+        """Draw a curve and its histogram; return whether it has limits."""
         positive, p, share = rows
         bin_of = np.digitize(p, edges[1:-1])
         mass, predicted, observed, n, k = (
@@ -373,7 +361,7 @@ class ReliabilityDisplay(CurvesDisplay):
         with np.errstate(invalid="ignore", divide="ignore"):
             x, y = np.maximum(predicted / mass, edges[0]), observed / mass
             limit = RULE_OF_THREE * unit / mass
-            # Wilson (1927); what weights do to the odds, they do to the ends.
+            # Wilson (1927); weights change the odds of the ends by the same factor.
             middle, z = k / n + Z_95**2 / n / 2, Z_95 / np.sqrt(n)
             reach = z * np.sqrt(k / n * (1 - k / n) + z**2 / 4)
             ends = (middle + [[-1], [1]] * reach) / (1 + z**2)

@@ -25,12 +25,8 @@ class FactorDisplay(Display):
 
     Attributes
     ----------
-    figure_ : Figure
-        The figure.
-    ax_ : Axes
-        The axes.
-    axes_ : ndarray of shape (1,)
-        The axes again.
+    figure_, ax_, axes_ : Figure, Axes, ndarray of shape (1,)
+        The figure, its axes, and an array of them.
 
     Examples
     --------
@@ -91,7 +87,7 @@ class FactorDisplay(Display):
         """
         self._open(ax, figsize=(6.4, 4.4))
         ax, found = self.ax_, self.recommendation
-        # The choice is a point of the curve, which would else pass it by.
+        # So that the curve passes through the choice.
         x = np.array([*found.factors, found.factor])
         y = 100 * np.array([*found.loss_by_factor, found.loss])
         order = np.argsort(x, kind="stable")

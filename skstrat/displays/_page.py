@@ -23,8 +23,8 @@ from skstrat.displays._pictures import draw_pictures
 from skstrat.metrics._measures import MEASURES, MeasureInfo, describe_measure
 
 _MADE_WITH = ("numpy", "scikit-learn", "imbalanced-learn", "skstrat")
-# Of pictures, twice the 100 dots per inch of a screen, for screens with small dots.
-# Without loss, WebP takes a third of what PNG takes.
+# Twice the 100 dots per inch of a screen, for screens of high resolution. Lossless WebP
+# has a third of the size of PNG.
 _SAVED = {"format": "webp", "dpi": 200, "pil_kwargs": {"lossless": True}}
 
 
@@ -45,7 +45,7 @@ def write_page(
             "folder first."
         )
     page = escape_controls(_render(comparisons, title, source))
-    # Beside the path, because a file moves as a whole only within its file system.
+    # In the same folder, because a file can be moved atomically only in a file system.
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         unfinished.write_text(page, encoding="utf-8", newline="\n")
@@ -122,7 +122,7 @@ def _digest(script: str) -> str:
 def _columns(comparison: Any) -> list[tuple[MeasureInfo, int, int]]:
     """List measures, each with the decimals of its means and differences."""
     scoring, table = comparison.cross_validation.scoring, comparison.table_
-    # What it cost, the measure chosen by, whether to trust it; then the rest.
+    # Costs, the deciding measure and calibration; then the rest.
     first = ("rows", "fit_time", comparison.best_by, "mean_probability_ratio")
     pooled = (info.key for info in MEASURES.values() if info.pooled)
     columns = []
@@ -142,7 +142,6 @@ def _decimals(spreads: Any) -> int:
 
 
 def _write(value: float, decimals: int, sign: str = "") -> str:
-    """Write a number for people."""
     if np.isnan(value):
         return "\N{EN DASH}"
     return f"{value:{sign}z,.{decimals}f}".replace("-", "\N{MINUS SIGN}")
@@ -155,7 +154,7 @@ def _pictures(comparison: Any) -> list[tuple[Any, str]] | None:
     from matplotlib import pyplot, style
 
     pictures = []
-    # Not the user's style, which may be white on black.
+    # Not the style of the user, which may be white on black.
     with style.context("default"):
         for picture in draw_pictures(comparison):
             drawn = BytesIO()

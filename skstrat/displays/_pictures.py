@@ -12,19 +12,7 @@ _BARS = "Bars: Nadeau and Bengio's corrected standard error of the difference to
 
 
 class Picture(NamedTuple):
-    """A figure with its texts.
-
-    Attributes
-    ----------
-    title : str
-        The title.
-    caption : str
-        How to read the figure.
-    alt : str
-        A description for those who do not see it.
-    figure : Figure
-        Drawn by a display.
-    """
+    """A figure drawn by a display, with its title, caption and description."""
 
     title: str
     caption: str

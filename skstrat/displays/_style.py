@@ -9,8 +9,8 @@ from typing import Any
 from skstrat._core.controls import escape_controls
 from skstrat.metrics._measures import HIGHER, describe_measure
 
-# Okabe and Ito (2008), "Color universal design", its yellow, which is hard to see on
-# white, replaced by a brown. Its black is of the first, the true distribution.
+# Okabe and Ito (2008), "Color universal design". Yellow, which is hard to see on white,
+# is replaced by brown. Black is for the first strategy, the true distribution.
 HUES = ("#D55E00", "#0072B2", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#7A4B00")
 DASHES = ("--", "-.", ":", "-")
 MARKERS = "os^DPX<p*>h8d"

@@ -57,7 +57,6 @@ class MeasureInfo(NamedTuple):
 
     @property
     def is_ordered(self) -> bool:
-        """Whether strategies can be chosen by it."""
         return self.best in (LOWER, HIGHER)
 
     @property

@@ -100,7 +100,6 @@ def _imports(value: Any) -> set[str] | None:
 
 
 def _import_of(kind: type) -> tuple[str, str]:
-    """Return the import of a class from its public module, if there is one."""
     name, parts = kind.__name__, kind.__module__.split(".")
     module = ".".join(takewhile(lambda part: not part.startswith("_"), parts))
     found = getattr(sys.modules.get(module), name, None)

@@ -218,7 +218,6 @@ def _check_arguments(estimator: Any, error_score: Any) -> None:
 
 
 def _refuse_elsewhere(**data: Any) -> None:
-    """Refuse data that are not in memory, or whose rows cannot be taken."""
     for name, each in data.items():
         refuse_without_rows(each, name)
         if is_dask(each):
@@ -295,7 +294,6 @@ def _split(
 
 
 def _read_splits(folds: Any, X: Any, y: Any, groups: Any) -> list[Any]:
-    """Return the rows of each split as numbers."""
     if hasattr(folds, "split") and not isinstance(folds, (str, type)):
         folds = list(folds.split(X, y, groups))
     rows = np.arange(len(y))

@@ -48,12 +48,10 @@ class CrossValidation:
 
     @property
     def measures(self) -> list[str]:
-        """Names of the values measured in every fold."""
         tuned = [] if self.positive is None else ["threshold"]
         return ["rows", "fit_time", *self.scoring, *tuned]
 
     def weights(self, rows: Rows) -> dict[str, Floats]:
-        """Return the weights of some rows, as an argument."""
         weights = self.sample_weight
         return {} if weights is None else {"sample_weight": weights[rows]}
 
@@ -75,7 +73,6 @@ class PredictedRows(ClassifierMixin, BaseEstimator):
         return self.proba if X is self.X else self.model.predict_proba(X)
 
     def predict_log_proba(self, X: Any) -> Any:
-        """Return the logarithms of the probabilities."""
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
@@ -172,7 +169,6 @@ class Fold:
         return seconds, models
 
     def _thresholds(self, train: Rows) -> list[float]:
-        """Find the thresholds with the best F2 score."""
         how, p = self.how, np.full((len(self.alike), len(train)), np.nan)
         if how.positive is None:
             return [np.nan] * len(self.alike)
@@ -267,7 +263,6 @@ def cross_validate_all(
 def _outcome(
     how: CrossValidation, strategy: Strategy, tested: list[Any], shape: tuple[int, int]
 ) -> Outcome:
-    """Collect the results of a strategy in every fold."""
     values = np.full((len(tested), len(how.measures)), np.nan)
     proba, predicted = np.full(shape, np.nan), np.full(shape[0], None, dtype=object)
     error = next((each for each in tested if isinstance(each, str)), None)

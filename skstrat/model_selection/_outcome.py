@@ -29,12 +29,10 @@ class Outcome:
 
     @_INFINITE
     def mean(self, measure: str) -> float:
-        """Average a measure over the folds."""
         return float(self.folds[measure].mean())
 
     @_INFINITE
     def sd(self, measure: str) -> float:
-        """Return the standard deviation of a measure over the folds."""
         return float(self.folds[measure].std(ddof=1))
 
     @_INFINITE

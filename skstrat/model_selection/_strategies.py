@@ -262,7 +262,6 @@ def strategy_grid(
 
 
 def _families(factors: list[float], random_state: Any) -> dict[str, list[Any]]:
-    """Make the resamplers of every family."""
     seed: dict[str, Any] = {"random_state": random_state}
     return {
         "downsample": [

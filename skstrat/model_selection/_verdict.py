@@ -60,7 +60,6 @@ class Verdict:
 
     @property
     def sentence(self) -> str:
-        """The verdict as text."""
         return " ".join([*self._say_best(), *self._say_saver(), *self._say_method()])
 
     @property
@@ -216,7 +215,6 @@ def critical_lead(
 
 
 def _centred(excess: Floats, classes: NDArray[Any], weights: Floats) -> Floats:
-    """Return the losses less the means of their classes."""
     member = np.equal.outer(np.unique(classes), classes)
     totals = np.maximum(member @ weights, np.finfo(float).tiny)
     means = (excess * weights) @ member.T / totals
