@@ -162,15 +162,12 @@ def share_out(
 
 def _warn_of_small_strata(units: Array, exact: Floats, class_of: Indices) -> None:
     """Warn where rounding in every stratum changes the size of a class."""
-    # Rounded, so that a difference of exactly a quarter never warns.
-    asked = np.bincount(class_of, exact).round(6)
-    drawn = np.bincount(class_of, units)
+    asked, drawn = np.bincount(class_of, exact), np.bincount(class_of, units)
     cut = np.bincount(class_of) > 1
-    for off, more in (
-        (drawn > asked * (1 + _MOST_OFF), "more"),
-        (drawn < asked * (1 - _MOST_OFF), "fewer"),
-    ):
-        if (off & cut).any():
+    # Rounding errors of the rows asked for do not decide.
+    most = (_MOST_OFF + 1e-9) * asked
+    for off, more in ((drawn - asked, "more"), (asked - drawn, "fewer")):
+        if ((off > most) & cut).any():
             warnings.warn(
                 "Some strata hold few rows or groups of a class, and their shares are "
                 f"rounded to at least one. So over a quarter {more} are drawn than "
