@@ -8,11 +8,10 @@ epoch, so times are per row number served. The floor serves arrays, and so does
 ``BalancedBatches`` by ``arrays()``. Its lists are those of ``iter()``, like those of
 torch's batch sampler. One thread.
 
-The floor is what a person writes who knows that labels are the codes 0, 1, ...: rows
-grouped by one sort, each class permuted whenever it was passed through (of two classes
-only the larger), batches cut from blocks of a size that suits the cache. It has no seed
-by epoch, nothing to resume, no processes to share with, and a row may come twice in a
-batch.
+The floor is hand-written code for labels that are the codes 0, 1, ...: rows grouped by
+one sort, each class permuted again after all its rows were served (of two classes only
+the larger), batches cut from blocks of a size that suits the cache. It has no seed by
+epoch, cannot be resumed or shared among processes, and a row may be twice in a batch.
 
 imbalanced-learn's generator draws once, when it is made, and serves the same rows in
 every epoch. It gathers data, so its data is one column, the row numbers.
@@ -43,7 +42,7 @@ LESS, MOST = 8, 1.5  # goals: times less than the weighted sampler, times the fl
 
 
 def make_labels(rows, classes):
-    """Make labels: 0.5 % ones, or classes that are equally likely."""
+    """Draw labels: 0.5 % ones, or classes of equal probability."""
     rng = np.random.default_rng(0)
     y = rng.integers(classes, size=rows)
     if classes == 2:
@@ -53,7 +52,7 @@ def make_labels(rows, classes):
 
 
 class Floor:
-    """Balanced batches of nothing but quotas, those of ``BalancedBatches``.
+    """Balanced batches with the quotas of ``BalancedBatches`` only.
 
     Rows are shuffled as int64, for which numpy has a faster loop, and written as int32.
     """
@@ -72,7 +71,7 @@ class Floor:
         self.last = np.maximum(self.last, 1) if rest else self.last
         self.rng = np.random.default_rng(0)
         self.order, self.place = list(self.rows), counts.tolist()
-        # So many batches are written at once; measured for each.
+        # Batches written at once; the best number was measured for each.
         self.ahead = max(1, (1 << (18 if self.quota.min() > 1 else 20)) // batch_size)
 
     def take(self, code, count):
@@ -105,7 +104,7 @@ class Floor:
 
 
 def make_ways(y, batch_size):
-    """Give functions by name; each gives a function that starts an epoch."""
+    """Return functions by name; each returns a function that starts an epoch."""
     classes = int(y.max()) + 1
 
     def batched(sampler):

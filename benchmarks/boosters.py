@@ -1,4 +1,4 @@
-"""Boosters on a fraction of the rows: what the rows and the correction cost.
+"""Boosters on a fraction of the rows: log loss and time, by rows and correction.
 
 LightGBM, XGBoost and CatBoost in ``ResampledClassifier``, on uniform rows
 (``DownsampleUpweight``) or rows guided by a pilot (``GuidedDownsample``) at factor 20,
@@ -10,8 +10,8 @@ Of data sets (at most 12,000 rows, the smallest class against the others) either
 trained on, and the other judged, with as many seeds as rounds. A factor is at most the
 ratio of the classes; sets where that is at most 5 are left out.
 
-Penalties suit rare positives. With their defaults LightGBM and XGBoost do worse on all
-rows, so that a fraction would look better than it is. One thread, no check by dropped
+Penalties suit rare positives. With default penalties LightGBM and XGBoost are worse on
+all rows, and a fraction would seem better than it is. One thread, no check by dropped
 rows, alternating order; time is wall time of ``fit`` with resampling, and CPU time is
 that of ``predict_proba``. Numbers are medians over splits, then over data sets.
 
@@ -55,7 +55,7 @@ ROWS, MOST_ROWS = 2_000_000, 12_000
 
 
 def make_fits(name, settings, ratio, seed):
-    """Give the ways to train a booster."""
+    """Return the ways to train a booster."""
     params = {"learning_rate": settings["rate"], "random_state": seed}
     booster = BOOSTERS[name](n_estimators=settings["trees"], **params)
     resampled = partial(ResampledClassifier, booster, calibration_check=False)
@@ -98,7 +98,7 @@ def measure(arguments):
     """Measure the generated table, and the smallest class of every data set."""
     warnings.simplefilter("ignore")
     few = data.make_table(1_000, 0, 0.05)[:2]
-    # First calls pay for lazy imports.
+    # First calls include lazy imports.
     table, settings = measure_split(few, few, QUICK, 0, 0), QUICK
     if not arguments.quick:
         train, test = data.make_table(ROWS, 0)[:2], data.make_table(ROWS // 4, 1)[:2]

@@ -1,4 +1,4 @@
-"""Whether the check by dropped rows warns of the models that are off, and of no others.
+"""Whether the check by dropped rows warns of models that are off, and only of these.
 
 Six models on either half of each data set, or of a sample of 12,000 of its rows. The
 rows are kept by ``DownsampleUpweight`` (weights as by default, and forced), by
@@ -72,7 +72,7 @@ def measure(arguments):
         halves = list(StratifiedKFold(2, shuffle=True, random_state=0).split(X, y))
         for sampler, name, both in product(SAMPLERS, models, halves):
             case = {"set": source, "model": name, "sampler": sampler}
-            # Neighbours take no weights.
+            # Nearest neighbours have no sample weights.
             if sampler != FORCED or name != "15 neighbours":
                 split = [(X[half], y[half]) for half in both]
                 fits.append(case | judge(name, sampler, *split))

@@ -2,9 +2,9 @@
 
 Logistic regression on data sets (text one-hot, columns scaled) at factors 5 and 20, and
 on 50 generated tables. Every other of these has collinear columns (condition number
-1e6), nearly separated classes, unscaled columns or heavy tails. The witness is the best
-of scikit-learn's solvers on all rows. Goal: log loss within 0.1 % of it wherever the
-certificate says so. Then CPU time on one core, in turn with
+1e6), nearly separated classes, unscaled columns or heavy tails. The reference is the
+best of scikit-learn's solvers on all rows. Goal: log loss within 0.1 % of it wherever
+the certificate says so. Then CPU time on one core, in turn with
 ``LogisticRegression(max_iter=1000)`` on all rows.
 
     python benchmarks/certificate.py --data FOLDER
@@ -53,13 +53,13 @@ def generate(seed, sizes):
         X[:, 1:last] = X[:, [0]] + 1e-6 * X[:, 1:last]
     if kind == "unscaled":
         X = X * 10 ** rng.uniform(-3, 3, n_columns)
-    # With a penalty no solver of scikit-learn is a witness for unscaled columns.
+    # With a penalty no solver of scikit-learn is a reference for unscaled columns.
     C = {"unscaled": np.inf, "separated": 1.0}.get(kind, C)
     return kind, X, scores.argmax(axis=1), float(rng.choice([5, 10, 20, 50])), C
 
 
 def losses(model, X, y):
-    """Give penalised loss and log loss, by the scores alone."""
+    """Return penalised loss and log loss, computed from the scores."""
     scores = model.decision_function(X)
     if scores.ndim == 1:
         scores = np.column_stack([np.zeros_like(scores), scores])
@@ -68,7 +68,7 @@ def losses(model, X, y):
 
 
 def full_fit_loss(X, y, C):
-    """Give the log loss of the best of scikit-learn's solvers on all rows."""
+    """Return the log loss of the best of scikit-learn's solvers on all rows."""
     X = StandardScaler().fit_transform(X) if np.isinf(C) else X
     solvers = {"solver": "newton-cholesky"}, {"max_iter": 1000}
     models = [LogisticRegression(C=C, tol=1e-8, **each) for each in solvers]
@@ -76,7 +76,7 @@ def full_fit_loss(X, y, C):
 
 
 def judge(kind, X, y, factor, C):
-    """Measure one case; nothing is given where no row was dropped."""
+    """Measure one case; return nothing if no row was dropped."""
     down = DownsampleUpweight(factor=factor, random_state=0)
     logistic = LogisticRegression(C=C, max_iter=1000)
     fit = partial(ResampledClassifier, logistic, down, calibration_check=False)
@@ -91,7 +91,7 @@ def judge(kind, X, y, factor, C):
 def time_case(n_rows, n_columns, rounds):
     """Time the full fit, the fit on rows drawn and the finished one, in turn."""
     rng = np.random.default_rng(0)
-    # Columns go together, as they do in most tables.
+    # Columns are correlated, as in most tables.
     X = rng.normal(size=(n_rows, n_columns)) + rng.normal(size=(n_rows, 1))
     coef = rng.normal(size=n_columns) / np.sqrt(n_columns)
     y = (rng.logistic(size=n_rows) < X @ (coef - coef.mean()) * 1.5 - 4.5).astype(int)
@@ -116,7 +116,7 @@ def time_case(n_rows, n_columns, rounds):
 @threadpool_limits.wrap(limits=1)
 def measure(arguments):
     """Judge every case, and time some."""
-    # What does not converge is in the table.
+    # Fits that do not converge are in the table.
     warnings.simplefilter("ignore")
     found, timed = [], ((5_000, 10),) if arguments.quick else TIMED
     for _, X, y in data.tables(arguments, one_hot=True):
@@ -141,7 +141,7 @@ HEADINGS = {
 
 
 def report(document):
-    """Write what the certificate says, how far off it is, and the times."""
+    """Write the certificates, their errors, and the times."""
     lines, cases = [], document["cases"]
     for (kind,), own in harness.groups(cases, "kind").items():
         said = [each for each in own if each["converged"]]

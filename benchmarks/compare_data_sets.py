@@ -19,7 +19,7 @@ TRUE, UNDER = "true distribution", "under-sampling 1:1"
 
 
 def compare(path, *options):
-    """Run the command on one file, and give what the table shows of each model."""
+    """Run the command on one file, and return the row of each model in the table."""
     command = [Path(sys.executable).with_name("skstrat"), "compare", path, "--json"]
     command += ["--target", "target", *options]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -65,7 +65,7 @@ HEADINGS = {
 
 
 def report(document):
-    """Write the choices, and how often and by how much they pay."""
+    """Write the choices, and how often and by how much they reduce the loss."""
     rows = document["rows"]
     others = [row for row in rows if row["choice"] != TRUE]
     gains = "; ".join(

@@ -3,7 +3,7 @@
 300,000 rows of 20 columns, 0.5 % of them positive, in batches of 256; judged on 100,000
 other rows after 1, 2, 3, 4, 5, 6, 8, 10 ... batches. The best model is the logistic
 regression without penalty or, for the network, the true probabilities. A share of the
-loss gap is closed at the first of two judgements in a row that say so.
+loss gap is closed at the first of two measurements in a row that reach it.
 
 Every way has the same learning rates, and the one with the smallest median of visits
 over the seeds counts. A network starts with a bias that predicts the prior of its
@@ -35,7 +35,7 @@ TRUTHS = {
     "nonlinear": lambda X: (
         1.5 * X[:, 0] + X[:, 1] + 1.5 * np.abs(X[:, 2]) + X[:, 3] * X[:, 4]
     ),
-    # Below the kink most rows are, above it most positives.
+    # Most rows are below the kink, and most positives above it.
     "kink": lambda X: 4 * np.maximum(X[:, 0] - 1, 0) + X[:, 1],
 }
 # Schedules and learning rates.
@@ -65,13 +65,13 @@ WAYS = {
 
 
 def log_loss(y, p):
-    """Give the mean log loss, infinite if a probability is no number."""
+    """Return the mean log loss, infinite if a probability is no number."""
     loss = -np.log(np.maximum(np.where(y == 1, p, 1 - p), 1e-15)).mean()
     return loss if np.isfinite(loss) else np.inf
 
 
 def make_data(truth, network, shares, rows, test_rows, seed):
-    """Draw rows to train on, rows to judge by, and the log losses to reach."""
+    """Draw training rows and test rows, and compute the log losses to reach."""
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((rows + test_rows, COLUMNS))
     score = TRUTHS[truth](X)
@@ -88,7 +88,7 @@ def make_data(truth, network, shares, rows, test_rows, seed):
 
 
 def make_batches(way, y, most, seed):
-    """Give batches of rows and weights, and what corrects predictions."""
+    """Return batches of rows and weights, and the correction of predictions."""
     if WAYS[way] is None:
         rng, passes = np.random.default_rng(seed), 1 + most * BATCH // len(y)
         order = np.concatenate([rng.permutation(len(y)) for _ in range(passes)])
@@ -131,12 +131,12 @@ def count_visits(model, way, data, most, seed):
                 words = {"classes": [0, 1], "sample_weight": weight}
                 model.partial_fit(X[rows], y[rows], **words)
         except ValueError as error:
-            # So scikit-learn tells of a rate that is far too large.
+            # scikit-learn raises this if the rate is far too large.
             if "Floating-point" in str(error) or "non-finite" in str(error):
                 break
             raise
         loss = log_loss(y_test, correct(model.predict_proba(X_test)[:, 1]))
-        # The first of two judgements in a row counts.
+        # The first of two measurements in a row counts.
         low = np.maximum(loss, before) <= goals
         reached[low & (reached == np.inf)] = done * BATCH
         done, before = until, loss

@@ -1,4 +1,4 @@
-"""What the benchmarks run on: generated tables, and the data sets of a folder."""
+"""Data of the benchmarks: generated tables, and the data sets of a folder."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ INTERCEPTS = {0.005: -6.91, 0.01: -6.117, 0.05: -4.125}
 
 
 def make_codes(n_rows, n_classes, rng):
-    """Make class codes: 0.5 % ones, or many classes of equal size, in random order."""
+    """Draw class codes: 0.5 % ones, or many classes of equal size, in random order."""
     if n_classes > 2:
         return rng.permutation(np.arange(n_rows) % n_classes)
     codes = (rng.random(n_rows) < 0.005).astype(np.int64)
@@ -37,7 +37,7 @@ def make_table(n_rows, seed, share=0.005):
 
 
 def data_sets(folder, only=""):
-    """Give name and path of each data set in a folder, none if the folder is None."""
+    """Yield name and path of each data set in a folder, none if the folder is None."""
     paths = sorted(folder.glob("*.csv.gz")) if folder else []
     named = ((path.name.removesuffix(".csv.gz"), path) for path in paths)
     return [(name, path) for name, path in named if only in name]
@@ -75,7 +75,7 @@ def sample(X, y, most):
 
 
 def tables(arguments, most=np.inf, one_hot=False):
-    """Give name, X and y of the data sets, and of a small table in a quick run."""
+    """Yield name, X and y of the data sets, and of a small table in a quick run."""
     if arguments.quick:
         yield "generated", *make_table(1_000, 0, 0.05)[:2]
     for name, path in data_sets(arguments.data, arguments.only):

@@ -9,9 +9,9 @@ the rounds, ratios are paired within a round. Training time includes the resampl
 the check by the rows that were dropped.
 
 XGBoost has its defaults, which do not suit rare positives: on all rows its first leaves
-take too large steps, so all rows lose to a fraction of them. That is no gain of
-resampling. ``l2=10`` is a penalty that suits rare positives, so its ratio is the fair
-one. With ``max_delta_step=1`` factor 20 was 1 % behind all rows for XGBoost.
+take too large steps, so all rows are worse than a fraction of them. That is no gain of
+resampling. ``l2=10`` is a penalty that suits rare positives, so compare its ratio.
+With ``max_delta_step=1`` factor 20 was 1 % worse than all rows for XGBoost.
 """
 
 import math
@@ -35,7 +35,7 @@ WARM_UP_ROWS = 5_000
 FULL, WEIGHTS = "all rows", "`Pipeline`, factor 20, weights"
 RESAMPLED = "`ResampledClassifier`, factor 20"
 LINEAR, TREES = "LogisticRegression", "HistGradientBoosting, l2=10"
-# Without early stopping every way grows as many trees.
+# Without early stopping all ways fit the same number of trees.
 MODELS = {
     LINEAR: lambda _seed: LogisticRegression(max_iter=1000),
     TREES: lambda seed: HistGradientBoostingClassifier(
@@ -43,7 +43,7 @@ MODELS = {
     ),
     "XGBoost": lambda seed: XGBClassifier(n_jobs=1, random_state=seed),
 }
-# So many times less time, and a log loss of at most so many times.
+# Goals: ratio of the times, and largest ratio of the log losses.
 LESS = 10
 GOALS = {(LINEAR, WEIGHTS): 1.002, (LINEAR, RESAMPLED): 1.002, (TREES, RESAMPLED): 1.0}
 
@@ -67,7 +67,7 @@ def measure_model(name, rounds, train, test):
     """Train one model all ways, round after round, and give a row for each way."""
     few, runs = tuple(part[:WARM_UP_ROWS] for part in train), []
     warnings.simplefilter("ignore")  # some ways are wrong on purpose
-    # First calls pay for lazy imports and thread pools.
+    # First calls include lazy imports and the start of threads.
     for estimator in make_ways(MODELS[name](0), 0).values():
         harness.judge(clone(estimator).fit, few, few)
     for seed in range(rounds):

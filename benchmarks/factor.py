@@ -79,14 +79,14 @@ def generate(shape, rows, share, columns, signal, seed):
 
 
 def folds_of(X, y, folds):
-    """Give the same of the folds of a data set, whose labels are the truth."""
+    """Return the same for the folds of a data set, whose labels are the truth."""
     truth = np.eye(y.max() + 1)[y]
     for train, test in StratifiedKFold(folds, shuffle=True, random_state=0).split(X, y):
         yield X[train], y[train], X[test], truth[test]
 
 
 def compare(name, X, y, fresh, truth, seed):
-    """Give predicted and observed excess of the factors."""
+    """Return predicted and observed excess of the factors."""
     model, linear, big = MODELS[name], name == LINEAR, np.bincount(y).max()
 
     def loss(estimator):
@@ -114,7 +114,7 @@ def compare(name, X, y, fresh, truth, seed):
 
 
 def average(name, source, splits):
-    """Average what is found by replicates or folds."""
+    """Average results over replicates or folds."""
     runs = []
     for seed, split in enumerate(splits):
         runs += compare(name, *split, seed)

@@ -1,10 +1,11 @@
-"""What the focal loss gains or costs where probabilities are wanted.
+"""Log loss of probabilities with the focal loss, compared with the own loss.
 
 Each data set is split 60/20/20, as often as rounds. Trees of LightGBM and XGBoost are
 grown on the first part, with the library's own log loss and with
 ``FocalLossClassifier``. The second part chooses the number of trees by log loss, for
-each loss by itself, since probabilities grow at different speeds. The third part is
-judged. Generated data are 30,000 rows with 1 % positives, drawn anew each time.
+each loss by itself, because probabilities converge at different speeds. The third part
+is the test set. Generated data are 30,000 rows with 1 % positives, drawn anew each
+time.
 
     python benchmarks/focal.py --data FOLDER
 """
@@ -37,7 +38,7 @@ LOSSES = {
 
 
 def measure_split(X, y, seed, library, sizes):
-    """Grow and judge the trees of all losses on one split."""
+    """Fit and score the trees of all losses on one split."""
     split = partial(train_test_split, random_state=seed)
     X, X_rest, y, y_rest = split(X, y, test_size=0.4, stratify=y)
     parts = split(X_rest, y_rest, test_size=0.5, stratify=y_rest)

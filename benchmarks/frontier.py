@@ -1,4 +1,4 @@
-"""Training time saved by fewer rows, and the log loss that they cost.
+"""Training time saved by fewer rows, and the log loss that they add.
 
 Every way to train a model is compared with the same model on all rows: on data sets
 (five stratified folds, the smallest class against the others) and on generated tables,
@@ -56,7 +56,7 @@ MODELS = {
 FULL, AUTO, ENSEMBLE = "all rows", '`"auto"`', "ensemble of 3, factor 20"
 UNIFORM, GUIDED = ("uniform, factor 5", "uniform, factor 20"), "guided, factor 20"
 UNDER = [f"`RandomUnderSampler`, factor {n}, sigmoid calibrator" for n in (5, 20)]
-# Okabe and Ito's colours, which the colour-blind can tell apart, and markers.
+# Okabe and Ito's colours, which colour-blind readers can distinguish, and markers.
 DRAWN = (FULL, AUTO, *UNIFORM, GUIDED, ENSEMBLE, *UNDER)
 BLUE, ORANGE = "#0072B2", "#E69F00"
 COLOURS = ("black", "#D55E00", BLUE, BLUE, "#009E73", "#56B4E9", ORANGE, ORANGE)
@@ -70,7 +70,7 @@ MOST_LOSS, MOST_OFF, MOST_LOSS_DRAWN = 1.01, 0.05, 1.3
 
 
 def pilot_alone(guided, X, y):
-    """Fit what predicts by the pilot of guided rows alone, under the original prior."""
+    """Fit a model that predicts by the pilot of guided rows, under the true prior."""
     guided.fit_resample(X, y)
     pilots = list(zip(guided.pilots_, guided._learned, strict=True))
     correct = partial(skstrat.correct_prior, target_prior=np.bincount(y))
@@ -83,14 +83,14 @@ def pilot_alone(guided, X, y):
 
 
 def make_model(name, seed, **params):
-    """Make a model; linear ones want scaled columns."""
+    """Return a model; linear ones with scaled columns."""
     model = clone(MODELS[name]).set_params(random_state=seed, **params)
     linear = name == "LogisticRegression"
     return make_pipeline(StandardScaler(), model) if linear else model
 
 
 def make_ways(name, y, seed):
-    """Give the ways to train a model, as functions of X and y."""
+    """Return the ways to train a model, as functions of X and y."""
     model, ratio = make_model(name, seed), np.ptp(np.bincount(y)) / y.sum() + 1
     # More would leave fewer rows of the big class than of the small one.
     factors = min(5, ratio), min(20, ratio)
@@ -127,7 +127,7 @@ def make_ways(name, y, seed):
 
 
 def set_splits(path, model):
-    """Give training and test rows of the folds of a data set."""
+    """Yield training and test rows of the folds of a data set."""
     X, y = data.read(path, one_hot=model == "LogisticRegression")
     y, folds = (y == np.bincount(y).argmin()).astype(np.int64), 5
     if model == "RandomForest" and len(y) > FOREST_ROWS:
@@ -137,7 +137,7 @@ def set_splits(path, model):
 
 
 def table_splits(rows, share, model):
-    """Give draws of a generated table, each with fresh rows of its own."""
+    """Yield draws of a generated table, each with its own test rows."""
     forest = model == "RandomForest"
     if forest and rows > FOREST_ROWS and (rows >= VERY_LARGE or share >= 0.05):
         return
@@ -148,7 +148,7 @@ def table_splits(rows, share, model):
 
 
 def measure_way(way, train, test):
-    """Train in one way, and judge fresh rows."""
+    """Train in one way, and score test rows."""
     spent = []
     while not spent or (spent[0] < SHORT and len(spent) < REPEATS):
         start = time.process_time()
@@ -161,7 +161,7 @@ def measure_way(way, train, test):
 
 
 def ratio(above, below):
-    """Give the ratio of two means, and its standard error by the pairs."""
+    """Return the ratio of two means, and its standard error by the pairs."""
     found = above.mean() / below.mean()
     return found, (above - found * below).std() / (len(above) ** 0.5 * below.mean())
 
@@ -203,7 +203,7 @@ def measure(arguments):
         if arguments.only in name:
             sources[name] = partial(table_splits, rows, share)
     cells, models = [], [*MODELS][: 1 if arguments.quick else None]
-    # The numbers show what the ways warn of.
+    # The table shows the reasons of these warnings.
     warnings.simplefilter("ignore")
     for (name, splits), model in product(sources.items(), models):
         if own := [*islice(splits(model), arguments.rounds)]:
@@ -232,7 +232,7 @@ OTHER = (
 
 
 def said_of_auto(cells):
-    """Say where "auto" dropped rows, what it lost there, and the time it took."""
+    """Write where "auto" dropped rows, the loss that it added, and its time."""
     tried, others = [cell for cell in cells if cell["auto_dropped"]], []
     for cell in tried:
         _, loss, mean_p = cell["ways"][AUTO].values()
@@ -282,7 +282,7 @@ def mean_predictions(cells):
 
 
 def medians(cells):
-    """Give a table of the medians over data sets."""
+    """Return a table of the medians over data sets."""
     lines = []
     for way in dict.fromkeys(way for ways in cells for way in ways):
         own = [ways[way] for ways in cells if way in ways]

@@ -68,7 +68,7 @@ def run(measure, report, rounds=5, uses=()):
 
 
 def facts(arguments, uses=()):
-    """Give the command, the date, the machine and the versions."""
+    """Return the command, the date, the machine and the versions."""
     command = f"python benchmarks/{Path(sys.argv[0]).name}"
     if arguments.data:
         command += " --data FOLDER"
@@ -117,7 +117,7 @@ def _fill(template, row):
 
 
 def folded(title, text):
-    """Write Markdown that a page shows at a click on its title."""
+    """Write Markdown that is hidden until its title is clicked."""
     return f"<details>\n<summary>{title}</summary>\n\n{text}\n\n</details>"
 
 
@@ -133,7 +133,7 @@ def span(values, form=".2f"):
 
 
 def groups(rows, *keys):
-    """Give the rows by their values of some keys, in order of appearance."""
+    """Group rows by their values of some keys, in order of appearance."""
     found = {}
     for row in rows:
         found.setdefault(tuple(row[key] for key in keys), []).append(row)
@@ -141,7 +141,7 @@ def groups(rows, *keys):
 
 
 def medians(runs, *keys):
-    """Give the medians of all other figures of runs, by their values of some keys."""
+    """Return the medians of the figures of runs, grouped by some keys."""
     rows = []
     for values, own in groups(runs, *keys).items():
         row = dict(zip(keys, values, strict=True))
@@ -170,12 +170,12 @@ def seconds(way, calls=1):
 
 
 def in_turn(ways, turn):
-    """Give the names of ways in the order of a round: A B C, C B A and so on."""
+    """Return the names of ways in the order of a round: A B C, C B A and so on."""
     return list(ways)[:: -1 if turn % 2 else 1]
 
 
 def judge(fit, train, test):
-    """Time a fit, and judge the model on other rows; give it and the figures."""
+    """Time a fit and score the model on test rows; return it and the figures."""
     wall, cpu = time.perf_counter(), time.process_time()
     model = fit(*train)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
@@ -204,7 +204,7 @@ def alternate(ways, rounds, budget=math.inf):
 
 
 def paired(above, below):
-    """Give the median ratio of figures of the same round."""
+    """Return the median ratio of figures of the same round."""
     return statistics.median(a / b for a, b in zip(above, below, strict=False))
 
 
@@ -244,7 +244,7 @@ def metered(work):
 
 
 def usage():
-    """Give the bytes of the process at the peak, and now."""
+    """Return the bytes of the process at the peak, and now."""
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     sizes = dict(line.split(":", 1) for line in lines)
     return [int(sizes[key].split()[0]) * 1024 for key in ("VmHWM", "VmRSS")]

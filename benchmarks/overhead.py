@@ -29,7 +29,7 @@ GOAL = 1.05
 
 # As one of RandomUnderSampler it is known not to choose rows by their values.
 class EveryNth(RandomUnderSampler):
-    """A sampler of two results that costs next to nothing."""
+    """A sampler of two results that takes almost no time."""
 
     def __init__(self, step=1):
         self.step = step
@@ -40,14 +40,14 @@ class EveryNth(RandomUnderSampler):
 
 
 def pipelines(step, X, y):
-    """Give the fits of the same steps in both pipelines."""
+    """Return the fits of the same steps in both pipelines."""
     steps = EveryNth(step), StandardScaler(), LogisticRegression()
     theirs, ours = make_imblearn_pipeline(*steps), make_pipeline(*steps)
     return {"other": lambda: theirs.fit(X, y), "ours": lambda: ours.fit(X, y)}
 
 
 def classifiers(estimator, weighted, calibration_check, X, y):
-    """Give the fits of an estimator on rows resampled by hand, and in one object."""
+    """Return the fits of an estimator on rows resampled by hand, and in one object."""
     down = DownsampleUpweight(factor=20, random_state=0)
     model = ResampledClassifier(estimator, down, calibration_check=calibration_check)
 
@@ -73,7 +73,7 @@ CASES = {
 
 
 def make_data(n):
-    """Make rows of 20 columns, the first three of which differ between the classes."""
+    """Draw rows of 20 columns, the first three of which differ between the classes."""
     rng = np.random.default_rng(0)
     y = make_codes(n, 2, rng)
     y[0] = 1  # so that a sample has some
@@ -100,7 +100,8 @@ def measure(arguments):
         if arguments.only not in name:
             continue
         ways = make(*how, X, y)
-        # Threads that wait for a busy core swing by more than what is measured.
+        # With several threads, waiting for busy cores varies more than what is
+        # measured.
         with threadpool_limits(1):
             check(name, ways, X[:1000])
             spent = harness.alternate(ways, arguments.rounds)

@@ -1,10 +1,10 @@
-"""Whether each way to combine a sampler and a learner is calibrated, or says so.
+"""Whether each pair of a sampler and a learner is calibrated, or gives a message.
 
 Every pair that there can be of a way, a sampler and a learner is in some combination.
 Each is fitted on 4,000 rows, 4 % of them positive, and predicts 10,000 new ones. It is
-calibrated where mean p / prevalence is 0.8 to 1.25; else it is refused, warned of, or
-silent. The cause is known where a parameter or a class changes the prior or the class
-totals. Goal: no combination with a known cause is silent.
+calibrated where mean p / prevalence is 0.8 to 1.25. Else it is refused, warned of, or
+"silent", without a message. The cause is known where a parameter or a class changes the
+prior or the class totals. Goal: no combination with a known cause is silent.
 
     python benchmarks/promise.py
 """
@@ -115,7 +115,7 @@ LEARNERS |= {
 
 
 def strata(X, y):  # noqa: ARG001
-    """Tell where the first column is positive."""
+    """Return whether the first column is positive."""
     return np.asarray(X)[:, 0] > 0
 
 
@@ -182,7 +182,7 @@ WAYS = {
 
 
 def applies(way, sampler, learner):
-    """Tell whether there is such a combination at all."""
+    """Return whether such a combination is possible."""
     if way == "PartialFitClassifier":
         return sampler == "None" and hasattr(LEARNERS[learner], "partial_fit")
     drawn = hasattr(SAMPLERS[sampler], "random_state")
@@ -190,7 +190,7 @@ def applies(way, sampler, learner):
 
 
 def pairs(way, sampler, learner):
-    """Give the pairs of a combination."""
+    """Return the pairs of a combination."""
     return {(0, way, learner), (1, way, sampler), (2, sampler, learner)}
 
 
@@ -254,7 +254,7 @@ def mean_ratio(way, sampler, learner):
 
 
 def judge(*combination):
-    """Give the verdict on a combination, mean p / prevalence, and what was said."""
+    """Return the verdict on a combination, mean p / prevalence, and the messages."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -269,7 +269,7 @@ def judge(*combination):
 
 
 def measure(arguments):
-    """Count the verdicts of each way, and name what is silent."""
+    """Count the verdicts of each way, and list combinations without a message."""
     counts = {way: dict.fromkeys(VERDICTS, 0) for way in (*sorted(WAYS), "known cause")}
     silent, missed = [], []
     for each in combinations()[:: 200 if arguments.quick else 1]:
@@ -287,7 +287,7 @@ def measure(arguments):
 
 
 def report(document):
-    """Write the counts, and what is silent."""
+    """Write the counts, and the combinations without a message."""
     counts = dict(document["counts"])
     known = counts.pop("known cause")
     total = {key: sum(own[key] for own in counts.values()) for key in VERDICTS}

@@ -2,7 +2,7 @@
 
 ``python benchmarks/report.py [QUESTION ...]`` writes ``docs/tables/<question>.md`` of
 every file in ``benchmarks/results``, or of those named, by the ``report`` of that
-question. So no number of the documentation is typed.
+question. So no number of the documentation is typed by hand.
 """
 
 import json
@@ -16,7 +16,7 @@ TABLES = HERE.parent / "docs" / "tables"
 
 
 def questions():
-    """Name the benchmarks that have stored results."""
+    """Return the names of the benchmarks that have stored results."""
     names = sorted(path.stem for path in RESULTS.glob("*.json"))
     return [name for name in names if (HERE / f"{name}.py").exists()]
 
@@ -27,7 +27,7 @@ def read(question):
 
 
 def page(question):
-    """Write what a question's stored results say, and how they were measured."""
+    """Write the stored results of a question, and how they were measured."""
     document = read(question)
     parts = [import_module(question).report(document)]
     if "missed" in document:
@@ -41,7 +41,7 @@ def page(question):
 
 
 def source(document):
-    """Say how, when and on what a document was measured, as far as it is known."""
+    """Write how, when and on what a document was measured, as far as known."""
     said = f"Measured by `{document['command']}`"
     if "date" in document:
         on = " on {date}, on {machine[cores]} cores ({machine[cpu]})"

@@ -7,11 +7,11 @@ kinds of labels and containers of X with 20 columns; 0.5 % of the rows are posit
 All ways run in one process, in alternating order. Every case first checks that skstrat
 and the minimum draw the same class counts and weight totals.
 
-The minimum, or floor, is what a person writes who knows the data: one pass over the
+The minimum, or floor, is hand-written code for data that is known: one pass over the
 labels, one draw a class by numpy's generator, one ascending gather of the rows. It
-validates nothing, and knows the labels and the rows wanted. Where several ways were
-timed the fastest is here, but a frame is taken in pandas' own words (2.0 instead of
-1.6 ms for one block of 1e6 rows).
+validates nothing, and gets the labels and the rows wanted. Where several ways were
+timed the fastest is here, but rows of a frame are taken by pandas itself (2.0 instead
+of 1.6 ms for one block of 1e6 rows).
 """
 
 import gc
@@ -35,8 +35,8 @@ FACTOR, QUICK_ROWS = 20, 2_000
 PEER_SECONDS = 90  # for imbalanced-learn, a case
 GOALS = {"down": 1.6, "over": 1.4, "both": 1.4}  # times the floor
 TEXTS = "ok", "fraud"
-# The floor's ways to take rows. mode="clip" spares numpy a buffer, and taking along the
-# last axis of a transposed array in Fortran order spares it a copy of everything.
+# The floor's ways to take rows. With mode="clip" numpy needs no buffer. Along the last
+# axis of a transposed array in Fortran order it does not copy the whole array.
 TAKE = {
     "C": lambda X, rows: X.take(rows, axis=0, mode="clip"),
     "F": lambda X, rows: X.T.take(rows, axis=1, mode="clip").T,
@@ -125,9 +125,9 @@ def rows_down(positive, wanted, rng):
     n_negative = len(positive) - len(positives)
     kept = np.zeros(len(positive), dtype=bool)
     kept[rng.choice(n_negative, wanted[0], replace=False, shuffle=False)] = True
-    # The draw is among the first n_negative rows. What fell on a positive one there
-    # goes to one of the as many negative rows that stand behind them, so the
-    # negatives are never listed.
+    # The draw is among the first n_negative rows. A positive row drawn there is
+    # replaced by one of as many negative rows after them, so the negatives are never
+    # listed.
     displaced = kept[positives[: np.searchsorted(positives, n_negative)]]
     kept[n_negative + np.flatnonzero(~positive[n_negative:])] = displaced
     kept[positives] = True
@@ -153,7 +153,7 @@ def rows_both(positive, wanted, rng):
 
 def rows_of_many(codes, wanted, rng):
     """Keep ``wanted[c]`` rows of every class *c* of many."""
-    # Of 16 bits numpy makes a radix sort: one pass, whatever the number of classes.
+    # For 16 bits numpy uses a radix sort: one pass for any number of classes.
     by_class = np.argsort(codes.astype(np.uint16), kind="stable")
     counts = np.bincount(codes)
     sizes = zip(np.cumsum(counts) - counts, counts.tolist(), wanted, strict=True)
@@ -168,7 +168,7 @@ ROWS = {"down": rows_down, "over": rows_over, "both": rows_both}
 
 
 def floor(case, X, y, wanted, class_weight):
-    """Draw rows of X and y and weigh them."""
+    """Draw rows of X and y and compute their weights."""
     _, _, read, take = LABELS[case.labels]
     codes, many = read(y), len(wanted) > 2
     rng = np.random.default_rng(0)
@@ -186,7 +186,7 @@ def floor(case, X, y, wanted, class_weight):
 
 
 def make_ways(case, X, y, codes):
-    """Give the ways to do a case; all but imbalanced-learn's give weights too."""
+    """Return the ways to do a case; all but imbalanced-learn's return weights, too."""
     counts = np.bincount(codes)
     wanted = np.maximum(1, np.rint(counts / FACTOR)).astype(int)
     if len(counts) == 2:
@@ -203,7 +203,7 @@ def make_ways(case, X, y, codes):
             sampling_strategy=named, weighting="balanced", random_state=0
         ),
     }[case.how]
-    # imbalanced-learn cuts and repeats in two steps; a class not named stays.
+    # imbalanced-learn drops and repeats rows in two steps; a class not named stays.
     (negative, few), (positive, many), *others = named.items()
     under = RandomUnderSampler(
         sampling_strategy=named if others else {negative: few}, random_state=0

@@ -1,4 +1,4 @@
-"""The cost of making big Parquet files small, and how it grows with the rows.
+"""Time and memory to downsample big Parquet files, and their growth with the rows.
 
     python benchmarks/scale.py [--rounds 5] [--only DuckDB]
 
@@ -11,7 +11,7 @@ page cache before the first round.
 Every run has a process of its own, which imports its libraries before anything is
 measured. Rounds take ways and sizes in alternating order. Ratios are to the read in the
 same round; figures are medians over the rounds. CPU seconds are those of all threads,
-peak memory is what came on top of the imports. Only skstrat waits until its file is on
+peak memory is that beyond the imports. Only skstrat waits until its file is on
 the disk; its wall seconds have that wait.
 
 Each output is checked: its columns, all positives, the number of negatives (exact, or
@@ -50,7 +50,7 @@ MOST_TO_READ, MOST_MB = 1.6, 400
 
 def read_all(source, _dest, _plan):
     """Read all columns."""
-    # By default pyarrow keeps all that it has read of a file.
+    # By default pyarrow keeps in memory all that it has read of a file.
     with parquet.ParquetFile(source, pre_buffer=False, buffer_size=1 << 18) as file:
         for _ in file.iter_batches(batch_size=1 << 15, use_threads=False):
             pass
@@ -117,7 +117,7 @@ def with_pandas(source, dest, _plan):
 
 
 class Way(NamedTuple):
-    """How the job is done, and what rows come of it.
+    """How the job is done, and the resulting rows.
 
     ``rows`` are those of the "plan", as many ("count"), or binomial ("nominal").
     """
@@ -140,7 +140,7 @@ WAYS = {
 
 
 def do(name, source, dest, plan):
-    """Do the job once, in a process of its own, and say what it takes."""
+    """Do the job once, in its own process, and return time and memory."""
     way = WAYS[name]
     plan = Plan.from_json(Path(plan).read_text(encoding="utf-8"))
     for module in way.modules:
@@ -148,7 +148,7 @@ def do(name, source, dest, plan):
     return harness.metered(lambda: way.run(source, dest, plan))
 
 
-# Files, and what must come of them ------------------------------------------------
+# Files, and the results expected --------------------------------------------------
 
 
 def make_file(path, n_rows):
@@ -183,7 +183,7 @@ def check(way, source, dest, plan):
     y, weight = table[TARGET].to_numpy(), table[WEIGHT].to_numpy()
     rows, totals = np.bincount(y), np.bincount(y, weight)
     seen = np.array(plan.rows_seen)
-    # What another hash leaves to chance; in small files five standard deviations.
+    # The tolerance for another hash; in small files five standard deviations.
     loose = max(0.01, 5 * math.sqrt((FACTOR - 1) / seen[0]))
     near = {"rtol": loose if WAYS[way].rows == "nominal" else 1e-9, "err_msg": way}
     np.testing.assert_allclose(rows, plan.rows, **near)
@@ -221,7 +221,7 @@ def run_all(names, folder, sizes, rounds):
 
 
 def summarise(runs):
-    """Give the medians of each way at each size, and of their ratios to the read."""
+    """Return medians of each way at each size, and of their ratios to the read."""
     read = {(run["rows"], run["round"]): run for run in runs if run["way"] == READ}
     largest, ratios = {}, []
     for run in runs:
@@ -235,7 +235,7 @@ def summarise(runs):
 
 
 def line_of(cases):
-    """Fit CPU seconds by a line in the rows; give its slope and R squared."""
+    """Fit CPU seconds by a line in the rows; return its slope and R squared."""
     own = [(row["rows"], row["cpu_s"]) for row in cases if row["way"] == OURS]
     if len(own) < 2:
         return math.nan, math.nan
@@ -244,7 +244,7 @@ def line_of(cases):
 
 
 def misses(cases):
-    """Name the goals that skstrat misses."""
+    """Return the goals that skstrat misses."""
     for row in (row for row in cases if row["way"] == OURS):
         for key in ("cpu_s", "wall_s"):
             if row["rows"] in SHOWN and row[f"{key}_to_read"] > MOST_TO_READ:

@@ -65,7 +65,7 @@ def draw_values(rng, shape, size, correlation):
 
 
 def plain_winners(differences):
-    """Tell where the best mean leads by one standard error; axis 1 is the fold."""
+    """Return where the best mean leads by one standard error; axis 1 is the fold."""
     means = differences.mean(axis=1)
     errors = differences.std(axis=1, ddof=1) / np.sqrt(FOLDS)
     best = np.arange(len(means)), means.argmin(axis=1)
@@ -73,7 +73,7 @@ def plain_winners(differences):
 
 
 def measure_drawn(shape, correlation, n_repeats):
-    """Tell of drawn folds where the verdict, and the other rule, name a winner."""
+    """Return for drawn folds where the verdict, and the other rule, name a winner."""
     rng = np.random.default_rng([FOLDS, STRATEGIES, int(10 * correlation)])
     own = draw_values(rng, shape, (n_repeats, FOLDS, STRATEGIES), correlation)
     shared = draw_values(rng, "normal", (n_repeats, 1, STRATEGIES), correlation)
@@ -85,14 +85,14 @@ def measure_drawn(shape, correlation, n_repeats):
 
 
 def make_data(rng, n_columns, share):
-    """Make labels, and columns that all tell the same about them."""
+    """Draw labels, and columns with equal information about them."""
     X = rng.normal(size=(ROWS, n_columns))
     scores = X.sum(axis=1) / np.sqrt(n_columns) + rng.logistic(size=ROWS)
     return X, (scores > np.quantile(scores, 1 - share)).astype(int)
 
 
 def measure_fit(kind, model, n_strategies, share, seed):
-    """Tell of real fits whether the verdict, and the other rule, name a winner."""
+    """Return for real fits whether the verdict, and the other rule, name a winner."""
     n_columns = n_strategies + 1 if kind == "columns" else 5
     X, y = make_data(np.random.default_rng(seed), n_columns, share)
     splitter = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
@@ -122,7 +122,7 @@ def measure_fit(kind, model, n_strategies, share, seed):
 
 
 def measure_fits(rounds, *case):
-    """Tell of many real fits."""
+    """Return the same for many real fits."""
     return zip(*(measure_fit(*case, seed) for seed in range(rounds)), strict=True)
 
 

@@ -26,7 +26,7 @@ X, X_new, euros, euros_new = X[::2], X[1::2], euros[::2], euros[1::2]
 # Bins in place of classes
 # ------------------------
 # ``strata`` takes the bin of each row. ``sampling_strategy=1.0`` asks for as many rows
-# of every bin as the smallest has. The weights of a bin add up to its rows of before.
+# of every bin as the smallest has. The weights of a bin sum to its original rows.
 
 edges = [1_000, 3_000, 10_000]
 bins = np.digitize(euros, edges)
@@ -85,7 +85,7 @@ right.set_xticks([0, 1], ratios)
 right.set(xlim=(-0.5, 1.5), xlabel="Sample", ylabel="Predicted over true total")
 
 # %%
-# Trees do not follow weights as large as these and predict too much. The pipeline then
+# Trees do not follow weights as large as these and predict too high. The pipeline then
 # warns with :class:`~skstrat.TreeWeightsWarning`. For trees keep more rows, so that
 # weights are at most about 5.
 #

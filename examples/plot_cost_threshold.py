@@ -29,7 +29,7 @@ X, X_new, y, y_new = train_test_split(X, defective, test_size=0.5, random_state=
 # ---------------------------
 # The cost matrix has the truth in rows and the decision in columns. A part that is
 # scrapped costs 2 euros, and a defective part that is delivered costs 80 euros. With
-# costs :math:`c_{\text{truth, decision}}`, to scrap is right where (Elkan, 2001)
+# costs :math:`c_{\text{truth, decision}}`, scrap a part if (Elkan, 2001)
 #
 # .. math::
 #
@@ -45,8 +45,8 @@ print(f"threshold {best:.3f}")
 # %%
 # Decide at this threshold
 # ------------------------
-# ``FixedThresholdClassifier`` of scikit-learn goes around the classifier. Cost is
-# counted on parts that were not used in training.
+# ``FixedThresholdClassifier`` of scikit-learn is put around the classifier. The cost is
+# computed on parts that were not used in training.
 
 logistic, under = LogisticRegression(), RandomUnderSampler(random_state=0)
 down = DownsampleUpweight(factor=10, random_state=0)
@@ -82,8 +82,8 @@ ax.legend()
 
 # %%
 # If the costs change, only the threshold changes, and no model has to be fitted again.
-# A threshold tuned on data, by ``TunedThresholdClassifierCV``, can also repair the
-# under-sampled model, but for these costs alone.
+# A threshold tuned on data, by ``TunedThresholdClassifierCV``, can also correct the
+# decisions of the under-sampled model, but only for these costs.
 #
 # What to read next: :doc:`/probabilities` for priors and thresholds, and
 # :ref:`sphx_glr_gallery_plot_fraud_end_to_end.py` for a cost that differs by row.

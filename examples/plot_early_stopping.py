@@ -26,8 +26,8 @@ X, X_new, y, y_new = train_test_split(X, y, stratify=y, random_state=0)
 # %%
 # Fit
 # ---
-# Parameters of ``fit``, such as callbacks, reach LightGBM. The eval set holds rows that
-# were dropped, and a fifth of the positive rows, of which none was dropped.
+# Parameters of ``fit``, such as callbacks, are passed to LightGBM. The eval set holds
+# rows that were dropped, and a fifth of the positive rows, of which none was dropped.
 
 booster = LGBMClassifier(n_estimators=2000, n_jobs=1, random_state=0, verbose=-1)
 down = DownsampleUpweight(factor=10, random_state=0)
@@ -64,5 +64,5 @@ ax.legend()
 
 # %%
 # What to read next: :doc:`/boosting` for XGBoost, CatBoost, ``scale_pos_weight`` and
-# eval sets of your own, and :ref:`sphx_glr_gallery_plot_time_against_loss.py` for what
-# is saved and lost.
+# eval sets of your own, and :ref:`sphx_glr_gallery_plot_time_against_loss.py` for time
+# saved and loss added.

@@ -4,7 +4,8 @@ Check calibration without a validation set
 
 Rows that a resampler drops were not used in training. So
 :class:`~skstrat.ResampledClassifier` predicts some of them after each fit, and warns if
-the predicted number of positive rows is far off. This needs no validation set.
+the predicted number of positive rows is far too high or too low. This needs no
+validation set.
 
 The data are generated: 30,000 rows to train on, of which about 1.6 % are positive.
 """
@@ -84,8 +85,8 @@ ax.legend()
 # The check compares means. The logistic regression misses the product of two features,
 # but its mean is right, so it gives no warning. Compare models by a loss, too.
 #
-# ``CalibratedClassifierCV`` of scikit-learn around a wrong model can repair it, for
-# three fits or more.
+# ``CalibratedClassifierCV`` of scikit-learn can calibrate a wrong model. It needs three
+# fits or more.
 #
 # What to read next: :doc:`/probabilities` for the formula of the check and how often it
-# is right, and :doc:`/limits` for what it does not see.
+# is right, and :doc:`/limits` for what it does not detect.

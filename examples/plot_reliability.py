@@ -3,7 +3,7 @@ Calibrate probabilities after under-sampling
 ============================================
 
 A model trained on under-sampled rows predicts the share of positives in those rows. So
-its probabilities are far too high. One shift of all log odds turns them back to the
+its probabilities are far too high. One shift of all log odds corrects them to the
 original distribution. The reliability diagram shows both.
 
 The data are generated: 200,000 rows to train on, of which about 1 % are positive.

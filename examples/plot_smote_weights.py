@@ -2,8 +2,8 @@
 SMOTE with and without sample weights
 =====================================
 
-SMOTE makes synthetic rows of the rare class. A model trained on them predicts as if the
-rare class were common. :class:`~skstrat.Weighted` gives every row a weight, so that
+SMOTE creates synthetic rows of the rare class. A model trained on them predicts as if
+the rare class were common. :class:`~skstrat.Weighted` gives every row a weight, so that
 each class keeps its total, and the probabilities stay calibrated.
 
 The data are generated: two features, and 2 % of the rows are positive.
@@ -83,7 +83,7 @@ fig.colorbar(shown.surface_, ax=axes, label="Predicted probability")
 # all three, so SMOTE gains nothing here: compare with all rows before you oversample.
 #
 # Boosted trees overpredict with such weights. :class:`~skstrat.ResampledClassifier`
-# withholds the weights from trees and corrects the prior instead.
+# trains trees without these weights and corrects the prior instead.
 #
 # What to read next: :doc:`/from_imbalanced_learn`, :doc:`/probabilities`, and
 # :ref:`sphx_glr_gallery_plot_time_against_loss.py`, which compares many strategies.

@@ -119,9 +119,9 @@ ReliabilityDisplay(y_new, p_new[200]).plot(right)
 
 # %%
 # Balanced batches are near their best after 200 steps. Random batches need about four
-# times as many for the same loss. With more steps balanced batches lose: each positive
-# row is repeated so often that the network overfits. So use balanced batches for
-# a short training, and stop by the loss of validation rows.
+# times as many for the same loss. With more steps the loss of balanced batches grows:
+# each positive row is repeated so often that the network overfits. So use balanced
+# batches for a short training, and stop by the loss of validation rows.
 #
 # What to read next: :doc:`/batches` for weights in the loss, resuming, several
 # processes and Keras, and :doc:`/probabilities` for the correction.

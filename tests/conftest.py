@@ -5,9 +5,9 @@ import re
 from importlib.util import find_spec
 from pathlib import Path
 
-# Threads of boosting that wait for a busy core take a hundred times as long.
+# On busy cores, several threads of boosting take a hundred times as long as one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# Keras would look for TensorFlow.
+# The default of Keras is TensorFlow.
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
 import numpy as np
@@ -32,7 +32,7 @@ DATA = Path(__file__).parents[2] / "shared" / "data"
 
 @pytest.fixture
 def real_data():
-    """Give a function that loads a real data set as (X, y) from the data folder."""
+    """Return a function that loads a real data set as (X, y) from the data folder."""
 
     def load(name):
         path = DATA / f"{name}.csv.gz"
@@ -48,7 +48,7 @@ def real_data():
 
 @pytest.fixture
 def rare_events():
-    """Give a function that makes rows with a known logistic P(y = 1 | x)."""
+    """Return a function that draws rows with a known logistic P(y = 1 | x)."""
 
     def make(n_rows=20_000, prevalence=0.01, signal=1.0, n_features=3, seed=0):
         rng = np.random.default_rng(seed)
@@ -69,7 +69,7 @@ def rare_events():
 
 @pytest.fixture
 def population():
-    """Give a function that finds signal and intercept of a normal score by its AUC."""
+    """Return a function that finds signal and intercept of a normal score by AUC."""
     z = norm.ppf((np.arange(20_000) + 0.5) / 20_000)
 
     def intercept_of(signal):
@@ -81,7 +81,7 @@ def population():
         return (p * below).sum() / (p.sum() * (1 - p).sum())
 
     def find(auc):
-        """Of 1 % positives."""
+        """Return them for 1 % positives."""
         signal = brentq(lambda s: auc_of(s) - auc, 0.2, 5)
         return signal, intercept_of(signal)
 
