@@ -25,7 +25,6 @@ from sklearn.preprocessing import (
 )
 
 from skstrat import (
-    ClassWeight,
     DownsampleUpweight,
     GuidedDownsample,
     ResampledClassifier,
@@ -33,7 +32,7 @@ from skstrat import (
 )
 from skstrat.classifiers._full_fit import check_full_fit, full_fit_pays, has_full_fit
 from skstrat.classifiers._full_loss import PenalisedLogLoss
-from skstrat.classifiers._newton import MOST_PASSES, Curvature, minimise
+from skstrat.classifiers._newton import MOST_PASSES, Curvature
 
 WITHIN = 1e-3
 OLD = LogisticRegression().penalty != "deprecated"
@@ -102,12 +101,7 @@ def test_it_is_the_fit_on_all_rows(
     model.fit(rows, y, sample_weight=weights)
     found = model.decision_.full_fit
     assert found.converged
-    assert found.passes <= MOST_PASSES
     assert found.decrement <= WITHIN * found.log_loss
-    assert found.relative_decrement == found.decrement / found.log_loss
-    assert found.seconds > 0
-    line = str(model.decision_).splitlines()[-1]
-    assert line.startswith("full fit: within 0.1 % of the full fit")
     inner, seen = model.estimator_, rows
     if scaled:
         inner, seen = inner[-1], inner[:-1].transform(rows)
@@ -119,6 +113,24 @@ def test_it_is_the_fit_on_all_rows(
     differences = inner.coef_ - witness.coef_
     differences -= differences.mean(axis=0) if n_classes > 2 else 0
     assert np.abs(differences).max() < 0.05 * np.abs(witness.coef_).max()
+
+
+@pytest.mark.parametrize(
+    ("resampler", "settings"),
+    [
+        (GuidedDownsample(factor=10, random_state=0), {}),
+        (under(), {"penalty": None} if OLD else {"C": np.inf}),
+        (under(1), {}),
+    ],
+    ids=["guided", "no penalty", "all rows"],
+)
+def test_other_draws(resampler, settings):
+    X, y = data()
+    model = finished(LogisticRegression(**settings), resampler).fit(X, y)
+    found = model.decision_.full_fit
+    assert found is None if resampler.factor == 1 else found.converged
+    best = log_loss_of(LogisticRegression(**settings, tol=1e-8).fit(X, y), X, y)
+    assert log_loss_of(model.estimator_, X, y) == pytest.approx(best, rel=WITHIN)
 
 
 SPOILED = {
@@ -148,33 +160,6 @@ def test_what_says_so_is_within_a_thousandth(spoil, seed):
     assert log_loss_of(model.estimator_, X, y) < (1 + WITHIN) * best
 
 
-def rare_columns():
-    rng = np.random.default_rng(0)
-    X = (rng.random((20000, 60)) < 0.002).astype(float)
-    X[:, 0] = rng.normal(size=20000)
-    return X, (rng.random(20000) < 1 / (1 + np.exp(4 - X.sum(axis=1)))).astype(int)
-
-
-@pytest.mark.parametrize(
-    ("make", "resampler", "settings"),
-    [
-        # Some columns are empty in the rows drawn.
-        (rare_columns, under(100), {}),
-        (data, GuidedDownsample(factor=10, random_state=0), {}),
-        (data, under(), {"penalty": None} if OLD else {"C": np.inf}),
-        (data, under(1), {}),
-    ],
-    ids=["columns", "guided", "no penalty", "all rows"],
-)
-def test_other_rows_and_draws(make, resampler, settings):
-    X, y = make()
-    model = finished(LogisticRegression(**settings), resampler).fit(X, y)
-    found = model.decision_.full_fit
-    assert found is None if resampler.factor == 1 else found.converged
-    best = log_loss_of(LogisticRegression(**settings, tol=1e-8).fit(X, y), X, y)
-    assert log_loss_of(model.estimator_, X, y) == pytest.approx(best, rel=WITHIN)
-
-
 def test_derivatives_are_those_of_finite_differences_and_the_bound_lies_above():
     X, y = data(3, n_rows=50)
     weights, rng = np.linspace(0.5, 2, 50), np.random.default_rng(0)
@@ -196,19 +181,6 @@ def test_derivatives_are_those_of_finite_differences_and_the_bound_lies_above():
         parabola = here.total + here.gradient[0] @ step
         parabola += step @ here.hessian @ step / 2
         assert loss.look(at[:1] + step, hessian=False).total <= parabola
-
-
-def test_the_decrement_of_the_rows_drawn_is_no_less_than_that_of_all():
-    X, y = data()
-    drawn_X, drawn_y, weights = under(20).fit_resample(X, y)
-    full = PenalisedLogLoss(X, y, None, [], penalty=1.0, intercept=True)
-    drawn = PenalisedLogLoss(drawn_X, drawn_y, weights, [], 1.0, intercept=True)
-    at = np.zeros((1, 9))
-    whole, part = (loss.look(at, hessian=True).hessian for loss in (full, drawn))
-    # So its inverse is no less than a share of the full one's, in every direction.
-    least = np.linalg.eigvalsh(weights.max() * whole - part)[0]
-    assert least > -1e-9 * np.trace(whole)
-    assert minimise(full, drawn, at, weights.max())[1].converged
 
 
 def test_it_warns_where_the_rows_drawn_say_too_little():
@@ -233,7 +205,6 @@ def line(**params):
 
 
 LASSO = {"penalty": "l1"} if OLD else {"l1_ratio": 1.0}
-DROPPED = "full_fit=True .*"
 REFUSED = [
     (SGDClassifier(loss="log_loss"), under(), {}, "got SGDClassifier"),
     (line(solver="saga", **LASSO), under(), {}, "l2 penalty or none"),
@@ -242,19 +213,11 @@ REFUSED = [
     (line(), under(), {"use_weights": False}, "got use_weights=False"),
     (line(), under(weighting="balanced"), {}, "restore the class totals"),
     (line(), RandomUnderSampler(), {}, "put Weighted around"),
-    (line(), ClassWeight("balanced"), {}, "ClassWeight multiplied"),
     (line(), Weighted(SMOTE(random_state=0)), {}, "picks rows"),
-    (
-        make_pipeline(SimpleImputer(add_indicator=True), line(fit_intercept=False)),
-        under(),
-        {},
-        "add_indicator=True with fit_intercept=True",
-    ),
     *[
         (make_pipeline(head, line()), under(), {}, f"full_fit=True .*{message}")
         for step, message in [
             (TargetEncoder(), "TargetEncoder, which is no scaler"),
-            (SimpleImputer(), "whose mean is of the rows drawn. Give it add_indicator"),
             (OneHotEncoder(min_frequency=5), "which counts the rows drawn"),
             (OneHotEncoder(handle_unknown="ignore"), "Give it all categories, or"),
         ]
@@ -275,34 +238,25 @@ def test_what_has_no_full_fit_is_refused(case):
 # Columns tell of 2,001 coefficients before rows are drawn, classes of 2,100 before the
 # fit; of products of columns it is known after it.
 @pytest.mark.parametrize(
-    ("n_columns", "n_classes", "steps", "left"),
-    [
-        (2001, 2, [StandardScaler(with_mean=False)], set()),
-        (700, 3, [], {"resampler_"}),
-        (70, 2, [PolynomialFeatures(2)], {"resampler_", "estimator_"}),
-    ],
+    ("n_columns", "n_classes", "steps"),
+    [(2001, 2, []), (700, 3, []), (70, 2, [PolynomialFeatures(2)])],
 )
 def test_more_coefficients_than_a_matrix_is_for_are_refused(
-    n_columns, n_classes, steps, left
+    n_columns, n_classes, steps
 ):
     X = sparse.random(300, n_columns, density=0.01, format="csr", random_state=0)
     y = np.maximum(np.arange(300) % 10 - (10 - n_classes), 0)
     model = finished(make_pipeline(*steps, LogisticRegression()))
     with pytest.raises(ValueError, match=r"at most 2,000 coefficients.*got 2,"):
         model.fit(X, y)
-    assert {"resampler_", "estimator_"} & set(vars(model)) == left
 
 
-@pytest.mark.parametrize("scaled", [False, True])
-def test_a_model_that_gets_no_weights_is_refused(scaled):
+def test_a_model_that_gets_no_weights_is_refused():
     X, y = data(n_rows=400)
     with config_context(enable_metadata_routing=True):
+        scaler = StandardScaler().set_fit_request(sample_weight=True)
         model = LogisticRegression().set_fit_request(sample_weight=False)
-        if scaled:
-            scaler = StandardScaler().set_fit_request(sample_weight=True)
-            model = make_pipeline(scaler, model)
-        assert not has_full_fit(model, "auto")
-        host = finished(model)
+        host = finished(make_pipeline(scaler, model))
         with pytest.raises(ValueError, match=r"full_fit=True .*sample_weight=True\)"):
             host.fit(X, y)
         assert has_full_fit(make_pipeline(StandardScaler(), line()), "auto")
@@ -313,10 +267,6 @@ def one_hot(**params):
 
 
 BY_CONSTANT = SimpleImputer(strategy="constant", fill_value=3)
-PRODUCTS = PolynomialFeatures(interaction_only=True, include_bias=False)
-NO_SHIFT = (
-    "no intercept adjusts to that. Give the LogisticRegression fit_intercept=True"
-)
 
 
 # What is refused with an intercept, and without one; "" is nothing.
@@ -324,21 +274,19 @@ NO_SHIFT = (
 @pytest.mark.parametrize(
     ("steps", "with_one", "without"),
     [
-        ([StandardScaler()], "", f"{NO_SHIFT}, or the step with_mean=False"),
+        ([StandardScaler()], "", "fit_intercept=True, or the step with_mean=False"),
         ([StandardScaler(with_mean=False)], "", ""),
-        ([RobustScaler()], "", f"{NO_SHIFT}, or the step with_centering=False"),
-        ([MinMaxScaler()], "", f"{NO_SHIFT}, or use MaxAbsScaler"),
+        ([RobustScaler()], "", "fit_intercept=True, or the step with_centering=False"),
+        ([MinMaxScaler()], "", "fit_intercept=True, or use MaxAbsScaler"),
         ([MinMaxScaler(clip=True)], *["Leave clip at False"] * 2),
-        ([one_hot(), MaxAbsScaler()], "", ""),
-        ([one_hot(drop="first"), StandardScaler()], "", NO_SHIFT),
+        ([one_hot(drop="first"), StandardScaler()], "", "no intercept adjusts to that"),
         ([MaxAbsScaler(), PolynomialFeatures(2, include_bias=False)], "", ""),
-        ([MinMaxScaler(), PRODUCTS], "", NO_SHIFT),
-        ([StandardScaler(), PolynomialFeatures((2, 2))], "minimum degree", NO_SHIFT),
+        ([StandardScaler(), PolynomialFeatures((2, 2))], "minimum degree", "no interc"),
         ([SimpleImputer()], *["whose mean is of the rows drawn"] * 2),
         ([BY_CONSTANT, MaxAbsScaler()], "", ""),
         ([make_union(MaxAbsScaler()), BY_CONSTANT], *["before the scaler"] * 2),
     ],
-    ids=range(13),
+    ids=range(11),
 )
 def test_steps_are_admitted_where_all_rows_give_the_same_models(
     steps, with_one, without, intercept
@@ -370,14 +318,11 @@ def test_categories_that_the_rows_drawn_do_not_have_are_refused():
     X = np.arange(1000)[:, None] // 2
     model = finished(make_pipeline(OneHotEncoder(), line()), calibration_check=False)
     match = r"full_fit=True .*Give a OneHotEncoder .* categories=.*leave full_fit out"
-    with pytest.raises(ValueError, match=match) as raised:
+    with pytest.raises(ValueError, match=match):
         model.fit(X, y)
-    assert "Found unknown categories" in str(raised.value.__cause__)
     encoder = OneHotEncoder(categories=[np.arange(500)])
     model.set_params(estimator__onehotencoder=encoder)
     assert model.fit(X, y).decision_.full_fit.converged
-    alone = finished(make_pipeline(line()), calibration_check=False)
-    assert alone.fit(X / 500.0, y).decision_.full_fit.converged
 
 
 def test_where_auto_finishes():
@@ -389,37 +334,6 @@ def test_where_auto_finishes():
     assert not full_fit_pays(50_000, 20, 5_000)
     assert not full_fit_pays(2_000_000, 20, 1_000_000)
     assert not full_fit_pays(2_000_000, 500, 5_000)
-    assert full_fit_pays(2_000_000, 5, 100_000, n_classes=3)
-    assert not full_fit_pays(2_000_000, 500, 500_000, n_classes=7)
-
-
-class Counted:
-    """A transformer that counts what it is asked."""
-
-    def __init__(self, encoder):
-        self.encoder, self.calls = encoder, 0
-
-    def transform(self, X):
-        self.calls += 1
-        return self.encoder.transform(X)
-
-
-def test_sparse_rows_are_read_and_solved_by_the_numbers_that_they_hold():
-    rng = np.random.default_rng(0)
-    X = rng.integers(0, 1500, (50_000, 1))
-    y = (rng.random(len(X)) < 0.1).astype(int)
-    encoder = Counted(OneHotEncoder().fit(np.arange(1500)[:, None]))
-    loss = PenalisedLogLoss(X, y, None, [encoder], penalty=1.0, intercept=True)
-    here = loss.look(np.zeros((1, 1501)), hessian=True)
-    # The first rows tell of the others; as if dense they would be 49 blocks.
-    assert encoder.calls == 2
-    # Each column bends with itself and the intercept alone.
-    assert here.hessian.nnz == 3 * 1500 + 1
-    encoder.calls = 0
-    _, found = minimise(loss, loss, np.zeros((1, 1501)), excess=10.0)
-    assert found.converged
-    # One look tells what a Hessian costs, and that of the rows drawn is not needed.
-    assert encoder.calls == 1 + 2 * found.passes
 
 
 @pytest.mark.parametrize(("n_classes", "n_columns"), [(2, 200), (3, 120)])
