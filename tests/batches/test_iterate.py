@@ -77,16 +77,15 @@ def test_rows_are_those_of_the_batches(X):
             assert X_batch.index.tolist() == [f"w{row}" for row in rows]
 
 
-@pytest.mark.parametrize("order", ["C", "F"])
-@pytest.mark.parametrize("large", [False, True])
-def test_a_file_on_disk(tmp_path, monkeypatch, order, large):
-    if large:
-        monkeypatch.setattr("skstrat.batches._iterate._LARGE_FILE", 8)
-    path = tmp_path / "X.dat"
-    (TABLE if order == "C" else TABLE.T).tofile(path)
-    X = np.memmap(path, dtype=float, mode="r", shape=(N_ROWS, 4), order=order)
-    for (X_batch, _, _), rows in zip(served(X), WANTED, strict=True):
-        assert np.asarray(X_batch).tolist() == TABLE[rows].tolist()
+def test_a_file_on_disk(tmp_path, monkeypatch):
+    for large, order in ((False, "C"), (False, "F"), (True, "C"), (True, "F")):
+        if large:
+            monkeypatch.setattr("skstrat.batches._iterate._LARGE_FILE", 8)
+        path = tmp_path / f"{large}{order}.dat"
+        (TABLE if order == "C" else TABLE.T).tofile(path)
+        X = np.memmap(path, dtype=float, mode="r", shape=(N_ROWS, 4), order=order)
+        for (X_batch, _, _), rows in zip(served(X), WANTED, strict=True):
+            assert np.asarray(X_batch).tolist() == TABLE[rows].tolist()
 
 
 def test_a_large_file_is_not_read_ahead(tmp_path, monkeypatch):
@@ -138,7 +137,7 @@ def test_a_real_hdf5_file(tmp_path):
             assert y_batch.tolist() == LABELS[rows].tolist()
 
 
-def test_a_data_set_and_its_column():
+def test_a_data_set_its_column_and_an_array_with_names():
     datasets = pytest.importorskip("datasets")
     X = datasets.Dataset.from_dict({"x": TABLE, "word": FRAME["word"], "y": LABELS})
     for (X_batch, y_batch, _), rows in zip(
@@ -149,15 +148,11 @@ def test_a_data_set_and_its_column():
         assert np.array_equal(X_batch["x"][:], TABLE[rows])
         assert type(y_batch) is type(X["y"])
         assert list(y_batch) == LABELS[rows].tolist()
-    for indices in (None, np.arange(0, N_ROWS, 2)):
-        draws, others = (
-            list(ImbalancedSampler(y, indices=indices, random_state=0))
-            for y in (X["y"], LABELS)
-        )
-        assert draws == others
-
-
-def test_names_of_an_array_are_kept():
+    draws, others = (
+        list(ImbalancedSampler(y, indices=range(0, N_ROWS, 2), random_state=0))
+        for y in (X["y"], LABELS)
+    )
+    assert draws == others
     xarray = pytest.importorskip("xarray")
     X = xarray.DataArray(TABLE, dims=("row", "name"), coords={"name": list("pqrs")})
     for (X_batch, _, _), rows in zip(served(X), WANTED, strict=True):
