@@ -49,20 +49,19 @@ BEYOND = pa.array(INTS.astype(np.uint64) + np.uint64(2**63))
     ("first", "second", "kind"),
     [
         (pa.array(INTS, "int32"), pa.array(INTS), "int64"),
-        (pa.array(INTS), pa.array(INTS, "int16"), "int64"),
         (pa.array(INTS, "uint16"), pa.array(INTS, "uint64"), "uint64"),
         (pa.array(INTS / 4, "float32"), pa.array(INTS / 4), "double"),
         (TEXT, LARGE, "large_string"),
         (pa.array(INTS), pa.array(INTS / 2), "double"),
         (NOTHING, pa.array(INTS), "int64"),
-        (pa.array(INTS), NOTHING, "int64"),
-        (None, pa.array(INTS), "int64"),
         (pa.array(INTS), None, "int64"),
     ],
     ids=lambda own: str(getattr(own, "type", own)),
 )
-def test_columns_that_differ_harmlessly_are_united(first, second, kind, tmp_path):
-    tables = [table_of(c=first), table_of(N_ROWS, c=second)]
+@pytest.mark.parametrize("turn", [1, -1])
+def test_columns_that_differ_harmlessly_are_united(first, second, kind, turn, tmp_path):
+    parts = [first, second][::turn]
+    tables = [table_of(c=parts[0]), table_of(N_ROWS, c=parts[1])]
     schema = tables[0].schema
     strict = schema.set(1, schema.field("y").with_nullable(False))
     source = write(tmp_path, a=tables[0].cast(strict), b=tables[1])
@@ -71,7 +70,7 @@ def test_columns_that_differ_harmlessly_are_united(first, second, kind, tmp_path
     assert small.schema.field("y").nullable
     rows = small["row"].to_pylist()
     assert len(rows) == 180 + 80
-    parts = [NOTHING if own is None else own for own in (first, second)]
+    parts = [NOTHING if own is None else own for own in parts]
     values = [value for own in parts for value in own.to_pylist()]
     assert small["c"].to_pylist() == [values[row] for row in rows]
     assert any("'c'" in note for note in summary.notes)
@@ -85,7 +84,6 @@ APART = "have compatible types in all files"
 @pytest.mark.parametrize(
     ("first", "second", "rule"),
     [
-        (pa.array(INTS), TEXT, APART),
         (TEXT, TEXT.dictionary_encode(), APART),
         (pa.array(INTS % 2 == 0), pa.array(INTS), APART),
         (pa.array(INTS).cast(pa.timestamp("ms")), pa.array(INTS), APART),
@@ -93,21 +91,19 @@ APART = "have compatible types in all files"
         (BEYOND, pa.array(INTS), UNFIT),
         (pa.array(INTS), BEYOND, UNFIT),
     ],
-    ids=["text", "coded text", "bool", "time", "long", "unsigned", "unsigned last"],
+    ids=["coded text", "bool", "time", "long", "unsigned", "unsigned last"],
 )
 def test_columns_of_two_kinds_are_refused(first, second, rule, tmp_path):
     tables = {"a": NOTHING, "b": first, "d": second}
     source = write(tmp_path, **{name: table_of(c=own) for name, own in tables.items()})
-    text = rf"Column 'c' must {rule}.* Cast it"
-    with pytest.raises(ValueError, match=text) as caught:
+    kinds = [re.escape(str(own.type)) for own in (first, second)]
+    files = rf"(?=.* {kinds[0]} in \S*b\.parquet)(?=.* {kinds[1]} in \S*d\.parquet)"
+    with pytest.raises(ValueError, match=rf"Column 'c' must {rule}{files}.* Cast it"):
         resample(source, tmp_path)
-    for own, name in ((first, "b"), (second, "d")):
-        kind = re.escape(str(own.type))
-        assert re.search(rf"{kind} in \S*{name}\.parquet", str(caught.value))
 
 
 def test_notes_name_the_first_file_of_each_type_that_is_not_written(tmp_path):
-    kinds = {"a": "int16", "b": "int32", "d": "int16", "e": "float64", "f": "float64"}
+    kinds = {"a": "int16", "b": "int32", "d": "int16", "e": "float64"}
     tables = {name: table_of(c=pa.array(INTS, kind)) for name, kind in kinds.items()}
     source = write(tmp_path, **tables)
     _, summary = resample(source, tmp_path)
@@ -117,9 +113,8 @@ def test_notes_name_the_first_file_of_each_type_that_is_not_written(tmp_path):
     ]
 
 
-COUNTS = pa.array(INTS + 1)
-NUMBERS = [COUNTS.cast("int16"), COUNTS.cast("float"), COUNTS.cast(pa.decimal128(20))]
-NUMBERS += [pa.array(INTS % 2 == 0), pa.array(INTS + 1.0).dictionary_encode()]
+NUMBERS = [pa.array(INTS + 1).cast(pa.decimal128(20)), pa.array(INTS % 2 == 0)]
+NUMBERS += [pa.array(INTS + 1.0).dictionary_encode()]
 
 
 @pytest.mark.parametrize("weights", NUMBERS, ids=lambda own: str(own.type))
@@ -131,11 +126,7 @@ def test_weights_of_every_type_of_numbers(weights, tmp_path):
     np.testing.assert_allclose(small["w"].to_numpy(), expected, rtol=1e-6)
 
 
-TIMES = ["date32", "timestamp[us]", "time64[us]", "duration[s]"]
-NO_NUMBERS = [
-    pa.array(INTS, f"int{32 if t == 'date32' else 64}").cast(t) for t in TIMES
-]
-NO_NUMBERS += [TEXT, TEXT.dictionary_encode(), pa.array([[i] for i in INTS])]
+NO_NUMBERS = [pa.array(INTS).cast("duration[s]"), TEXT, TEXT.dictionary_encode()]
 
 
 @pytest.mark.parametrize("weights", NO_NUMBERS, ids=lambda own: str(own.type))
@@ -171,11 +162,11 @@ def test_a_value_in_both_a_folder_and_its_files_is_refused(tmp_path):
 
 @pytest.mark.parametrize("n_classes", [2, 126, 127, 300])
 def test_a_byte_a_row(n_classes, tmp_path):
-    y = np.arange(3_000) % n_classes
-    source = write(tmp_path, a=pa.table({"x": y, "y": [f"l{i:03}" for i in y]}))
+    y = [f"l{i % n_classes:03}" for i in range(3_000)]
+    source = write(tmp_path, a=pa.table({"y": y, "x": y}))
     _, found, _ = scan_file(source, target="y")
     assert found.cat.codes.dtype.itemsize == (1 if n_classes <= 126 else 2)
-    assert found.tolist() == [f"l{i:03}" for i in y]
+    assert found.tolist() == y
 
 
 def repeated(text, n_texts, n_rows):
@@ -187,7 +178,6 @@ def repeated(text, n_texts, n_rows):
 SHORT = repeated("", 2, 50_000)
 LONG = repeated("x" * 9_000, 20, 2_500)
 GROWING = {
-    "a thousand texts": [repeated("lorem ipsum " * 40, 1_000, 40_000)],
     "long in the middle": [SHORT] * 3 + [LONG] + [SHORT] * 3,
     "text that differs": [SHORT, pa.array([f"{i:09000}" for i in range(2_500)])],
 }
@@ -239,8 +229,7 @@ def test_batches_in_order(output, small):
 
 def test_weights_of_batches_are_named(small):
     X, _, weights = next(read_batches(small[0], target="y", sample_weight=None))
-    assert weights is None
-    assert "sample_weight" in X
+    assert (weights, "sample_weight" in X) == (None, True)
     X, _, weights = next(read_batches(small[0], target="y", sample_weight="x"))
     assert weights.tolist() == small[1]["x"].to_pylist()[:N_ROWS]
     assert list(X) == ["row", "flag", "sample_weight"]
@@ -251,7 +240,6 @@ def test_weights_of_batches_are_named(small):
     [
         ({"batch_size": 0}, "batch_size must be at least 1; got 0"),
         ({"output": "arrow"}, '"polars" or "numpy"; got .arrow.'),
-        ({"target": "z"}, r"target must name a column .* has no 'z'"),
         ({"sample_weight": "z"}, "sample_weight must name a column"),
         ({"path": "big/a.csv"}, r"path must name Parquet files; got .*a\.csv"),
     ],
