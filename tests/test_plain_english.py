@@ -38,6 +38,18 @@ STUMBLED_OVER = {
     r"says so in its documentation": "name the attribute that records it",
     r"(shall|is to) be told|told apart from": "be known, be distinguished",
     r"warned of \d+": "say precision and recall",
+    r"(is|are) not there": "is ignored, is absent",
+    r"flatters?": "is optimistic for",
+    r"nobody'?s?": "say who or what",
+    r"hears?|hears of": "gets, is passed",
+    r"hard to tell|tells? apart|told apart": "hard to classify, distinguish",
+    r"in transit": "being read",
+    r"no place for": "does not accept, does not pass on",
+    r"makes? up for": "corrects for",
+    r"free of charge|pays? for": "at no cost, includes",
+    r"another world": "other data",
+    r"hardly time to gain": "hardly any time is saved",
+    r"with care|at home in": "say what is done",
 }
 ABBREVIATIONS = r"(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bal\.)(?<!\bcf\.)(?<!\bvs\.)"
 END = re.compile(ABBREVIATIONS + r"(?<=[.!?])(?<!\.\.\.)[)\]\"'*]*\s+(?=\S)")

@@ -172,7 +172,7 @@ def _warn_of_small_strata(units: Array, exact: Floats, class_of: Indices) -> Non
                 "Some strata hold few rows or groups of a class, and their shares are "
                 f"rounded to at least one. So over a quarter {more} are drawn than "
                 "were asked for. The weights are still right. Use coarser "
-                "strata; sampling_strategy_ says how many rows were drawn.",
+                "strata; sampling_strategy_ has the rows drawn.",
                 SmallStrataWarning,
                 stacklevel=2,
             )

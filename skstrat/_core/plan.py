@@ -92,7 +92,7 @@ class Plan:
         Raises
         ------
         ValueError
-            If keys repeat, so that their rows cannot be told apart.
+            If keys repeat, so that their rows cannot be distinguished.
         """
         counts = labels.counts
         copies, remainder = np.divmod(rows, counts)
@@ -101,7 +101,7 @@ class Plan:
             raise ValueError(
                 "key must be different in every row, because rows of equal keys are "
                 f"drawn together; {len(extra)} rows were drawn for "
-                f"{remainder.sum()} wanted. Name a column that tells the rows apart, "
+                f"{remainder.sum()} wanted. Name a column that differs in every row, "
                 "or leave key out to draw by position."
             )
         plan = cls(
@@ -128,7 +128,7 @@ class Plan:
         r"""Make the plan from the rows of each class alone, before any row is read.
 
         Of class *c* with :math:`n_c` rows, :math:`t_c` are wanted. Rows with a hash
-        below :math:`2^{64} t_c / n_c` are kept and weigh :math:`n_c / t_c` (Bernoulli
+        below :math:`2^{64} t_c / n_c` are kept with weight :math:`n_c / t_c` (Bernoulli
         sampling; Särndal, Swensson and Wretman, 1992, 3.2). About
         :math:`t_c \pm \sqrt{t_c}` rows are kept. Totals are right on average, and exact
         after :meth:`realised`. It is for data too large to find the smallest hashes.

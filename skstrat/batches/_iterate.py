@@ -102,7 +102,7 @@ def _serve(
 
 @contextmanager
 def read_at_random(X: Any) -> Iterator[None]:
-    """Tell the operating system not to read ahead in a large file."""
+    """Switch off reading ahead in a large file."""
     file: Any = X.base if isinstance(X, np.memmap) else None
     is_file = isinstance(file, mmap.mmap) and hasattr(mmap, "MADV_RANDOM")
     if not is_file or X.nbytes <= _LARGE_FILE:

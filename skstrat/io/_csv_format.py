@@ -33,7 +33,7 @@ class CsvFormat:
         of ``,``, ``;``, tab and ``|`` that divides most rows like the header. In
         ``.tsv`` files it is a tab.
     encoding : str, default=None
-        Encoding, by a name that Python knows. With None it is detected from the
+        Encoding, by its name in Python. With None it is detected from the
         beginning of the file: UTF-8, UTF-16 or UTF-32 with a byte order mark. Otherwise
         it is Windows-1252 (the printable characters of Latin-1 and some more), with a
         message.

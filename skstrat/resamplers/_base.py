@@ -1,4 +1,4 @@
-"""The steps that all resamplers share: check, find cells and targets, draw, weigh."""
+"""The steps of all resamplers: check, find cells and targets, draw, weight."""
 
 from __future__ import annotations
 
@@ -325,7 +325,7 @@ def refuse_stock_pipeline(name: str) -> None:
     if where == STOCK_PIPELINE_CALL:
         raise TypeError(
             f"{name}.fit_resample returns X, y and sample_weight, and "
-            "imblearn.pipeline.Pipeline has no place for the weights. Write "
+            "imblearn.pipeline.Pipeline does not pass weights on. Write "
             "'from skstrat import Pipeline, make_pipeline' instead, or keep that "
             "pipeline and make ResampledClassifier(classifier, resampler) its last "
             "step."

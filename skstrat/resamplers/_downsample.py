@@ -33,7 +33,7 @@ class DownsampleUpweight(StratifiedResampler):
     r"""Keep a part of the rows of the big classes, with larger weights.
 
     Of class *c* with :math:`n_c` rows, ``t = max(1, round(n_c / factor))`` are kept
-    and weigh
+    with weight
 
     .. math:: w_i \, W_c / \sum_{j \in \text{kept}} w_j
 
@@ -54,8 +54,8 @@ class DownsampleUpweight(StratifiedResampler):
         - A float in (0, 1]: rows of the smallest class per row kept of each other
           class.
         - ``'majority'``, ``'not minority'``, ``'not majority'``, ``'all'`` or
-          ``'auto'`` (which is ``'not minority'``): the classes cut down to the size of
-          the smallest.
+          ``'auto'`` (which is ``'not minority'``): the classes are reduced to the size
+          of the smallest.
         - A dict: the rows to keep by label.
         - A callable: takes ``y`` and gives such a dict.
 
@@ -129,8 +129,8 @@ class DownsampleUpweight(StratifiedResampler):
     Rows may have several labels each: y is then a table of zeros and ones. Let
     :math:`\pi_l` be the share of label *l* that would be kept if it were a class. Rows
     without a label are one class, named None. Row *i* is kept with
-    :math:`\pi_i = \max_{l \in i} \pi_l` and weighs :math:`1 / \pi_i`. This is unbiased
-    for the total of every label (Horvitz and Thompson, 1952).
+    :math:`\pi_i = \max_{l \in i} \pi_l` and has weight :math:`1 / \pi_i`. This is
+    unbiased for the total of every label (Horvitz and Thompson, 1952).
 
     Weights are then adjusted so that these totals hold exactly (iterative proportional
     fitting; Deming and Stephan, 1940). That needs enough rows that have one label and
@@ -148,13 +148,14 @@ class DownsampleUpweight(StratifiedResampler):
     list as long as X that could be either is refused. The order of columns named by
     ``strata`` does not change the rows.
 
-    With groups, a row weighs the number of groups of its kind over the number drawn of
-    them. Groups of one stratum whose rate comes from the same class are a kind. Weights
-    are then adjusted to the totals of the classes, which hold exactly. The totals of
-    strata of which 20 groups or more are drawn are kept as well. Smaller strata have
-    one total together. Where the groups drawn contradict these totals, those of the
-    strata are not kept. Weights then differ within a class. In trials the predictions
-    of boosted trees were then wrong by 10 to 20 %; those of linear models were not.
+    With groups, the weight of a row is the number of groups of its kind over the number
+    drawn of them. Groups of one stratum whose rate comes from the same class are a
+    kind. Weights are then adjusted to the totals of the classes, which hold exactly.
+    The totals of strata of which 20 groups or more are drawn are kept as well. Smaller
+    strata have one total together. Where the groups drawn contradict these totals,
+    those of the strata are not kept. Weights then differ within a class. In trials the
+    predictions of boosted trees were then wrong by 10 to 20 %; those of linear models
+    were not.
 
     Examples
     --------

@@ -59,10 +59,10 @@ class GuidedDownsample(BaseResampler):
     does this where :math:`\tilde p_c` is 1 for too many rows. Then the other rows are
     kept with probability 1, and these rows with equal probabilities.
 
-    A row weighs :math:`w_i / \pi_i`, scaled so that the class keeps its total (ratio
-    form of Hajek, 1971). Wang, Zhang and Wang (2021) chose :math:`\pi \propto \tilde p`
-    for rare events. Where the classes are well separated, such weights lose far less
-    than uniform downsampling to the same number of rows.
+    The weight of a row is :math:`w_i / \pi_i`, scaled so that the class keeps its total
+    (ratio form of Hajek, 1971). Wang, Zhang and Wang (2021) chose
+    :math:`\pi \propto \tilde p` for rare events. Where the classes are well separated, such weights lose
+    far less than uniform downsampling to the same number of rows.
 
     Parameters
     ----------

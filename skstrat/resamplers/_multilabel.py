@@ -201,7 +201,7 @@ def rake(
     names = sets.labels.classes[error > error.max() / 2].tolist()
     warnings.warn(
         "No weights of the rows kept have the totals of all labels: too few of them "
-        f"have one label and not another. Those of {names!r} are off; the grand "
+        f"have one label and not another. The totals of {names!r} differ; the grand "
         "total is kept. Keep more rows of these labels, with factor or "
         "sampling_strategy as a dict.",
         ConvergenceWarning,

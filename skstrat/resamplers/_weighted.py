@@ -36,7 +36,7 @@ Array = NDArray[Any]
 class Weighted(BaseResampler):
     r"""Any sampler of imbalanced-learn, with weights for its rows.
 
-    Row *i* of class *c* weighs
+    The weight of row *i* of class *c* is
 
     .. math:: w_i = h_c v_i, \quad v_i = w_{j(i)} \text{ or } \lambda \bar w_c
 
