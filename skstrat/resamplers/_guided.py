@@ -61,8 +61,8 @@ class GuidedDownsample(BaseResampler):
 
     The weight of a row is :math:`w_i / \pi_i`, scaled so that the class keeps its total
     (ratio form of Hajek, 1971). Wang, Zhang and Wang (2021) chose
-    :math:`\pi \propto \tilde p` for rare events. Where the classes are well separated, such weights lose
-    far less than uniform downsampling to the same number of rows.
+    :math:`\pi \propto \tilde p` for rare events. Where the classes are well separated,
+    such weights lose far less than uniform downsampling to the same number of rows.
 
     Parameters
     ----------
