@@ -160,19 +160,5 @@ def test_where_it_cannot_be_inside_it_is_outside_and_right(trees, case):
             np.testing.assert_allclose(p, witness, rtol=0, atol=1e-6)
         # Without a correction the ratio is 3 and more.
         assert 0.7 < p.mean() / true.mean() < 1.4
-        assert hasattr(model, "feature_importances_") == (correction != "row by row")
         found = plain.predict_proba(fresh)[:, 1]
         np.testing.assert_allclose(found, p, rtol=0, atol=1e-6)
-
-
-@each_library
-def test_switched_off_the_estimators_own_predictions_stay(trees, library):
-    X, y = generated(3000)
-    X_kept, y_kept, _ = down().fit_resample(X, y)
-    q = trees(library).fit(X_kept, y_kept).predict_proba(X)[:, 1].astype(float)
-    off = wrapped(trees(library), prior_correction=False).fit(X, y)
-    np.testing.assert_allclose(off.predict_proba(X)[:, 1], q, rtol=0, atol=1e-9)
-    # By hand: the classical correction of what it predicts.
-    odds = q / (1 - q) * (y_kept == 0).sum() / (y == 0).sum()
-    p = wrapped(trees(library)).fit(X, y).predict_proba(X)[:, 1]
-    np.testing.assert_allclose(p, odds / (1 + odds), rtol=0, atol=1e-6)
