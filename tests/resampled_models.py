@@ -1,7 +1,9 @@
 """Rare classes, and models of resampled rows, for tests of classifiers."""
 
 import numpy as np
+import pytest
 from scipy.special import softmax
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -46,6 +48,24 @@ def wrapped(estimator, resampler=None, **params):
 def averaged(estimator, resampler=None, n_estimators=2, **params):
     params = {"n_estimators": n_estimators, "random_state": 0, **params}
     return ResampledEnsembleClassifier(estimator, resampler or down(), **params)
+
+
+def booster(library, n_trees=8, **params):
+    """Make a small model of a library."""
+    if library == "histogram":
+        settings = {"max_iter": n_trees, "max_leaf_nodes": 5, "n_iter_no_change": 99}
+        settings |= {"early_stopping": True}
+        return HistGradientBoostingClassifier(**settings | params)
+    module = pytest.importorskip(library)
+    if library == "lightgbm":
+        settings = {"n_estimators": n_trees, "num_leaves": 5, "verbose": -1}
+        return module.LGBMClassifier(**settings | {"n_jobs": 1} | params)
+    if library == "xgboost":
+        settings = {"n_estimators": n_trees, "max_depth": 3, "n_jobs": 1}
+        return module.XGBClassifier(**settings | params)
+    settings = {"iterations": n_trees, "depth": 3, "thread_count": 1}
+    settings |= {"verbose": False, "allow_writing_files": False}
+    return module.CatBoostClassifier(**settings | params)
 
 
 def last_step(model):

@@ -4,36 +4,14 @@ from inspect import signature
 
 import numpy as np
 import pytest
+from resampled_models import booster
 from sklearn.ensemble import HistGradientBoostingClassifier
-
-ROUNDS = 8
 
 
 @pytest.fixture
 def trees():
     """Give a function that makes a small model of a library."""
-
-    def make(library, n_trees=ROUNDS, **params):
-        if library == "histogram":
-            settings = {
-                "max_iter": n_trees,
-                "max_leaf_nodes": 5,
-                "n_iter_no_change": 99,
-            }
-            settings |= {"early_stopping": True}
-            return HistGradientBoostingClassifier(**settings | params)
-        module = pytest.importorskip(library)
-        if library == "lightgbm":
-            settings = {"n_estimators": n_trees, "num_leaves": 5, "verbose": -1}
-            return module.LGBMClassifier(**settings | {"n_jobs": 1} | params)
-        if library == "xgboost":
-            settings = {"n_estimators": n_trees, "max_depth": 3, "n_jobs": 1}
-            return module.XGBClassifier(**settings | params)
-        settings = {"iterations": n_trees, "depth": 3, "thread_count": 1}
-        settings |= {"verbose": False, "allow_writing_files": False}
-        return module.CatBoostClassifier(**settings | params)
-
-    return make
+    return booster
 
 
 @pytest.fixture
