@@ -157,52 +157,38 @@ NEIGHBOURS = KNeighborsClassifier()
 WEIGHTED = {"sample_weight": INCOMING}
 CLASSES = [("down", down()), ("last", LogisticRegression())]
 ADDRESSED = {"scaler__sample_weight": INCOMING}
+TO_SAMPLER = {"downsampleupweight__sample_weight": INCOMING}
 REFUSED = {
-    "rows made": (
-        make_pipeline(down(4), SMOTE(random_state=0), Classifier()),
-        *({}, ValueError, r"SMOTE does not say .* Weighted\(SMOTE"),
-    ),
-    "unused": (
-        make_pipeline(down(), NEIGHBOURS),
-        *({}, UnusedWeightsError, "KNeighborsClassifier.*Resampled"),
-    ),
-    "unused incoming": (
-        make_pipeline(StandardScaler(), NEIGHBOURS),
-        *(WEIGHTED, UnusedWeightsError, "cannot take sample_weight"),
-    ),
-    "two sources": (
-        make_pipeline(Scaler(), down(), Classifier()),
-        *(WEIGHTED | ADDRESSED, ValueError, "nor beside sample_weight"),
-    ),
-    "addressed to a sampler": (
-        make_pipeline(Scaler(), down(), Classifier()),
-        {"downsampleupweight__sample_weight": INCOMING},
-        *(ValueError, "downsampleupweight__sample_weight cannot be given"),
-    ),
-    "addressed after a sampler": (
-        make_pipeline(down(), Scaler(), Classifier()),
-        *(ADDRESSED, ValueError, "scaler__sample_weight cannot be given"),
-    ),
-    "class_weight": (
-        make_pipeline(down(), BALANCED),
-        *({}, ValueError, re.escape("class_weight='balanced'")),
-    ),
-    "both": (make_pipeline(Both(), BALANCED), {}, TypeError, "implements both"),
-    "stock": (
-        StockPipeline(CLASSES),
-        *({}, TypeError, "from skstrat import Pipeline.*Resampled"),
-    ),
+    ValueError: [
+        ([down(), SMOTE(), Classifier()], {}, r"SMOTE does not say .* Weighted\(SMOTE"),
+        ([Scaler(), down(), Classifier()], WEIGHTED | ADDRESSED, "nor beside sample_w"),
+        ([Scaler(), down(), Classifier()], TO_SAMPLER, "ht__sample_weight cannot be"),
+        ([down(), Scaler(), Classifier()], ADDRESSED, "scaler__sample_weight cannot"),
+        ([down(), BALANCED], {}, re.escape("class_weight='balanced'")),
+    ],
+    UnusedWeightsError: [
+        ([down(), NEIGHBOURS], {}, "KNeighborsClassifier.*Resampled"),
+        ([StandardScaler(), NEIGHBOURS], WEIGHTED, "cannot take sample_weight"),
+    ],
+    TypeError: [([Both(), BALANCED], {}, "implements both")],
 }
 
 
 @pytest.mark.parametrize(
-    ("model", "given", "error", "text"), REFUSED.values(), ids=REFUSED
+    ("error", "steps", "given", "text"),
+    [(error, *case) for error, cases in REFUSED.items() for case in cases],
 )
-def test_what_is_refused(model, given, error, text):
-    steps = list(model.steps)
+def test_what_is_refused(error, steps, given, text):
+    model = make_pipeline(*steps)
     with pytest.raises(error, match=text):
         model.fit(X, y, **given)
-    assert model.steps == steps
+    assert [step for _, step in model.steps] == steps
+
+
+def test_a_stock_pipeline_names_what_to_write():
+    model = StockPipeline(CLASSES)
+    with pytest.raises(TypeError, match=r"from skstrat import Pipeline.*Resampled"):
+        model.fit(X, y)
 
 
 TREES = HistGradientBoostingClassifier(max_iter=2)
