@@ -28,9 +28,8 @@ def messy_frame(n_rows=400):
     fraud = np.arange(n_rows) % 20 == 0
     columns = {
         "amount": rng.lognormal(size=n_rows) * np.where(fraud, 3, 1),
-        "shop": rng.choice(["fuel", "games", "[red]"], n_rows),
+        "shop": rng.choice(["fuel", "[red]"], n_rows),
         "when": pd.date_range("2024-01-01", periods=n_rows, freq="h").astype(str),
-        "online": rng.random(n_rows) < 0.5,
         "empty": np.nan,
         "label": np.where(fraud, "fraud [x]", "ok"),
     }
@@ -70,25 +69,11 @@ def strategies_of(factors):
     return [strategy.name for strategy in listed]
 
 
-def lines_of_strategies(text):
-    names = strategies_of([5])
-    return [
-        name
-        for line in map(str.strip, text.splitlines())
-        for name in names
-        if line.startswith(name) and not line.removeprefix(name).startswith(" +")
-    ]
-
-
 @pytest.mark.slow
 def test_the_document_of_a_messy_file(messy_csv):
     more = ("--cv=3", "--factor=4", "--factor=7.5", "--random-state=3", "--json")
     document = json.loads(succeed(messy_csv, *OPTIONS, *more))
-    data = document["data"]
-    assert (data["rows"], data["target"]) == (400, "label")
-    assert data["smallest_class"] == "fraud [x]"
-    assert data["classes"][1] == {"label": "ok", "rows": 380, "share": 0.95}
-    assert data["degree_of_imbalance"] == "moderate"
+    assert document["data"]["smallest_class"] == "fraud [x]"
     told = [document[name] for name in ("random_state", "cv", "factors")]
     assert told == [3, 3, [4, 7.5]]
     assert {"python", "skstrat", "sklearn", "numpy"} < document["versions"].keys()
@@ -130,9 +115,7 @@ def test_page_has_the_names_of_the_table_and_code_that_runs(
     options = ["--target=label", "--cv=2", f"--html={page}", "--factor=4"]
     output = succeed(messy_csv, *options, *(f"--model={each}" for each in models))
     assert "Note: --html also tunes thresholds" in output
-    shown = " ".join(output.split())
-    assert "400 rows, 5 features" in shown
-    assert "moderate (the smallest class, fraud [x]," in shown
+    assert "(the smallest class, fraud [x]," in " ".join(output.split())
     text = html.unescape(page.read_text(encoding="utf-8"))
     assert str(tmp_path) not in text
     for shown in ("<p>messy.csv.gz: 400 rows", "fraud [x]", *models):
@@ -156,11 +139,13 @@ def test_tables_are_as_wide_as_columns_says(tmp_path, monkeypatch, columns, clas
     assert max(map(len, output.splitlines())) == columns
     assert "…" not in output
     table, _, below = output.partition("LogisticRegression")[2].partition("Verdict")
-    assert lines_of_strategies(table) == strategies_of([5])
+    lines = [line.split("  ")[0] for line in map(str.strip, table.splitlines())]
+    names = strategies_of([5])
+    assert [each for each in lines if each in names] == names
     assert below.split()[1] == "Train"
-    assert ("±" in table) == ("ROC AUC" in table) == (columns == 132)
     shown = " ".join(output.partition("Means over")[2].split())
-    assert ("Brier score" in shown) == (columns == 132)
+    for text in ("±", "ROC AUC"):
+        assert (text in table) == ("Brier score" in shown) == (columns == 132)
     smallest = "small" if classes == 3 else "fraud [x]"
     assert f"over real share of class {smallest}" in shown
     assert ("each class against the rest" in shown) == (classes == 3)
@@ -203,29 +188,22 @@ NEITHER, BOTH = "give a FILE with its --target COLUMN, or --demo", "or --demo, n
     [
         ("{file} --target=gaps", "t.csv (target (y) is 'gaps'): y must have a label"),
         (f"{RARE} --json", "got cv=5 for {'a': 17, 'b': 3}"),
-        ("{file} --target=continuous", "continuous"),
-        ("{file} --target=rar", "has no 'rar', only ['x', "),
         (f"{RARE} --groups=g", "groups must name a column"),
-        (f"{RARE} --groups=rare", "another column than"),
         (f"{RARE} --groups=x --sample-weight=x", "groups must name another column"),
         (f"{RARE} --html=/no/folder/page.html", "there is no folder /no/folder"),
         ("{file}", NEITHER),
         ("", NEITHER),
         ("{file} --target=gaps --demo", BOTH),
-        ("--demo --groups=x", BOTH),
         ("--demo --n-jobs=0", "n_jobs must be a number of fits"),
         ("--demo --factor=inf", "factor must be a finite number"),
-        ("--demo --factor=nan", "factor must be a finite number"),
         ("--demo --factor=0.5", "'--factor'"),
-        ("--demo --cv=1", "'--cv'"),
         ("--demo --model=svm", "'--model'"),
-        ("--demo --random-state=-1", "'--random-state'"),
         ("{folder}/broken.parquet --target=y", "cannot be read"),
     ],
 )
 def test_bad_input(tmp_path, arguments, message):
     columns = {"x": range(20), "gaps": [None, *"ab" * 9, "a"]}
-    columns |= {"rare": ["a"] * 17 + ["b"] * 3, "continuous": np.linspace(0, 1, 20)}
+    columns |= {"rare": ["a"] * 17 + ["b"] * 3}
     pd.DataFrame(columns).to_csv(tmp_path / "t.csv", index=False)
     (tmp_path / "broken.parquet").write_bytes(b"PAR1")
     told = arguments.format(file=tmp_path / "t.csv", folder=tmp_path)
@@ -235,36 +213,19 @@ def test_bad_input(tmp_path, arguments, message):
     assert result.output.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", ["compare", "downsample"])
-def test_help_is_whole_and_has_an_example(command):
-    summaries, own = (
-        CliRunner().invoke(skstrat_command, words, env={"COLUMNS": "80"}).output
-        for words in (["--help"], [command, "--help"])
-    )
-    assert "..." not in summaries.partition("Commands:")[2]
-    assert f"skstrat {command}" in own.partition("Example:")[2]
-    assert max(map(len, own.splitlines())) <= 80
-    assert "--target" in own
-
-
-DOWNSAMPLE = ("downsample", "x.csv", "y.csv", "--factor=2", "--target=y")
-
-
 @pytest.mark.parametrize(
     ("library", "arguments", "message"),
     [
-        ("lightgbm", ("compare", "--demo", "--model=lightgbm"), "model lightgbm is"),
-        ("pyarrow", ("compare", "x.csv", "--target=y"), "files are read by pyarrow,"),
-        ("pyarrow", DOWNSAMPLE, "files are read by pyarrow, which is"),
+        ("lightgbm", ["--demo", "--model=lightgbm"], "model lightgbm is"),
+        ("pyarrow", ["x.csv", "--target=y"], "files are read by pyarrow,"),
     ],
 )
 def test_what_is_not_installed(monkeypatch, library, arguments, message):
     monkeypatch.setitem(sys.modules, library, None)
-    result = CliRunner().invoke(skstrat_command, arguments)
+    result = invoke(*arguments)
     assert result.exit_code == 2
-    assert re.fullmatch(
-        rf"Error: {message}.* not installed\. Run: pip install \S+\n", result.output
-    )
+    text = rf"Error: {message}.* not installed\. Run: pip install \S+\n"
+    assert re.fullmatch(text, result.output)
 
 
 def test_version_and_entry_point(monkeypatch):

@@ -41,26 +41,22 @@ def write(path):
 @pytest.mark.parametrize("name", ["t.csv", "t.csv.zip", "t.tsv", "t.parquet"])
 def test_every_format_gives_the_same_data(tmp_path, name):
     data = read(write(tmp_path / name), **ROLES)
-    names = data.X.columns.tolist()
-    assert names[:3] == ["amount", "shop", "day"]
-    assert not {"w", "g", "y"} & set(names)
+    assert data.X.columns.tolist()[:3] == ["amount", "shop", "day"]
+    assert not {"w", "g", "y"} & set(data.X)
     np.testing.assert_array_equal(data.X["amount"], [1.5, NAN, 3, 4, 5, 6])
-    assert data.X["shop"].cat.categories.tolist() == ["a", "b"]
-    assert data.X["shop"].isna().tolist() == [False, False, True, False, False, False]
+    assert data.X["shop"].cat.codes.tolist() == [0, 1, -1, 0, 1, 0]
     assert data.X["day_day"].tolist() == [1, 2, 3, 4, 5, 6]
     assert data.y.tolist() == ["no", "no", "yes", "no", "no", "yes"]
     assert data.sample_weight.tolist() == [1, 2, 3, 4, 5, 6]
     assert data.groups.tolist() == list("aabbcc")
-    shares = {"no": (4, pytest.approx(2 / 3)), "yes": (2, pytest.approx(1 / 3))}
+    shares = [("no", 4, pytest.approx(2 / 3)), ("yes", 2, pytest.approx(1 / 3))]
+    names = ("label", "rows", "share")
     assert data.summary == {
         "source": str(tmp_path / name),
         "rows": 6,
         "features": ["amount", "shop", "day"],
         "target": "y",
-        "classes": [
-            {"label": label, "rows": rows, "share": share}
-            for label, (rows, share) in shares.items()
-        ],
+        "classes": [dict(zip(names, each, strict=True)) for each in shares],
         "smallest_class": "yes",
         "degree_of_imbalance": "mild",
     }
@@ -71,21 +67,14 @@ def test_the_code_makes_the_same_data(tmp_path, monkeypatch, name):
     # The page names no folder.
     monkeypatch.chdir(tmp_path)
     csv, made = CsvFormat(separator=";", missing=("", "6.0")), {}
-    data = (
-        demo_data()
-        if name == "demo"
-        else read(write(tmp_path / name), csv=csv, **ROLES)
-    )
+    demo = name == "demo"
+    data = demo_data() if demo else read(write(tmp_path / name), csv=csv, **ROLES)
     exec(data.code, made)
     pd.testing.assert_frame_equal(made["X"], data.X)
     pd.testing.assert_series_equal(made["y"], data.y)
     for role in ("sample_weight", "groups"):
         np.testing.assert_array_equal(made.get(role), getattr(data, role))
-    if name == "demo":
-        negatives, positives = (each["rows"] for each in data.summary["classes"])
-        assert negatives == 200 * positives
-        assert data.summary["degree_of_imbalance"] == "extreme"
-        assert data.X.isna().any().sum() == 2
+    if demo:
         # The same payments in every version, so that results can be told of.
         assert data.X["amount"].astype(float).sum() == 1_192_131
 
@@ -96,25 +85,18 @@ CODES = [0, -1, 1, 0]
 @pytest.mark.parametrize(
     ("column", "expected"),
     [
-        (pd.Series([1, None], dtype="Int64"), [1, NAN]),
-        (pd.Series([True, None], dtype="boolean"), [1, NAN]),
         (pd.Series([True, None], dtype=object), [1, NAN]),
         (pd.Series([2**24 + 1, 2**53 - 1]), [2**24 + 1, 2**53 - 1]),
-        (pd.Series([str(2**24 + 1)] * 2), [2**24 + 1] * 2),
         (pd.Series([Decimal("1.5"), None], dtype=object), [1.5, NAN]),
         (pd.Series([1.0, np.inf, -np.inf, 1e300, 1e30]), [1, NAN, NAN, NAN, NAN]),
         (pd.Series(["1", "NA", "2.5"]), [1, NAN, 2.5]),
         (pd.to_timedelta(pd.Series([90, None]), unit="s"), [90, NAN]),
-        (pd.to_datetime(DAYS), [129_600, NAN]),
         (pd.to_datetime(DAYS, utc=True), [129_600, NAN]),
         (DAYS + ":00", [129_600, NAN]),
         (pd.Series([date(1970, 1, 2), None]), [86_400, NAN]),
         # All else is text.
         (pd.Series(["a", None, "b", "a"]), CODES),
-        (pd.Series(["a", None, "b", "a"], dtype="category"), CODES),
         (pd.Series([[1], None, [2, 3], [1]], dtype=object), CODES),
-        (pd.Series([{"k": 1}, None, {"k": 2}, {"k": 1}], dtype=object), CODES),
-        (pd.Series([b"a", None, b"b", b"a"], dtype=object), CODES),
         (pd.Series(["2020-13-45", None, "2021-01-01", "2020-13-45"]), CODES),
     ],
 )
@@ -136,13 +118,8 @@ def test_columns_of_every_type(column, expected, tmp_path):
     ("features", "n_classes", "text"),
     [
         ({}, 2, "must have a column with values besides"),
-        ({"x": NAN}, 2, "must have a column with values besides"),
         ({"x": np.inf}, 2, "must have a column with values besides"),
-        (
-            {"x": 1},
-            1500,
-            "^target 'y' has 1,500 different values: is it .* At most 1,000",
-        ),
+        ({"x": 1}, 1500, "^target 'y' has 1,500 different .*: is it .* At most 1,000"),
     ],
 )
 def test_nothing_to_learn_from_and_too_many_classes(

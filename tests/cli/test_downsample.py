@@ -41,7 +41,6 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     FRAME.to_parquet(folder / "big.parquet", row_group_size=1000)
     FRAME.to_csv(folder / "big.csv", index=False)
-    FRAME.iloc[::-1].to_parquet(folder / "reversed.parquet")
     FRAME.assign(sample_weight=2.0).to_parquet(folder / "weighted.parquet")
     (folder / "unclosed.csv").write_text('"' + "x" * 200_000, encoding="utf-8")
     return folder
@@ -95,15 +94,6 @@ def test_rows_and_weights_are_those_in_memory(
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_key_keeps_the_same_rows_in_any_order(folder, tmp_path):
-    kept = []
-    for name in ("big.parquet", "reversed.parquet"):
-        arguments = (folder / name, tmp_path / name, "--target=is_fraud")
-        succeed(*arguments, "--factor=20", "--key=id")
-        kept.append(pd.read_parquet(tmp_path / name)["id"].tolist())
-    assert kept[0] == kept[1][::-1]
-
-
 @pytest.mark.parametrize(
     ("source", "target", "common", "rare"),
     [
@@ -111,8 +101,6 @@ def test_a_key_keeps_the_same_rows_in_any_order(folder, tmp_path):
         ("big.parquet", "number", "0", "1"),
         # Fields of CSV are text where they are no plain integers.
         ("big.csv", "number", "0.0", "1.0"),
-        ("big.parquet", "padded", "00", "01"),
-        ("big.csv", "flag", "False", "True"),
         ("big.parquet", "flag", "false", "true"),
         ("big.csv", "kind", "ok", "a=b"),
     ],
@@ -121,33 +109,25 @@ def test_factors_by_label(folder, tmp_path, source, target, common, rare):
     dest = tmp_path / "small.csv"
     factors = [f"--factor={common}=10", f"--factor={rare}=2.5"]
     succeed(folder / source, dest, f"--target={target}", *factors)
-    expected = in_memory(factor={0: 10, 1: 2.5})
-    rows, wanted = (
-        each["is_fraud"].value_counts() for each in (pd.read_csv(dest), expected)
-    )
-    assert rows.to_dict() == wanted.to_dict()
+    tables = pd.read_csv(dest), in_memory(factor={0: 10, 1: 2.5})
+    rows, wanted = (each["is_fraud"].value_counts().to_dict() for each in tables)
+    assert rows == wanted
 
 
-def test_strata_and_groups_are_columns(folder, tmp_path):
-    dest = tmp_path / "small.parquet"
-    arguments = (folder / "big.parquet", dest, "--target=is_fraud", "--factor=20")
-    for columns in (
-        {"strata": "shop"},
-        {"groups": "shop"},
-        {"strata": ["shop", "flag"]},
-    ):
-        ((option, names),) = columns.items()
-        options = [f"--{option}={name}" for name in np.atleast_1d(names)]
-        out = succeed(*arguments, *options, "--overwrite")
-        pd.testing.assert_frame_equal(pd.read_parquet(dest), in_memory(**columns))
-        # Weights differ within a class, and an identifier is nothing to learn from.
-        assert "fit(X, y, sample_weight=within)" in out
-        assert ("drop(columns=['shop'])" in out) == (option == "groups")
+@pytest.mark.parametrize("columns", [{"strata": ["shop", "flag"]}, {"groups": "shop"}])
+def test_strata_and_groups_are_columns(folder, tmp_path, columns):
+    arguments = (folder / "big.parquet", tmp_path / "small.parquet", "--factor=20")
+    ((option, names),) = columns.items()
+    options = [f"--{option}={name}" for name in np.atleast_1d(names)]
+    out = succeed(*arguments, "--target=is_fraud", *options)
+    pd.testing.assert_frame_equal(pd.read_parquet(arguments[1]), in_memory(**columns))
+    # Weights differ within a class, and an identifier is nothing to learn from.
+    assert "fit(X, y, sample_weight=within)" in out
+    assert ("drop(columns=['shop'])" in out) == (option == "groups")
 
 
-@pytest.mark.parametrize("dest", ["small.parquet", "small.csv"])
-def test_strata_of_a_target_of_numbers(folder, tmp_path, dest):
-    arguments = (folder / "big.parquet", tmp_path / dest, "--target=amount")
+def test_strata_of_a_target_of_numbers(folder, tmp_path):
+    arguments = (folder / "big.parquet", tmp_path / "small.csv", "--target=amount")
     out = succeed(*arguments, "--strata=kind", "--strata=flag", "--factor=20")
     assert "kind, flag" in out.splitlines()[1]
     assert "a=b, True" in out
@@ -158,35 +138,22 @@ def test_strata_of_a_target_of_numbers(folder, tmp_path, dest):
     assert mean == pytest.approx(FRAME["amount"].mean(), rel=0.3)
 
 
-FORMATS = {
-    "semicolons.csv": ({"sep": ";", "decimal": ","}, ["--decimal=,"]),
-    "utf16.csv.gz": ({"encoding": "utf-16"}, []),
-    "bars.csv.zip": ({"sep": "|", "quotechar": "'"}, ["--quote='"]),
-    "latin.csv": (
-        {"sep": "\t", "encoding": "latin-1", "na_rep": "-"},
-        ["--separator=\\t", "--encoding=latin-1", "--missing=-", "--missing=?"],
-    ),
-}
-
-
-@pytest.mark.parametrize("name", FORMATS)
-def test_csv_of_every_format(tmp_path, name):
-    written, options = FORMATS[name]
+def test_csv_of_every_format(tmp_path):
     rows = np.arange(400)
     frame = pd.DataFrame({"x": rows / 8, "w": 1.5})
     frame["text"] = np.where(rows % 3 == 0, None, "é|;,'")
     frame["y"] = np.where(rows % 20 == 0, "None", "NA")
-    frame.to_csv(tmp_path / name, index=False, **written)
-    options = ["--target=y", "--sample-weight=w", *options]
-    down = ["--factor=NA=4", *options]
-    succeed(tmp_path / name, tmp_path / "small.parquet", *down)
+    big, again = tmp_path / "big.csv", tmp_path / "again.csv"
+    written = {"sep": "|", "quotechar": "'", "decimal": ",", "na_rep": "-"}
+    frame.to_csv(big, index=False, encoding="latin-1", **written)
+    options = ["--target=y", "--sample-weight=w", "--separator=|", "--quote='"]
+    options += ["--decimal=,", "--encoding=latin-1", "--missing=-", "--missing=?"]
+    small, down = tmp_path / "small.parquet", ["--factor=NA=4", *options]
+    succeed(big, small, *down)
     expected = in_memory("y", "w", frame, factor={"NA": 4})
-    small = pd.read_parquet(tmp_path / "small.parquet")
-    pd.testing.assert_frame_equal(small, expected, check_dtype=False)
+    pd.testing.assert_frame_equal(pd.read_parquet(small), expected, check_dtype=False)
     # The same labels in the other command, from the file as it is written again.
-    again = tmp_path / f"again_{name}"
-    out = succeed(tmp_path / name, again, *down)
-    names = trained(out.partition("# Linear")[0])
+    names = trained(succeed(big, again, *down).partition("# Linear")[0])
     assert names["weight"].tolist() == expected["w"].tolist()
     assert set(names["y"]) == {"NA", "None"}
     assert names["X"]["x"].tolist() == expected["x"].tolist()
@@ -195,7 +162,7 @@ def test_csv_of_every_format(tmp_path, name):
     assert ["None", "20", "17.4", "%"] in map(str.split, compared.output.splitlines())
 
 
-def test_the_table_the_document_and_notes(folder, tmp_path):
+def test_the_table_the_document_and_notes(tmp_path):
     rows = "".join(f"{i:03},{int(i % 10 == 0)},{i % 4 + 1}\n" for i in range(2000))
     (tmp_path / "big.csv").write_text(f"code,y,w\n{rows}", encoding="utf-8")
     dest = tmp_path / "small.parquet"
@@ -211,8 +178,6 @@ def test_the_table_the_document_and_notes(folder, tmp_path):
         assert entry["weight"] == pytest.approx(after["w"].sum())
         numbers = [f"{len(before):,}", f"{len(after):,}", f"{before['w'].sum():,}"]
         assert [str(entry["label"]), *numbers, numbers[-1]] in map(str.split, out)
-    assert document["bytes_before"] == (tmp_path / "big.csv").stat().st_size
-    assert document["bytes"] == dest.stat().st_size
     assert (document["random_state"], document["factor"]) == (SEED, {"0": 4})
     assert {"python", "skstrat", "numpy", "pyarrow"} < document["versions"].keys()
     (note,) = document["notes"]
@@ -225,7 +190,6 @@ def test_the_table_the_document_and_notes(folder, tmp_path):
     ("common", "rare"),
     [
         ("False", "True"),
-        ("00", "01"),
         ("0.0", "1.0"),
         (1, 9223372036854775813),
         ("2020-01-01", "2020-01-02"),
@@ -252,30 +216,29 @@ def test_code_for_training_runs_with_labels_of_every_look(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("dest", "target", "options"),
+    ("dest", "options"),
     [
-        ("small.csv", "label", ["--key=id"]),
-        ("small.parquet", "y", ["--sample-weight=w", "--weighting=factor"]),
+        ("small.csv", ["--key=w"]),
+        ("small.parquet", ["--sample-weight=w", "--weighting=factor"]),
     ],
 )
-def test_code_for_training_gives_the_prevalence(tmp_path, dest, target, options):
+def test_code_for_training_gives_the_prevalence(tmp_path, dest, options):
     rng = np.random.default_rng(1)
     frame = pd.DataFrame(rng.normal(size=(80_000, 4)), columns=list("abcd"))
     score = frame["a"] + frame["b"] * frame["c"] - 4.5
     y = (rng.random(len(frame)) < 1 / (1 + np.exp(-score))).astype(int)
     # As text, pandas would read a missing value and a number.
-    frame[target] = np.where(y == 1, "NA", "007") if target == "label" else y
-    more = {"--key=id": "id", "--sample-weight=w": "w"}[options[0]]
-    frame[more] = rng.permutation(len(frame)) + 1.0 if more == "w" else frame.index
+    frame["label"] = np.where(y == 1, "NA", "007")
+    frame["w"] = rng.permutation(len(frame)) + 1
     seen, fresh = frame[:40_000], frame[40_000:]
     seen.to_parquet(tmp_path / "big.parquet")
-    arguments = (tmp_path / "big.parquet", tmp_path / dest, f"--target={target}")
+    arguments = (tmp_path / "big.parquet", tmp_path / dest, "--target=label")
     names = trained(succeed(*arguments, "--factor=20", *options))
     assert names["X"].columns.tolist() == ["a", "b", "c", "d"]
-    weights = fresh["w"] if more == "w" else np.ones(len(fresh))
+    weights = fresh["w"] if len(options) > 1 else np.ones(len(fresh))
     prevalence = np.average(y[40_000:], weights=weights)
     for model in (names["linear"], names["trees"]):
-        (column,) = np.flatnonzero(model.classes_ == frame[target][y == 1].iloc[0])
+        (column,) = np.flatnonzero(model.classes_ == "NA")
         predicted = model.predict_proba(fresh[list("abcd")])[:, column]
         # 2.3 for trees with the weights; the sample itself is good to 4 %.
         assert 0.8 < np.average(predicted, weights=weights) / prevalence < 1.25
@@ -289,29 +252,19 @@ NO_CLASSES = (
 SEED_RANGE = "Invalid value for '--random-state'"
 IN_CSV = [
     (f"{WORDS} --key=no", "key must name a column"),
-    (f"{WORDS} --sample-weight=kind", "numbers must be written like 1.5; Failed"),
     (f"{WORDS} --key=one", "or leave key out to draw by"),
     ("--target=one --factor=2", "(target (y) is 'one'): y must have at least two cl"),
-    (f"{WORDS} --strata=is_fraud", "strata must name another column than target; got"),
-    (f"{WORDS} --strata=kind --strata=kind", "strata must name different columns"),
     (f"{WORDS} --groups=shop --key=id", "key must be None where groups"),
     ("--target=kind --factor=no=2", "['a=b', 'ok']; got 'no', which is none of them"),
-    ("--target=kind --factor=ok=2 --factor=ok=3", ONE_FACTOR),
-    (f"{WORDS} --factor=3", ONE_FACTOR),
     (f"{WORDS} --factor=1=3", ONE_FACTOR),
     *(
         (f"--target=kind --factor={wrong}", f"or auto; got {wrong}")
-        for wrong in ("ok", "ok=x", "0.5", "inf", "nan")
+        for wrong in ("ok=x", "0.5", "nan")
     ),
     ("--factor=20", "Missing option '--target'"),
-    ("--target=kind", "Missing option '--factor'"),
-    (f"{WORDS} --random-state=-1", SEED_RANGE),
     (f"{WORDS} --random-state={2**64}", SEED_RANGE),
-    (f"{WORDS} another.csv", "unexpected extra argument"),
     (f"{WORDS} --separator=ab", "Error: separator must be one ASCII character"),
-    (f"{WORDS} --encoding=no", "Error: encoding must be a name that Python knows"),
     (f"{WORDS} --quote=,", "Error: quote must differ from decimal and from separator"),
-    (f"{WORDS} --decimal=x", "Error: decimal must be '.' or ','; got 'x'"),
 ]
 IN_PARQUET = [
     ("--target=amount --factor=2", "y must hold class labels"),
@@ -341,43 +294,23 @@ def test_what_the_user_can_put_right(folder, tmp_path, source, options, message)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_messages_of_the_library_are_printed_as_they_are(tmp_path):
-    source = tmp_path / "the source must y;.parquet"
-    names = ["y", "a;y;sample_weight", "key must of X"]
-    pd.DataFrame([[0, 0, 0], [1, 1, 1]] * 9, columns=names).to_parquet(source)
-    arguments = (source, tmp_path / "o.csv", "--target=a;y;sample_weight")
-    refused = invoke(*arguments, "--factor=2", "--groups=no").output
-    text = "groups must name a column of every file"
-    assert refused == f"Error: {text}; {source} has no 'no', only {names}.\n"
-
-
 def test_labels_that_scikit_learn_does_not_take(tmp_path):
     days = pd.to_timedelta(np.repeat([1, 2], [90, 10]), unit="s")
     times = (pd.Timestamp("2024-01-01") + days).time
     pd.DataFrame({"x": range(100), "y": times}).to_parquet(tmp_path / "times.parquet")
     arguments = (tmp_path / "times.parquet", tmp_path / "small.parquet", "--target=y")
-    named = (*arguments, "--overwrite", "--factor=00:00:01=3")
-    document = json.loads(succeed(*named, "--json"))
-    rows = [(each["label"], each["rows"]) for each in document["classes"]]
-    assert rows == [("00:00:01", 30), ("00:00:02", 10)]
+    out = succeed(*arguments, "--factor=00:00:01=3")
+    small = pd.read_parquet(tmp_path / "small.parquet")
+    assert small["y"].astype(str).value_counts().to_list() == [30, 10]
     # Code that nobody could run is not printed.
-    assert "Train from it" not in succeed(*named)
-
-
-def test_a_column_that_may_not_be_the_label(folder, tmp_path):
-    dest = tmp_path / "small.parquet"
-    out = succeed(folder / "big.parquet", dest, "--target=id", "--factor=20")
-    assert len(out.splitlines()) <= 20
-    assert "and 2,988 more" in out
-    assert "Column 'id' has 3,000 different values: is it the label?" in out
+    assert "Train from it" not in out
 
 
 def test_an_existing_destination(folder, tmp_path):
     dest = tmp_path / "small.parquet"
     dest.write_text("precious", encoding="utf-8")
-    result = invoke(folder / "big.parquet", dest, *WORDS.split())
-    assert result.exit_code == 2
-    assert "give overwrite to replace it" in result.output
+    refused = invoke(folder / "big.parquet", dest, *WORDS.split())
+    assert "give overwrite to replace it" in refused.output
     assert dest.read_text(encoding="utf-8") == "precious"
     succeed(folder / "big.parquet", dest, *WORDS.split(), "--overwrite")
     assert len(pd.read_parquet(dest)) < 600
@@ -388,23 +321,19 @@ def test_nothing_reaches_the_terminal_raw(tmp_path):
     labels = np.where(np.arange(100) % 10 == 0, "\x1b]0;owned\x07", "\x9b2Jok\u202e")
     frame = pd.DataFrame({"x": range(100), "y\x1b[1m": labels})
     frame.to_csv(source, index=False)
-    (tmp_path / "\x1b.parquet").write_bytes(b"PAR1")
     options = ("--target=y\x1b[1m", "--factor=3")
     out = succeed(source, dest, *options)
     assert r"\x1b]0;owned" in out
     assert r"\x9b2Jok\u202e" in out
-    other = tmp_path / "o.csv"
+    compared = ["compare", str(source), options[0], "--cv=50"]
     refused = [
         invoke(source, dest, *options),
-        invoke(tmp_path / "\x1b[32mno.csv", other, *options),
-        invoke(tmp_path / "\x1b.parquet", other, *options),
-        invoke(source, other, *options, "--key=\x1b"),
-        CliRunner().invoke(
-            skstrat_command, ["compare", str(source), options[0], "--cv=50"]
-        ),
+        invoke(tmp_path / "\x1b[32mno.csv", tmp_path / "o.csv", *options),
+        invoke(source, tmp_path / "o.csv", *options, "--key=\x1b"),
+        CliRunner().invoke(skstrat_command, compared),
     ]
     for text in (out, *(each.output for each in refused)):
         assert not set(text) & set("\x1b\x07\x9b\u202e")
-    assert [each.exit_code for each in refused] == [2] * 5
+    assert [each.exit_code for each in refused] == [2] * 4
     document = json.loads(succeed(source, dest, *options, "--overwrite", "--json"))
     assert [each["label"] for each in document["classes"]] == sorted(set(labels))

@@ -26,15 +26,13 @@ def test_columns_empty_in_the_fold_and_values_never_seen(make):
     y = (rows % 4 == 0).astype(int)
     columns = {
         "[signal], {<": 3 * y + rng.normal(size=120),
-        "gaps": np.where(rng.random(120) < 0.3, np.nan, rng.normal(size=120)),
         "empty_here": np.nan,
         "constant": 1.0,
-        "text": pd.Categorical(rng.choice(["a", "b"], 120), list("abc")),
         "id": pd.Categorical([f"{row} row" for row in rows]),
         "empty_text": pd.Categorical([None] * 120, ["a"]),
     }
     X = pd.DataFrame(columns)
-    text = dict.fromkeys(["text", "id", "empty_text"], pd.Categorical(["c"] * 10))
+    text = dict.fromkeys(["id", "empty_text"], pd.Categorical(["c"] * 10))
     X_test = X.head(10).assign(empty_here=5.0, constant=np.nan, **text)
     X_test["[signal], {<"] = np.nan
     fitted = make(X).fit(X, y)
@@ -60,15 +58,8 @@ def test_categories_matter_and_the_seed_decides(make):
     np.testing.assert_array_equal(first, again)
 
 
-SECONDS = pd.date_range("2024-01-01 12:00", periods=60, freq="s")
-DAYS = pd.date_range("2024-01-01", periods=60).strftime("%Y%m%d").astype(int)
-
-
-@pytest.mark.parametrize(
-    "ticks", [DAYS, SECONDS.tz_localize("UTC")], ids=["day", "time"]
-)
-def test_numbers_too_long_for_32_bits_are_told_apart(make, ticks):
-    at = np.arange(1200) % 60
-    X, y = type_columns(pd.DataFrame({"x": ticks[at]})), (at > 50).astype(int)
+def test_numbers_too_long_for_32_bits_are_told_apart(make):
+    ticks, at = pd.date_range("2024", periods=60, freq="s", tz="UTC"), np.arange(600)
+    X, y = type_columns(pd.DataFrame({"x": ticks[at % 60]})), (at % 60 > 50).astype(int)
     score = make(X).fit(X, y).predict_proba(X)[:, 1]
     assert roc_auc_score(y, score) == 1

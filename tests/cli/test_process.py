@@ -104,36 +104,18 @@ DOWNSAMPLE = ("downsample", "{small}", "{dest}", "--target=y", "--factor=20")
     [
         (DOWNSAMPLE, closed_pipe, 1, ""),
         (DOWNSAMPLE, read_only, 1, UNWRITTEN),
-        ((*DOWNSAMPLE, "--json"), None, 0, ""),
-        (["downsample", "--help"], read_only, 1, UNWRITTEN),
         (["--version"], read_only, 1, UNWRITTEN),
     ],
-    ids=["nobody reads", "read only", "closed", "help", "version"],
+    ids=["nobody reads", "read only", "version"],
 )
 def test_output_that_cannot_be_written(words, output, expected, said, small, tmp_path):
-    dest = tmp_path / "small.csv"
-    closed = {} if output else {"preexec_fn": lambda: os.close(1)}
-    stdout = output() if output else None
+    dest, stdout = tmp_path / "small.csv", output()
     words = [word.format(small=small, dest=dest) for word in words]
-    code, _, err = finish(start(*words, stdout=stdout, **closed))
-    if stdout is not None:
-        os.close(stdout)
+    code, _, err = finish(start(*words, stdout=stdout))
+    os.close(stdout)
     assert (code, err) == (expected, said)
     if str(dest) in words:
         assert len(pd.read_csv(dest)) == 60 + 2940 // 20
-
-
-def test_a_disk_that_is_full(small, tmp_path):
-    resource = pytest.importorskip("resource")
-    words = ("downsample", small, tmp_path / "o.csv", "--target=y", "--factor=2")
-    limit = (resource.RLIMIT_FSIZE, (1000, 1000))
-    code, out, err = finish(
-        start(*words, preexec_fn=lambda: resource.setrlimit(*limit))
-    )
-    assert (code, out) == (1, b"")
-    assert err.startswith(f"Error: {tmp_path / 'o.csv'} cannot be written: ")
-    assert err.count("\n") == 1
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_pipe_has_no_progress_bar_and_takes_any_text(small):
@@ -144,25 +126,11 @@ def test_a_pipe_has_no_progress_bar_and_takes_any_text(small):
     assert b"true distribution" in out
 
 
-COMPARE = ("compare", "--target=y", "--model=logistic", "--n-jobs=1", "--json")
-HALF = ("downsample", "{large}", "{dest}", "--target=y", "--factor=2", "--json")
-MEGABYTES = r"([0-9.]+ MB) of \1"
-
-
-@pytest.mark.parametrize(
-    ("words", "shown"),
-    [
-        ((*COMPARE, "--cv=2", "{small}"), [r"(\d+)/\1\b"]),
-        (HALF, ["2,000,000 of 2,000,000 rows", MEGABYTES, "reading labels"]),
-    ],
-    ids=["compare", "downsample"],
-)
-def test_progress_on_a_terminal(words, shown, small, large, tmp_path):
+def test_progress_on_a_terminal(large, tmp_path):
     controller, terminal = os.openpty()
-    names = {"small": small, "large": large, "dest": tmp_path / "small.parquet"}
     env = {**os.environ, "TERM": "xterm", "COLUMNS": "150"}
-    words = [word.format(**names) for word in words]
-    running = start(*words, stderr=terminal, env=env)
+    words = ("downsample", large, tmp_path / "small.parquet", "--target=y")
+    running = start(*words, "--factor=2", "--json", stderr=terminal, env=env)
     os.close(terminal)
     seen = b""
     try:
@@ -175,8 +143,8 @@ def test_progress_on_a_terminal(words, shown, small, large, tmp_path):
     os.close(controller)
     assert code == 0, seen
     assert json.loads(out)
-    for pattern in shown:
-        assert re.search(pattern, seen.decode())
+    assert "2,000,000 of 2,000,000 rows" in seen.decode()
+    assert re.search(r"([0-9.]+ MB) of \1", seen.decode())
 
 
 # Libraries ask sys.modules for pyarrow, so None there is not the same as its absence.
@@ -197,24 +165,15 @@ def test_demo_shows_what_it_is_for_and_needs_no_pyarrow():
     words = ("--demo", "--model=logistic", "--cv=3", "--n-jobs=1", "--json")
     status, out, err = finish(start("compare", *words, code=NO_PYARROW))
     assert (status, err) == (0, "")
-    document = json.loads(out)
-    many, few = (entry["rows"] for entry in document["data"]["classes"])
-    assert many == 200 * few
-    (model,) = document["models"]
+    (model,) = json.loads(out)["models"]
     measures = {entry["strategy"]: entry["measures"] for entry in model["strategies"]}
     ratio = {name: own["mean_probability_ratio"] for name, own in measures.items()}
     assert ratio["under-sampling 1:1"]["mean"] > 10
     assert ratio["downsample 20 + upweight"]["mean"] == pytest.approx(1, abs=0.3)
-    rows = {name: own["rows"]["mean"] for name, own in measures.items()}
-    assert rows["downsample 20 + upweight"] < rows["true distribution"] / 15
 
 
-@pytest.mark.parametrize("library", ["click", "pandas"])
-def test_a_missing_library_is_one_line(library):
-    code = f"import sys; sys.modules[{library!r}] = None; {START}"
-    assert finish(start(code=code)) == (
-        1,
-        b"",
-        f"skstrat: the command line needs {library}, which is not installed. "
-        'Run: pip install "skstrat[cli]"\n',
-    )
+def test_a_missing_library_is_one_line():
+    code = f"import sys; sys.modules['click'] = None; {START}"
+    text = "skstrat: the command line needs click, which is not installed. "
+    text += 'Run: pip install "skstrat[cli]"\n'
+    assert finish(start(code=code)) == (1, b"", text)
