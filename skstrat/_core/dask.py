@@ -53,7 +53,7 @@ def into_memory(*collections: Any) -> tuple[Any, ...]:
 
     if len({hasattr(each, "divisions") for each in collections}) == 1:
         return tuple(dask.compute(*collections))
-    # Dask warns of frames and arrays in one run.
+    # Dask warns if frames and arrays are computed in one run.
     computed = dask.compute(*map(partitions_of, collections))
     return tuple(map(joined, computed))
 

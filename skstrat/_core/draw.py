@@ -17,7 +17,7 @@ Array = NDArray[Any]
 
 def hash_window(share: Array, counts: Array) -> tuple[Array, Array]:
     """Return bounds of the threshold of a draw."""
-    # 8 standard deviations: in the rare case of too few rows below, all are compared.
+    # 8 standard deviations. In the rare case of too few rows below, all are compared.
     margin = 8 * np.sqrt(share * (1 - share) / counts) + 32 / counts
     margin[share == 0] = 0
     return as_threshold(share - margin), as_threshold(share + margin)

@@ -272,7 +272,7 @@ def _pandas_column(y: Any, pandas: Any) -> Any:
 def _polars_column(y: Any, polars: Any) -> Any:
     if y.dtype.is_nested():
         raise _several_outputs(y)
-    # Polars takes some names for patterns.
+    # Polars interprets some names as patterns.
     y = y.alias("y")
     if y.null_count():
         raise MissingLabelsError(y.null_count(), len(y))

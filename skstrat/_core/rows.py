@@ -22,7 +22,7 @@ from skstrat._core.containers import (
 
 Rows = NDArray[np.intp]
 
-# What containers of other libraries raise when they are indexed by row numbers.
+# Errors of containers of other libraries when they are indexed by row numbers.
 _INDEX_ERRORS = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 

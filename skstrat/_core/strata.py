@@ -26,7 +26,7 @@ from skstrat._core.rows import count_rows, take_rows
 from skstrat._core.samples import CheckedSamples
 from skstrat.exceptions import MissingLabelsError
 
-# What parameters of that kind may be.
+# Allowed values of strata and groups.
 ROW_LABELS = [str, Integral, "array-like", callable, None]
 
 # Names and values.

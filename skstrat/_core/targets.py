@@ -17,7 +17,7 @@ from skstrat._core.labels import Labels
 Direction = Literal["down", "over"]
 SamplingStrategy = float | str | Mapping[Any, int] | Callable[[Any], Mapping[Any, int]]
 
-# imbalanced-learn's words, and which classes each of them resamples.
+# imbalanced-learn's values of sampling_strategy, by direction.
 WORDS: dict[Direction, tuple[str, ...]] = {
     "down": ("auto", "majority", "not minority", "not majority", "all"),
     "over": ("auto", "minority", "not minority", "not majority", "all"),

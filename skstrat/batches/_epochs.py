@@ -55,8 +55,8 @@ class ResumableEpochs(ABC):
         self._is_fresh = self._is_loaded = False
         first = self._place
         for place, item in enumerate(self._items(self._epoch, first), first + 1):
-            # Set before the item is handed out: a state taken while it is used resumes
-            # with the next.
+            # Set before the item is yielded, so that a state saved during its use
+            # resumes with the next.
             self._place = place
             yield item
 
@@ -70,7 +70,7 @@ class ResumableEpochs(ABC):
                 "random_state must be the same number in all processes, so that they "
                 "divide one epoch; got None. Give an integer."
             )
-        # A trainer that divides the items asks for them like any other loop.
+        # A trainer that divides the items iterates over them like any other loop.
         callers = (frame.f_code.co_qualname for frame, _ in walk_stack(None))
         if self.world_size > 1 and any(
             name.partition(".")[0] in _DIVIDERS for name in callers

@@ -181,7 +181,7 @@ def _is_of_text(encoding: str) -> bool:
 
 
 def _encoding_of(start: bytes) -> str:
-    # This mark begins like the one of UTF-16.
+    # This byte order mark begins like that of UTF-16.
     if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         return "utf-32"
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):

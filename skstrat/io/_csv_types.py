@@ -32,7 +32,7 @@ KEYS = (
     ("uint64", _PLAIN_INTEGER, ""),
     ("string", "", ""),
 )
-# Numbers are no class labels, where some are not whole.
+# Numbers are no class labels if some are not whole.
 LABELS = (*KEYS[:2], ("whole", _NUMBER, ""), ("float64", _NUMBER, ""), KEYS[-1])
 
 

@@ -34,23 +34,25 @@ Efficiency = Callable[[float], float]
 # A value with its range: value, low, high.
 Ranged = tuple[float, float, float]
 
-# Parameters that a learner is taken for where they cannot be counted and no learning
-# curve was measured. On generated data with 900 to 5,000 positives, halving all rows
-# cost HistGradientBoosting(l2=1) as much as 108 to 716 parameters do, forests 69 to 258
-# and LightGBM 571 to 1,244 (once it gained). A value of 400 lost up to 1.7 % instead of
-# 1 % on two development sets, so that the upper end of the first was taken.
+# Parameters assumed for a model whose parameters cannot be counted and whose learning
+# curve was not measured. On generated data with 900 to 5,000 positives, halving all
+# rows cost HistGradientBoosting(l2=1) as much as 108 to 716 parameters do, forests 69
+# to 258 and LightGBM 571 to 1,244 (once it gained). A value of 400 lost up to 1.7 %
+# instead of 1 % on two development sets, so that the upper end of the first was taken.
 ASSUMED_PARAMETERS = (700, 100, 1600)
 _LARGEST_SHARE = 0.5
-# With m positives per effective column the excess was 1.6 times what is counted at
-# m = 2, 1.4 times at 4, and as counted above 8: the median of 66 generated data sets of
-# 3 to 80 columns, weak to nearly separable. This is above it, for its spread is wide.
+# With m positives per effective column the excess was 1.6 times what is counted at m =
+# 2, 1.4 times at 4, and as counted above 8: the median of 66 generated data sets of 3
+# to 80 columns, weak to nearly separable. This value is above it, because its spread is
+# wide.
 _MISSED_PER_COLUMN = 2
-# Of what uniform rows would lose, guided rows lose so much beside what they should by
-# a right pilot: on a development set of 24 % positives, boosted trees lost .39 of it
-# where the pilot said .10. On generated data they lost less than the pilot said.
+# Share of the loss by uniform rows that is added to the predicted loss by guided rows,
+# because the pilot may be wrong. On a development set of 24 % positives, boosted trees
+# lost .39 of it where .10 was predicted. On generated data they lost less than
+# predicted.
 _NOT_KNOWN = 0.25
 
-# What may be lost where nothing else is asked for.
+# The loss allowed by default.
 MAX_LOSS = 0.01
 _ROWS_PER_COLUMN = 20
 _SERIES = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
@@ -121,7 +123,7 @@ def _efficiency(pilot: Pilot, correction: Correction, n_classes: int) -> Efficie
     if correction == "guided":
         return partial(_guided, pilot)
     if correction == "weights" and counted is None:
-        # All directions of the columns are taken for alike.
+        # All directions of the columns are assumed to be alike.
         mean_p = float(np.average(p, weights=weights * p * (1 - p)))
         return partial(weights_efficiency, mean_p / (n_classes - 1))
     if correction == "offset" or counted is None:
@@ -133,7 +135,7 @@ def _efficiency(pilot: Pilot, correction: Correction, n_classes: int) -> Efficie
 
 def _guided(pilot: Pilot, factor: float) -> float:
     """Return the efficiency of guided rows, less where a model is not linear."""
-    # Such a model also needs rows in regions that the pilot does not know.
+    # Such a model also needs rows where the pilot is wrong.
     guided = guided_efficiency(pilot.p, pilot.positive, factor, pilot.weights)
     if pilot.linear:
         return guided

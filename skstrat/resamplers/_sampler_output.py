@@ -172,7 +172,8 @@ def _claimed_rows(
     if claim is None or np.shape(claim) != made.codes.shape:
         return None
     indices = np.asarray(claim).astype(np.intp)
-    # The cleaning of a combined sampler counts the rows made behind those given.
+    # The cleaning step of a combined sampler numbers synthetic rows after original
+    # ones.
     real = np.flatnonzero((indices >= 0) & (indices < len(labels.codes)))
     kept = indices[real]
     same = labels.codes[kept] == made.codes[real]
