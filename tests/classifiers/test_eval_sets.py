@@ -243,6 +243,5 @@ def test_what_cannot_be_used_is_refused(trees):
         with pytest.raises(ValueError, match=text):
             host.fit(X, y, **params)
     y[1:100] = 0
-    host = ResampledClassifier(model, down())
     with pytest.raises(ValueError, match=r"two must be kept; got 1 of class 1\. Give"):
-        host.fit(X, y, **dropped)
+        ResampledClassifier(model, down()).fit(X, y, **dropped)

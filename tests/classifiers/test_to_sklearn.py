@@ -233,7 +233,6 @@ def test_wrapper_is_correct_prior_and_frozen():
     expected = correct_prior(model.estimator.predict_proba(X), **PRIORS)
     np.testing.assert_array_equal(model.predict_proba(X), expected)
     twin = clone(model)
-    assert twin is not model
     assert twin.estimator is model.estimator
     assert twin.fit(X, y) is twin
     np.testing.assert_array_equal(twin.predict_proba(X), expected)
