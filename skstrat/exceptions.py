@@ -6,17 +6,13 @@ class MissingLabelsError(ValueError):
 
     Parameters
     ----------
-    n_missing : int
-        Number of missing labels.
-    n_labels : int
-        Number of labels.
+    n_missing, n_labels : int
+        Number of missing labels, and of labels.
 
     Attributes
     ----------
-    n_missing : int
-        Number of missing labels.
-    n_labels : int
-        Number of labels.
+    n_missing, n_labels : int
+        The same.
     """
 
     def __init__(self, n_missing: int, n_labels: int) -> None:

@@ -317,15 +317,14 @@ def booster_data(
     >>> data = booster_data(X, y, DownsampleUpweight(factor=10, random_state=0))
     >>> valid = data.eval_set(X_val, y_val)
 
-    LightGBM stops by the loss of the corrected predictions, and is corrected
-    afterwards:
+    LightGBM stops by the loss of the corrected predictions. It is corrected afterwards:
 
     >>> train = data.to_lightgbm()
+    >>> params = {**data.params("lightgbm"), "num_leaves": 7, "verbose": -1}
     >>> booster = lgb.train(
-    ...     {**data.params("lightgbm"), "num_leaves": 7, "verbose": -1},
+    ...     params | {"early_stopping_round": 5},
     ...     train,
-    ...     valid_sets=[valid.to_lightgbm(reference=train)],
-    ...     callbacks=[lgb.early_stopping(5, verbose=False)],
+    ...     valid_sets=valid.to_lightgbm(reference=train),
     ... )
     >>> p = data.correct(booster).predict(X_val)
     >>> bool(0.9 < p.mean() / y_val.mean() < 1.1)

@@ -170,9 +170,7 @@ class CorrectedClassifier(CorrectedPredictions):
         -------
         estimator
             A fitted classifier. Changed parts are copies. All else is shared with this
-            classifier, so use ``copy.deepcopy`` before you train it further or write to
-            its arrays. A model that is returned unchanged may predict labels in a
-            column, as CatBoost does for three classes.
+            classifier, so use ``copy.deepcopy`` before you change it.
 
         Raises
         ------
@@ -184,11 +182,10 @@ class CorrectedClassifier(CorrectedPredictions):
         Notes
         -----
         ``skl2onnx.to_onnx`` converts the result where it converts the model inside and
-        the pilots. The extra ``onnx`` has versions that work. Compare the ONNX model
-        with the model on your own rows. Version 1.20 of skl2onnx converts three kinds
-        of models wrongly, corrected or not. They are discriminant analysis of two
-        classes, trees and forests for rows with missing values, and histogram boosting
-        with ``categorical_features``.
+        the pilots. Compare the ONNX model with the model on your own rows. Version 1.20
+        of skl2onnx is wrong for discriminant analysis of two classes, and for trees and
+        forests on missing values. So it is for ``categorical_features`` of histogram
+        boosting.
 
         Examples
         --------

@@ -73,8 +73,7 @@ class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
     n_jobs : int, default=None
         Models fitted at the same time, as in joblib.
     random_state : int, Generator, RandomState or None, default=None
-        Source of the seeds of all draws, and of the estimators that have a
-        ``random_state``.
+        Source of all seeds: of the draws, and of ``random_state`` in estimators.
     target_prior : array-like of shape (n_classes,) or dict, default=None
         As in :class:`ResampledClassifier`: it may be set after ``fit``. Each model's
         probabilities are corrected to it before their mean is taken.
@@ -92,8 +91,7 @@ class ResampledEnsembleClassifier(RoutesFitParams, ProbabilityClassifier):
         Predicted total of the worst class over its true total; 1 is right. None where
         no row was dropped, or nothing was checked.
     decision_ : TrainingDecision
-        The record of the training: rows and totals as a mean over the models, and the
-        check of their mean.
+        Rows and totals as a mean over the models, and the check of their mean.
     n_features_in_, feature_names_in_ : int, ndarray of shape (n_features,)
         Number and names of the columns, if the estimator knows them.
 

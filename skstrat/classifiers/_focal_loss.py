@@ -26,16 +26,15 @@ class FocalLoss:
     Here *u* is the probability of the row's own class that the raw score gives as log
     odds. *a* is the weight of that class (Lin et al., 2017). The minimiser of the loss
     is not the class probability, but increases with it (Charoenphakdee et al., 2021).
-    At a probability of 0.01 the sigmoid of the best raw score is 0.073 for ``gamma=1``
-    and 0.154 for ``gamma=2``.
+    At a probability of 0.01 the sigmoid of the best raw score is 0.154 for ``gamma=2``.
 
     Parameters
     ----------
     gamma : float, default=2.0
         Focus on rows that are badly classified; 0 is the log loss.
     alpha : float or None, default=None
-        Weight of class 1, between 0 and 1; class 0 gets ``1 - alpha``. None weighs
-        both by 1.
+        Weight of class 1, between 0 and 1; class 0 gets ``1 - alpha``. None weighs both
+        by 1.
 
     Methods
     -------

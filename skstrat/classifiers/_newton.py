@@ -47,10 +47,8 @@ class FullFit:
         that is left. With the Hessian of the rows drawn it is an upper bound.
     log_loss : float
         Weighted sum of the log loss over all rows.
-    passes : int
-        How often all rows were read.
-    seconds : float
-        How long that took.
+    passes, seconds : int, float
+        How often all rows were read, and how long that took.
     converged : bool
         Whether the log loss is within 0.1 % of that of the full fit.
     """

@@ -110,19 +110,16 @@ class PartialFitClassifier(CorrectedClassifier):
         The trained clone.
     classes_ : ndarray of shape (n_classes,)
         The labels.
-    original_prior_ : ndarray of shape (n_classes,)
-        Rows (with ``sample_weight``: total weight) of each class in the data.
-    train_prior_ : ndarray of shape (n_classes,)
-        Rows (with weights: total weight) of each class in the batches of an epoch.
+    original_prior_, train_prior_ : ndarray of shape (n_classes,)
+        Rows (with weights: total weight) of each class in the data, and in the batches
+        of an epoch.
     target_prior_ : ndarray of shape (n_classes,)
         The prior that predictions are for: the original one, or with
         ``prior_correction=False`` the one trained on.
     decision_ : TrainingDecision
         The record of the training, as in :class:`ResampledClassifier`.
-    n_iter_ : int
-        Epochs that the estimator was trained for.
-    n_samples_fit_ : int
-        Rows in the batches of these epochs.
+    n_iter_, n_samples_fit_ : int
+        Epochs that the estimator was trained for, and rows in their batches.
     validation_loss_ : list of float
         Log loss on the part held out after each epoch; empty without early stopping.
     coef_, feature_importances_ : ndarray
@@ -219,7 +216,7 @@ class PartialFitClassifier(CorrectedClassifier):
         y : array-like of shape (n_rows,)
             Labels.
         sample_weight : array-like of shape (n_rows,), default=None
-            Incoming weights; the original distribution is the weighted one. Rows of
+            Incoming weights; the original distribution is the weighted one. Rows with
             zero weight are ignored.
 
         Returns

@@ -232,10 +232,9 @@ class PriorCorrectedClassifier(CorrectedPredictions):
         The labels.
     train_prior_, target_prior_ : ndarray of shape (n_classes,)
         The priors in the order of ``classes_``.
-    coef_, feature_importances_ : ndarray
-        The estimator's, if it has them.
-    intercept_ : ndarray of shape (1,) or (n_classes,)
-        The corrected one, if log probabilities are linear in the estimator's intercept.
+    coef_, intercept_, feature_importances_ : ndarray
+        The estimator's, if it has them. The intercept is corrected, if log
+        probabilities are linear in it.
     n_features_in_, feature_names_in_ : int, ndarray of shape (n_features,)
         Number and names of the columns, if the estimator knows them.
 

@@ -146,21 +146,20 @@ def estimate_prior(
 
     >>> import numpy as np
     >>> from sklearn.linear_model import LogisticRegression
-    >>> from skstrat import DownsampleUpweight, ResampledClassifier
-    >>> from skstrat import correct_prior, estimate_prior
+    >>> from skstrat import ResampledClassifier, estimate_prior
     >>> rng = np.random.default_rng(0)
     >>> y, y_new = rng.random(50_000) < 0.02, rng.random(20_000) < 0.06
     >>> X, X_new = (rng.normal(size=(len(b), 2)) + 1.5 * b[:, None] for b in (y, y_new))
-    >>> down = DownsampleUpweight(factor=10, random_state=0)
-    >>> model = ResampledClassifier(LogisticRegression(), down).fit(X, y)
-    >>> p, before = model.predict_proba(X_new), model.target_prior_
-    >>> found = estimate_prior(p, before, random_state=0)
+    >>> model = ResampledClassifier(LogisticRegression()).fit(X, y)
+    >>> p = model.predict_proba(X_new)
+    >>> found = estimate_prior(p, model.target_prior_, random_state=0)
     >>> print(found)
-    class 0: 0.940 ± 0.003
-    class 1: 0.060 ± 0.003
-    >>> corrected = correct_prior(p, train_prior=before, target_prior=found.prior)
-    >>> round(float(p[:, 1].mean()), 3), round(float(corrected[:, 1].mean()), 3)
-    (0.031, 0.06)
+    class 0: 0.942 ± 0.003
+    class 1: 0.058 ± 0.003
+    >>> model.target_prior = found.prior
+    >>> before, after = p[:, 1].mean(), model.predict_proba(X_new)[:, 1].mean()
+    >>> print(f"{y_new.mean():.3f}: before {before:.3f}, now {after:.3f}")
+    0.057: before 0.029, now 0.058
     """
     trained = check_prior("train_prior", train_prior)
     p = check_probabilities("p_unlabelled", p_unlabelled, len(trained))

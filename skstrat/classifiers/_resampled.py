@@ -80,10 +80,8 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
 
     Attributes
     ----------
-    estimator_ : estimator
-        The fitted clone.
-    resampler_ : resampler or None
-        The fitted clone, or the resampler that ``"auto"`` chose.
+    estimator_, resampler_ : estimator, resampler or None
+        The fitted clones. ``resampler_`` may be the one that ``"auto"`` chose.
     classes_ : ndarray of shape (n_classes,)
         The labels.
     original_prior_ : ndarray of shape (n_classes,)
@@ -96,14 +94,11 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
     n_samples_fit_ : int
         Rows that the estimator was fitted with.
     calibration_check_ : float or None
-        Predicted total of a class over its true total, by the check; 1 is right. It is
-        for the worst class after two standard errors; ``decision_.check`` has all. None
-        if nothing was checked, no row was dropped, or it is not known which (some
-        samplers of imbalanced-learn). None also if rows of Dask collections have zero
-        weight.
+        Predicted total of the worst class over its true total, by the check; 1 is
+        right. ``decision_.check`` has all classes. None if nothing was checked, no row
+        was dropped, it is not known which, or rows of Dask have zero weight.
     decision_ : TrainingDecision
-        The record of the training: rows and priors, weights given or withheld and why,
-        the correction, the check. ``print`` shows it.
+        The record of the training: rows, priors, weights, correction and check.
     coef_, feature_importances_ : ndarray
         The estimator's, if it has them, and predictions are not corrected row by row.
     intercept_ : ndarray of shape (1,) or (n_classes,)
@@ -127,12 +122,10 @@ class ResampledClassifier(RoutesFitParams, TrainedOnDraw):
     Boosters: the correction of uniform rows is added to the fitted scores and takes no
     time. With rows of :class:`GuidedDownsample`, training starts from minus the
     correction of each row (``init_score``, ``base_margin``, ``baseline``). So the trees
-    learn what the pilot knew, and ``predict`` needs no pilot. With ``"outside"`` the
-    pilot's predictions are used as well. In most cases of ``benchmarks/boosters.py``
-    that lowers the log loss: by up to 1.5 % on two million rows, and 5 % on small sets.
-    Predictions then take 1.3 to 12 times the CPU time. CatBoost changes lists of
-    columns, classes or weights that it is given, so that scikit-learn cannot clone it.
-    Give tuples, or ``cat_features`` to ``fit``.
+    learn what the pilot predicts, and ``predict`` needs no pilot. With ``"outside"``
+    the pilot predicts, too. In most cases of ``benchmarks/boosters.py`` that lowers the
+    log loss by up to 5 %, in 1.3 to 12 times the CPU time. CatBoost changes lists that
+    it is given, so that scikit-learn cannot clone it. Give tuples.
 
     Early stopping: eval rows start from the correction, so the metric is that of
     corrected predictions. CatBoost with uniform rows, HistGradientBoostingClassifier

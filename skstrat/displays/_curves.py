@@ -119,8 +119,7 @@ class RankingDisplay(CurvesDisplay):
     y_prob : mapping of str to array-like of shape (n_rows,)
         Probabilities of the positive class by name of the strategy.
     kind : {"precision_recall", "roc"}, default="precision_recall"
-        Which curve. With rare events precision shows false alarms that the ROC curve of
-        a useless model does not.
+        Which curve. With rare events a ROC curve hides false alarms.
     sample_weight : array-like of shape (n_rows,), default=None
         Weights of the rows. Rows with zero weight are ignored.
     pos_label : int, float, bool or str, default=None
@@ -142,8 +141,7 @@ class RankingDisplay(CurvesDisplay):
 
     See Also
     --------
-    sklearn.metrics.PrecisionRecallDisplay : One curve.
-    sklearn.metrics.RocCurveDisplay : One curve of the other kind.
+    sklearn.metrics.PrecisionRecallDisplay, sklearn.metrics.RocCurveDisplay
 
     Notes
     -----

@@ -42,10 +42,8 @@ def expected_calibration_error(
 
     Parameters
     ----------
-    y_true : array-like of shape (n_rows,)
-        Labels, of two classes at most.
-    y_prob : array-like of shape (n_rows,)
-        Probability of the positive class.
+    y_true, y_prob : array-like of shape (n_rows,)
+        Labels, of two classes at most, and probabilities of the positive class.
     sample_weight : array-like of shape (n_rows,), default=None
         Weights, 1 if None. Rows with zero weight are ignored.
     pos_label : int, float, bool or str, default=None

@@ -39,10 +39,8 @@ def mean_probability_ratio(
 
     Parameters
     ----------
-    y_true : array-like of shape (n_rows,)
-        Labels, of two classes at most.
-    y_prob : array-like of shape (n_rows,)
-        Probability of the positive class.
+    y_true, y_prob : array-like of shape (n_rows,)
+        Labels, of two classes at most, and probabilities of the positive class.
     sample_weight : array-like of shape (n_rows,), default=None
         Weights, 1 if None. Rows with zero weight are ignored.
     pos_label : int, float, bool or str, default=None
@@ -81,10 +79,9 @@ def calibration_slope_intercept(
 
     Parameters
     ----------
-    y_true : array-like of shape (n_rows,)
-        Labels of two classes.
-    y_prob : array-like of shape (n_rows,)
-        Probability of the positive class; clipped to 1e-9 and 1 - 1e-9.
+    y_true, y_prob : array-like of shape (n_rows,)
+        Labels of two classes, and probabilities of the positive class. These are
+        clipped to 1e-9 and 1 - 1e-9.
     sample_weight : array-like of shape (n_rows,), default=None
         Weights, 1 if None. Rows with zero weight are ignored.
     pos_label : int, float, bool or str, default=None
@@ -157,10 +154,9 @@ def calibration_slope(
 
     Parameters
     ----------
-    y_true : array-like of shape (n_rows,)
-        Labels of two classes.
-    y_prob : array-like of shape (n_rows,)
-        Probability of the positive class; clipped to 1e-9 and 1 - 1e-9.
+    y_true, y_prob : array-like of shape (n_rows,)
+        Labels of two classes, and probabilities of the positive class. These are
+        clipped to 1e-9 and 1 - 1e-9.
     sample_weight : array-like of shape (n_rows,), default=None
         Weights, 1 if None. Rows with zero weight are ignored.
     pos_label : int, float, bool or str, default=None
@@ -209,10 +205,9 @@ def calibration_in_the_large(
 
     Parameters
     ----------
-    y_true : array-like of shape (n_rows,)
-        Labels of two classes.
-    y_prob : array-like of shape (n_rows,)
-        Probability of the positive class; clipped to 1e-9 and 1 - 1e-9.
+    y_true, y_prob : array-like of shape (n_rows,)
+        Labels of two classes, and probabilities of the positive class. These are
+        clipped to 1e-9 and 1 - 1e-9.
     sample_weight : array-like of shape (n_rows,), default=None
         Weights, 1 if None. Rows with zero weight are ignored.
     pos_label : int, float, bool or str, default=None

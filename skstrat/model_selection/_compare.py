@@ -93,17 +93,16 @@ def compare_strategies(
         one side of every fold, also of those that tune the threshold. Splits inside a
         model's own ``fit`` ignore groups.
     n_jobs : int, default=None
-        Number of parallel fits, each in one thread; None means 1, also within the
-        estimator. All results except times are the same for any number.
+        Number of parallel fits, each in one thread; None means 1. All results except
+        times are the same for any number.
     random_state : int, Generator, RandomState or None, default=None
         Seed of the folds and of the strategies that are listed when None are given.
     best_by : str, default=None
-        The measure that decides; None for log loss, or the first of ``scoring`` if log
-        loss is not among them.
+        The measure that decides; None for log loss, or else the first of ``scoring``.
     tune_threshold : bool, default=True
         Whether the threshold of two classes is tuned, by three folds inside each
-        training part. This is three quarters of the work. Without it there are no F2
-        score, thresholds and confusion matrices.
+        training part. This is three quarters of the work. The F2 score, thresholds and
+        confusion matrices need it.
     learning_curve_by_rows : bool or iterable of float, default=False
         Also measure the estimator on fewer and fewer rows of the biggest class. Give
         the factors, or True for the factors 1, 2, 5, 10, ... that leave it at least as

@@ -36,21 +36,17 @@ class Comparison:
     ----------
     estimator : estimator
         The estimator, unfitted.
-    outcomes : sequence of Outcome
-        One for each strategy, that of the true distribution first.
-    curve : sequence of Outcome
-        The estimator on fewer and fewer rows of the biggest class; empty if it was not
-        requested.
+    outcomes, curve : sequence of Outcome
+        One for each strategy, that of the true distribution first; and one for each
+        factor of the learning curve.
     cross_validation : CrossValidation
         Folds, scorers, seed and weights.
     labels : Labels
         Class codes of the rows, classes and counts.
     best_by : str
         The measure that decides.
-    class_names : sequence of str or None
-        Names of the classes where the labels themselves are only codes.
-    data_code : str or None
-        Code that makes X and y, for ``code_``.
+    class_names, data_code : sequence of str or None, str or None
+        Names of the classes if the labels are codes, and code that makes X and y.
 
     Notes
     -----
