@@ -299,8 +299,8 @@ def report(document):
         "{learners} learners, {samplers} samplers and {ways} ways to combine them; "
         "every pair of these is in some combination.".format_map(document)
         + f" Counts of {n} combinations:\n\n{harness.table(('way', *VERDICTS), rows)}"
-        "\n\nMean p / "
-        f"prevalence of the silent ones, by way, sampler and learner:\n\n{silent}"
+        "\n\nSilent combinations are off without a message. Their mean p / prevalence, "
+        f"by way, sampler and learner:\n\n{silent}"
     )
 
 
