@@ -1,5 +1,6 @@
 """The same folds for all, only training parts resampled, honest numbers."""
 
+from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -426,6 +427,14 @@ TEXTS = np.where(np.arange(300) % 4, "few words", "other words")
 NUMBERS = np.random.default_rng(0).normal(size=(300, 2))
 
 
+@cache
+def table_of_numbers():
+    words = {"strategies": list_strategies([2], random_state=0), "cv": 2}
+    return table_of(
+        NUMBERS, np.repeat([0, 1], [240, 60]), tune_threshold=False, **words
+    )
+
+
 @pytest.mark.parametrize(
     "X",
     [TEXTS, TEXTS.tolist(), pl.DataFrame(NUMBERS), csr_array(NUMBERS)],
@@ -441,6 +450,6 @@ def test_all_common_strategies_take_any_rows(X):
     rows = comparison.outcome("under-sampling 1:1").folds["rows"]
     np.testing.assert_array_equal(rows, [60, 60])
     if len(np.shape(X)) == 2:
-        same = table_of(NUMBERS, y, estimator, tune_threshold=False, **words)
+        same = table_of_numbers()
         found = comparison.table_[list(same)]
         pd.testing.assert_frame_equal(found, same, rtol=1e-6)
