@@ -151,9 +151,8 @@ def test_a_line_that_needs_fit_parameters_has_the_default_pilot():
 def test_what_the_pilot_cannot_fit_is_told(model, X, message):
     rows, y = frequent(40_000)
     rows[::9, 0] += X
-    recommend = asked(model, rows, y)
     with pytest.raises(ValueError, match=message):
-        recommend(1e-6)
+        asked(model, rows, y, guided=False)(1e-6)
 
 
 # Learning curves
@@ -243,8 +242,9 @@ def test_where_no_curve_is_paid_for_seven_hundred_parameters_are_assumed():
 
 def test_one_pilot_serves_any_loss():
     X, y = rows()
-    Watched.fits.clear()
-    recommend = asked(Watched(), X, y, guided=False, seed=3, measures=False)
+    recommend = asked(LINE, X, y, guided=False, seed=3)
     found = [recommend(loss) for loss in (1e-4, 0.01)]
-    assert len(Watched.fits) == 2
+    assert found == [
+        recommend_factor(X, y, LINE, loss, random_state=3) for loss in (1e-4, 0.01)
+    ]
     assert found[0].rows > found[1].rows
