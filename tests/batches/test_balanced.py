@@ -211,6 +211,15 @@ def test_seeds_and_epochs():
     assert len({make(legacy).seed_ for _ in range(3)}) == 3
 
 
+def test_a_batch_of_two_passes_is_the_same_when_asked_for_alone():
+    y = shuffled_labels([4500, 9000])
+    arguments = {"batch_size": 4000, "random_state": 0}
+    wanted = served_in(BalancedBatches(y, **arguments), 2)
+    for place, rows in enumerate(wanted):
+        batch = BalancedBatches(y, **arguments).batch(place % 5, place // 5)
+        assert batch.tolist() == rows
+
+
 def test_threads_may_ask_for_batches(monkeypatch):
     shuffle = ShuffledClass._shuffled
 
