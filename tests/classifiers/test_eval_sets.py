@@ -14,11 +14,27 @@ from sklearn.preprocessing import StandardScaler
 
 from skstrat import CalibrationWarning, ClassWeight, ResampledClassifier
 from skstrat import make_pipeline as make_own_pipeline
+from skstrat.classifiers._eval_sets import read_eval_sets, with_eval_sets
 from skstrat.classifiers._training_rows import training_rows
 
 pytestmark = pytest.mark.filterwarnings("ignore:The argument 'eval_set' is deprecated")
 # How well so few trees are calibrated is tested elsewhere.
 uncalibrated = pytest.mark.filterwarnings("ignore::skstrat.CalibrationWarning")
+
+A, B = ([[1], [2]], [0, 1]), ([[3]], [1])
+FORMS = [({"eval_set": A}, [A]), ({"eval_set": [A, list(B)]}, [A, B])]
+FORMS += [({"eval_X": (A[0], B[0]), "eval_y": (A[1], B[1])}, [A, B])]
+FORMS += [({"X_val": A[0], "y_val": A[1]}, [A]), ({"eval_set": []}, [])]
+
+
+@pytest.mark.parametrize(("params", "sets"), FORMS, ids=str)
+def test_every_form_is_read_and_written_back(params, sets):
+    assert read_eval_sets(params) == sets
+    # The first rows of every set, to see them come back.
+    first = [(X[:1], y[:1]) for X, y in sets]
+    back = with_eval_sets(params, first)
+    assert (read_eval_sets(back), back.keys()) == (first, params.keys())
+
 
 STRATA = down({0: 4, 1: 2}, strata=lambda X, y: X[:, 1] > 0)
 RESAMPLERS = {"down": down(), "guided": guided(), "strata": STRATA}

@@ -138,24 +138,6 @@ def test_eval_rows_pass_the_steps_before_the_model(pipeline, prefix, routing):
     np.testing.assert_array_equal(got["offset"], 10 * rows[:, -1])
 
 
-@pytest.mark.parametrize("library", START)
-def test_scores_of_the_user_follow_the_rows(trees, library):
-    X, y = generated(1200, numbered=True)
-    weight, name = np.arange(1200) % 3, START[library]
-    start = 0.5 * X[:, 1]
-    model = wrapped(trees(library), prior_correction=False)
-    model.fit(X, y, sample_weight=weight, **{name: start})
-    # The weights that came in, without rows of zero weight, and not the resampler's.
-    X_kept, y_kept, _ = down().fit_resample(X[weight > 0], y[weight > 0])
-    rows = X_kept[:, -1].astype(int)
-    own = trees(library)
-    own.fit(X_kept, y_kept, sample_weight=weight[rows], **{name: start[rows]})
-    np.testing.assert_allclose(model.predict_proba(X), own.predict_proba(X), atol=1e-9)
-    # Rows start from one score, so that of guided rows stays outside.
-    taken = wrapped(trees(library), guided()).fit(X, y, **{name: start})
-    assert taken.decision_.correction == "row by row"
-
-
 @pytest.mark.parametrize("library", ["lightgbm", "xgboost"])
 def test_scores_of_the_user_and_the_correction_add_up(trees, eval_losses, library):
     X, y = generated(1200)
@@ -173,6 +155,22 @@ def test_scores_of_the_user_and_the_correction_add_up(trees, eval_losses, librar
     odds = model.decision_.rows_trained[0] / (y == 0).sum() * np.exp(scores)
     expected = log_loss(y_val, odds / (1 + odds))
     assert eval_losses(model.estimator_)[-1] == pytest.approx(expected, abs=1e-6)
+    # Rows start from one score, so that of guided rows stays outside.
+    taken = wrapped(trees(library), guided()).fit(X, y, **start)
+    assert taken.decision_.correction == "row by row"
+
+
+def test_a_pool_of_catboost_is_an_eval_set_and_stays_as_it_is(trees, eval_losses):
+    pool_of = pytest.importorskip("catboost").Pool
+    (X, y), (X_val, y_val) = generated(1200), generated(1200, seed=1)
+    weight = np.random.default_rng(2).uniform(1, 2, 1200)
+    pool = pool_of(X_val, y_val, weight=weight)
+    model = wrapped(trees("catboost"), guided())
+    model.fit(X, y, eval_set=[pool], use_best_model=False)
+    expected = log_loss(y_val, model.predict_proba(X_val), sample_weight=weight)
+    assert eval_losses(model.estimator_)[-1] == pytest.approx(expected, abs=1e-6)
+    np.testing.assert_array_equal(pool.get_weight(), np.float32(weight))
+    assert pool.get_baseline().size == 0
 
 
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names:UserWarning")

@@ -17,13 +17,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skstrat import (
-    FocalLoss,
-    FocalLossClassifier,
-    lightgbm_objective,
-    make_pipeline,
-    xgboost_objective,
-)
+from skstrat import FocalLoss, FocalLossClassifier, make_pipeline, xgboost_objective
 
 lightgbm = pytest.importorskip("lightgbm")
 xgboost = pytest.importorskip("xgboost")
@@ -135,7 +129,7 @@ def test_the_loss_refuses_and_is_a_value():
         (ValueError, lambda: loss.gradient([0, 2], [0.0, 0.0]), r"0 or 1; got 2\.0"),
         (ValueError, lambda: loss.loss([0, 1], [[0.0]]), r"got \(2,\) and \(1, 1\)"),
         (ValueError, lambda: loss.raw_prediction(1.1), f"probability {between}"),
-        (TypeError, lambda: lightgbm_objective(2.0), r"must be a FocalLoss; got 2\.0"),
+        (TypeError, lambda: xgboost_objective(2.0), r"must be a FocalLoss; got 2\.0"),
     ):
         with pytest.raises(error, match=text):
             call()

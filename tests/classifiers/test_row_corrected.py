@@ -88,13 +88,6 @@ def test_it_is_frozen_but_for_its_target():
     assert frozen.target_prior_.tolist() == [4, 1]
 
 
-def test_no_rows_go_along():
-    models = [fitted(GaussianNB(), *generated(n), "default") for n in (4000, 40_000)]
-    few, many = (len(pickle.dumps(model.to_sklearn())) for model in models)
-    # The pilot's trees have a few more leaves; 8 bytes a row would be 288,000 more.
-    assert many < few + 30_000
-
-
 def test_classes_in_another_order(trees):
     X, codes = generated(3000)
     names = ("spam", "ham")

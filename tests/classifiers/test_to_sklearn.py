@@ -368,7 +368,7 @@ def test_onnx_refuses():
         (
             by_row(Halved()).to_sklearn(),
             r"pilot must be a model that skl2onnx converts, for ONNX; got Halved\(\), "
-            r"of which it says: Unable to find .*GuidedDownsample\(pilot=make_pipeline",
+            r"whose error is: Unable to find .*GuidedDownsample\(pilot=make_pipeline",
         ),
     ):
         with pytest.raises(ValueError, match=text):
