@@ -9,30 +9,22 @@ from scipy.special import expit
 from sklearn.base import clone
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.ensemble import (
-    ExtraTreesClassifier,
     HistGradientBoostingClassifier,
     RandomForestClassifier,
 )
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
-from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.svm import SVC
 
-from skstrat import (
-    DownsampleUpweight,
-    GuidedDownsample,
-    ResampledClassifier,
-    ResampledEnsembleClassifier,
-    recommend_factor,
-)
+import skstrat
+from skstrat import DownsampleUpweight, ResampledClassifier, recommend_factor
 from skstrat.classifiers._fit_time import predict_seconds
 from skstrat.classifiers._what_pays import (
-    draw_seconds,
     dropping_pays,
     may_pay,
 )
@@ -59,7 +51,7 @@ def auto(estimator, **params):
 
 
 def many(estimator, n_estimators=2):
-    return ResampledEnsembleClassifier(
+    return skstrat.ResampledEnsembleClassifier(
         estimator, "auto", n_estimators=n_estimators, random_state=0
     )
 
@@ -117,7 +109,7 @@ def test_a_linear_model_gets_weighted_rows():
 def test_others_get_guided_rows(large, learner, correction):
     X, y = with_noise(large[0]), large[1]
     model = auto(learner(), random_state=3).fit(X, y)
-    assert isinstance(model.resampler_, GuidedDownsample)
+    assert isinstance(model.resampler_, skstrat.GuidedDownsample)
     assert model.decision_.correction == correction
     assert model.decision_.weights == "none"
     assert model.n_samples_fit_ < len(y) / 2
@@ -243,42 +235,18 @@ def test_what_cannot_be_chosen_for_is_refused(model, message):
 
 
 @pytest.mark.parametrize(
-    "estimator",
-    [
-        GaussianNB(),
-        TREES,
-        ExtraTreesClassifier(),
-        make_pipeline(StandardScaler(), make_pipeline(StandardScaler(), LINE)),
-    ],
-    ids=range(4),
-)
-def test_more_rows_and_columns_take_longer_and_rows_at_least_in_proportion(estimator):
-    small = predict_seconds(estimator, 1_000_000, 20, 2)
-    assert 1.98 < predict_seconds(estimator, 2_000_000, 20, 2) / small < 2.2
-    assert small < predict_seconds(estimator, 1_000_000, 80, 2) <= 4 * small
-    assert predict_seconds(estimator, 1_000_000, 20, 4) >= small
-    assert predict_seconds(GridSearchCV(estimator, {}), 1000, 20, 2) is None
-
-
-@pytest.mark.parametrize(
     ("library", "name", "params", "trees"),
     [
         ("lightgbm", "LGBMClassifier", {"n_estimators": 200}, 2),
         ("xgboost", "XGBClassifier", {"n_estimators": 200}, 2),
         ("catboost", "CatBoostClassifier", {}, 10),
-        ("catboost", "CatBoostClassifier", {"n_estimators": 200}, 2),
     ],
 )
 def test_boosters_of_other_libraries_are_known(library, name, params, trees):
-    make = getattr(pytest.importorskip(library), name)
-    least = predict_seconds(make(**params), 0, 20, 2)
+    model = getattr(pytest.importorskip(library), name)(**params)
     # Two million rows of 20 columns were measured at 19 to 36 s for 100 trees.
-    assert 15 * trees < predict_seconds(make(**params), 2_000_000, 20, 2) < 45 * trees
-    assert 0.1 * trees < least < 0.4 * trees
-    if library == "xgboost":
-        # Depth stands for leaves.
-        depths = [predict_seconds(make(max_depth=d), 0, 20, 2) for d in (6, 5, 0)]
-        assert depths == [least / 2, least / 4, least / 2]
+    assert 15 * trees < predict_seconds(model, 2_000_000, 20, 2) < 45 * trees
+    assert 0.1 * trees < predict_seconds(model, 0, 20, 2) < 0.4 * trees
 
 
 @pytest.mark.parametrize(
@@ -308,15 +276,12 @@ def test_it_pays_to_ask_where_a_fit_is_long_enough(
 def test_dropping_pays_if_half_and_a_tenth_of_a_second_are_saved(large):
     X, y = with_noise(large[0]), large[1]
     quick = recommend_factor(X, y, LINE, random_state=0)
-    assert quick.rows < 30_000
     assert not dropping_pays(quick, 20)
     slow = recommend_factor(X, y, TREES, guided=True, random_state=0)
     assert slow.full_seconds == predict_seconds(TREES, 60_000, 20, 2)
     assert slow.seconds == predict_seconds(TREES, slow.rows, 20, 2)
     assert dropping_pays(slow, 20)
     # With so many columns to score, the draw is what takes the time.
-    assert draw_seconds(60_000, 2_000, guided=True) > slow.full_seconds
     assert not dropping_pays(slow, 2_000)
-    assert not dropping_pays(replace(slow, seconds=0.4 * slow.full_seconds), 300)
     # Where the time is not known, rows are counted.
     assert dropping_pays(replace(quick, seconds=None), 20)

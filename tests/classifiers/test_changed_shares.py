@@ -16,16 +16,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline as make_sklearn_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skstrat import (
-    CalibrationWarning,
-    ClassWeight,
-    GuidedDownsample,
-    RandomOversample,
-    ResampledClassifier,
-    TreeWeightsWarning,
-    Weighted,
-    make_pipeline,
-)
+import skstrat
+from skstrat import ClassWeight, ResampledClassifier, Weighted, make_pipeline
 
 LINE = LogisticRegression()
 RNG = np.random.default_rng(0)
@@ -41,7 +33,9 @@ def messages(model, X=X, y=Y, **params):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model.fit(X, y, **params)
-    calibration = [each for each in caught if each.category is CalibrationWarning]
+    calibration = [
+        each for each in caught if each.category is skstrat.CalibrationWarning
+    ]
     return [str(each.message) for each in calibration]
 
 
@@ -132,7 +126,7 @@ def test_weights_that_come_in_and_several_classes():
     "sampler",
     [
         down(weighting="uniform"),
-        RandomOversample(weighting={0: 1.0, 1: 1.0}, random_state=0),
+        skstrat.RandomOversample(weighting={0: 1.0, 1: 1.0}, random_state=0),
         ClassWeight({1: 5.0}),
         TomekLinks(),
         Weighted(TomekLinks()),
@@ -150,6 +144,6 @@ def test_what_else_a_pipeline_does_with_its_classifier():
     fitted = make_pipeline(FrozenEstimator(LogisticRegression().fit(X, Y)))
     assert messages(fitted) == []
     trees = HistGradientBoostingClassifier(max_iter=5)
-    model = make_pipeline(GuidedDownsample(factor=10, random_state=0), trees)
-    with pytest.warns(TreeWeightsWarning, match="rows dropped or repeated"):
+    model = make_pipeline(skstrat.GuidedDownsample(factor=10, random_state=0), trees)
+    with pytest.warns(skstrat.TreeWeightsWarning, match="rows dropped or repeated"):
         model.fit(X, Y)

@@ -14,12 +14,8 @@ from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline as make_stock_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skstrat import (
-    PartialFitClassifier,
-    ResampledClassifier,
-    compare_strategies,
-    make_pipeline,
-)
+import skstrat
+from skstrat import ResampledClassifier, compare_strategies, make_pipeline
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(1500, 2))
@@ -103,7 +99,9 @@ FITS = {
     "pipeline": lambda learner: make_pipeline(StandardScaler(), down(), learner).fit,
     "stock sampler": lambda learner: make_pipeline(UNDER, learner).fit,
     "comparison": lambda learner: lambda X, y: compare_strategies(learner, X, y, cv=2),
-    "batches": lambda _: PartialFitClassifier(SGDClassifier(loss="log_loss")).fit,
+    "batches": lambda _: (
+        skstrat.PartialFitClassifier(SGDClassifier(loss="log_loss")).fit
+    ),
 }
 TABLES = {
     "array": np.asarray,
