@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestRegressor
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
@@ -16,6 +16,7 @@ from sklearn.semi_supervised import SelfTrainingClassifier
 from skstrat import (
     DownsampleUpweight,
     GuidedDownsample,
+    PartialFitClassifier,
     ResampledClassifier,
     TreeWeightsWarning,
     make_pipeline,
@@ -187,3 +188,15 @@ def test_what_is_no_weight_is_refused(pipeline, weights, error, text):
     X, y = rows()
     with pytest.raises(error, match=f"sample_weight must be {text}"):
         fit(X, y, sample_weight=weights)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("columns", [[0, 1], [0] * 60], ids=["two", "sixty"])
+@pytest.mark.parametrize("scale", [0, 1], ids=["constant", "signal"])
+def test_sgd_predicts_the_share_of_few_rows(scale, columns, seed):
+    X, y = rows(220, seed)
+    X = scale * X[:, columns]
+    sgd = SGDClassifier(loss="log_loss", random_state=seed)
+    model = PartialFitClassifier(sgd, early_stopping=True, random_state=seed).fit(X, y)
+    # 20 to 22 of the rows are held out, so the shares differ a little.
+    assert model.predict_proba(X)[:, 1].mean() / y.mean() == pytest.approx(1, abs=0.15)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -196,7 +196,7 @@ def is_off(result: CheckResult) -> bool:
 
 
 def leaves_cause_open(result: CheckResult | None) -> bool:
-    """Tell whether a check shows neither that a model is right nor that it is wrong."""
+    """Tell whether a check decides neither that a model is right nor wrong."""
     if result is None:
         return True
     return not is_off(result) and (result.in_training or not _leaves_no_doubt(result))
@@ -284,13 +284,13 @@ def warn_of_ratio(
     if result.in_training and is_flexible(estimator):
         unseen = (
             " Some scored rows were training rows, so classes of which no row was "
-            f"dropped look more frequent, and others rarer{more}."
+            f"dropped seem more frequent, and others rarer{more}."
         )
     warnings.warn(
         f"{cause}, so it predicts far too {amount} rows of a class, by the rows that "
         f"were dropped. {remedy}, or wrap this classifier in "
         "CalibratedClassifierCV(model, cv=StratifiedKFold(3, shuffle=True)). "
-        "decision_.check says which classes are off, and how far." + unseen,
+        "decision_.check has the ratio of each class." + unseen,
         CalibrationWarning,
         stacklevel=4,
     )
@@ -304,6 +304,9 @@ def check_by_part(
     in_training = np.full(len(labels.codes), trained_on)
     held = rows_to_check(labels, part.weights, None, in_training, seed)
     places = places_of(model.classes_, labels.classes)
+    # A small part has not quite the shares of the data.
+    original = np.repeat(model.original_prior_[places], 2)
+    held = replace(held, totals=original * (held.totals > 0))
 
     def predict(rows: Indices) -> Floats:
         return part.predict(model.predict_proba, rows)[:, places]
@@ -330,7 +333,7 @@ def warn_of_batches(result: CheckResult, estimator: Any) -> None:
     warnings.warn(
         f"{cause}, so it predicts far too {amount} rows of a class. {remedy}, or wrap "
         "this classifier in CalibratedClassifierCV(model, cv=StratifiedKFold(3, "
-        "shuffle=True)). decision_.check says which classes are off, and how far.",
+        "shuffle=True)). decision_.check has the ratio of each class.",
         CalibrationWarning,
         stacklevel=3,
     )
@@ -343,14 +346,13 @@ def _explain(
     given: WeightKind,
     known: Cause | None,
 ) -> Cause:
-    """Return the most likely cause, and the remedy for it."""
     name = type(final_estimator(estimator)).__name__
     if own := weighs_itself(estimator):
         return f"{own} reweighs the classes", "Leave that parameter out"
     forced = given == "all" and weighs_classes(resampled)
     if forced and not is_linear(estimator):
         return (
-            f"{name} does not follow weights that stand for rows that were dropped",
+            f"{name} does not follow weights that represent dropped rows",
             'Set use_weights="auto", which withholds them and corrects the prior',
         )
     if known:

@@ -65,7 +65,8 @@ class PartialFitClassifier(CorrectedClassifier):
     epoch. Their scale and the intercept then minimise its loss over the rows, which
     makes the mean prediction right for any step size. The scale is not raised where it
     would be overfitted: with more columns than a tenth of the deviance explained. Then
-    and with an L1 penalty the coefficients are not changed.
+    the last coefficients are kept, and only the intercept is fitted. With an L1 penalty
+    nothing is changed.
 
     Parameters
     ----------
@@ -268,7 +269,7 @@ class PartialFitClassifier(CorrectedClassifier):
         }
         loss_of = None if held_out is None else partial(held_out.log_loss, priors)
         mean, last = self._train(estimator, train, batches, weigh, loss_of)
-        self.estimator_ = scaled(mean, last, train, passes, seed, loss_of)
+        self.estimator_ = scaled(mean, last, train, passes, seed)
         classes = train.labels.classes
         self._learn_priors(classes, original, trained)
         kind: WeightKind = "all" if weighted else "incoming"
@@ -283,7 +284,6 @@ class PartialFitClassifier(CorrectedClassifier):
         return self
 
     def _hold_out(self, everything: Part, seed: int) -> tuple[Part, Part | None]:
-        """Split off a part in the original shares, for early stopping."""
         if not self.early_stopping:
             return everything, None
         if not hasattr(self.estimator, "predict_proba"):

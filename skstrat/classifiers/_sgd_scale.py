@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgWarning
-from scipy.special import entr
+from scipy.optimize import brentq
+from scipy.special import entr, expit, logit
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 
@@ -22,7 +22,8 @@ Mask = NDArray[np.bool_]
 # The scale a and the intercept b minimise the loss that SGD itself minimises,
 #     sum_i w_i log(1 + exp(-y_i (a s_i + b))) / n + alpha a^2 |beta|^2 / 2,
 # over the rows, with s the scores without an intercept. So the mean prediction is the
-# share of the class, also if SGD is far from its optimum.
+# share of the class, also if SGD is far from its optimum. If a larger scale would be
+# overfitted, only the intercept is fitted.
 
 # A scale fitted to training rows is too large. The correct one is smaller by the factor
 # 1 - columns / chi2 (van Houwelingen and le Cessie, 1990). A larger scale is used only
@@ -65,26 +66,12 @@ def _with(estimator: Any, coef: Floats, intercept: Floats) -> Any:
     return changed
 
 
-def scaled(
-    mean: Any,
-    last: Any,
-    train: Part,
-    passes: Floats,
-    seed: int,
-    loss_of: Callable[[Any], float] | None,
-) -> Any:
-    """Scale SGD, unless that loses on a part held out; return others as they are."""
+def scaled(mean: Any, last: Any, train: Part, passes: Floats, seed: int) -> Any:
+    """Fit the scale and intercept of SGD to the rows; return others as they are."""
     if not averages(mean):
         return mean
-    fitted = _fit_scale(mean, last, train, passes, seed)
-    better = loss_of is None or loss_of(fitted) < loss_of(mean)
-    return fitted if better else mean
-
-
-def _fit_scale(mean: Any, last: Any, train: Part, passes: Floats, seed: int) -> Any:
-    """Return mean coefficients with the scale and intercept fitted to the rows."""
     # passes is how often each class counts. Where a larger scale would be overfitted,
-    # the last coefficients are kept: they are larger than their mean.
+    # the last coefficients are kept: they are nearer to the optimum than their mean.
     labels = train.labels
     rows, weights = _choose_rows(train, passes, seed)
     scores = train.predict(mean.decision_function, rows).reshape(len(rows), -1)
@@ -96,12 +83,10 @@ def _fit_scale(mean: Any, last: Any, train: Part, passes: Floats, seed: int) -> 
         solver="newton-cholesky",
         max_iter=200,
     )
-    coef, intercept = last.coef_.copy(), last.intercept_.copy()
+    coef, intercept, kept = last.coef_.copy(), last.intercept_.copy(), []
     positive = mean.classes_[-scores.shape[1] :]
     for place, (row, label) in enumerate(zip(mean.coef_, positive, strict=True)):
-        length = np.linalg.norm(row)
-        if not length:
-            continue
+        length = np.linalg.norm(row) or 1.0
         # Divided by the length, so that the penalty of the line is that of the model.
         distance = (scores[:, [place]] - mean.intercept_[place]) / length
         _fit_line(line, distance, y == label, weights)
@@ -110,6 +95,13 @@ def _fit_scale(mean: Any, last: Any, train: Part, passes: Floats, seed: int) -> 
         if scale <= 1 or len(row) <= _MOST_SHRINKAGE * chi2:
             coef[place] = row * scale
             intercept[place] = np.ravel(line.intercept_)[0]
+        else:
+            kept.append(place)
+    if kept and mean.fit_intercept:
+        scores = train.predict(last.decision_function, rows).reshape(len(rows), -1)
+        for place in kept:
+            shift = _shift_to_share(scores[:, place], y == positive[place], weights)
+            intercept[place] += shift
     return _with(mean, coef, intercept)
 
 
@@ -127,6 +119,17 @@ def _fit_line(
         line.fit(distance, y, sample_weight=weights)
 
 
+def _shift_to_share(scores: Floats, y: Mask, weights: Floats) -> float:
+    """Return what added to the scores makes the mean prediction the share of y."""
+    share = np.average(y, weights=weights)
+
+    def excess(shift: float) -> float:
+        return float(np.average(expit(scores + shift), weights=weights) - share)
+
+    low, high = logit(share) - scores.max() - 1, logit(share) - scores.min() + 1
+    return float(brentq(excess, low, high))
+
+
 def _deviance(
     line: LogisticRegression, distance: Floats, y: Mask, weights: Floats
 ) -> float:
@@ -140,7 +143,6 @@ def _deviance(
 def _choose_rows(
     train: Part, passes: Floats, seed: int
 ) -> tuple[NDArray[np.intp], Floats]:
-    """Choose rows up to the limit of each class, and their weights."""
     codes, counts = train.labels.codes, train.labels.counts
     rows, taken = np.arange(len(codes)), np.minimum(counts, _MOST_OF_CLASS)
     if taken.sum() < len(codes):
