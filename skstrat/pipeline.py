@@ -241,7 +241,6 @@ class Pipeline(LinkedEstimator, ImblearnPipeline):
     def _name_weights_as_well(
         self, error: UnsetMetadataPassedError, method: str, props: Any
     ) -> None:
-        """Name in one error all metadata that a step neither requested nor refused."""
         try:
             super()._check_method_params(method, props)
         except UnsetMetadataPassedError as fuller:

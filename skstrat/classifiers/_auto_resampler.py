@@ -127,7 +127,6 @@ def suits_guided_rows(estimator: Any) -> bool:
 
 
 def _refuse_unsuited(estimator: Any, X: Any, y: Any) -> None:
-    """Refuse data that cannot be read, and estimators whose loss is unknown."""
     if is_dask(X) or is_dask(y):
         raise ValueError(
             'resampler="auto" reads rows to choose by and needs data in memory; got a '

@@ -171,7 +171,7 @@ def raw_scores(model: Any, X: Any) -> Floats | None:
 
 
 def _own_model(model: Any) -> Any:
-    """Take the library's own object out of its class for scikit-learn."""
+    """Return the library's own object inside its class for scikit-learn."""
     if hasattr(model, "get_booster"):
         return model.get_booster()
     return getattr(model, "booster_", model)

@@ -35,8 +35,8 @@ def _warn_of_chosen_rows(classifier: Any, resampled: list[Resampled]) -> None:
         "by their values. Then no weights of classes restore the distribution of the "
         "data, and predicted probabilities may be far off. Use a sampler that draws at "
         "random, DownsampleUpweight for one. Or make the last step "
-        f"ResampledClassifier(classifier, {name}(...)), whose check says how far off "
-        f"they are. If this is wanted, write Weighted({name}(...), "
+        f"ResampledClassifier(classifier, {name}(...)), whose check measures the "
+        f"error. If this is wanted, write Weighted({name}(...), "
         'weighting="uniform").',
         CalibrationWarning,
         stacklevel=7,
@@ -49,7 +49,6 @@ def _parts(resampled: list[Resampled]) -> list[Resampled]:
 
 
 def _warn_of_changed_shares(classifier: Any, resampled: list[Resampled]) -> None:
-    """Warn of samplers that change the shares and make no weights."""
     parts = (each for each in _parts(resampled) if not each.chosen_by)
     names = [each.made_by for each in parts if _changes_shares(each)]
     if not names:

@@ -90,7 +90,7 @@ def eval_arguments(
 
 
 def _as_eval_set(model: Any, rows: EvalRows) -> dict[str, Any]:
-    """Name rows set aside as the model does."""
+    """Name rows set aside by the fit parameters of the model."""
     # LightGBM deprecates eval_set, and scikit-learn does not have it.
     for pair in EVAL_PAIRS:
         if all(has_fit_parameter(model, name) for name in pair):
@@ -148,7 +148,6 @@ def _write_others(
 def _combine(
     params: dict[str, Any], name: str, values: list[Any], combine: Callable[..., Any]
 ) -> None:
-    """Combine values per eval row with those that the user gave, for each set."""
     if all(each is None for each in values):
         return
     before = params.get(name)

@@ -107,7 +107,6 @@ def encode_eval_labels(y: Any, classes: NDArray[Any]) -> NDArray[np.intp]:
 
 
 def _form(params: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """Name the fit parameters that hold eval sets."""
     # For a step of a pipeline or search, the last part of the name decides.
     named = {
         name.rpartition("__")[2]: name for name in params if params[name] is not None

@@ -95,7 +95,6 @@ def _name(model: Any) -> str:
 
 
 def _given(params: dict[str, Any], names: tuple[str, ...], default: int) -> int:
-    """Return the first parameter that is set."""
     values = (params.get(name) for name in names)
     return next((int(value) for value in values if value is not None), default)
 

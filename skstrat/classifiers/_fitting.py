@@ -101,7 +101,6 @@ class Fitting:
         return -self.offset.shift if inside else None
 
     def fit_part(self, X: Any, y: Any, kept: NDArray[np.intp]) -> Any:
-        """Fit on some of the rows; X and y hold these alone."""
         part = Resampled(X=None, y=kept, rows=kept, moves_rows=True)
         params = resample_fit_params(self.params, part, self.n_rows)
         params = {

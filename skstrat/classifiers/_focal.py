@@ -193,7 +193,6 @@ class FocalLossClassifier(RoutesFitParams, ProbabilityClassifier):
     def _prepare_lightgbm(
         self, estimator: Any, params: _Params, given: _Rows, rows: _Rows
     ) -> _Params:
-        """Set the start of every row and the metric of LightGBM; encode eval sets."""
         params = {**params, "init_score": np.full(len(rows[1]), self.raw_init_)}
         if not (sets := read_eval_sets(params)):
             return params
@@ -215,7 +214,7 @@ class FocalLossClassifier(RoutesFitParams, ProbabilityClassifier):
         return with_eval_sets(params, sets)
 
     def _eval_set(self, X: Any, y: Any) -> _Rows:
-        """Check an eval set as data to predict are checked, and encode its labels."""
+        """Check an eval set like data to predict, and encode its labels."""
         return self._checked(X, reset=False), encode_eval_labels(y, self.classes_)
 
     def decision_function(self, X: Any) -> Floats:

@@ -105,13 +105,12 @@ def _refuse_estimator(estimator: Any, use_weights: Any) -> None:
     if not _weights_arrive(estimator):
         raise ValueError(
             "full_fit=True starts from a fit with the weights of the rows drawn, but "
-            "LogisticRegression does not get them: its set_fit_request says otherwise. "
+            "LogisticRegression does not get them: its set_fit_request excludes them. "
             "Call set_fit_request(sample_weight=True) on it, or leave full_fit out."
         )
 
 
 def _weights_arrive(estimator: Any) -> bool:
-    """Tell whether the weights given to a fit reach the model."""
     estimator = clone(estimator)
     if routing_enabled():
         request_weights(estimator)
@@ -151,7 +150,6 @@ _RULES = {
 
 
 def _penalty_of(params: dict[str, Any]) -> float:
-    """Return the factor of half the squared coefficients."""
     # Since scikit-learn 1.8 the kind of penalty is in l1_ratio, and none is C=inf.
     penalty, ratio = params["penalty"], params["l1_ratio"]
     if penalty is None:

@@ -46,7 +46,6 @@ def refuse_steps(steps: Iterable[Any], *, intercept: bool) -> None:
 
 
 def _in_line(steps: Iterable[Any]) -> Iterator[Any]:
-    """Yield steps, those of pipelines one by one."""
     for step in steps:
         if isinstance(step, SklearnPipeline):
             yield from _in_line(each for _, each in step.steps)

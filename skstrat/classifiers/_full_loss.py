@@ -93,7 +93,6 @@ class PenalisedLogLoss:
         return at.shape[1] - self.intercept
 
     def _blocks(self) -> Iterator[tuple[Any, NDArray[Any], Floats | None]]:
-        """Yield the rows as numbers, some at a time."""
         n_rows, start, step = count_rows(self.X), 0, _LEAST_ROWS
         while start < n_rows:
             part = slice(start, min(start + step, n_rows))
@@ -128,7 +127,6 @@ class PenalisedLogLoss:
         q: Floats,
         weights: Floats | None,
     ) -> None:
-        """Add, for each pair of scores, the curvature of the loss of some rows."""
         if self.intercept and sparse.issparse(X):
             X = sparse.hstack([X, np.ones((X.shape[0], 1))], format="csr")
         for first in range(p.shape[1]):
@@ -156,14 +154,13 @@ class PenalisedLogLoss:
 
 
 def _numbers_of(X: Any) -> int:
-    """Count the stored values of rows."""
     if sparse.issparse(X):
         return int(X.nnz) + X.shape[0]
     return int(np.prod(getattr(X, "shape", (len(X),))))
 
 
 def _take_slice(X: Any, part: slice) -> Any:
-    """Take neighbouring rows, without a copy where the container can."""
+    """Return consecutive rows, without a copy if the container can."""
     if isinstance(X, np.ndarray) or (sparse.issparse(X) and X.format == "csr"):
         return X[part]
     return take_rows(X, np.arange(part.start, part.stop))
@@ -188,7 +185,6 @@ def _log_losses(scores: Floats, codes: NDArray[Any]) -> tuple[Floats, Floats, Fl
 
 
 def _residuals(p: Floats, q: Floats, codes: NDArray[Any]) -> Floats:
-    """Return the derivatives of each row's log loss by its scores."""
     if p.shape[1] == 1:
         return np.where(codes[:, None] == 1, -q, p)
     residuals = p.copy()

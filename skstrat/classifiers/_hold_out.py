@@ -112,7 +112,7 @@ class HoldOut:
         return bool(self.sizes[1::2].any())
 
     def without(self, rows: Indices) -> HoldOut:
-        """Leave rows out; the others then represent all."""
+        """Remove rows; the others then represent all."""
         if not len(rows):
             return self
         left = self.groups.copy()
@@ -120,7 +120,6 @@ class HoldOut:
         return replace(self, groups=left)
 
     def sample(self, most: int) -> Sample:
-        """Choose at most ``most`` rows, the same number of every large group."""
         sizes = self.sizes
         generator = np.random.default_rng(self.seed)
         chosen = [
@@ -239,7 +238,7 @@ def _rows_at(groups: NDArray[Any], places: list[NDArray[np.int64]]) -> Indices:
 
 
 def _share(counts: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """Take small groups whole, and the same number of rows of each other group."""
+    """Choose all rows of small groups, and equally many of each other group."""
     level, left = most, most
     ascending = np.sort(counts[counts > 0]).tolist()
     for place, count in enumerate(ascending):

@@ -47,7 +47,7 @@ class _Drawn:
     ratio: float
 
     def rows_of(self, first: int, last: int) -> Rows:
-        """Take rows from so many first parts on, both classes alike."""
+        """Return the rows from one part to another, of both classes."""
         size = self.positives * np.array([self.ratio, 1.0])
         cuts = np.rint(np.outer([first, last], size)).astype(np.intp)
         taken = [
@@ -126,7 +126,6 @@ def _draw(
     budget: float,
     seed: int,
 ) -> _Drawn | None:
-    """Draw as many rows as the budget allows."""
     n_negatives, n_positives = split.counts.tolist()
     ratio = min(_MOST_NEGATIVES, n_negatives / n_positives)
 

@@ -47,7 +47,6 @@ def parser_of(model: Any) -> Callable[..., list[Any]]:
 
 
 def _parse(scope: Any, model: Any, inputs: Any, **_: Any) -> Any:
-    """Declare the operator and its outputs, once the type is known."""
     operator = scope.declare_local_operator(_ALIAS, model)
     operator.inputs = inputs
     for variable in parser_of(model)(scope, inputs):
@@ -107,7 +106,6 @@ def convert(scope: Any, operator: Any, container: Any) -> None:
 
 
 def _predict(scope: Any, operator: Any, model: Any, opset: dict[str, int]) -> Any:
-    """Add an operator for the same rows; return its label and probabilities."""
     # skl2onnx divides pipelines of any steps by itself.
     inside = scope.declare_local_operator(
         "SklearnPipeline", SklearnPipeline([("estimator", model)])
@@ -132,7 +130,7 @@ def _refuse_pilots(operator: Any, model: Any, opset: int) -> None:
             said = str(error).strip().partition("\n")[0]
             raise ValueError(
                 "pilot must be a model that skl2onnx converts, for ONNX; got "
-                f"{pilot.estimator!r}, of which it says: {said[:300]} Fit with another "
+                f"{pilot.estimator!r}, whose error is: {said[:300]} Fit with another "
                 "one, as GuidedDownsample(pilot=make_pipeline(SimpleImputer(), "
                 "LogisticRegression()))."
             ) from error

@@ -205,7 +205,6 @@ def _prior(own: OwnPrior, n_classes: int) -> Floats:
 
 
 def _class_weights(own: OwnPrior, totals: Floats, drawn: Labels) -> Floats:
-    """Return the factor of a parameter for the rows of each class."""
     n_classes = len(totals)
     if own.name == "scale_pos_weight":
         # With more than two classes the libraries ignore it, or refuse it.

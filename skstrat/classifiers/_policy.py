@@ -156,7 +156,6 @@ def without_class_weight(resampled: Resampled) -> Floats | None:
 def _passes_class_weights(
     estimator: Any, resampled: Resampled, use_weights: UseWeights
 ) -> tuple[bool, str]:
-    """Tell whether an estimator also gets the class multipliers of the weights."""
     if not (resampled.by_row or weighs_classes(resampled)):
         return False, "the weights are those of the rows"
     if use_weights == "auto" and not resampled.moves_rows:
@@ -176,7 +175,6 @@ def _passes_class_weights(
 
 
 def _follows_class_weights(estimator: Any, use_weights: UseWeights) -> tuple[bool, str]:
-    """Tell whether an estimator gets weights that represent other rows."""
     if use_weights != "auto":
         return use_weights, f"use_weights={use_weights}"
     if is_linear(estimator):
@@ -280,7 +278,7 @@ def warn_of_weights_by_class(estimator: Any, resampled: Resampled) -> bool:
         return False
     warnings.warn(
         f"{type(final_estimator(estimator)).__name__} is fitted with a sample_weight "
-        "that has one value for each class. If it stands for rows that were dropped "
+        "that has one value for each class. If it represents rows that were dropped "
         "before, trees predict too high probabilities between the rows kept. Leave it "
         "out and set target_prior to the total weight of each class. Or set "
         "use_weights=True if this is what you want.",
@@ -310,15 +308,15 @@ def check_last_step(
         refuse_own_prior_as_last_step(step)
     if is_tree_model(step) and any(map(_weighs_dropped_rows, resampled)):
         warnings.warn(
-            f"{type(final_estimator(step)).__name__} is fitted with weights that stand "
-            f"for rows dropped or repeated. {_of_weighted_trees(step, resampled)}.",
+            f"{type(final_estimator(step)).__name__} is fitted with weights that "
+            "represent rows dropped or repeated. "
+            f"{_of_weighted_trees(step, resampled)}.",
             TreeWeightsWarning,
             stacklevel=3,
         )
 
 
 def _without_weights(step: Any, resampled: list[Resampled]) -> str:
-    """Return what to use instead of a last step that takes no weights."""
     if is_regressor(step):
         return "Use a regressor whose fit takes sample_weight"
     if resampled[-1].of_label_sets:
@@ -350,7 +348,6 @@ def _of_weighted_trees(step: Any, resampled: list[Resampled]) -> str:
 
 
 def _weighs_dropped_rows(resampled: Resampled) -> bool:
-    """Tell whether weights of dropped or repeated rows are large."""
     by_class = resampled.class_weight
     if by_class is None or not resampled.moves_rows:
         return False

@@ -49,14 +49,12 @@ class CorrectedPredictions(ProbabilityClassifier):
         return self._priors()[1]
 
     def _shift(self) -> Floats:
-        """Return the shift of the log probability of each class."""
         shift = prior_shift(*self._priors())
         if self._shifts_rows or np.ptp(shift) < _ROUNDING:
             return np.zeros(len(shift))
         return shift
 
     def _row_shift(self, X: Any) -> Floats | None:  # noqa: ARG002
-        """Return the shift of log probabilities if it differs from row to row."""
         return None
 
     def _shift_of(self, X: Any) -> Floats:

@@ -233,7 +233,6 @@ def _gain_and_hessian(scaled: Floats, weights: Floats) -> tuple[Floats, Floats]:
 def _bootstrap_error(
     ratios: Floats, prior: Floats, n_bootstraps: int, random_state: Any
 ) -> Floats:
-    """Repeat the estimate with random weights, by parts if there are many rows."""
     # A derived generator, so that a seed that drew the data does not repeat that draw.
     rng = np.random.default_rng(np.random.default_rng(random_state).integers(2**63))
     n_rows = ratios.shape[1]
@@ -254,7 +253,6 @@ def _bootstrap_error(
 
 
 def _is_unknown(ratios: Floats, weights: Floats, prior: Floats) -> NDArray[np.bool_]:
-    """Tell which classes no row distinguishes from others."""
     _, hessian = _gain_and_hessian(ratios / (prior @ ratios), weights)
     scale = np.sqrt(np.diag(hessian))
     known = scale == 0

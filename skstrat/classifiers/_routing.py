@@ -40,7 +40,6 @@ class RoutesFitParams(BaseEstimator):
         return router.add(estimator=inner, method_mapping=mapping)
 
     def _routed(self, fit_params: dict[str, Any]) -> dict[str, Any]:
-        """Return the fit parameters that the estimator has requested."""
         # CatBoost has no metadata requests.
         if not (routing_enabled() and hasattr(self.estimator, "get_metadata_routing")):
             return fit_params

@@ -49,7 +49,6 @@ class RowCorrectedClassifier(PriorCorrectedClassifier):
         return shift
 
     def _corrected_pilots(self) -> list[PriorCorrectedClassifier]:
-        """Return the pilots, corrected to the prior of the data, for ONNX."""
         offset = self.row_offset
         return [
             PriorCorrectedClassifier(

@@ -45,7 +45,6 @@ class TrainedOnDraw(CheckedClassifier):
     def _training_rows(
         self, X: Any, y: Any, sample_weight: Any, fit_params: dict[str, Any]
     ) -> TrainingRows:
-        """Resample with a clone of the resampler, or with the one chosen."""
         refuse_unread(self.estimator, X)
         self._choice: AutoChoice | None = None
         resampler = self.resampler_ = None

@@ -76,7 +76,7 @@ def warn_of_trained_share(
     name = weighs_itself(fitted) or type(_learner(fitted)).__name__
     warnings.warn(
         f"{name} predicts another share of a class, on the rows that it was fitted "
-        "with, than there is of it. A parameter reweighs or resamples the classes, "
+        "with, than these have. A parameter reweighs or resamples the classes, "
         "training stopped too early, or its scores are no probabilities, as those of "
         "AdaBoost. Leave that parameter out, train longer, or wrap it in "
         "CalibratedClassifierCV. If you know the prior that it learned, give "
@@ -101,7 +101,6 @@ def _learner(fitted: Any) -> Any:
 
 
 def _keeps_shares(fitted: Any) -> bool:
-    """Tell whether a correct model predicts the shares it was fitted with."""
     model = _learner(fitted)
     if isinstance(model, VotingClassifier):
         return all(map(_keeps_shares, model.estimators_))
@@ -122,7 +121,6 @@ def _keeps_shares(fitted: Any) -> bool:
 
 
 def _is_at_optimum(fitted: Any) -> bool:
-    """Tell whether a model converged and has no unknown parameter."""
     model = _learner(fitted)
     known = type(model) in (LogisticRegression, LogisticRegressionCV)
     return known and bool(np.max(model.n_iter_) < model.max_iter)

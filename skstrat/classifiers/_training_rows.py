@@ -250,7 +250,7 @@ def _some_of(rows: Indices, label: Any, generator: np.random.Generator) -> Indic
 def _weigh(
     rows: Indices, pool: NDArray[Any], class_of: Indices, incoming: Floats | None
 ) -> Floats:
-    """Weigh rows to represent their pool, or their class if a pool has none."""
+    """Weight rows to represent their pool, or their class if a pool has none."""
     n_pools = len(class_of)
     weights = np.ones(len(rows)) if incoming is None else incoming[rows]
     totals = totals_of(pool, incoming, n_pools)
@@ -262,7 +262,7 @@ def _weigh(
 
 
 def _without(drawn: Resampled, set_aside: Indices) -> tuple[Resampled, Floats]:
-    """Leave rows out; the others get the whole weight of their class."""
+    """Remove rows; the others get the whole weight of their class."""
     left = np.flatnonzero(~np.isin(drawn.rows, set_aside))
     labels = drawn.labels
     n_classes = len(labels.classes)

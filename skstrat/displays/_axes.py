@@ -20,7 +20,7 @@ class Display:
         raise NotImplementedError
 
     def _open(self, ax: Any, n: int = 1, n_columns: int = 1, **options: Any) -> None:
-        """Make a figure of panels, or take the axes that were given for them."""
+        """Make a figure of panels, or use the given axes."""
         check_matplotlib_support(f"{type(self).__name__}.plot")
         import matplotlib.pyplot as plt
 
@@ -41,7 +41,7 @@ class Display:
             each.grid(color="0.92")
 
     def _explain(self, ax: Any) -> None:
-        """Add a legend, beside the axes of a new figure or inside of given ones."""
+        """Add a legend, beside the axes of a new figure or inside given ones."""
         look = {"fontsize": SMALL, "handlelength": 3.2, "frameon": ax is not None}
         inside = self.ax_.legend(**look)
         if ax is None:

@@ -22,7 +22,7 @@ KINDS = {
     "precision_recall": (*PRECISION_RECALL, "Recall", "Precision"),
     "roc": (*ROC, "False positive rate", "True positive rate"),
 }
-# Precision at a lower recall than this rests on a few rows.
+# Precision at a lower recall than this depends on a few rows.
 FEW_FOUND = 0.05
 # Hanley and Lippman-Hand (1983): with no event in n trials, the rate is below 3 / n
 # with 95 % confidence. With fewer than 30 rows the limit is above 10 %.
@@ -82,7 +82,6 @@ class CurvesDisplay(Display):
         return display.plot(ax)
 
     def _check(self) -> dict[str, Predictions]:
-        """Check the data of each curve, in the same way for all kinds."""
         if not hasattr(self.y_prob, "items") or not len(self.y_prob):
             raise ValueError(
                 "y_prob must be a mapping of at least one name to probabilities; got "

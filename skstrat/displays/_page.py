@@ -148,7 +148,6 @@ def _write(value: float, decimals: int, sign: str = "") -> str:
 
 
 def _pictures(comparison: Any) -> list[tuple[Any, str]] | None:
-    """Draw pictures, each as a data URL; None without matplotlib."""
     if find_spec("matplotlib") is None:
         return None
     from matplotlib import pyplot, style

@@ -136,7 +136,7 @@ def calibration_slope_intercept(
             stacklevel=2,
         )
         return CalibrationLine(np.nan, np.nan)
-    # Scaled, so that log-odds that differ little do not seem to have no effect.
+    # Scaled, because the gradient would be near 0 with log-odds that differ little.
     center, scale = log_odds.mean(), log_odds.std()
     model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-16)
     with warnings.catch_warnings():

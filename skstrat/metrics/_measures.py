@@ -61,7 +61,6 @@ class MeasureInfo(NamedTuple):
 
     @property
     def better(self) -> str:
-        """Which values are better, as text; empty if none are."""
         return _BETTER.get(self.best, f"{self.best} is right")
 
 
@@ -259,7 +258,7 @@ def _make_scorer(measure: MeasureInfo, pos_label: Any, column: int | None) -> An
 def _score_all(
     function: Callable[..., float], y_true: Any, y_prob: Any, sample_weight: Any = None
 ) -> float:
-    """Score all classes, without the pos_label that scikit-learn 1.6 looks up."""
+    """Score all classes, without the pos_label that scikit-learn 1.6 needs."""
     return function(y_true, y_prob, sample_weight=sample_weight)
 
 

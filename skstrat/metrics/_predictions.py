@@ -13,7 +13,7 @@ from skstrat._core.weights import check_sample_weight
 
 Floats = NDArray[np.float64]
 
-# Probabilities computed in float32 may pass 1 by a rounding.
+# Probabilities computed in float32 may exceed 1 by rounding.
 _ROUNDING = 1e-6
 # A smaller share of all weight is lost by rounding in sums of float64.
 _LOST = 1e-15
@@ -28,7 +28,6 @@ class Predictions(NamedTuple):
 
     @property
     def prevalence(self) -> float:
-        """Weighted share of the positive class, to divide by."""
         self.require("a ratio to the prevalence", both=False)
         return float(self.share @ self.positive)
 

@@ -108,7 +108,6 @@ def _import_of(kind: type) -> tuple[str, str]:
 
 
 def _parts(value: Any) -> Iterator[Any]:
-    """Yield a value and all that its repr may show."""
     yield value
     inside = value if isinstance(value, (list, tuple, set)) else ()
     if isinstance(value, dict):

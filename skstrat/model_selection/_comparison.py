@@ -278,7 +278,6 @@ class Comparison:
         return {**row, "error": outcome.error or ""}
 
     def _row_losses(self) -> Floats | None:
-        """Return the losses of tested rows if the deciding measure is their mean."""
         loss = describe_measure(self.best_by).loss
         if loss is None or len(self.labels.classes) > 2:
             return None

@@ -69,7 +69,6 @@ class PredictedRows(ClassifierMixin, BaseEstimator):
         return getattr(self.model, name)
 
     def predict_proba(self, X: Any) -> Any:
-        """Return the probabilities; those of the test rows are stored."""
         return self.proba if X is self.X else self.model.predict_proba(X)
 
     def predict_log_proba(self, X: Any) -> Any:
@@ -104,7 +103,6 @@ class Fold:
     number: int
 
     def test(self, error_score: Any) -> list[Tested | str]:
-        """Test the strategies; return the error of those that fail."""
         with warnings.catch_warnings(), threadpool_limits(1):
             # Where probabilities are constant, the table has NaN.
             warnings.filterwarnings("ignore", "The calibration slope is not defined")
@@ -198,7 +196,6 @@ def _number(score: Any, name: str) -> float:
 
 
 def _in_words(error: Exception) -> str:
-    """Return an error in one line."""
     text = escape_controls(" ".join(str(error).split()))
     if len(text) > _LONGEST_MESSAGE:
         text = f"{text[: _LONGEST_MESSAGE - 1]}…"

@@ -45,7 +45,6 @@ class Outcome:
         return float(paired.mean()), float(error)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything but the predictions in types that JSON has."""
         measures = {
             name: {
                 "mean": _plain(self.mean(name)),
