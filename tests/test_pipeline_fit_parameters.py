@@ -124,10 +124,9 @@ def test_eval_rows_are_transformed_and_values_of_rows_resampled(data, steps, las
     with sklearn.config_context(enable_metadata_routing=True):
         step = requesting(last(), "X_val", "offset")
         end = Recorder().set_fit_request(X_val=False, offset=False)
-        for method, after in (
-            ("fit_resample" if is_sampler else "fit", []),
-            ("fit", [("end", end)]),
-        ):
+        methods = ["fit_resample"] if is_sampler else ["fit", "fit_transform"]
+        cases = [*((method, []) for method in methods), ("fit", [("end", end)])]
+        for method, after in cases:
             made = Pipeline(named(steps, step) + after, transform_input=["X_val"])
             getattr(made, method)(X, y, **given)
             got = made.named_steps["last"]
