@@ -73,18 +73,6 @@ def test_stopped_while_it_writes(large, tmp_path, name, expected, said):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_interrupted_during_imports():
-    # It tells on standard error which module was imported.
-    running = start("compare", "--demo", python=("-X", "importtime"))
-    for line in running.stderr:
-        if line.split(b"|")[-1].strip().startswith(b"rich"):
-            break
-    running.send_signal(signal.SIGINT)
-    code, out, err = finish(running)
-    assert (code, out) == (-signal.SIGINT, b"")
-    assert "Traceback" not in err
-
-
 def closed_pipe():
     read, write = os.pipe()
     os.close(read)
@@ -145,31 +133,6 @@ def test_progress_on_a_terminal(large, tmp_path):
     assert json.loads(out)
     assert "2,000,000 of 2,000,000 rows" in seen.decode()
     assert re.search(r"([0-9.]+ MB) of \1", seen.decode())
-
-
-# Libraries ask sys.modules for pyarrow, so None there is not the same as its absence.
-NO_PYARROW = f"""
-import sys
-
-class Absent:
-    def find_spec(name, *_):
-        if name.partition(".")[0] == "pyarrow":
-            raise ModuleNotFoundError(name=name)
-
-sys.meta_path.insert(0, Absent)
-{START}
-"""
-
-
-def test_demo_shows_what_it_is_for_and_needs_no_pyarrow():
-    words = ("--demo", "--model=logistic", "--cv=3", "--n-jobs=1", "--json")
-    status, out, err = finish(start("compare", *words, code=NO_PYARROW))
-    assert (status, err) == (0, "")
-    (model,) = json.loads(out)["models"]
-    measures = {entry["strategy"]: entry["measures"] for entry in model["strategies"]}
-    ratio = {name: own["mean_probability_ratio"] for name, own in measures.items()}
-    assert ratio["under-sampling 1:1"]["mean"] > 10
-    assert ratio["downsample 20 + upweight"]["mean"] == pytest.approx(1, abs=0.3)
 
 
 def test_a_missing_library_is_one_line():

@@ -24,11 +24,10 @@ pd = pytest.importorskip("pandas")
 ALL = DownsampleUpweight(factor=1, random_state=0)
 
 
-def zipped(data, *names):
+def zipped(data):
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in names:
-            archive.writestr(name, data)
+        archive.writestr("big.csv", data)
     return whole.getvalue()
 
 
@@ -38,11 +37,7 @@ def unzipped(data):
         return archive.read(name)
 
 
-PACK = {
-    ".gz": gzip.compress,
-    ".bz2": bz2.compress,
-    ".zip": lambda data: zipped(data, "big.csv"),
-}
+PACK = {".gz": gzip.compress, ".bz2": bz2.compress, ".zip": zipped}
 UNPACK = {".gz": gzip.decompress, ".bz2": bz2.decompress, ".zip": unzipped}
 
 
@@ -72,12 +67,11 @@ def check_refused(data, text, folder, source="big.csv", **settings):
 DIALECTS = {
     "mark": (",", "utf-8-sig", "\r\n", ".csv", {}),
     "semicolons": (";", "utf-8", "\r\n", ".csv", {"decimal": ","}),
-    "bars": ("|", "utf-8", "\r\n", ".csv.bz2", {}),
-    "latin-1": (";", "cp1252", "\n", ".csv.zip", {}),
+    "latin-1": ("|", "cp1252", "\n", ".csv.zip", {}),
     "utf-16": ("\t", "utf-16", "\r\n", ".tsv", {}),
     "utf-32": (",", "utf-32", "\n", ".CSV.GZ", {"decimal": "."}),
     "told": ("\x1f", "cp850", "\n", ".tsv", {"separator": "\x1f", "encoding": "cp850"}),
-    "apostrophes": (",", "utf-8", "\n", ".csv.gz", {"separator": ",", "quote": "'"}),
+    "apostrophes": (",", "utf-8", "\n", ".csv.bz2", {"separator": ",", "quote": "'"}),
 }
 FIELDS = ["007", "1.50", "1e5", "-0", "+3", " 4 ", "0x1F", "1_000", "1,5", "", '""']
 FIELDS += ['he said "hi"', "a,b", "c;d", "e\tf", "g|h", "i^j", "'", '"', "'m", '"m']
@@ -116,7 +110,6 @@ def test_a_file_is_written_like_its_source(dialect, tmp_path):
     [
         ("y,b;c\n1,2;3\n4,5;6\n", ","),
         ('a;y\n"1,2,3";0\n"4\n5,6";1\n', ";"),
-        ("a;y\n1,5;2\n1,0;3\n", ";"),
         ("y\n1\n0\n", ","),
         ("a\ty\n1, 2\t3\n1, 3\t4\n", "\t"),
     ],
@@ -137,22 +130,12 @@ def test_decimal_commas_of_weights_and_columns(tmp_path):
     assert small["w"].to_pylist() == [0.25, 1.0, 2.0]
 
 
-def test_without_a_quote_character_quotes_are_text(tmp_path):
-    text = 'x,y\n"a,0\nb"c,1\n'
-    small, _ = resample(text, tmp_path, csv=CsvFormat(quote=None))
-    assert small == 'x,y,sample_weight\n"a,0,1.0\nb"c,1,1.0\n'
-
-
 @pytest.mark.parametrize(
     ("told", "text"),
     [
-        ({"separator": ";;"}, "separator must be one ASCII character, .* got ';;'"),
         ({"separator": "\n"}, r"separator must be .*no line end; got '\\n'"),
-        ({"quote": "«"}, "quote must be one ASCII character, .* got '«'"),
-        ({"decimal": "'"}, "decimal must be '.' or ','; got "),
         ({"separator": ",", "decimal": ","}, "separator must differ from decimal; got"),
         ({"separator": "'", "quote": "'"}, "quote must differ from .* separator"),
-        ({"quote": ","}, "separator, which must be given where .* got ','"),
         ({"missing": "NA"}, r"missing must be a tuple .* got 'NA'"),
         ({"encoding": "idna"}, "encoding must be a name that Python.*got 'idna'"),
         ({"missing": ("", ";"), "separator": ";"}, r"missing must hold no separator"),
@@ -161,20 +144,6 @@ def test_without_a_quote_character_quotes_are_text(tmp_path):
 def test_impossible_formats(told, text):
     with pytest.raises(ValueError, match=text):
         CsvFormat(**told)
-
-
-@pytest.mark.parametrize("missing", [("",), ("NA", ""), ("-9",)])
-def test_missing_words_and_texts_like_them_differ(missing, tmp_path):
-    word, csv_format = missing[0], CsvFormat(missing=missing)
-    lines = [f'{word},0,"{word}"', f'"{word}",1,{word}', "NA,0,-9"]
-    small, _ = resample("\n".join(["a,y,b", *lines]), tmp_path, csv=csv_format)
-    assert small.splitlines()[1:] == [f"{line},1.0" for line in lines]
-    columns = pa.concat_tables(
-        CsvSource([tmp_path / "small.csv"], csv_format).batches()
-    )
-    na, nine = ("NA" not in missing) * "NA" or None, (word != "-9") * "-9" or None
-    assert columns["a"].to_pylist() == [None, word, na]
-    assert columns["b"].to_pylist() == [word, None, nine]
 
 
 @pytest.mark.parametrize("separator", [",", "\t", ";"])
@@ -202,26 +171,6 @@ def test_random_texts_come_back(block, separator, tmp_path, monkeypatch):
     assert [[each or "NA" for each in row] for row in rows[1:]] == [
         [each or "NA" for each in row.values()] for row in table.to_pylist()
     ]
-
-
-def test_quotes_within_texts_and_long_rows_cross_blocks(tmp_path, monkeypatch):
-    monkeypatch.setattr("skstrat.io._csv._BLOCK", 13)
-    rows = [('5" pipe', '5" pipe'), ("b", '"a\n\nb"'), ("é" * 20, "é" * 20)] * 9
-    rows += [('an open " is text',) * 2, ("plain", "plain")] * 9
-    text = "f,y\n" + "".join(f"{each[1]},{i}\r\n" for i, each in enumerate(rows))
-    (tmp_path / "a.csv").write_text(text, encoding="utf-8", newline="")
-    table = pa.concat_tables(CsvSource([tmp_path / "a.csv"], CsvFormat()).batches())
-    read = [each.strip('"') for _, each in rows[:27]] + [each for each, _ in rows[27:]]
-    assert table["f"].to_pylist() == read
-    assert table["y"].to_pylist() == list(map(str, range(len(rows))))
-
-
-@pytest.mark.parametrize("name", ["small.csv", "small.parquet"])
-def test_the_unnamed_index_of_pandas_keeps_its_empty_name(name, tmp_path):
-    text = pd.DataFrame({"column_0": [5, 6], "y": [0, 1]}).to_csv()
-    small, _ = resample(text, tmp_path, name)
-    names = small.splitlines()[0].split(",") if name[-1] == "v" else small.column_names
-    assert names == ["", "column_0", "y", "sample_weight"]
 
 
 @pytest.mark.parametrize(
@@ -254,9 +203,6 @@ def test_numbers_that_are_not_whole_are_no_classes(decimal, tmp_path):
     check_refused(text, "Unknown label type: continuous", tmp_path, target="x", **told)
     _, y, _ = scan_file(tmp_path / "big.csv", target="x", **told)
     assert y.tolist() == list(map(float, texts)) * 40
-    told = {"csv": CsvFormat(decimal="." if decimal == "," else ",")}
-    _, y, _ = scan_file(tmp_path / "big.csv", target="x", **told)
-    assert sorted(y.cat.categories) == sorted(t.replace(".", decimal) for t in texts)
 
 
 TOO_LONG = "too many digits for numbers and stays text"
@@ -270,11 +216,8 @@ COLUMNS = {
     "day": (["2020-02-29", ""], "date32[day]", None),
     "time": (["2020-01-02 03:04:05.25", "2020-01-03"], "timestamp[us]", None),
     "cards": (["4000123412341234567890", "1"], "string", TOO_LONG),
-    "infinite": (["1e400", "1"], "string", TOO_LONG),
     "phones": (["+4930123", "1"], "string", None),
-    "hex": (["0x1F", "1"], "string", None),
     "no day": (["2020-02-30", "2020-01-01"], "string", None),
-    "quoted": (['""', "1"], "string", None),
     "late": (["1", "late"], "string", None),
 }
 
@@ -305,8 +248,6 @@ def test_types_are_the_narrowest_that_lose_nothing_in_any_row(tmp_path):
     ("texts", "kind"),
     [
         (["007", "7", "1"], "string"),
-        (["True", "true", "False"], "string"),
-        (["1e2", "100", "-0"], "string"),
         (["2020-01-01", "2020-01-01 00:00:00", "2021-01-01"], "string"),
         (["1e400", "1.5", "nan"], "string"),
         (["1", "9223372036854775813", "9223372036854775814"], "uint64"),
@@ -341,11 +282,8 @@ def test_parquet_becomes_csv(tmp_path):
         "day": ([dt.date(2020, 1, 2), None], "2020-01-02", ""),
         "naive": (when.cast(pa.timestamp("us")), *at),
         "paris": (when.cast(pa.timestamp("us", "Europe/Paris")), *in_utc),
-        "time": (pa.array([dt.time(1, 2, 3), None]), "01:02:03.000000", ""),
         "words": (["a;b", 'x"y'], '"a;b"', '"x""y"'),
-        "empty": (["", None], '""', ""),
         "category": (pa.array(["a|", None]).dictionary_encode(), "a|", ""),
-        "codes": (pa.array([7, None]).dictionary_encode(), "7", ""),
         "null": (pa.nulls(2), "", ""),
     }
     table = pa.table({name: values for name, (values, *_) in columns.items()})
@@ -357,7 +295,6 @@ def test_parquet_becomes_csv(tmp_path):
 
 
 NOT_IN_CSV = [[1], None], [{"a": 1}, None], [b"a", None], [dt.timedelta(1), None]
-HOLD = r"missing must hold no separator, quote or line end, .*',', .* got "
 
 
 @pytest.mark.parametrize(
@@ -367,7 +304,6 @@ HOLD = r"missing must hold no separator, quote or line end, .*',', .* got "
         (["a", "a,b"], {"quote": None}, "quote must be given .* got 'a,b'"),
         (["a", ""], {"quote": None}, "quote must be given .* got ''"),
         (["a", "日"], {"encoding": "latin-1"}, "encoding must be one that holds all"),
-        (["a", "b"], {"missing": ("", "a,b")}, HOLD),
     ],
 )
 def test_values_that_a_format_cannot_hold(values, told, text, tmp_path):
@@ -388,18 +324,12 @@ OPEN = UNREADABLE + "a quote is not closed.*set quote to none"
 FAULTS = {
     "nothing": (b"", {}, NO_HEADER),
     "one name twice": (b"a,a,y\n1,2,0\n", {}, r"differ; .*big\.csv has \['a'\] twice"),
-    "long row": (b"a,y\n1,0\n2,1,3\n", {}, UNREADABLE + "Row #3.* got 3"),
     "short row": (b"y,a,b\n0,x,1\n1,z\n", {}, UNREADABLE + "Row #3.* got 2: 1,z"),
     "far row": (FAR, {}, UNREADABLE + "Row #400000: Expected 2 columns, got 1: 1"),
     "not closed": (b'a,y\n"x,0\nz,1\n', {}, UNREADABLE + "Expected 2"),
     "not closed at last": (b'y,a\n0,"x"\n1,"x\n2,z\n1,0\n', {}, OPEN),
-    "header alone": (b"a,y", {}, r"big\.csv .*Found array with 0 sample"),
-    "another separator": (b"a^y\n1^0\n", {}, r"has no 'y', only \['a\^y'\]"),
     "one wrong byte": ("a,y\né,1\nb".encode() + b"\xff,0\n", {}, "neither utf-8 nor"),
-    "no mark": ("é,y\n1,0\n".encode("utf-16-be"), {}, REMEDY),
     "further down": (LATIN, {}, UNREADABLE + "'utf-8' codec can't .*give its encoding"),
-    "no UTF-8": ("ß,y\n1,0\n".encode("latin-1"), {"encoding": "utf-8"}, REMEDY),
-    "missing word": (b"x,y\n1,0\n2,1\n", {"missing": ("", "a,b")}, HOLD),
     "missing labels": (b"x,y\n1,NA\n2,\n3,NA\n", {"missing": ("NA",)}, NO_CODES),
 }
 
@@ -417,14 +347,6 @@ def test_numbers_that_are_none_are_shown_as_they_are_written(wrong, tmp_path):
     check_refused(f"w;y\n0,5;0\n{wrong};1\n", text, tmp_path, **told)
 
 
-def test_headers_that_differ(tmp_path):
-    (tmp_path / "a.csv").write_bytes(b"a,y\n1,0\n")
-    (tmp_path / "b.csv").write_bytes(b"y,a\n0,1\n")
-    text = r"same header; .*b\.csv has \['y', 'a'\] and .*a\.csv has \['a', 'y'\]"
-    with pytest.raises(ValueError, match=text):
-        scan_file(tmp_path, target="y")
-
-
 @pytest.mark.parametrize("way", ["cut", "plain", "damaged"])
 @pytest.mark.parametrize("ending", PACK)
 def test_broken_compression(ending, way, tmp_path):
@@ -436,9 +358,3 @@ def test_broken_compression(ending, way, tmp_path):
     broken = {"cut": packed[:-5_000], "plain": data, "damaged": damaged}[way]
     text = rf"big\.csv{ending} cannot be read: "
     check_refused(broken, text, tmp_path, f"big.csv{ending}")
-
-
-@pytest.mark.parametrize("names", [["a.csv", "b.csv"], []])
-def test_zip_files_that_cannot_be_chosen_from(names, tmp_path):
-    text = r"big\.csv\.zip must hold one file, without a password; got \["
-    check_refused(zipped(b"a,y\n1,0\n", *names), text, tmp_path, "big.csv.zip")

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import threading
 import time
 
 import numpy as np
@@ -57,15 +56,6 @@ def collections(data=DATA, kind="frame"):
 def this_thread():
     with dask.config.set(scheduler="synchronous"):
         yield
-
-
-@pytest.fixture(scope="module")
-def client():
-    settings = {"n_workers": 2, "threads_per_worker": 1, "silence_logs": 50}
-    # Two tests may have a cluster each.
-    cluster = distributed.LocalCluster(dashboard_address=":0", **settings)
-    with cluster, distributed.Client(cluster) as client:
-        yield client
 
 
 @pytest.mark.usefixtures("this_thread")
@@ -144,64 +134,25 @@ def test_lazy_predictions_are_refused_with_what_dask_does(model, labels, kind):
             np.testing.assert_allclose(predicted.compute(), wanted, **settings)
 
 
-@pytest.mark.usefixtures("this_thread")
-def test_resamplers_that_need_more_than_labels():
-    under_sampling = pytest.importorskip("imblearn.under_sampling")
-    model = ResampledClassifier(LOGISTIC, under_sampling.RandomUnderSampler())
-    with pytest.raises(TypeError, match=r"by their labels for .*RandomUnderSampler"):
-        model.fit(*collections()[:2])
-    with pytest.raises(TypeError, match=r"resampler must be one of .* got None"):
-        ResampledClassifier(LOGISTIC).fit(*collections()[:2])
-
-
-@pytest.mark.parametrize(
-    "use",
-    [
-        lambda X, y, w: (X["amount"] + X["age"], X.assign(y=y, w=w)),
-        lambda X, y, w: (X.merge(y.to_frame(), left_index=True, right_index=True), w),
-        lambda X, y, w: (X.values, y.values, w.values),
-    ],
-    ids=["columns", "merge", "values"],
-)
-def test_drawn_collections_are_used_like_others(use):
-    own, (X, y, _) = clone(DOWN), collections()
-    wanted = own.fit_resample(DATA[FEATURES], DATA["y"])
-    wanted = (*wanted[:2], pd.Series(wanted[2], wanted[1].index))
-    with dask.config.set(scheduler="threads"):
-        drawn = own.fit_resample(X, y)
-        assert len(drawn[0]) == len(wanted[0])
-        for lazy, expected in zip(use(*drawn), use(*wanted), strict=True):
-            np.testing.assert_array_equal(lazy.compute(), expected)
-
-
 def slowly(part):
     time.sleep(0.5)
     return part
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", ["labels", "rows"])
-def test_a_worker_that_dies(client, stage):
+def test_a_worker_that_dies():
+    settings = {"n_workers": 2, "threads_per_worker": 1, "silence_logs": 50}
+    # Two tests may have a cluster each.
+    cluster = distributed.LocalCluster(dashboard_address=":0", **settings)
     (X, y, _), own = collections(), clone(DOWN)
-    client.wait_for_workers(2, timeout=60)
-    process = next(iter(client.run(os.getpid).values()))
-    timer = threading.Timer(1.0, os.kill, (process, signal.SIGKILL))
-    if stage == "labels":
-        timer.start()
-        y = y.map_partitions(slowly, meta=y._meta)
-    else:
-        X = X.map_partitions(slowly, meta=X._meta)
-    drawn = own.fit_resample(X, y)
-    if stage == "labels":
-        # It was killed while this went on, not later.
-        assert not timer.is_alive()
-    else:
-        drawn = [each.persist() for each in drawn]
+    X = X.map_partitions(slowly, meta=X._meta)
+    with cluster, distributed.Client(cluster) as client:
+        drawn = [each.persist() for each in own.fit_resample(X, y)]
         time.sleep(1)
         states = {each.status for each in distributed.futures_of(drawn)}
         assert "pending" in states
-        os.kill(process, signal.SIGKILL)
-    computed = [each.compute() for each in drawn]
+        os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+        computed = [each.compute() for each in drawn]
     X, y, weights = own.fit_resample(DATA[FEATURES], DATA["y"])
     pd.testing.assert_frame_equal(computed[0], X)
     pd.testing.assert_series_equal(computed[1], y)

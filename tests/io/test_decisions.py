@@ -1,7 +1,5 @@
 """Decisions by columns of files, and rows of files that stay where they are."""
 
-import json
-
 import numpy as np
 import pytest
 from pairwise import pairs
@@ -122,12 +120,10 @@ def test_what_reads_a_part_of_the_rows(resampler, ending, tmp_path):
 @pytest.mark.parametrize(
     ("resampler", "settings", "text"),
     [
-        ({"groups": "no"}, {}, "groups must name a column of every file; .*'no'"),
         ({"strata": ["a", "no"]}, {}, "strata must name a column of X .* got 'no'. X"),
         ({"groups": "id"}, {"key": "a"}, "key must be None where groups and not the"),
         ({}, {"sample_weight": "y"}, "target must name another column than sample_w"),
         ({"strata": ["a", "y"]}, {}, "strata must name another column than target"),
-        ({"groups": "w"}, {"sample_weight": "w"}, "groups must name .* sample_weight"),
     ],
 )
 def test_columns_that_are_refused(resampler, settings, text, tmp_path):
@@ -136,33 +132,6 @@ def test_columns_that_are_refused(resampler, settings, text, tmp_path):
     with pytest.raises(ValueError, match=text):
         resample_file(source, dest, **settings)
     assert not dest.exists()
-
-
-def test_an_index_that_pandas_wrote_holds_groups_and_is_no_feature(tmp_path):
-    frame, path = FRAME[["a", "customer", "y"]], tmp_path / "big.parquet"
-    frame.set_index("customer").to_parquet(path)
-    X, _, _ = scan_file(path, target="y")
-    assert list(X.columns) == ["a"]
-    resampler, dest = down(groups="customer"), tmp_path / "small.parquet"
-    resample_file(path, dest, target="y", resampler=resampler)
-    rows = resampler.fit(frame, frame["y"]).sample_indices_
-    small = pd.read_parquet(dest)
-    assert small["a"].tolist() == frame["a"].to_numpy()[rows].tolist()
-    assert small.index.tolist() == frame["customer"].to_numpy()[rows].tolist()
-
-
-def test_strata_that_json_does_not_know(tmp_path):
-    frame = FRAME[["a", "y", "day"]]
-    frame = frame.assign(size=pd.arrays.IntervalArray(pd.cut(frame["a"], [-9, 0, 9])))
-    resampler = down(strata=["day", "size"], y_numeric=True)
-    source, dest = write(frame, tmp_path), tmp_path / "small.parquet"
-    summary = resample_file(source, dest, target="y", resampler=resampler)
-    days = [f"2020-{day}" for day in ("02-28", "02-29", "03-01")]
-    both = [[day, size] for day in days for size in ("(-9, 0]", "(0, 9]")]
-    told = json.loads(json.dumps(summary.to_dict()))
-    assert [each["label"] for each in told["classes"]] == both
-    assert told["plan"]["classes"] == both
-    assert resampler.fit(frame, frame["y"]).plan_ == summary.plan
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv"])

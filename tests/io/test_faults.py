@@ -87,19 +87,12 @@ resample_file(source, dest, target="y", **settings)
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such signal and limit")
-@pytest.mark.parametrize(
-    ("way", "data", "name", "before"),
-    [
-        ("killed", TABLE, "small.parquet", None),
-        ("killed", CSV, "small.csv", OLD),
-        ("full", TABLE, "small.csv", None),
-        ("full", CSV, "small.parquet", OLD),
-    ],
-)
-def test_killed_or_out_of_space_while_writing(way, data, name, before, tmp_path):
-    source, dest = write(tmp_path, big=data), tmp_path / name
-    if before:
-        dest.write_bytes(before)
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+@pytest.mark.parametrize("way", ["killed", "full"])
+def test_killed_or_out_of_space_while_writing(way, ending, tmp_path):
+    data = TABLE if (way, ending) in [("killed", "parquet"), ("full", "csv")] else CSV
+    source, dest = write(tmp_path, big=data), tmp_path / f"small.{ending}"
+    dest.write_bytes(OLD)
     there = below(tmp_path)
     command = [sys.executable, "-c", STOPPED, way, source, dest]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -111,21 +104,6 @@ def test_killed_or_out_of_space_while_writing(way, data, name, before, tmp_path)
         assert "File too large" in done.stderr
     assert left == there
     assert run(source, dest, overwrite=True).plan.rows_seen == (540, 60)
-
-
-class StoppedError(Exception):
-    """What a user may raise to stop."""
-
-
-@pytest.mark.parametrize("stage", ["labels", "rows"])
-@pytest.mark.parametrize("data", [TABLE, CSV], ids=["parquet", "csv"])
-def test_an_error_of_the_user_comes_through(data, stage, tmp_path):
-    def stop(at, done, total):
-        if at == stage:
-            raise StoppedError("enough")
-
-    source, dest = write(tmp_path, big=data), tmp_path / "small.parquet"
-    check_refused(tmp_path, source, dest, StoppedError, "enough", progress=stop)
 
 
 def damaged():
@@ -152,7 +130,6 @@ BAD_WEIGHT = IN + r", sample_weight is 'w'\): .*sample_weight must be finite and
 BAD_KEY = rf"{IN}, key is 'k'\): key must hold integers or strings without missing"
 REPEATED = "key must be different in every row.* leave key out to draw by position"
 KEYS_TWICE = "k,y\n" + "".join(f"{i // 50},{int(i % 10 == 0)}\n" for i in ROWS)
-KEYED = "row,k,y\n" + ",,0\n1,1,0\n2,2,1\n"
 TAKEN = "has a column 'sample_weight' already; name it as sample_weight to multiply"
 MUST_NAME = r" must name a column of every file; .*big\.csv has no 'no', only \['row', "
 ROLES = "target", "key", "sample_weight"
@@ -177,9 +154,7 @@ BROKEN = r"big\.parquet cannot be read: "
 # Files, arguments, and the text of the error.
 REFUSED = [
     *(({"big": data}, {}, BROKEN) for data in damaged()),
-    (two(b"PAR1"), {}, r"in/b\.parquet cannot be read"),
     (big(y=some([0, 1, None])), {}, MISSING),
-    (big(y=some([0.0, 1.0, np.nan])), {}, MISSING),
     (big(y=CODED), {}, MISSING),
     ({"big": CSV + "600,t,\n"}, {}, "y must have .*1 of 601 labels are"),
     (big(y=0 * ROWS), {}, "two classes; got one class, 0"),
@@ -190,16 +165,15 @@ REFUSED = [
     (two(TWICE), {}, r"names must differ; .*b\.parquet has \['row'\] twice"),
     *(({"big": CSV}, {role: "no"}, role + MUST_NAME) for role in ROLES),
     (big(sample_weight=ROWS), {}, TAKEN),
-    ({"big": "sample_weight,y\n1,0\n2,1\n"}, {}, TAKEN),
     (big(w=some([1.0, None])), W, BAD_WEIGHT + "got nan"),
     (big(w=some([1.0, -1.0])), W, BAD_WEIGHT + "got -1.0"),
     (big(w=some([1.0, np.inf])), W, BAD_WEIGHT + "got inf"),
     (big(w=np.zeros(N_ROWS)), W, ONLY_ZEROS),
+    (big(w=CODED), W, r"sample_weight is 'w'\): .* must be integers, floats.* Cast it"),
+    (big(w=pa.array(ROWS).cast("duration[s]")), W, "must be integers, floats"),
     *(({"big": WEIGHTED.format(w)}, W, r"big\.csv .*\bw\b") for w in ("x", "", "-1")),
     (big(k=ROWS / 2), K, BAD_KEY),
-    (big(k=pa.array(ROWS, "date64")), K, BAD_KEY),
     (big(k=some(["a", None])), K, BAD_KEY),
-    ({"big": KEYED}, K, "key must hold integers or strings with"),
     (big(k=ROWS // 50), K, REPEATED),
     ({"big": KEYS_TWICE}, K, REPEATED),
     ({"big": TABLE}, BOTH, "factor.*sampling_strategy"),
@@ -235,16 +209,11 @@ NEW = "small.parquet"
 PATHS = [
     ("big.parquet", "link.parquet", *ANOTHER),
     ("big.parquet", "hard.parquet", *ANOTHER),
-    ("big.parquet", "in/../big.parquet", *ANOTHER),
-    ("./b*.parquet", "{}/big.parquet", *ANOTHER),
     ("in", "in/b.parquet", ANOTHER[0], r"got .*b\.parquet' for both"),
     ("big.parquet", "folder.parquet", *EXISTS),
-    ("big.parquet", "pipes/pipe.parquet", *EXISTS),
     ("big.parquet", "lost.parquet", *NO_FOLDER),
     *(("big.parquet", name, *NO_FORMAT) for name in ("s", "s.pq.gz")),
     ("big.parquet", "", ValueError, "dest must name a file; got an empty text"),
-    ("", NEW, FileNotFoundError, "source must name .* got an empty text"),
-    ("big.txt", NEW, ValueError, r"source must end in one of \.parquet, .*big\.txt"),
     *((name, NEW, *NO_SOURCE) for name in ("lost.parquet", "*.pq", "hidden")),
     *((name, NEW, *NO_PIPE) for name in ("pipes", "pipes/pipe.parquet")),
     *((name, NEW, *MIXED) for name in ("mixed", "mixed/*")),
@@ -264,11 +233,9 @@ def test_paths_that_are_refused(
     (tmp_path / "link.parquet").symlink_to(tmp_path / "big.parquet")
     (tmp_path / "lost.parquet").symlink_to(tmp_path / "new" / "small.parquet")
     (tmp_path / "folder.parquet").mkdir()
-    (tmp_path / "big.txt").write_text(CSV, encoding="utf-8")
     (tmp_path / "pipes").mkdir()
     os.mkfifo(tmp_path / "pipes" / "pipe.parquet")
-    paths = (path.format(tmp_path) for path in (source, dest))
-    check_refused(tmp_path, *paths, error, text, overwrite=overwrite)
+    check_refused(tmp_path, source, dest, error, text, overwrite=overwrite)
 
 
 def test_an_existing_destination_is_replaced_only_when_told(tmp_path):

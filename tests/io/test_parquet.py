@@ -5,9 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from skstrat import ClassWeight, DownsampleUpweight
+from skstrat import DownsampleUpweight
 from skstrat.io import read_batches, resample_file, scan_file
-from skstrat.io._parquet import ParquetSource
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -102,41 +101,6 @@ def test_columns_of_two_kinds_are_refused(first, second, rule, tmp_path):
         resample(source, tmp_path)
 
 
-def test_notes_name_the_first_file_of_each_type_that_is_not_written(tmp_path):
-    kinds = {"a": "int16", "b": "int32", "d": "int16", "e": "float64"}
-    tables = {name: table_of(c=pa.array(INTS, kind)) for name, kind in kinds.items()}
-    source = write(tmp_path, **tables)
-    _, summary = resample(source, tmp_path)
-    assert list(summary.notes) == [
-        f"'c' is {kinds[name]} in {source / name}.parquet, and written as double"
-        for name in ("a", "b")
-    ]
-
-
-NUMBERS = [pa.array(INTS + 1).cast(pa.decimal128(20)), pa.array(INTS % 2 == 0)]
-NUMBERS += [pa.array(INTS + 1.0).dictionary_encode()]
-
-
-@pytest.mark.parametrize("weights", NUMBERS, ids=lambda own: str(own.type))
-def test_weights_of_every_type_of_numbers(weights, tmp_path):
-    source = write(tmp_path, a=table_of(w=weights))
-    small, _ = resample(source, tmp_path, sample_weight="w", resampler=ClassWeight())
-    y, given = table_of()["y"].to_numpy(), np.array(weights.to_pylist(), dtype=float)
-    _, _, expected = ClassWeight().fit_resample(y, y, sample_weight=given)
-    np.testing.assert_allclose(small["w"].to_numpy(), expected, rtol=1e-6)
-
-
-NO_NUMBERS = [pa.array(INTS).cast("duration[s]"), TEXT, TEXT.dictionary_encode()]
-
-
-@pytest.mark.parametrize("weights", NO_NUMBERS, ids=lambda own: str(own.type))
-def test_what_is_no_number_is_no_weight(weights, tmp_path):
-    source = write(tmp_path, a=table_of(w=weights))
-    text = r"sample_weight is 'w'\): .* must be integers, floats.* Cast it"
-    with pytest.raises(ValueError, match=text):
-        resample(source, tmp_path, sample_weight="w")
-
-
 def test_folders_that_are_named_as_values_are_columns(tmp_path):
     names = ["day=0|place=a%2Fb|x", "day=1|place=__HIVE_DEFAULT_PARTITION__|x"]
     tables = {name: table_of(i * N_ROWS) for i, name in enumerate(names)}
@@ -152,52 +116,6 @@ def test_folders_that_are_named_as_values_are_columns(tmp_path):
     # No column is read from within the files.
     X, y, _ = scan_file(source, target="day")
     assert y.tolist() == [0] * N_ROWS + [1] * N_ROWS
-
-
-def test_a_value_in_both_a_folder_and_its_files_is_refused(tmp_path):
-    source = write(tmp_path, **{"row=1|x": table_of()})
-    with pytest.raises(ValueError, match=r"olumn .*must be either inside the files"):
-        resample(source, tmp_path)
-
-
-@pytest.mark.parametrize("n_classes", [2, 126, 127, 300])
-def test_a_byte_a_row(n_classes, tmp_path):
-    y = [f"l{i % n_classes:03}" for i in range(3_000)]
-    source = write(tmp_path, a=pa.table({"y": y, "x": y}))
-    _, found, _ = scan_file(source, target="y")
-    assert found.cat.codes.dtype.itemsize == (1 if n_classes <= 126 else 2)
-    assert found.tolist() == y
-
-
-def repeated(text, n_texts, n_rows):
-    """Give long texts that a file holds once, and rows refer to."""
-    texts = pa.array([f"{i:04}" + text for i in range(n_texts)])
-    return texts.take(pa.array(np.arange(n_rows) % n_texts))
-
-
-SHORT = repeated("", 2, 50_000)
-LONG = repeated("x" * 9_000, 20, 2_500)
-GROWING = {
-    "long in the middle": [SHORT] * 3 + [LONG] + [SHORT] * 3,
-    "text that differs": [SHORT, pa.array([f"{i:09000}" for i in range(2_500)])],
-}
-
-
-@pytest.mark.parametrize("case", GROWING)
-def test_blocks_are_of_some_megabytes_however_rows_are_stored(case, tmp_path):
-    path = tmp_path / "big.parquet"
-    schema = pa.schema({"y": pa.int64(), "text": pa.string()})
-    with pq.ParquetWriter(path, schema) as writer:
-        for text in GROWING[case]:
-            columns = [pa.array(np.arange(len(text))), text]
-            writer.write_table(pa.table(columns, schema=schema))
-    source = ParquetSource([path], tmp_path)
-    for columns in (None, ["text"]):
-        blocks = list(source.batches(columns))
-        assert max(block.nbytes for block in blocks) < 1.25 * 2**23
-        assert pa.concat_tables(blocks).equals(pq.read_table(path, columns=columns))
-    (labels,) = source.batches(["y"])
-    assert len(labels) == sum(map(len, GROWING[case]))
 
 
 @pytest.fixture
@@ -239,7 +157,6 @@ def test_weights_of_batches_are_named(small):
     ("settings", "text"),
     [
         ({"batch_size": 0}, "batch_size must be at least 1; got 0"),
-        ({"output": "arrow"}, '"polars" or "numpy"; got .arrow.'),
         ({"sample_weight": "z"}, "sample_weight must name a column"),
         ({"path": "big/a.csv"}, r"path must name Parquet files; got .*a\.csv"),
     ],
