@@ -352,7 +352,7 @@ def _explain(
     forced = given == "all" and weighs_classes(resampled)
     if forced and not is_linear(estimator):
         return (
-            f"{name} does not follow weights that represent dropped rows",
+            f"{name} does not learn weights that represent dropped rows",
             'Set use_weights="auto", which withholds them and corrects the prior',
         )
     if known:
