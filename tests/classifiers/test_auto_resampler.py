@@ -18,7 +18,6 @@ from sklearn.metrics import log_loss
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.svm import SVC
 
 import skstrat
@@ -26,7 +25,6 @@ from skstrat import DownsampleUpweight, ResampledClassifier, recommend_factor
 from skstrat.classifiers._fit_time import predict_seconds
 from skstrat.classifiers._what_pays import (
     dropping_pays,
-    may_pay,
 )
 
 SLOPES = np.array([1.5, 0.8, 0.4, 0.2, 0])
@@ -247,30 +245,6 @@ def test_boosters_of_other_libraries_are_known(library, name, params, trees):
     # Two million rows of 20 columns were measured at 19 to 36 s for 100 trees.
     assert 15 * trees < predict_seconds(model, 2_000_000, 20, 2) < 45 * trees
     assert 0.1 * trees < predict_seconds(model, 0, 20, 2) < 0.4 * trees
-
-
-@pytest.mark.parametrize(
-    ("estimator", "n_rows", "n_columns", "guided", "may"),
-    [
-        (TREES, 10_000, 20, True, False),
-        (TREES, 80_000, 20, True, True),
-        (LINE, 80_000, 20, True, False),
-        (LINE, 1_000_000, 100, False, True),
-        # Asking takes the square of its columns.
-        (LINE, 50_000, 2_000, False, False),
-        # Of a learner that is not known no more is known than that rows are dropped.
-        (KNeighborsClassifier(), 80_000, 20, True, True),
-        (KNeighborsClassifier(), 10_000, 20, True, False),
-        # What a pipeline makes of columns is not known before its pilot.
-        (make_pipeline(StandardScaler(), LINE), 100_000, 12, False, False),
-        (make_pipeline(PolynomialFeatures(2), LINE), 100_000, 12, False, True),
-    ],
-    ids=range(9),
-)
-def test_it_pays_to_ask_where_a_fit_is_long_enough(
-    estimator, n_rows, n_columns, guided, may
-):
-    assert may_pay(estimator, n_rows, n_columns, 2, guided=guided) == may
 
 
 def test_dropping_pays_if_half_and_a_tenth_of_a_second_are_saved(large):

@@ -6,7 +6,6 @@ import pytest
 from imblearn.over_sampling import SMOTE
 from imblearn.under_sampling import RandomUnderSampler
 from scipy import sparse
-from sklearn import config_context
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import make_classification
 from sklearn.exceptions import ConvergenceWarning
@@ -235,17 +234,6 @@ def test_more_coefficients_than_a_matrix_is_for_are_refused(
     model = finished(make_pipeline(*steps, LogisticRegression()))
     with pytest.raises(ValueError, match=r"at most 2,000 coefficients.*got 2,"):
         model.fit(X, y)
-
-
-def test_a_model_that_gets_no_weights_is_refused():
-    X, y = data(n_rows=400)
-    with config_context(enable_metadata_routing=True):
-        scaler = StandardScaler().set_fit_request(sample_weight=True)
-        model = LogisticRegression().set_fit_request(sample_weight=False)
-        host = finished(make_pipeline(scaler, model))
-        with pytest.raises(ValueError, match=r"full_fit=True .*sample_weight=True\)"):
-            host.fit(X, y)
-        assert has_full_fit(make_pipeline(StandardScaler(), line()), "auto")
 
 
 def one_hot(**params):

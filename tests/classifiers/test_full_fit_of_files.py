@@ -13,15 +13,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline as make_sklearn_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from skstrat import (
-    ClassWeight,
-    DownsampleUpweight,
-    GuidedDownsample,
-    ResampledClassifier,
-    ResampledEnsembleClassifier,
-    Weighted,
-    make_pipeline,
-)
+import skstrat
+from skstrat import ClassWeight, ResampledClassifier, Weighted, make_pipeline
 from skstrat.classifiers._full_loss import PenalisedLogLoss
 from skstrat.io import scan_file
 
@@ -32,7 +25,7 @@ pd = pytest.importorskip("pandas")
 N_ROWS = 6000
 TREES = HistGradientBoostingClassifier(max_iter=5, early_stopping=False)
 LINE = LogisticRegression()
-DOWN = DownsampleUpweight(factor=8, random_state=0)
+DOWN = skstrat.DownsampleUpweight(factor=8, random_state=0)
 
 
 def frame(n_rows=N_ROWS, seed=0):
@@ -105,7 +98,12 @@ def test_the_full_fit_of_files_is_that_in_memory(kind, n_files, weight, tmp_path
     ("model", "params"),
     [
         (ResampledClassifier(LINE, "auto", random_state=0), {}),
-        (ResampledClassifier(TREES, GuidedDownsample(factor=4, random_state=0)), {}),
+        (
+            ResampledClassifier(
+                TREES, skstrat.GuidedDownsample(factor=4, random_state=0)
+            ),
+            {},
+        ),
         (ResampledClassifier(TREES, DOWN, calibration_check="cv"), {}),
         pytest.param(
             ResampledClassifier(TREES, DOWN),
@@ -116,7 +114,12 @@ def test_the_full_fit_of_files_is_that_in_memory(kind, n_files, weight, tmp_path
             ),
         ),
         (ResampledClassifier(LINE, make_pipeline(DOWN, ClassWeight("balanced"))), {}),
-        (ResampledEnsembleClassifier(LINE, DOWN, n_estimators=2, random_state=0), {}),
+        (
+            skstrat.ResampledEnsembleClassifier(
+                LINE, DOWN, n_estimators=2, random_state=0
+            ),
+            {},
+        ),
         (make_pipeline(DOWN, StandardScaler(), LINE), {}),
     ],
     ids=range(7),

@@ -6,7 +6,6 @@ import pytest
 from scipy import sparse
 from scipy.special import expit
 from sklearn.compose import make_column_transformer
-from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -67,13 +66,6 @@ class Watched(GaussianNB):
         return super().fit(X, y, sample_weight)
 
 
-class Given(LogisticRegression):
-    """A logistic regression that has to be told something in fit."""
-
-    def fit(self, X, y, level, sample_weight=None):
-        return super().fit(X, y, sample_weight)
-
-
 # Columns
 
 
@@ -125,16 +117,6 @@ def test_categories_that_half_of_the_pilot_lacks_are_no_hindrance():
     assert found[0] == found[1]
 
 
-def test_a_line_that_needs_fit_parameters_has_the_default_pilot():
-    X, y = rows()
-    found = asked(Given(), X, y, guided=False, seed=3, measures=False)(0.01)
-    assert found.correction == "weights"
-    default = recommend_factor(X, y, random_state=3)
-    assert found.loss_by_factor == default.loss_by_factor
-    with pytest.raises(TypeError, match="missing 1 required positional argument"):
-        recommend_factor(X, y, Given())
-
-
 @pytest.mark.parametrize(
     ("model", "X", "message"),
     [
@@ -172,18 +154,6 @@ def test_where_parameters_can_be_counted_the_range_holds_their_share():
         values.append(value)
     assert held >= 7
     assert 0.5 < np.mean(values) / np.mean(counted) < 2
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_more_parameters_have_a_larger_share(seed):
-    X, y = frequent(30_000, n_features=40, seed=seed)
-    few, _, _ = share(LINE, X[:, :5], y, seed=seed)
-    many, low, high = share(LINE, X, y, seed=seed)
-    # 41 coefficients against 6.
-    assert 0 <= few < many / 2
-    assert 0 <= low < many < high <= 1
-    nothing = share(DummyClassifier(strategy="prior"), X, y)
-    assert nothing == pytest.approx((0, 0, 0), abs=1e-6)
 
 
 @pytest.mark.parametrize("seed", [0, 1])

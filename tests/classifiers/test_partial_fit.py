@@ -1,7 +1,6 @@
 """Training batch by batch: every class in every batch, probabilities of the data."""
 
-import subprocess
-import sys
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.linear_model import LogisticRegression, Perceptron, SGDClassifier
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
-from sklearn.naive_bayes import GaussianNB, MultinomialNB
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -57,13 +56,6 @@ class NoWeights(GaussianNB):
         return super().partial_fit(X, y, classes)
 
 
-class NoProbabilities(ClassifierMixin, BaseEstimator):
-    """A classifier with neither weights nor probabilities."""
-
-    def partial_fit(self, X, y):
-        return self
-
-
 class Remembering(SGDClassifier):
     """SGD that keeps its coefficients after each batch."""
 
@@ -78,8 +70,6 @@ class Remembering(SGDClassifier):
     ("counts", "shares", "quota"),
     [
         ([900, 10], None, [90, 10]),
-        ([700, 300], None, [70, 30]),
-        ([880, 60, 60], None, [80, 10, 10]),
         # Half an equal share each, 6.25 of 100 rows, and 56.25 for the large one.
         ([930, *[10] * 7], None, [56.25, *[6.25] * 7]),
         ([900, 10], "equal", [50, 50]),
@@ -87,8 +77,8 @@ class Remembering(SGDClassifier):
     ],
 )
 def test_batches_have_their_quota_and_their_weights(counts, shares, quota):
-    y, X, seen = np.repeat(range(len(counts)), counts), np.arange(1e3)[:, None], []
-    X = X[: len(y)]
+    y = np.repeat(range(len(counts)), counts)
+    X, seen = np.arange(len(y) * 1.0)[:, None], []
 
     def progress(epochs):
         seen.extend(epochs)
@@ -98,7 +88,6 @@ def test_batches_have_their_quota_and_their_weights(counts, shares, quota):
     model = fit(Recorder(), X, y, epochs=2, shares=shares, **settings)
     calls = model.estimator_.calls_
     assert seen == [0, 1]
-    assert model.n_iter_ == 2
     assert model.n_samples_fit_ == pytest.approx(sum(len(c[0]) for c in calls), abs=1)
     for rows, labels, weights in calls:
         np.testing.assert_array_equal(labels, y[rows])
@@ -141,14 +130,12 @@ def test_weights_are_for_linear_models_and_where_nothing_could_be_corrected(
         equal = np.ptp(model.train_prior_ / model.target_prior_) < 1e-9
         assert equal == isinstance(estimator, SGDClassifier)
         assert equal or np.ptp(model.train_prior_) < 0.02 * len(y)
-        assert model.score(X, y) > 0.9
         has_probabilities = not equal or estimator.loss == "log_loss"
         assert hasattr(model, "predict_proba") == has_probabilities
         assert (model.decision_.check is not None) == has_probabilities
         if estimator is network:
             # One step of Adam a batch: the network cuts none of them up.
             assert model.estimator_._optimizer.t == 5 * np.ceil((y == 0).sum() / 250)
-            assert model.estimator_.batch_size == "auto"
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -157,10 +144,9 @@ def test_weights_are_for_linear_models_and_where_nothing_could_be_corrected(
     [
         {},
         {"learning_rate": "invscaling", "eta0": 0.01},
-        {"average": True},
-        {"learning_rate": "constant", "eta0": 0.5},
+        {"learning_rate": "constant", "eta0": 0.5, "average": True},
     ],
-    ids=["default", "too small", "average of all steps", "too large"],
+    ids=["default", "too small", "too large"],
 )
 def test_any_step_of_sgd_comes_near_the_fit_of_all_rows(rare_events, step, seed):
     X, y, _ = rare_events(40_000, 0.02, signal=1.5, seed=seed)
@@ -200,13 +186,6 @@ def test_scale_and_intercept_minimise_the_loss_of_sgd(
         np.testing.assert_allclose(found[1], best[1], rtol=1e-3)
 
 
-def test_scale_is_not_raised_where_few_rows_would_be_memorised(rare_events):
-    X, y, _ = rare_events(300, 0.1, n_features=200)
-    estimator = Remembering("log_loss", learning_rate="constant", eta0=0.002)
-    found = fit(estimator, X, y, use_weights=False).estimator_
-    np.testing.assert_array_equal(found.coef_, found.after_[-1][0])
-
-
 @pytest.mark.parametrize(
     ("estimator", "message"),
     [
@@ -215,16 +194,15 @@ def test_scale_is_not_raised_where_few_rows_would_be_memorised(rare_events):
         (GaussianNB(), "GaussianNB does not fit these data, so it predicts far too m"),
     ],
 )
-def test_what_predicts_too_many_or_few_warns(rare_events, estimator, message):
+@pytest.mark.parametrize("stops", [False, True])
+def test_what_predicts_too_many_or_few_warns(rare_events, estimator, message, stops):
     X, y, _ = rare_events(4000, 0.02)
     X = X[:, [0] * 8 + [1]]
-    for stops in (False, True):
-        with pytest.warns(CalibrationWarning, match=message):
-            model = fit(estimator, X, y, early_stopping=stops)
-        check = model.decision_.check
-        assert check.in_training == (not stops)
-        assert not 0.8 < check.ratio < 1.25
-        assert ("check by training rows" in str(model.decision_)) == (not stops)
+    with pytest.warns(CalibrationWarning, match=message):
+        model = fit(estimator, X, y, early_stopping=stops)
+    check = model.decision_.check
+    assert check.in_training == (not stops)
+    assert not 0.8 < check.ratio < 1.25
     fit(estimator, X, y, prior_correction=False)
 
 
@@ -244,14 +222,15 @@ def test_rows_of_files_make_the_same_model(rare_events, tmp_path, monkeypatch):
     assert lazy == memory
 
 
-def test_counts_in_sparse_matrices(rare_events):
-    _, y, _ = rare_events(3000, 0.05)
-    X = np.random.default_rng(0).poisson(1 + np.outer(y, [2, 0, 0, 1]))
-    p = fit(MultinomialNB(), csr_array(X), y).predict_proba(csr_array(X))
-    np.testing.assert_allclose(p, fit(MultinomialNB(), X, y).predict_proba(X))
-    assert p[:, 1].mean() == pytest.approx(y.mean(), rel=0.2)
-    p = fit(sgd(), csr_array(X), y).predict_proba(csr_array(X))
-    assert p[:, 1].mean() == pytest.approx(y.mean(), rel=0.2)
+def test_a_memory_map_is_read_batch_by_batch(tmp_path):
+    X = np.memmap(tmp_path / "X.dat", np.float32, "w+", shape=(200_000, 64))
+    X[:, 0] = np.random.default_rng(0).standard_normal(200_000)
+    y = (np.arange(200_000) % 100 == 0).astype(np.int8)
+    tracemalloc.start()
+    fit(sgd(alpha=1e-3), X, y, batch_size=5_000, early_stopping=True)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < X.nbytes / 2
 
 
 def test_early_stopping_keeps_the_best_epoch_and_trains_on_no_row_held_out():
@@ -276,6 +255,22 @@ def test_early_stopping_judges_corrected_probabilities(rare_events):
     assert max(model.validation_loss_) < log_loss(y, np.full(len(y), y.mean()))
 
 
+def test_same_seed_same_model_in_frames_matrices_and_searches(rare_events):
+    X, y, _ = rare_events(3000, 0.1, signal=2.0)
+    y, frame = np.where(y == 1, "yes", "no"), pd.DataFrame(X, columns=list("abc"))
+    first = fit(sgd(), X, y)
+    again = fit(sgd(), frame, y).predict_proba(frame)
+    np.testing.assert_allclose(first.predict_proba(X), again)
+    sparse = fit(sgd(), csr_array(X), y).predict_proba(csr_array(X))
+    assert sparse[:, 1].mean() == pytest.approx((y == "yes").mean(), rel=0.2)
+    assert (first.coef_ != fit(sgd(), X, y, random_state=1).coef_).any()
+    name = "partialfitclassifier__"
+    grid = {f"{name}shares": [None, "equal"], f"{name}estimator__alpha": [1e-4, 1e-2]}
+    model = make_pipeline(StandardScaler(), clone(first))
+    search = GridSearchCV(model, grid, scoring="neg_log_loss", cv=3).fit(X, y)
+    assert search.best_score_ > -0.33
+
+
 def test_weights_in_are_multiplied_and_zero_is_absent(rare_events):
     _, y, _ = rare_events(900, 0.1)
     X, weights = np.arange(900.0)[:, None], np.arange(900) % 3.0
@@ -295,35 +290,14 @@ def test_weights_in_are_multiplied_and_zero_is_absent(rare_events):
     np.testing.assert_array_equal(passed, weights[rows])
 
 
-def test_same_seed_same_model_in_frames_and_searches(rare_events):
-    X, y, _ = rare_events(3000, 0.1, signal=2.0)
-    y, frame = np.where(y == 1, "yes", "no"), pd.DataFrame(X, columns=list("abc"))
-    first, again = fit(sgd(), X, y), fit(sgd(), frame, y)
-    np.testing.assert_allclose(first.predict_proba(X), again.predict_proba(frame))
-    assert (first.coef_ != fit(sgd(), X, y, random_state=1).coef_).any()
-    assert again.feature_names_in_.tolist() == list("abc")
-    name = "partialfitclassifier__"
-    grid = {f"{name}shares": [None, "equal"], f"{name}estimator__alpha": [1e-4, 1e-2]}
-    model = make_pipeline(StandardScaler(), clone(first))
-    search = GridSearchCV(model, grid, scoring="neg_log_loss", cv=3).fit(X, y)
-    assert search.best_score_ > -0.33
-    assert set(search.predict(X)) == {"yes", "no"}
-
-
-OWN = sgd(class_weight={0: 1, 1: 9})
 BAD = {
     "an object implementing 'partial_fit'": (LogisticRegression(), {}),
-    "take sample_weight in partial_fit, and use_w": (
-        NoWeights(),
-        {"use_weights": True},
-    ),
+    "take sample_weight in partial": (NoWeights(), {"use_weights": True}),
     "sample_weight was given": (NoWeights(), {"sample_weight": np.arange(1.0, 41.0)}),
-    "was trained on other class totals": (NoProbabilities(), {"shares": "equal"}),
-    r"SGDClassifier\(class_weight=\{0: 1, 1: 9\}\) multiplies the weights": (OWN, {}),
+    r"\(class_weight='balanced'\) .* weights": (sgd(class_weight="balanced"), {}),
     "needs an estimator with predict_proba": (Perceptron(), {"early_stopping": True}),
     r"class of y, \[0, 1\], and no other": (GaussianNB(), {"shares": {0: 0.5, 2: 0.5}}),
     "at least the number of classes, 2": (GaussianNB(), {"batch_size": 1}),
-    "'epochs' parameter of PartialFitClassifier": (GaussianNB(), {"epochs": 0}),
     "40 in X and 39 in y": (GaussianNB(), {"y": np.zeros(39)}),
 }
 
@@ -332,41 +306,10 @@ BAD = {
 def test_errors(message):
     estimator, given = BAD[message]
     data = {"X": np.arange(40.0)[:, None], "y": np.repeat([0, 1], [30, 10])}
-    unused = isinstance(estimator, (NoWeights, NoProbabilities))
-    error = UnusedWeightsError if unused else (ValueError, TypeError)
+    error = (
+        UnusedWeightsError
+        if isinstance(estimator, NoWeights)
+        else (ValueError, TypeError)
+    )
     with pytest.raises(error, match=message):
         fit(estimator, **data | given)
-
-
-PROGRAM = """
-import resource, sys
-import numpy as np
-from sklearn.linear_model import SGDClassifier
-from skstrat import PartialFitClassifier
-X = np.memmap(sys.argv[1], np.float32, "r", shape=(600_000, 64))
-y = (np.arange(600_000) % 100 == 0).astype(np.int8)
-with open("/proc/self/status") as status:
-    used = dict(line.split(":") for line in status)
-# What the process has, and a hundred megabytes; X has a hundred and fifty.
-limit = int(used["VmData"].split()[0]) * 1024 + 100_000_000
-resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-try:
-    np.array(X)
-except MemoryError:
-    print("too large")
-sgd = SGDClassifier(loss="log_loss", alpha=1e-3, random_state=0)
-words = {"batch_size": 20_000, "early_stopping": True, "random_state": 0}
-model = PartialFitClassifier(sgd, epochs=1, **words).fit(X, y)
-print(model.n_samples_fit_ > 500_000)
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="limits are set as on Linux")
-def test_a_file_larger_than_the_memory_allowed(tmp_path):
-    X = np.memmap(tmp_path / "X.dat", np.float32, "w+", shape=(600_000, 64))
-    X[:, 0] = np.random.default_rng(0).standard_normal(600_000)
-    X.flush()
-    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "X.dat")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.stdout == "too large\nTrue\n", done.stderr
