@@ -101,6 +101,7 @@ def test_a_class_kept_whole_by_chance_stands_once():
     whole = next(plan for plan in plans if kept_by(plan, codes)[0] == 3)
     rows, weights = whole.realised({0: 3, 1: 9}).select(codes)
     assert (rows.tolist(), weights.tolist()) == (list(range(12)), [1.0] * 12)
+    assert Plan.from_counts({0: 1, 1: 9}, factor=3, seed=0).rows == (1, 3)
 
 
 @pytest.mark.parametrize(

@@ -349,6 +349,12 @@ def test_what_is_warned_of(data, model, text):
     assert re.search(text, said) if text else not said
 
 
+def test_a_warning_names_the_line_of_the_user(data):
+    with pytest.warns(CalibrationWarning, match=OWN) as heard:
+        make_pipeline(LINE).fit(*data)
+    assert heard[0].filename == __file__
+
+
 def test_trees_that_weigh_much_warn_with_the_parameter(data):
     trees = clone(TREES).set_params(class_weight={0: 1, 1: 30})
     message = r"\(class_weight=.*\) weighs one class .* Leave that"

@@ -457,6 +457,7 @@ class DropsOne(RandomUnderSampler):
 
 CHANGES = sampled_by(lambda X, y: (X, np.where(y == 0, 9, y)))
 SHORT = sampled_by(lambda X, y: (X[:-1], y))
+ONE = sampled_by(lambda X, y: X)
 
 
 @pytest.mark.parametrize(
@@ -472,6 +473,7 @@ SHORT = sampled_by(lambda X, y: (X[:-1], y))
         (make_pipeline(DownsampleUpweight()), {}, r"X and y .*; Pipeline returned 3"),
         (DropsOne(random_state=0), {}, r"every class; DropsOne dropped all of \[1\]"),
         (CHANGES, {}, r"labels among those given\. .* labels \[1, 2, 9\] for \[0, 1"),
+        (ONE, {}, r"FunctionSampler returned 1 result\(s\)"),
         (SHORT, {}, "FunctionSampler returned 249 rows of X and 250 of y"),
     ],
 )
