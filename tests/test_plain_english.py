@@ -48,6 +48,9 @@ STUMBLED_OVER = {
     r"makes? up for": "corrects for",
     r"free of charge|pays? for": "at no cost, includes",
     r"another world": "other data",
+    r"lest|whoever": "so that ... not, if it",
+    r"believes?|at any cost|as it likes": "say what is computed or allowed",
+    r"of which it says|says otherwise": "name the error, say what differs",
     r"hardly time to gain": "hardly any time is saved",
     r"with care|at home in": "say what is done",
 }
