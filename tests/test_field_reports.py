@@ -14,8 +14,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
 
 from skstrat import (
+    BalancedBatches,
     DownsampleUpweight,
     GuidedDownsample,
+    ImbalancedSampler,
     PartialFitClassifier,
     ResampledClassifier,
     TreeWeightsWarning,
@@ -200,3 +202,13 @@ def test_sgd_predicts_the_share_of_few_rows(scale, columns, seed):
     model = PartialFitClassifier(sgd, early_stopping=True, random_state=seed).fit(X, y)
     # 20 to 22 of the rows are held out, so the shares differ a little.
     assert model.predict_proba(X)[:, 1].mean() / y.mean() == pytest.approx(1, abs=0.15)
+
+
+@pytest.mark.parametrize("place", [-1, 0.5, 10**6])
+def test_no_epoch_starts_at_a_place_it_does_not_have(place):
+    y = rows()[1]
+    for items in (BalancedBatches(y, batch_size=64), ImbalancedSampler(y)):
+        with pytest.raises(ValueError, match=r"^place must be a"):
+            items.set_epoch(0, place=place)
+        items.set_epoch(0, place=len(items))
+        assert len(list(items)) == 0

@@ -94,6 +94,11 @@ class ResumableEpochs(ABC):
             Number of items to leave out, of this process. None for 0, but a place that
             was loaded for this epoch is kept.
 
+        Raises
+        ------
+        ValueError
+            If a number is negative or not whole, or ``place`` exceeds the items.
+
         Warns
         -----
         UserWarning
@@ -112,7 +117,12 @@ class ResumableEpochs(ABC):
                 )
             keeps = self._is_fresh and epoch == self._epoch
             place = self._place if keeps else 0
-        self._epoch, self._place = epoch, place
+        elif check_whole("place", place, least=0) > len(self):
+            raise ValueError(
+                f"place must be at most {len(self)}, the items of an epoch; got "
+                f"{place}. Give the number of items that this process has done."
+            )
+        self._epoch, self._place = epoch, int(place)
         self._is_fresh, self._is_loaded = True, False
 
     def state_dict(self) -> dict[str, Any]:
