@@ -271,7 +271,7 @@ def test_what_is_not_warned_of(case):
 
 CAUSES = {
     "^KNeighborsClassifier memorises the rows": (KNeighborsClassifier(1), down(5)),
-    "^RandomForestClassifier does not learn weights .*Set use_weights=": (FOREST, down(20)),
+    "^RandomForestClassifier does not learn weights.*use_weights=": (FOREST, down(20)),
     "^DecisionTreeClassifier memorises the .*Regularise it more": (TREE, down(20)),
     "NearMiss may have chosen by their .*DownsampleUpweight": (LINE, NearMiss()),
     "ClusterCentroids may have chosen by their values": (

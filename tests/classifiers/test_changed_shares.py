@@ -8,7 +8,6 @@ from imblearn.combine import SMOTEENN
 from imblearn.over_sampling import SMOTE
 from imblearn.under_sampling import NearMiss, RandomUnderSampler, TomekLinks
 from resampled_models import down, wrapped
-from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.feature_selection import SelectKBest
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
@@ -143,7 +142,3 @@ def test_what_else_a_pipeline_does_with_its_classifier():
     assert make_pipeline(down(), LINE).fit(X, Y)._trained_on is None
     fitted = make_pipeline(FrozenEstimator(LogisticRegression().fit(X, Y)))
     assert messages(fitted) == []
-    trees = HistGradientBoostingClassifier(max_iter=5)
-    model = make_pipeline(skstrat.GuidedDownsample(factor=10, random_state=0), trees)
-    with pytest.warns(skstrat.TreeWeightsWarning, match="rows dropped or repeated"):
-        model.fit(X, Y)

@@ -1,10 +1,9 @@
 """Fits to rows of files are those in memory."""
 
-from inspect import signature
-
 import numpy as np
 import pytest
 from imblearn.under_sampling import RandomUnderSampler
+from resampled_models import averaged, down, guided
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -13,7 +12,6 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline as make_sklearn_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-import skstrat
 from skstrat import ClassWeight, ResampledClassifier, Weighted, make_pipeline
 from skstrat.classifiers._full_loss import PenalisedLogLoss
 from skstrat.io import scan_file
@@ -25,7 +23,7 @@ pd = pytest.importorskip("pandas")
 N_ROWS = 6000
 TREES = HistGradientBoostingClassifier(max_iter=5, early_stopping=False)
 LINE = LogisticRegression()
-DOWN = skstrat.DownsampleUpweight(factor=8, random_state=0)
+DOWN, GUIDED = down(8), guided(4)
 
 
 def frame(n_rows=N_ROWS, seed=0):
@@ -95,42 +93,20 @@ def test_the_full_fit_of_files_is_that_in_memory(kind, n_files, weight, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("model", "params"),
+    "model",
     [
-        (ResampledClassifier(LINE, "auto", random_state=0), {}),
-        (
-            ResampledClassifier(
-                TREES, skstrat.GuidedDownsample(factor=4, random_state=0)
-            ),
-            {},
-        ),
-        (ResampledClassifier(TREES, DOWN, calibration_check="cv"), {}),
-        pytest.param(
-            ResampledClassifier(TREES, DOWN),
-            {"eval_set": "dropped"},
-            marks=pytest.mark.skipif(
-                "X_val" not in signature(TREES.fit).parameters,
-                reason="X_val came with scikit-learn 1.7",
-            ),
-        ),
-        (ResampledClassifier(LINE, make_pipeline(DOWN, ClassWeight("balanced"))), {}),
-        (
-            skstrat.ResampledEnsembleClassifier(
-                LINE, DOWN, n_estimators=2, random_state=0
-            ),
-            {},
-        ),
-        (make_pipeline(DOWN, StandardScaler(), LINE), {}),
+        ResampledClassifier(LINE, "auto", random_state=0),
+        ResampledClassifier(TREES, GUIDED),
+        ResampledClassifier(TREES, DOWN, calibration_check="cv"),
+        ResampledClassifier(LINE, make_pipeline(DOWN, ClassWeight("balanced"))),
+        averaged(LINE, DOWN),
+        make_pipeline(DOWN, StandardScaler(), LINE),
     ],
-    ids=range(7),
+    ids=range(6),
 )
-def test_models_of_rows_of_files_are_those_in_memory(model, params, tmp_path):
+def test_models_of_rows_of_files_are_those_in_memory(model, tmp_path):
     X, y, whole, labels = both(tmp_path)
-    model = clone(model)
-    if params:
-        model.set_params(estimator__early_stopping=True)
-    expected = clone(model).fit(whole, labels, **params)
-    model.fit(X, y, **params)
+    expected, model = clone(model).fit(whole, labels), clone(model).fit(X, y)
     assert np.array_equal(model.predict_proba(whole), expected.predict_proba(whole))
     checks = [getattr(each, "calibration_check_", None) for each in (model, expected)]
     assert checks[0] == checks[1]

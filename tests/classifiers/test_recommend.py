@@ -73,8 +73,6 @@ def efficiency_at(factor, kind, pilot):
         data = pilot.design, pilot.positive, pilot.weights, pilot.incoming
         variance = weighted_variance(*data, pilot.penalty)
         return weights_efficiency(variance.growth / variance.whole, factor)
-    if kind == "guided":
-        return guided_efficiency(pilot.p, pilot.positive, factor, pilot.weights)
     positive = pilot.positive
     return offset_efficiency(pilot.p[positive], factor, pilot.weights[positive])
 
@@ -146,7 +144,8 @@ def test_guided_rows_are_chosen_by_the_chance_that_keeps_as_many():
     assert guided_efficiency(p, positive, 4.0, ones) == pytest.approx(expected)
     assert guided_efficiency(p, positive, 1.0, ones) == 1.0
     pilot = pilot_of(*rows(0.91, n_positives=2000))
-    found = [efficiency_at(factor, "guided", pilot) for factor in (5, 20, 100)]
+    given = pilot.p, pilot.positive
+    found = [guided_efficiency(*given, at, pilot.weights) for at in (5, 20, 100)]
     # One over the simulated ratios of variances with the offset: 1.01, 1.11, 1.68.
     np.testing.assert_allclose(found, [0.99, 0.90, 0.60], atol=0.08)
 
