@@ -95,8 +95,7 @@ def test_column_names_are_not_read_where_rows_are_picked(resampler, columns):
 
 
 @pytest.mark.parametrize(
-    "inside",
-    [None, make_pipeline(StandardScaler(), Ridge(alpha=0))],
+    "inside", [None, make_pipeline(StandardScaler(), Ridge(alpha=0))]
 )
 def test_a_transformed_target_gets_the_weights(inside):
     X, _ = rows()

@@ -7,12 +7,7 @@ from hypothesis import strategies as st
 
 from skstrat import ClassWeight
 from skstrat._core.labels import Labels
-from skstrat._core.weights import (
-    CellSums,
-    cell_weights,
-    effective_number,
-    join_small,
-)
+from skstrat._core.weights import CellSums, cell_weights, effective_number, join_small
 
 LEAST = 20
 

@@ -8,10 +8,7 @@ import pytest
 from scipy.special import expit
 from sklearn.base import clone
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
-from sklearn.ensemble import (
-    HistGradientBoostingClassifier,
-    RandomForestClassifier,
-)
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -23,9 +20,7 @@ from sklearn.svm import SVC
 import skstrat
 from skstrat import DownsampleUpweight, ResampledClassifier, recommend_factor
 from skstrat.classifiers._fit_time import predict_seconds
-from skstrat.classifiers._what_pays import (
-    dropping_pays,
-)
+from skstrat.classifiers._what_pays import dropping_pays
 
 SLOPES = np.array([1.5, 0.8, 0.4, 0.2, 0])
 LINE, TREES = LogisticRegression(), HistGradientBoostingClassifier()

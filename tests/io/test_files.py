@@ -13,12 +13,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from skstrat import (
-    ClassWeight,
-    CombinedResample,
-    DownsampleUpweight,
-    RandomOversample,
-)
+from skstrat import ClassWeight, CombinedResample, DownsampleUpweight, RandomOversample
 from skstrat._core.labels import encode_labels
 from skstrat._core.plan import Plan
 from skstrat.io import resample_file

@@ -297,10 +297,7 @@ MUST_HOLD = "must hold Strategy objects, resamplers .* got "
 BAD = [
     *(
         ({"strategies": given}, TypeError, MUST_HOLD + got)
-        for given, got in [
-            ([3], "3"),
-            ([ClassWeight], "<class"),
-        ]
+        for given, got in [([3], "3"), ([ClassWeight], "<class")]
     ),
     ({"strategies": [ClassWeight()] * 2}, ValueError, r"got \['ClassW.* more than onc"),
     ({"best_by": "rows"}, ValueError, r"best_by must be one of \['roc_auc'.* 'rows'"),

@@ -7,12 +7,7 @@ import pyarrow as pa
 import pytest
 from scipy import sparse
 
-from skstrat import (
-    ClassWeight,
-    DownsampleUpweight,
-    RandomOversample,
-    make_pipeline,
-)
+from skstrat import ClassWeight, DownsampleUpweight, RandomOversample, make_pipeline
 from skstrat.resamplers._any_sampler import resample
 from skstrat.resamplers._fit_params import resample_fit_params
 

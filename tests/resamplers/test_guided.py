@@ -10,11 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from skstrat import (
-    DownsampleUpweight,
-    GuidedDownsample,
-    ResampledClassifier,
-)
+from skstrat import DownsampleUpweight, GuidedDownsample, ResampledClassifier
 from skstrat.resamplers._guided import _smallest_ranks, _solve_chance
 
 

@@ -17,12 +17,7 @@ from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 import skstrat.resamplers
-from skstrat import (
-    ClassWeight,
-    CombinedResample,
-    DownsampleUpweight,
-    RandomOversample,
-)
+from skstrat import ClassWeight, CombinedResample, DownsampleUpweight, RandomOversample
 from skstrat._core.targets import targets_from_rows
 from skstrat.resamplers._base import BaseResampler
 
