@@ -15,6 +15,7 @@ import harness
 CONTRACT = "tests/resamplers/test_resamplers_contract.py"
 TABLES = "tests/resamplers/test_hosts.py"
 DISTRIBUTED = "tests/batches/test_distributed.py"
+PAGES = "tests/test_documentation.py"
 OFFSETS = "tests/classifiers/test_offset_inside.py"
 EXPORTS = "tests/classifiers/test_to_sklearn.py"
 FIT, MODEL = "`fit_resample(X, y)`", "`ResampledClassifier(estimator, resampler)`"
@@ -82,8 +83,8 @@ HOSTS = (
     ),
     ("Keras", "`BalancedDataset`", False, "tests/batches/test_keras.py", ""),
     ("ONNX", "`to_sklearn()`", False, EXPORTS, "onnx"),
-    ("SHAP, skops", "`to_sklearn()`", False, EXPORTS, "shap_and_skops"),
-    ("MLflow", "as any estimator", False, "tests/test_documentation.py", "mlflow"),
+    ("SHAP, skops", "`to_sklearn()`", False, PAGES, "deploying"),
+    ("MLflow", "as any estimator", False, PAGES, "mlflow"),
 )
 
 
@@ -111,11 +112,9 @@ def measure(arguments):
     for host, how, refused, path, words in HOSTS[: 1 if arguments.quick else None]:
         if arguments.only in host:
             counts = run_tests(path, *(["-k", words] if words else []))
-            works = counts["passed"] and not counts["failed"]
-            verdict = ("refused, with what to write" if refused else "yes") * bool(
-                works
-            )
-            hosts.append({"host": host, "how": how, "works": verdict or "no", **counts})
+            passed = counts["passed"] and not counts["failed"]
+            works = ("refused" if refused else "yes") if passed else "no"
+            hosts.append({"host": host, "how": how, "works": works, **counts})
     missed = [each["host"] for each in hosts if each["works"] == "no"]
     return {"hosts": hosts, "missed": missed}
 

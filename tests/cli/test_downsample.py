@@ -192,26 +192,31 @@ def test_code_for_training_runs_with_labels_of_every_look(
 
 
 @pytest.mark.slow
-def test_code_for_training_gives_the_prevalence(tmp_path):
+@pytest.mark.parametrize(
+    "options", [["--key=id"], ["--sample-weight=w", "--weighting=factor"]], ids=str
+)
+def test_code_for_training_gives_the_prevalence(tmp_path, options):
     rng = np.random.default_rng(1)
     frame = pd.DataFrame(rng.normal(size=(80_000, 4)), columns=list("abcd"))
     score = frame["a"] + frame["b"] * frame["c"] - 4.5
     y = (rng.random(len(frame)) < 1 / (1 + np.exp(-score))).astype(int)
     # As text, pandas would read a missing value and a number.
     frame["label"] = np.where(y == 1, "NA", "007")
-    frame["w"] = rng.permutation(len(frame)) + 1
-    seen, fresh = frame[:40_000], frame[40_000:]
+    frame["id"] = rng.permutation(len(frame))
+    frame["w"] = rng.integers(1, 5, len(frame)) / 2
+    unused, weighted = ("w", False) if "--key=id" in options else ("id", True)
+    seen, fresh = frame[:40_000].drop(columns=unused), frame[40_000:]
     seen.to_parquet(tmp_path / "big.parquet")
     arguments = (tmp_path / "big.parquet", tmp_path / "small.csv", "--target=label")
-    options = ("--sample-weight=w", "--weighting=factor", "--factor=20")
-    names = trained(succeed(*arguments, *options))
+    names = trained(succeed(*arguments, "--factor=20", *options))
     assert names["X"].columns.tolist() == ["a", "b", "c", "d"]
-    prevalence = np.average(y[40_000:], weights=fresh["w"])
+    weights = fresh["w"] if weighted else None
+    prevalence = np.average(y[40_000:], weights=weights)
     for model in (names["linear"], names["trees"]):
         (column,) = np.flatnonzero(model.classes_ == "NA")
         predicted = model.predict_proba(fresh[list("abcd")])[:, column]
         # 2.3 for trees with the weights; the sample itself is good to 4 %.
-        assert 0.8 < np.average(predicted, weights=fresh["w"]) / prevalence < 1.25
+        assert 0.8 < np.average(predicted, weights=weights) / prevalence < 1.25
 
 
 WORDS = "--target=is_fraud --factor=20"
