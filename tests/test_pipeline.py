@@ -199,7 +199,12 @@ SEARCH = GridSearchCV(TREES, {"max_iter": [1, 2]}, cv=2)
     ("steps", "given", "kind", "text"),
     [
         ([down(), TREES], {}, TreeWeightsWarning, "ResampledClassifier"),
-        ([down(), SEARCH], {}, TreeWeightsWarning, "that represent rows dropped or repeated"),
+        (
+            [down(), SEARCH],
+            {},
+            TreeWeightsWarning,
+            "that represent rows dropped or repeated",
+        ),
         ([down(weighting="uniform"), BALANCED], {}, CalibrationWarning, "the prior"),
         ([BALANCED], WEIGHTED, CalibrationWarning, "Leave class_weight out"),
     ],

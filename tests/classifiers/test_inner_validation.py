@@ -47,7 +47,7 @@ SPLITTING = [
     ("TargetEncoder", {}, "Put TargetEncoder before the resampling"),
 ]
 SILENT = [
-    *(("SVC", {}), (BOOSTING, {}), (HISTOGRAM, {}), ("ClassifierChain", OF_LINEAR)),
+    *(("SVC", {}), (BOOSTING, {}), (HISTOGRAM, {}), ("OneVsRestClassifier", OF_LINEAR)),
     ("RandomForestClassifier", {"oob_score": True}),
     (HISTOGRAM, EARLY | {"validation_fraction": None}),
     ("MLPClassifier", EARLY | {"solver": "lbfgs"}),

@@ -189,7 +189,10 @@ def test_scale_and_intercept_minimise_the_loss_of_sgd(
 @pytest.mark.parametrize(
     ("estimator", "message"),
     [
-        (sgd(penalty="l1", learning_rate="invscaling"), "SGDClassifier has not conv"),
+        (
+            sgd(penalty="l1", learning_rate="invscaling", eta0=0.01),
+            "SGDClassifier has not converged",
+        ),
         (sgd(fit_intercept=False), r"\(fit_intercept=False\) cannot learn the shares"),
         (GaussianNB(), "GaussianNB does not fit these data, so it predicts far too m"),
     ],
