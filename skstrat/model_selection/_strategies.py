@@ -229,9 +229,9 @@ def strategy_grid(
         Factors of :class:`DownsampleUpweight`, one strategy each. Its default is added:
         ten rows of each big class per row of the smallest, and at least 10,000 rows of
         each.
-    families : iterable of str, default=("downsample", "oversample", "combined", \
-            "class_weight")
-        Kinds of strategies. ``"guided"`` and ``"synthetic"`` (SMOTE), which need
+    families : iterable of str, default=the first four
+        Kinds of strategies: ``"downsample"``, ``"oversample"``, ``"combined"``,
+        ``"class_weight"``. ``"guided"`` and ``"synthetic"`` (SMOTE), which need
         numbers in X, are listed only if named. So is ``"auto"``, whose seed is the
         ``random_state`` of :class:`ResampledClassifier`.
     random_state : int, Generator, RandomState or None, default=0

@@ -15,12 +15,13 @@ from sklearn.metrics import log_loss
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.svm import SVC
 
 import skstrat
 from skstrat import DownsampleUpweight, ResampledClassifier, recommend_factor
 from skstrat.classifiers._fit_time import predict_seconds
-from skstrat.classifiers._what_pays import dropping_pays
+from skstrat.classifiers._what_pays import dropping_pays, may_pay
 
 SLOPES = np.array([1.5, 0.8, 0.4, 0.2, 0])
 LINE, TREES = LogisticRegression(), HistGradientBoostingClassifier()
@@ -254,3 +255,10 @@ def test_dropping_pays_if_half_and_a_tenth_of_a_second_are_saved(large):
     assert not dropping_pays(slow, 2_000)
     # Where the time is not known, rows are counted.
     assert dropping_pays(replace(quick, seconds=None), 20)
+
+
+def test_what_a_pipeline_makes_of_columns_is_not_known_before_its_pilot():
+    scaled = make_pipeline(StandardScaler(), LogisticRegression())
+    assert not may_pay(scaled, 100_000, 12, 2, guided=False)
+    squares = make_pipeline(PolynomialFeatures(2), scaled)
+    assert may_pay(squares, 100_000, 12, 2, guided=False)

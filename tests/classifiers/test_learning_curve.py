@@ -19,7 +19,7 @@ from sklearn.tree import DecisionTreeClassifier
 from skstrat import recommend_factor
 from skstrat._core.samples import check_samples
 from skstrat.classifiers._auto import recommend_for
-from skstrat.classifiers._learning_curve import measured_share
+from skstrat.classifiers._learning_curve import _draw, measured_share
 from skstrat.resamplers._efficiency import guided_efficiency, offset_efficiency
 from skstrat.resamplers._factor import split_majority
 from skstrat.resamplers._pilot import run_pilot
@@ -154,6 +154,20 @@ def test_where_parameters_can_be_counted_the_range_holds_their_share():
         values.append(value)
     assert held >= 7
     assert 0.5 < np.mean(values) / np.mean(counted) < 2
+
+
+def test_parts_are_nested_and_disjoint_from_the_rows_to_test_with():
+    X, y = frequent(20_000)
+    samples = check_samples(X, y, None)
+    drawn = _draw(split_majority(samples.labels), samples, float, np.inf, seed=0)
+    small, middle, large = (drawn.rows_of(0, part) for part in (1, 2, 4))
+    test = drawn.rows_of(4, 8)
+    assert set(small) < set(middle) < set(large)
+    assert not set(large) & set(test)
+    positives = [y[part].sum() for part in (small, middle, large, test)]
+    np.testing.assert_array_equal(positives, drawn.positives * np.array([1, 2, 4, 4]))
+    for part in (small, middle, large, test):
+        assert len(part) == pytest.approx(11 * y[part].sum(), abs=1)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
