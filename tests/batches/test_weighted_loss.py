@@ -136,6 +136,7 @@ def train(rows, folder, **settings):
     return model.slope.detach().numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_trainer_with_weights_predicts_the_original_shares(tmp_path):
     pytest.importorskip("transformers")

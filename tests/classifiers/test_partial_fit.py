@@ -225,6 +225,7 @@ def test_rows_of_files_make_the_same_model(rare_events, tmp_path, monkeypatch):
     assert lazy == memory
 
 
+@pytest.mark.slow
 def test_a_memory_map_is_read_batch_by_batch(tmp_path):
     X = np.memmap(tmp_path / "X.dat", np.float32, "w+", shape=(200_000, 64))
     X[:, 0] = np.random.default_rng(0).standard_normal(200_000)
