@@ -1,7 +1,8 @@
 """Which libraries skstrat works with: the tests of each are run, with the real library.
 
 A host is a library, or a way to use one, with what a user writes. It works, or is
-refused, if its tests pass. One that is not installed has no tests that pass.
+refused, if its tests pass. One that is not installed has no tests that pass. This needs
+the extra ``test``.
 
     python benchmarks/hosts.py
 """

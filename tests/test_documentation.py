@@ -125,7 +125,7 @@ def test_blocks_are_of_a_kind_that_is_checked(page):
 def page_cases():
     for page in PAGES:
         marks = [] if page.name in QUICK else [pytest.mark.slow]
-        if page.name in {"distributed.md", "hosts.md", "mlflow.md"}:
+        if page.name in {"distributed.md", "mlflow.md"}:
             # The parts of MLflow warn of one another, which is shown and no error.
             # Lightning and Accelerate call what torch gives up.
             marks.append(pytest.mark.filterwarnings("default"))

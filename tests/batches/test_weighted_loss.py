@@ -137,7 +137,6 @@ def train(rows, folder, **settings):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_trainer_with_weights_predicts_the_original_shares(tmp_path):
     pytest.importorskip("transformers")
     datasets = pytest.importorskip("datasets")
