@@ -88,6 +88,14 @@ def test_the_ratio_of_linear_models(resampler, use_weights, check):
     assert model.calibration_check_ == pytest.approx(p / rate, abs=0.1)
 
 
+@pytest.mark.parametrize("use_weights", ["auto", True, False])
+def test_guided_rows_are_checked(use_weights):
+    X, y, _ = strong_signal(20_000, 2)
+    model = ResampledClassifier(LINE, GUIDED, use_weights=use_weights).fit(X, y)
+    error = model.decision_.check.standard_error
+    assert abs(model.calibration_check_ - on_all_rows(model, X, y)) < 4 * error
+
+
 @pytest.mark.parametrize(
     "sampler", [skstrat.Weighted(under()), NearMiss()], ids=["under", "near"]
 )
